@@ -1,0 +1,1 @@
+"""The partner organisation: its rows, keys, policy and part in a run."""

@@ -1,0 +1,45 @@
+"""How every command of Headwater starts and fails: one clear line, a non-zero exit, never a traceback."""
+
+import errno
+import os
+import sys
+
+import typer
+
+from headwater.errors import HeadwaterError
+
+__all__ = ["run"]
+
+
+def _line(text: str) -> str:
+    return " ".join(str(text).split())
+
+
+def run(app: typer.Typer) -> None:
+    """Run a command-line application and turn failures into one line on standard error.
+
+    Exit status: 0 done; 1 refused, with the reason; 2 wrong usage; 130 interrupted by Ctrl-C.
+    Set HEADWATER_TRACEBACK=1 to see where an error came from.
+    """
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        raise SystemExit(130) from None
+    except HeadwaterError as error:
+        if os.environ.get("HEADWATER_TRACEBACK"):
+            raise
+        sys.stderr.write(f"error: {_line(str(error))}\n")
+        raise SystemExit(1) from None
+    except ModuleNotFoundError as error:
+        if os.environ.get("HEADWATER_TRACEBACK"):
+            raise
+        sys.stderr.write(f"error: the package {error.name} is not installed; install the extra that brings it\n")
+        raise SystemExit(1) from None
+    except OSError as error:
+        if os.environ.get("HEADWATER_TRACEBACK"):
+            raise
+        where = f" ({error.filename})" if error.filename else ""
+        what = "the disk is full" if error.errno == errno.ENOSPC else (error.strerror or str(error))
+        sys.stderr.write(f"error: {_line(what)}{where}; nothing was published, mend it and run the command again\n")
+        raise SystemExit(1) from None

@@ -1,0 +1,1 @@
+"""The coordinator that a consortium runs."""
