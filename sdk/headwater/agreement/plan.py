@@ -1,0 +1,108 @@
+"""The plan: everything that a run does, in one document with one digest."""
+
+from typing import Literal, Self
+
+import tomlkit
+from pydantic import Field, ValidationError, field_serializer, field_validator, model_validator
+from tomlkit.exceptions import TOMLKitError
+
+from headwater.agreement.documents import Document, HexDigest, first_problem
+from headwater.errors import InputError
+from headwater.recipe.settings import RecipeSettings
+from headwater.schema import Schema
+
+__all__ = ["AggregationTerms", "Plan", "Splits"]
+
+
+class Splits(Document):
+    """How each organisation splits its rows, once, by a keyed hash: shares that sum to 1."""
+
+    train: float = Field(default=0.9, gt=0, le=1)
+    validation: float = Field(default=0.05, ge=0, lt=1)
+    audit: float = Field(default=0.05, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _check_sum(self) -> Self:
+        total = self.train + self.validation + self.audit
+        if abs(total - 1) > 1e-9:
+            raise ValueError(f"train, validation and audit sum to {total:g}; they must sum to 1")
+        return self
+
+
+class AggregationTerms(Document):
+    """The terms of secure aggregation (protocol 1.2, 4.9, 4.10).
+
+    Attributes:
+        minimum_cohort: least number of organisations in a sum.
+        colluders: members who may collude with the coordinator; "c" in protocol 1.2.
+        retries: rounds that may be aborted and tried again in one run.
+        setup_seconds: how long the session's setup waits for members.
+        round_seconds: how long one trip of a round waits for its slowest member, local training included.
+        on_membership_change: what a smaller cohort means. Only "continue" exists until an organisation keeps the
+            durable records of protocol 4.10; results then say "no protection against differencing".
+    """
+
+    minimum_cohort: int = Field(default=3, ge=3, le=1000)
+    colluders: int = Field(default=1, ge=1, le=1000)
+    retries: int = Field(default=5, ge=0, le=100)
+    setup_seconds: float = Field(default=60.0, gt=0, le=86_400)
+    round_seconds: float = Field(default=120.0, gt=0, le=86_400)
+    on_membership_change: Literal["continue"] = "continue"
+
+
+class Plan(Document):
+    """Everything a run does. Two plans with one digest do the same.
+
+    Attributes:
+        schema_: columns with public bounds and categories; `schema` in TOML and JSON.
+        recipe: what is asked round by round.
+        aggregation: the terms of secure aggregation.
+        privacy: "none" until differential privacy exists: the word is required, there is no default.
+        splits: shares of each organisation's rows.
+        rows: synthetic rows to sample; 0 samples as many as the organisations' training rows together.
+        seed: public seed of every random draw that is not a secret.
+        stub_sha256: digest of the one Flower bundle that organisations run (flower.md).
+    """
+
+    version: Literal[1] = 1
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")
+    schema_: Schema = Field(alias="schema")
+    recipe: RecipeSettings = Field(default_factory=RecipeSettings)
+    aggregation: AggregationTerms = Field(default_factory=AggregationTerms)
+    privacy: Literal["none"]
+    splits: Splits = Field(default_factory=Splits)
+    rows: int = Field(default=0, ge=0, le=1_000_000_000)
+    seed: int = Field(default=0, ge=0, lt=2**53)
+    stub_sha256: HexDigest
+
+    @field_validator("schema_", mode="before")
+    @classmethod
+    def _read_schema(cls, value: object) -> object:
+        return Schema.from_document(value) if isinstance(value, dict) else value
+
+    @field_serializer("schema_")
+    def _write_schema(self, schema: Schema) -> dict[str, object]:
+        return schema.to_document()
+
+    @property
+    def maximum_rounds(self) -> int:
+        """Most secure sums that a run of this plan may ask for, retries included (protocol 4.2)."""
+        return self.recipe.maximum_sums + self.aggregation.retries
+
+    def to_toml(self) -> str:
+        """The plan as TOML for people; `from_toml` reads it back to the same digest."""
+        return tomlkit.dumps(self.model_dump(mode="json", by_alias=True, exclude_none=True))
+
+    @classmethod
+    def from_toml(cls, text: str) -> "Plan":
+        """Read a plan from TOML.
+
+        Raises:
+            InputError: not TOML, or not a plan; the line says which entry is wrong.
+        """
+        try:
+            return cls.model_validate(tomlkit.parse(text).unwrap())
+        except TOMLKitError as error:
+            raise InputError(f"the plan is not TOML: {error}") from error
+        except ValidationError as error:
+            raise InputError(f"the plan is not valid: {first_problem(error)}") from error
