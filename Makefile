@@ -1,0 +1,66 @@
+# Two commands set everything up on a fresh machine: `make demo` and `make test`. Both make .venv themselves.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+PYTEST_ARGS ?=
+# One thread a process: several processes share the cores, in tests and in the demo.
+export OMP_NUM_THREADS ?= 1
+export FLWR_TELEMETRY_ENABLED := 0
+export FLWR_DISABLE_UPDATE_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-fast test-slow check format protos vectors docs bench-quality clean
+
+help:  ## Show what can be made.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# The stamp names what was installed, so that a changed pyproject.toml or constraints.txt installs again.
+STAMP := $(VENV)/.installed-$(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
+
+$(STAMP):
+	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is not here; install Python 3.11 or say make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@rm -f $(VENV)/.installed-* && touch $@
+
+setup: $(STAMP)  ## Make .venv with everything that development needs.
+
+demo: $(STAMP)  ## A whole consortium on this machine, end to end. ARGS="--organisations 5 …" passes options.
+	$(BIN)/headwater-coordinator demo $(ARGS)
+
+test: test-fast test-slow  ## All tests.
+
+test-fast: $(STAMP)  ## The fast suite.
+	$(BIN)/python -m pytest -q -n 2 -m "not slow" $(PYTEST_ARGS)
+
+test-slow: $(STAMP)  ## End-to-end runs of real processes.
+	$(BIN)/python -m pytest -q -m slow $(PYTEST_ARGS)
+
+check: $(STAMP)  ## Format, lint, types, import contracts, generated code.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tools/gen_protos.py --check
+	$(BIN)/python tools/gen_vectors.py --check
+
+format: $(STAMP)  ## Format and mend what can be mended by itself.
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+protos: $(STAMP)  ## Generate the gRPC code again.
+	$(BIN)/python tools/gen_protos.py
+
+vectors: $(STAMP)  ## Generate the test vectors again.
+	$(BIN)/python tools/gen_vectors.py
+
+docs: $(STAMP)  ## Build the documentation into site/.
+	$(BIN)/mkdocs build --strict
+
+bench-quality: $(STAMP)  ## Simulate on real tables and judge. DATA=folder of CSVs.
+	$(BIN)/python tools/bench/run_quality.py $(if $(DATA),--data $(DATA)) $(ARGS)
+
+clean:  ## Remove what was built; .venv stays.
+	rm -rf build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis demo sim
