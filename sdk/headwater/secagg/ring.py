@@ -1,0 +1,58 @@
+"""Arithmetic modulo 2^32 on uint32 vectors, with the head-room that keeps a sum exact: protocol 2.1, 2.2."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headwater.errors import InputError
+
+__all__ = ["RING_BITS", "check_headroom", "from_signed", "to_signed"]
+
+RING_BITS = 32
+
+
+def check_headroom(
+    value_bits: int, members: int, *, weight_bits: int = 0, noise_bits: int = 0, ring_bits: int = RING_BITS
+) -> None:
+    """Refuse values whose sum over all members could leave the ring (protocol 2.2).
+
+    Args:
+        value_bits: bits of the largest magnitude that one member contributes to a coordinate, at least 1.
+        members: n, the members whose vectors are summed.
+        weight_bits: bits of the largest weight, when the values are multiplied by it.
+        noise_bits: head-room for noise, tail 2^-40 over the vector.
+        ring_bits: 32.
+
+    Raises:
+        InputError: 1 (sign) + value + weight + ⌈log2 n⌉ + noise exceeds the ring.
+
+    Guarantee: when it passes, a sum of n values below 2^(value + weight) in magnitude is exact when signed.
+    """
+    if value_bits < 1 or members < 1 or weight_bits < 0 or noise_bits < 0:
+        raise InputError(
+            "head-room needs at least one value bit and one member, and no negative numbers; correct the plan"
+        )
+    needed = 1 + value_bits + weight_bits + (members - 1).bit_length() + noise_bits
+    if needed > ring_bits:
+        raise InputError(
+            f"a sum over {members} members needs {needed} bits and the ring has {ring_bits}; "
+            "use a coarser fixed-point scale or a smaller clip in the plan"
+        )
+
+
+def from_signed(values: NDArray[np.int64]) -> NDArray[np.uint32]:
+    """Map signed integers to the ring, two's complement.
+
+    Args:
+        values: any shape, each within [−2^31, 2^31).
+
+    Raises:
+        InputError: a value is outside that range.
+    """
+    if values.size and (values.min() < -(2**31) or values.max() >= 2**31):
+        raise InputError("a value does not fit the 32-bit ring; clip or scale it before it is masked")
+    return values.astype(np.int64).astype(np.uint32)
+
+
+def to_signed(values: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """Read ring elements as the signed integers nearest zero; the inverse of `from_signed`."""
+    return values.view(np.int32).astype(np.int64)
