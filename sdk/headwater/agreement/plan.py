@@ -1,32 +1,17 @@
 """The plan: everything that a run does, in one document with one digest."""
 
-from typing import Literal, Self
+from typing import Literal
 
 import tomlkit
-from pydantic import Field, ValidationError, field_serializer, field_validator, model_validator
+from pydantic import Field, ValidationError, field_serializer, field_validator
 from tomlkit.exceptions import TOMLKitError
 
 from headwater.agreement.documents import Document, HexDigest, first_problem
 from headwater.errors import InputError
-from headwater.recipe.settings import RecipeSettings
+from headwater.recipe.settings import RecipeSettings, SplitShares
 from headwater.schema import Schema
 
-__all__ = ["AggregationTerms", "Plan", "Splits"]
-
-
-class Splits(Document):
-    """How each organisation splits its rows, once, by a keyed hash: shares that sum to 1."""
-
-    train: float = Field(default=0.9, gt=0, le=1)
-    validation: float = Field(default=0.05, ge=0, lt=1)
-    audit: float = Field(default=0.05, ge=0, lt=1)
-
-    @model_validator(mode="after")
-    def _check_sum(self) -> Self:
-        total = self.train + self.validation + self.audit
-        if abs(total - 1) > 1e-9:
-            raise ValueError(f"train, validation and audit sum to {total:g}; they must sum to 1")
-        return self
+__all__ = ["AggregationTerms", "Plan"]
 
 
 class AggregationTerms(Document):
@@ -70,7 +55,7 @@ class Plan(Document):
     recipe: RecipeSettings = Field(default_factory=RecipeSettings)
     aggregation: AggregationTerms = Field(default_factory=AggregationTerms)
     privacy: Literal["none"]
-    splits: Splits = Field(default_factory=Splits)
+    splits: SplitShares = Field(default_factory=SplitShares)
     rows: int = Field(default=0, ge=0, le=1_000_000_000)
     seed: int = Field(default=0, ge=0, lt=2**53)
     stub_sha256: HexDigest
@@ -87,7 +72,7 @@ class Plan(Document):
     @property
     def maximum_rounds(self) -> int:
         """Most secure sums that a run of this plan may ask for, retries included (protocol 4.2)."""
-        return self.recipe.maximum_sums + self.aggregation.retries
+        return self.recipe.maximum_rounds + self.aggregation.retries
 
     def to_toml(self) -> str:
         """The plan as TOML for people; `from_toml` reads it back to the same digest."""
