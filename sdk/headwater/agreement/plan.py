@@ -76,7 +76,11 @@ class Plan(Document):
 
     def to_toml(self) -> str:
         """The plan as TOML for people; `from_toml` reads it back to the same digest."""
-        return tomlkit.dumps(self.model_dump(mode="json", by_alias=True, exclude_none=True))
+        document = _without_none(self.model_dump(mode="json", by_alias=True))
+        if isinstance(document, dict):
+            # The schema is the longest part; a person reads the rest first.
+            document["schema"] = document.pop("schema")
+        return tomlkit.dumps(document)
 
     @classmethod
     def from_toml(cls, text: str) -> "Plan":
@@ -91,3 +95,12 @@ class Plan(Document):
             raise InputError(f"the plan is not TOML: {error}") from error
         except ValidationError as error:
             raise InputError(f"the plan is not valid: {first_problem(error)}") from error
+
+
+def _without_none(value: object) -> object:
+    # TOML has no null: what is None is left out, and read back as the default, which is None.
+    if isinstance(value, dict):
+        return {key: _without_none(entry) for key, entry in value.items() if entry is not None}
+    if isinstance(value, list):
+        return [_without_none(entry) for entry in value]
+    return value

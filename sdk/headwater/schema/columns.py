@@ -1,0 +1,148 @@
+"""One column: its kind, its public bounds or categories, and what it is for."""
+
+import datetime
+import math
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+__all__ = ["BooleanColumn", "CategoricalColumn", "Column", "DateColumn", "NumericColumn"]
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+MAXIMUM_CATEGORIES = 100_000
+_EXACT_INTEGER = 2**53
+
+
+class _Column(BaseModel):
+    """What every column has.
+
+    Attributes:
+        name: as in the table's header.
+        missing: whether a value may be missing.
+        role: the target is what a model will be asked to predict.
+        sensitive: an attribute that must not be learned about a person.
+        unconfirmed: guesses of `headwater schema draft` that nobody has confirmed yet.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    name: Name
+    missing: bool = False
+    role: Literal["feature", "target"] = "feature"
+    sensitive: bool = False
+    unconfirmed: tuple[str, ...] = ()
+
+
+class NumericColumn(_Column):
+    """Numbers between public bounds; values outside are clipped and counted.
+
+    Attributes:
+        lower: least value, special values apart.
+        upper: largest value.
+        integer: whole numbers only.
+        special_values: values with a meaning of their own, like -1 for "not asked"; never mixed with others.
+    """
+
+    kind: Literal["numeric"] = "numeric"
+    lower: float
+    upper: float
+    integer: bool = False
+    special_values: tuple[float, ...] = ()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.lower > self.upper:
+            raise ValueError(f"column {self.name!r}: lower {self.lower:g} is above upper {self.upper:g}")
+        if len(set(self.special_values)) != len(self.special_values):
+            raise ValueError(f"column {self.name!r}: a special value stands twice")
+        if self.integer:
+            numbers = (self.lower, self.upper, *self.special_values)
+            if not all(number == math.floor(number) and abs(number) <= _EXACT_INTEGER for number in numbers):
+                raise ValueError(
+                    f"column {self.name!r}: an integer column needs whole bounds and special values within ±2^53"
+                )
+        return self
+
+
+class CategoricalColumn(_Column):
+    """One of a public list of categories; text, compared exactly.
+
+    Attributes:
+        categories: at least one, each once, in any order that means something to people.
+        other: the category that unknown values become; None refuses them.
+    """
+
+    kind: Literal["categorical"] = "categorical"
+    categories: tuple[str, ...] = Field(min_length=1, max_length=MAXIMUM_CATEGORIES)
+    other: str | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if len(set(self.categories)) != len(self.categories):
+            raise ValueError(f"column {self.name!r}: a category stands twice")
+        if "" in self.categories:
+            raise ValueError(f"column {self.name!r}: the empty text means missing and can be no category")
+        if self.other is not None and self.other not in self.categories:
+            raise ValueError(f"column {self.name!r}: other = {self.other!r} is not one of its categories")
+        return self
+
+
+class BooleanColumn(_Column):
+    """Two labels.
+
+    Attributes:
+        false: the text of the negative label, code 0.
+        true: the text of the positive label, code 1.
+    """
+
+    kind: Literal["boolean"] = "boolean"
+    false: str = Field(default="false", min_length=1)
+    true: str = Field(default="true", min_length=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.false == self.true:
+            raise ValueError(f"column {self.name!r}: both labels are {self.true!r}")
+        return self
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """The labels in the order of their codes."""
+        return (self.false, self.true)
+
+
+class DateColumn(_Column):
+    """Days between public bounds.
+
+    Attributes:
+        lower: first day.
+        upper: last day.
+        format: how the day is written in text, in the directives of strptime.
+    """
+
+    kind: Literal["date"] = "date"
+    lower: datetime.date
+    upper: datetime.date
+    format: str = "%Y-%m-%d"
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.lower > self.upper:
+            raise ValueError(f"column {self.name!r}: lower {self.lower} is after upper {self.upper}")
+        return self
+
+    @property
+    def lower_day(self) -> int:
+        """Days from 1970-01-01 to the first day."""
+        return (self.lower - datetime.date(1970, 1, 1)).days
+
+    @property
+    def upper_day(self) -> int:
+        """Days from 1970-01-01 to the last day."""
+        return (self.upper - datetime.date(1970, 1, 1)).days
+
+
+Column = Annotated[
+    NumericColumn | CategoricalColumn | BooleanColumn | DateColumn, Field(discriminator="kind")
+]
+"""Any column; `kind` tells which."""

@@ -1,0 +1,135 @@
+"""The schema: all columns of a table, in order, as TOML for people and canonical JSON for digests."""
+
+import json
+from collections.abc import Mapping
+from typing import Literal, Self
+
+import tomlkit
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from tomlkit.exceptions import TOMLKitError
+
+from headwater.canonical import canonical_json, sha256_hex
+from headwater.errors import InputError
+from headwater.schema.columns import Column
+
+__all__ = ["Schema"]
+
+MAXIMUM_COLUMNS = 10_000
+
+
+class Schema(BaseModel):
+    """Columns with public bounds and categories: the contract between organisations.
+
+    Attributes:
+        version: of this format.
+        name: what the table is called.
+        columns: in the order of the table; names are unique, at most one is the target.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: Literal[1] = 1
+    name: str = Field(min_length=1, max_length=200)
+    columns: tuple[Column, ...] = Field(min_length=1, max_length=MAXIMUM_COLUMNS)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        names = self.names
+        if len(set(names)) != len(names):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            raise ValueError(f"column {twice[0]!r} stands twice")
+        targets = [column.name for column in self.columns if column.role == "target"]
+        if len(targets) > 1:
+            raise ValueError(f"columns {targets[0]!r} and {targets[1]!r} are both the target; mark one")
+        return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Column names, in order."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def target(self) -> Column | None:
+        """The column to be predicted, if one is marked."""
+        return next((column for column in self.columns if column.role == "target"), None)
+
+    @property
+    def target_index(self) -> int | None:
+        """Position of the target, if one is marked."""
+        return next((index for index, column in enumerate(self.columns) if column.role == "target"), None)
+
+    @property
+    def unconfirmed(self) -> tuple[tuple[str, str], ...]:
+        """(column, what) of every guess that nobody has confirmed."""
+        return tuple((column.name, what) for column in self.columns for what in column.unconfirmed)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON, 64 hexadecimal digits."""
+        return sha256_hex(canonical_json(self.to_document()))
+
+    def to_document(self) -> dict[str, object]:
+        """The schema as JSON values."""
+        document: dict[str, object] = self.model_dump(mode="json")
+        return document
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, object]) -> Self:
+        """Read a schema from JSON values.
+
+        Raises:
+            InputError: an unknown key, a wrong value; the line says where.
+        """
+        try:
+            return cls.model_validate(document)
+        except ValidationError as error:
+            problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
+            where = ".".join(str(part) for part in problem["loc"]) or "schema"
+            raise InputError(f"the schema is not valid at {where}: {problem['msg']}; correct it there") from error
+
+    def to_toml(self) -> str:
+        """TOML for people: what is at its default is left out, every guess carries a comment."""
+        document = tomlkit.document()
+        document.add("version", tomlkit.item(self.version))
+        document.add("name", tomlkit.item(self.name))
+        tables = tomlkit.aot()
+        for column in self.columns:
+            tables.append(_column_table(column))
+        document.add("columns", tables)
+        return tomlkit.dumps(document)
+
+    @classmethod
+    def from_toml(cls, text: str) -> Self:
+        """Read a schema from TOML.
+
+        Raises:
+            InputError: not TOML, or not a schema.
+        """
+        try:
+            document = tomlkit.parse(text).unwrap()
+        except TOMLKitError as error:
+            raise InputError(f"the schema is not TOML: {error}; correct it there") from error
+        # A date may be written as a TOML date; the document form is plain JSON.
+        return cls.from_document(json.loads(json.dumps(document, default=str)))
+
+
+def _column_table(column: Column) -> tomlkit.items.Table:
+    table = tomlkit.table()
+    values = column.model_dump(mode="json", exclude_none=True)
+    defaults = {name: field.default for name, field in type(column).model_fields.items() if not field.is_required()}
+    first = ["name", "kind"]
+    for key in first + [key for key in values if key not in first and key != "unconfirmed"]:
+        if key == "kind" or key not in defaults or getattr(column, key) != defaults[key]:
+            table.add(key, _item(values[key]))
+    if column.unconfirmed:
+        guesses = tomlkit.item(list(column.unconfirmed))
+        guesses.comment("guessed: correct what is wrong above, then delete this line")
+        table.add("unconfirmed", guesses)
+    return table
+
+
+def _item(value: object) -> tomlkit.items.Item:
+    item = tomlkit.item(value)
+    if isinstance(value, list) and len(value) > 12:
+        item.multiline(True)
+    return item
