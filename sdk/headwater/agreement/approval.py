@@ -49,9 +49,7 @@ class SignedProposal(Document):
                 f"run {self.proposal.run_id} was proposed under charter {self.proposal.charter_digest[:12]}, "
                 f"this organisation accepted {charter.digest[:12]}; ask the operator which one is in force"
             )
-        if not is_signed_by(
-            charter.coordinator_key, _PROPOSAL_KIND, self.proposal.to_bytes(), self.signature
-        ):
+        if not is_signed_by(charter.coordinator_key, _PROPOSAL_KIND, self.proposal.to_bytes(), self.signature):
             raise PeerError(f"run {self.proposal.run_id} is not signed by the charter's coordinator key; refused")
 
 
@@ -89,6 +87,8 @@ class SignedApproval(Document):
         if member_id not in keys:
             raise PeerError(f"{member_id!r} is not a member of the charter; its decision does not count")
         if (self.approval.run_id, self.approval.plan_digest) != (proposal.run_id, proposal.plan.digest):
-            raise PeerError(f"{member_id!r} decided on another run or plan than {proposal.run_id}; it must decide again")
+            raise PeerError(
+                f"{member_id!r} decided on another run or plan than {proposal.run_id}; it must decide again"
+            )
         if not is_signed_by(keys[member_id], _APPROVAL_KIND, self.approval.to_bytes(), self.signature):
             raise PeerError(f"the decision of {member_id!r} on run {proposal.run_id} is not signed by its key; refused")

@@ -70,7 +70,9 @@ class Charter(Document):
         for member in self.members:
             if member.id == member_id:
                 return member
-        raise InputError(f"{member_id!r} is not in the charter; its members are {', '.join(m.id for m in self.members)}")
+        raise InputError(
+            f"{member_id!r} is not in the charter; its members are {', '.join(m.id for m in self.members)}"
+        )
 
     @property
     def identity_keys(self) -> dict[str, bytes]:

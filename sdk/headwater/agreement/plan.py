@@ -76,10 +76,9 @@ class Plan(Document):
 
     def to_toml(self) -> str:
         """The plan as TOML for people; `from_toml` reads it back to the same digest."""
-        document = _without_none(self.model_dump(mode="json", by_alias=True))
-        if isinstance(document, dict):
-            # The schema is the longest part; a person reads the rest first.
-            document["schema"] = document.pop("schema")
+        document = {key: _without_none(value) for key, value in self.model_dump(mode="json", by_alias=True).items()}
+        # The schema is the longest part; a person reads the rest first.
+        document["schema"] = document.pop("schema")
         return tomlkit.dumps(document)
 
     @classmethod

@@ -142,7 +142,5 @@ class DateColumn(_Column):
         return (self.upper - datetime.date(1970, 1, 1)).days
 
 
-Column = Annotated[
-    NumericColumn | CategoricalColumn | BooleanColumn | DateColumn, Field(discriminator="kind")
-]
+Column = Annotated[NumericColumn | CategoricalColumn | BooleanColumn | DateColumn, Field(discriminator="kind")]
 """Any column; `kind` tells which."""

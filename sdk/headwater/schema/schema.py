@@ -130,6 +130,6 @@ def _column_table(column: Column) -> tomlkit.items.Table:
 
 def _item(value: object) -> tomlkit.items.Item:
     item = tomlkit.item(value)
-    if isinstance(value, list) and len(value) > 12:
+    if isinstance(item, tomlkit.items.Array) and len(item) > 12:
         item.multiline(True)
     return item

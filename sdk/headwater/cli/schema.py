@@ -1,0 +1,80 @@
+"""`headwater schema`: draft the contract between organisations, and check a table against it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table as Grid
+
+from headwater.errors import InputError
+
+__all__ = ["register"]
+
+_group = typer.Typer(no_args_is_help=True, help="Draft a schema from a table, or check a table against one.")
+
+
+def register(app: typer.Typer) -> None:
+    """Mount `schema` on the researcher's command."""
+    app.add_typer(_group, name="schema")
+
+
+@_group.command(epilog="Example:  headwater schema draft patients.csv --target readmitted > schema.toml")
+def draft(
+    table: Annotated[Path, typer.Argument(help="CSV, CSV.gz or Parquet.")],
+    target: Annotated[str | None, typer.Option(help="The column that a model will be asked to predict.")] = None,
+    name: Annotated[str | None, typer.Option(help="What to call the table; by default the file's name.")] = None,
+) -> None:
+    """Print a schema guessed from a table, as TOML.
+
+    Everything guessed is listed in `unconfirmed`, column by column. Bounds and categories are public: correct them to
+    what the column may hold anywhere, not to what these rows happen to hold, then delete each `unconfirmed` line.
+    Guesses warn in demo and simulate, and no run can be proposed with one left.
+    """
+    from headwater.schema.draft import draft as guess
+    from headwater.schema.reading import read_arrow
+
+    arrow = read_arrow(table)
+    schema = guess(arrow, target, name or table.name.split(".")[0])
+    typer.echo(
+        "# Drafted from rows that may be private: nothing here is public until a person has made it so.\n"
+        "# Each `unconfirmed` line names what was guessed; correct the column, then delete the line."
+    )
+    typer.echo(schema.to_toml(), nl=False)
+
+
+@_group.command(epilog="Example:  headwater schema check schema.toml patients.parquet")
+def check(
+    schema: Annotated[Path, typer.Argument(help="The schema, TOML.")],
+    table: Annotated[Path, typer.Argument(help="CSV, CSV.gz or Parquet.")],
+) -> None:
+    """List everything in which a table departs from a schema, by column, with counts.
+
+    "refused" keeps the table from taking part; "changed" is clipped, rounded or mapped; "ignored" is not in the
+    schema. No value of the table is ever printed. Exit status 1 if anything is refused.
+    """
+    from headwater.schema import Schema
+    from headwater.schema.conform import check as find
+    from headwater.schema.reading import read_arrow
+
+    if not schema.is_file():
+        raise InputError(f"there is no file {schema}; name the schema first, then the table")
+    contract = Schema.from_toml(schema.read_text(encoding="utf-8"))
+    arrow = read_arrow(table)
+    problems = find(arrow, contract)
+    console = Console()
+    if contract.unconfirmed:
+        console.print(f"[yellow]{len(contract.unconfirmed)} guesses in the schema are not confirmed yet.[/yellow]")
+    if not problems:
+        console.print(f"{table.name}: {arrow.num_rows:,} rows hold to schema {contract.name!r}.")
+        return
+    grid = Grid("column", "rows", "verdict", "what", title=f"{table.name} against schema {contract.name!r}")
+    colours = {"refused": "red", "changed": "yellow", "ignored": "dim"}
+    for problem in problems:
+        rows = f"{problem.count:,}" if problem.count else "–"
+        colour = colours[problem.severity]
+        grid.add_row(problem.column or "(table)", rows, f"[{colour}]{problem.severity}[/{colour}]", problem.what)
+    console.print(grid)
+    refused = sum(problem.severity == "refused" for problem in problems)
+    if refused:
+        raise InputError(f"{table.name} has {refused} problems that keep it from taking part; mend them or the schema")

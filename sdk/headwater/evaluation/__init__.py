@@ -1,0 +1,1 @@
+"""How a synthetic table is judged against real rows."""

@@ -1,0 +1,108 @@
+"""The demo's table: scikit-learn's breast-cancer records, or a file that the caller names."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from headwater.errors import InputError
+from headwater.evaluation.split import judge_split
+from headwater.schema import Schema
+from headwater.schema.conform import conform
+from headwater.schema.draft import draft
+from headwater.schema.partition import partition
+from headwater.schema.reading import read_arrow
+from headwater.schema.table import Table
+
+__all__ = ["DemoData", "default_table", "prepare"]
+
+DEFAULT_TARGET = "diagnosis"
+
+
+@dataclass(frozen=True, slots=True)
+class DemoData:
+    """What the demo's parent holds and no coordinator would: the whole table, split for judging.
+
+    Attributes:
+        name: of the dataset, as in the schema.
+        schema: read from the rows or given.
+        schema_was_drafted: whether the bounds were read from the rows.
+        train: rows that the organisations share out.
+        test: rows that nobody trains on.
+        parts: one array of row numbers of `train` for each organisation.
+    """
+
+    name: str
+    schema: Schema
+    schema_was_drafted: bool
+    train: pa.Table
+    test: pa.Table
+    parts: tuple[NDArray[np.int64], ...]
+
+    def rows_of(self, organisation: int) -> pa.Table:
+        """The rows of one organisation, numbered from 0."""
+        return self.train.take(pa.array(self.parts[organisation]))
+
+
+def default_table() -> pa.Table:
+    """Breast-cancer records (Wolberg et al. 1995, as scikit-learn carries them): 569 rows, 30 measures, a diagnosis."""
+    from sklearn.datasets import load_breast_cancer
+
+    source = load_breast_cancer()
+    names = [str(name) for name in source.feature_names]
+    columns = {name: source.data[:, index] for index, name in enumerate(names)}
+    labels = [str(source.target_names[value]) for value in source.target]
+    return pa.table({**columns, DEFAULT_TARGET: labels})
+
+
+def prepare(
+    data: Path | None, target: str | None, schema_file: Path | None, organisations: int, how: str
+) -> DemoData:
+    """Read the table, hold out the judge's 20 % and share the rest out.
+
+    Args:
+        data: CSV, CSV.gz or Parquet; None for the breast-cancer records.
+        target: column to predict; needed with `data`.
+        schema_file: TOML; None drafts one from the rows.
+        organisations: how many parts, at least 3.
+        how: a partition as `headwater.schema.partition` names them.
+
+    Raises:
+        InputError: fewer than three organisations, no such file or column, a table that breaks the schema.
+    """
+    if organisations < 3:
+        raise InputError(
+            f"{organisations} organisations were asked for, secure aggregation needs at least 3; say --organisations 3 or more"
+        )
+    if data is None:
+        table, name, target = default_table(), "breast-cancer", target or DEFAULT_TARGET
+    else:
+        table, name = read_arrow(data), data.name.split(".")[0]
+        if target is None:
+            raise InputError(f"no target column was named for {data.name}; say --target COLUMN")
+    if target not in table.column_names:
+        raise InputError(f"there is no column {target!r}; the columns are {_listed(table.column_names)}")
+    if schema_file is None:
+        schema = draft(table, target, name)
+    else:
+        schema = Schema.from_toml(schema_file.read_text(encoding="utf-8"))
+    train, test = judge_split(table.num_rows)
+    train_table = table.take(pa.array(train))
+    conformed: Table = conform(train_table, schema)[0]
+    parts = partition(conformed, how, organisations)
+    return DemoData(
+        name=schema.name,
+        schema=schema,
+        schema_was_drafted=schema_file is None,
+        train=train_table,
+        test=table.take(pa.array(test)),
+        parts=tuple(parts),
+    )
+
+
+def _listed(names: Sequence[str], shown: int = 12) -> str:
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + more

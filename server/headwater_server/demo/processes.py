@@ -1,0 +1,143 @@
+"""Child processes of the demo: started in groups of their own, logged to files, and all gone at the end."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from headwater.errors import HeadwaterError, InputError
+
+__all__ = ["ProcessGroup", "free_ports"]
+
+_STOP_SECONDS = 15.0
+_LOG_LINES_SHOWN = 12
+
+
+def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
+    """Ports on which nobody listens at this moment, all different.
+
+    Each is held open until all are chosen, so that no two are the same.
+    """
+    with contextlib.ExitStack() as held:
+        ports = []
+        for _ in range(count):
+            listener = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+            listener.bind((host, 0))
+            ports.append(int(listener.getsockname()[1]))
+        return ports
+
+
+def _command(program: str, arguments: Sequence[str]) -> list[str]:
+    # The scripts lie beside the interpreter of the environment that runs this demo, wherever PATH points.
+    path = Path(sys.executable).parent / program
+    if not path.is_file():
+        raise InputError(f"{program} is not installed beside {sys.executable}; install headwater[demo] there")
+    return [str(path), *arguments]
+
+
+def _tail(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() if log.is_file() else []
+    return "\n".join(lines[-_LOG_LINES_SHOWN:]) or "(it printed nothing)"
+
+
+class ProcessGroup:
+    """The demo's children; leaving the `with` block ends every one, last started first.
+
+    Args:
+        logs: folder for one log file a process.
+        environment: variables set for every child on top of this process's own.
+    """
+
+    def __init__(self, logs: Path, environment: dict[str, str]) -> None:
+        self._logs = logs
+        self._environment = {**os.environ, **environment}
+        self._running: list[tuple[str, subprocess.Popen[bytes]]] = []
+        logs.mkdir(parents=True, exist_ok=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop_all()
+
+    def start(self, name: str, program: str, *arguments: str) -> None:
+        """Start a process that runs until `stop_all`."""
+        with (self._logs / f"{name}.log").open("ab") as log:
+            child = subprocess.Popen(
+                _command(program, arguments),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self._environment,
+                start_new_session=True,
+            )
+        self._running.append((name, child))
+
+    def run(self, name: str, program: str, *arguments: str, show: bool = False) -> str:
+        """Run a command to its end and return what it printed on standard output.
+
+        Args:
+            name: what the log file is called.
+            show: print as it goes instead; the result is then empty.
+
+        Raises:
+            HeadwaterError: it ended with another status than 0; the message is its own.
+        """
+        with (self._logs / f"{name}.log").open("ab") as log:
+            log.write(f"$ {program} {' '.join(arguments)}\n".encode())
+            log.flush()
+            child = subprocess.Popen(
+                _command(program, arguments),
+                stdin=subprocess.DEVNULL,
+                stdout=None if show else subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=self._environment,
+                start_new_session=True,
+            )
+            self._running.append((name, child))
+            # Whatever interrupts this wait, stop_all ends the child: it is on the list.
+            output, errors = child.communicate()
+            self._running.remove((name, child))
+            log.write((output or b"") + errors)
+        if child.returncode != 0:
+            last = errors.decode(errors="replace").strip().splitlines() or ["it said nothing"]
+            raise HeadwaterError(f"`{program} {arguments[0]}` failed: {last[-1].removeprefix('error: ')}")
+        return (output or b"").decode(errors="replace")
+
+    def check_alive(self) -> None:
+        """Fail as soon as a process that should run has ended.
+
+        Raises:
+            HeadwaterError: which one, with the end of its log.
+        """
+        for name, child in self._running:
+            if child.poll() is not None:
+                raise HeadwaterError(
+                    f"the process {name} ended with status {child.returncode}; its log ends: {_tail(self._logs / f'{name}.log')}"
+                )
+
+    def stop_all(self) -> None:
+        """End every child and its children: SIGTERM to the group, after a grace SIGKILL."""
+        for _, child in reversed(self._running):
+            _signal_group(child, signal.SIGTERM)
+        for _, child in reversed(self._running):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(timeout=_STOP_SECONDS)
+            # A leader that left stragglers behind leaves them in its group; an empty group is no error.
+            _signal_group(child, signal.SIGKILL)
+            child.wait()
+        self._running.clear()
+
+
+def _signal_group(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    # The child leads its own session, so its process id is the group's; nobody else's process can be in it.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, number)
