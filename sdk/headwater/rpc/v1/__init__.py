@@ -1,0 +1,1 @@
+"""Generated from protos/headwater/rpc/v1 by tools/gen_protos.py; never edited by hand."""
