@@ -1,0 +1,142 @@
+"""Contingency tables over the codes of a table's columns, counted exactly."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from headwater.errors import InputError
+
+__all__ = ["Marginal", "cells_of", "choose_subsets", "count", "marginalise", "with_pairs"]
+
+F64 = npt.NDArray[np.float64]
+I64 = npt.NDArray[np.int64]
+I32 = npt.NDArray[np.int32]
+
+Subset = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Marginal:
+    """Counts of every combination of codes of a few columns.
+
+    Attributes:
+        columns: indices into the schema's columns, ascending, no repeats.
+        counts: float64, shape (product of the columns' sizes,), C order in the order of `columns`; not negative.
+    """
+
+    columns: Subset
+    counts: F64
+
+
+def cells_of(sizes: Sequence[int], columns: Sequence[int]) -> int:
+    """Number of combinations of codes that `columns` can take."""
+    cells = 1
+    for column in columns:
+        cells *= int(sizes[column])
+    return cells
+
+
+def count(codes: I32, sizes: Sequence[int], subsets: Sequence[Subset]) -> list[I64]:
+    """Count the combinations of codes of each subset.
+
+    Args:
+        codes: int32, shape (rows, columns); `codes[:, j]` in 0..sizes[j] − 1.
+        sizes: number of codes of each column.
+        subsets: column indices, one tuple a table.
+
+    Returns:
+        One int64 array for each subset, shape (product of sizes,), C order; each sums to the number of rows.
+
+    Raises:
+        InputError: a code lies outside its column's range.
+    """
+    if codes.size and (codes.min() < 0 or bool((codes.max(axis=0) >= np.asarray(sizes)).any())):
+        raise InputError("a code lies outside its column's range; encode the table with the encoding in use")
+    columns = np.ascontiguousarray(codes.T).astype(np.int64)
+    tables = []
+    for subset in subsets:
+        flat = columns[subset[0]]
+        for column in subset[1:]:
+            flat = flat * int(sizes[column]) + columns[column]
+        tables.append(np.bincount(flat, minlength=cells_of(sizes, subset)).astype(np.int64, copy=False))
+    return tables
+
+
+def marginalise(marginal: Marginal, sizes: Sequence[int], columns: Subset) -> Marginal:
+    """Sum a marginal down to some of its columns, given in ascending order.
+
+    Raises:
+        InputError: a column is not among the marginal's.
+    """
+    if not set(columns) <= set(marginal.columns):
+        raise InputError(f"columns {columns} are not all among {marginal.columns}; give a part of them")
+    table = marginal.counts.reshape([int(sizes[column]) for column in marginal.columns])
+    gone = tuple(axis for axis, column in enumerate(marginal.columns) if column not in columns)
+    return Marginal(columns, np.ascontiguousarray(table.sum(axis=gone)).reshape(-1))
+
+
+def choose_subsets(sizes: Sequence[int], label: int | None, budget: int) -> list[Subset]:
+    """Which tables one round of counts asks for, so that memory stays bounded however wide the table is.
+
+    With a label: every (feature, feature, label), which holds every pair as well; where that is more than
+    `budget`, every (feature, label) and as many (feature, feature) as fit. Without: every pair. Pairs are taken
+    in order of the distance between their columns, counted in a circle, so that each column gets its share.
+
+    Args:
+        sizes: number of codes of each column.
+        label: index of the target column, or None.
+        budget: most cells, summed over all tables. The (feature, label) tables are always among them.
+
+    Returns:
+        Subsets with ascending columns, no repeats.
+    """
+    features = [column for column in range(len(sizes)) if column != label]
+    pairs = _pairs_by_distance(features)
+    if label is None:
+        return _within(pairs, sizes, budget) or [(column,) for column in features]
+    if not pairs:
+        return [_ascending(feature, label) for feature in features] or [(label,)]
+    triples = [_ascending(*pair, label) for pair in pairs]
+    if sum(cells_of(sizes, triple) for triple in triples) <= budget:
+        return triples
+    with_label = [_ascending(feature, label) for feature in features]
+    left = budget - sum(cells_of(sizes, pair) for pair in with_label)
+    return with_label + _within(pairs, sizes, left)
+
+
+def with_pairs(marginals: Sequence[Marginal], sizes: Sequence[int]) -> list[Marginal]:
+    """The given marginals, and before them every pair that one of them holds, each once."""
+    pairs: dict[Subset, Marginal] = {}
+    for marginal in marginals:
+        columns = marginal.columns
+        for first in range(len(columns)):
+            for second in range(first + 1, len(columns)):
+                pair = (columns[first], columns[second])
+                if pair not in pairs:
+                    pairs[pair] = marginalise(marginal, sizes, pair)
+    return [pairs[pair] for pair in sorted(pairs)] + [m for m in marginals if len(m.columns) > 2]
+
+
+def _ascending(*columns: int) -> Subset:
+    return tuple(sorted(columns))
+
+
+def _pairs_by_distance(columns: Sequence[int]) -> list[Subset]:
+    n = len(columns)
+    pairs = []
+    for distance in range(1, n // 2 + 1):
+        starts = n // 2 if 2 * distance == n else n
+        pairs += [_ascending(columns[start], columns[(start + distance) % n]) for start in range(starts)]
+    return pairs
+
+
+def _within(subsets: Sequence[Subset], sizes: Sequence[int], budget: int) -> list[Subset]:
+    chosen, left = [], budget
+    for subset in subsets:
+        cells = cells_of(sizes, subset)
+        if cells <= left:
+            chosen.append(subset)
+            left -= cells
+    return chosen

@@ -1,0 +1,147 @@
+"""Every number of a recipe that a plan may set, with the defaults that were measured to work."""
+
+from typing import Literal, Protocol, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from headwater.schema import Schema
+
+__all__ = [
+    "EncodingSettings",
+    "FitSettings",
+    "MarginalSettings",
+    "NetworkSettings",
+    "RecipeSettings",
+    "RecipeTerms",
+    "SplitShares",
+    "UpdateSettings",
+]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SplitShares(_Settings):
+    """Shares of an organisation's rows; the three sum to 1. Guarantee: a row is in one part, the same in every run."""
+
+    train: float = Field(default=0.9, gt=0, le=1)
+    validation: float = Field(default=0.05, ge=0, lt=1)
+    audit: float = Field(default=0.05, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if abs(self.train + self.validation + self.audit - 1) > 1e-9:
+            raise ValueError("the shares train, validation and audit must sum to 1")
+        return self
+
+
+class EncodingSettings(_Settings):
+    """How a column becomes codes."""
+
+    grid_cells: int = Field(default=1024, ge=16, le=65536, description="cells of a numeric column's public grid")
+    histogram_budget: int = Field(default=1_000_000, ge=1024, description="cells of all grids together")
+    numeric_codes: int = Field(
+        default=32, ge=2, le=256, description="most codes of a numeric column, special values apart"
+    )
+    rows_per_code: int = Field(default=40, ge=1, description="small tables get fewer codes: rows / this, at least 6")
+    category_limit: int = Field(default=100, ge=4, description="more categories than this share hashed buckets")
+
+
+class MarginalSettings(_Settings):
+    """Which tables are counted, and which columns form super-columns."""
+
+    cells: int = Field(default=2_000_000, ge=1024, description="most cells of one round of counts")
+    group_threshold: float = Field(default=0.2, gt=0, le=1, description="least normalised mutual information")
+    group_columns: int = Field(default=3, ge=1, le=4)
+    group_combinations: int = Field(default=160, ge=2)
+
+
+class NetworkSettings(_Settings):
+    """Shape of generator and critic."""
+
+    latent: int = Field(default=64, ge=1, le=4096)
+    width: int = Field(default=256, ge=8, le=8192)
+    blocks: int = Field(default=2, ge=0, le=32)
+    critic_width: int = Field(default=256, ge=8, le=8192)
+    critic_layers: int = Field(default=3, ge=1, le=32)
+    activation: Literal["relu", "leaky_relu", "silu"] = "silu"
+
+
+class FitSettings(_Settings):
+    """How the coordinator fits the generator to summed marginals."""
+
+    steps: int = Field(default=1000, ge=0)
+    batch: int = Field(default=1024, ge=2)
+    learning_rate: float = Field(default=2e-3, gt=0)
+    warm_up: int = Field(default=50, ge=0)
+    final_rate: float = Field(default=0.02, gt=0, le=1, description="learning rate at the end, as a share")
+    gradient_clip: float = Field(default=1.0, gt=0)
+    ema: float = Field(default=0.996, ge=0, lt=1)
+
+
+class UpdateSettings(_Settings):
+    """How an organisation trains on its own rows, and how the coordinator takes the sum."""
+
+    loss: Literal["r3", "wgan-gp", "classic"] = "r3"
+    local_steps: int = Field(default=20, ge=1)
+    batch: int = Field(default=256, ge=2)
+    generator_rate: float = Field(default=2e-4, gt=0)
+    critic_rate: float = Field(default=4e-4, gt=0)
+    critic_steps: int = Field(default=1, ge=1)
+    beta1: float = Field(default=0.0, ge=0, lt=1)
+    penalty: float = Field(default=1.0, ge=0, description="weight of R1 and R2, or of the gradient penalty")
+    penalty_every: int = Field(default=4, ge=1)
+    temperature: float = Field(default=0.6, gt=0)
+    anchor: float = Field(default=0.1, ge=0, description="weight of the marginal loss beside the adversarial one")
+    clip: float = Field(default=10.0, gt=0, description="Euclidean norm that an organisation's update is clipped to")
+    value_bits: int = Field(default=20, ge=8, le=28, description="fixed point: the clip norm is 2^value_bits units")
+    row_cap: int = Field(default=10_000, ge=1, description="an organisation's weight is min(rows, cap) / cap")
+    server_rate: float = Field(default=1.0, gt=0)
+    server_momentum: float = Field(default=0.0, ge=0, lt=1)
+    ema: float = Field(default=0.5, ge=0, lt=1, description="of the generator, over rounds")
+    tolerance: float = Field(
+        default=0.05, ge=0, description="most that a round may worsen the marginal loss, as a share"
+    )
+
+
+class RecipeSettings(_Settings):
+    """What a run trains and how.
+
+    `marginals` fits the generator to sums alone; `hybrid` goes on with `rounds` of adversarial training at the
+    organisations; `adversarial` trains from the start with `rounds` of it alone.
+    """
+
+    kind: Literal["hybrid", "marginals", "adversarial"] = "hybrid"
+    rounds: int = Field(default=4, ge=0, le=10_000, description="adversarial rounds; 0 for marginals")
+    encoding: EncodingSettings = EncodingSettings()
+    marginals: MarginalSettings = MarginalSettings()
+    network: NetworkSettings = NetworkSettings()
+    fit: FitSettings = FitSettings()
+    update: UpdateSettings = UpdateSettings()
+
+    @property
+    def maximum_rounds(self) -> int:
+        """Most securely summed rounds that a run of this recipe asks for."""
+        counted = 1 if self.kind == "adversarial" else 3
+        return counted + (0 if self.kind == "marginals" else self.rounds)
+
+
+class RecipeTerms(Protocol):
+    """The part of a plan that decides what a contribution and a recipe compute."""
+
+    @property
+    def schema_(self) -> Schema:
+        """Columns with public bounds and categories."""
+
+    @property
+    def recipe(self) -> RecipeSettings:
+        """What is trained and how."""
+
+    @property
+    def splits(self) -> SplitShares:
+        """Shares of train, validation and audit rows."""
+
+    @property
+    def seed(self) -> int:
+        """Start of every seed of the run that is not secret."""
