@@ -29,6 +29,6 @@ Aggregator(roster, terms, coordinator_key, *, now: float, chain: Sequence[bytes]
 ```
 
 `chain` is every receipt and abort of the run so far, in order; `last_receipt` is the last one that this
-organisation stored, as bytes. The coordinator invites on `connected`; the participant answers an invitation, so a
-stream that returns needs no call but the coordinator's `connected`.
+organisation stored, as bytes. The coordinator invites on `connected` and the participant answers an invitation, so
+a stream that returns needs no call but the coordinator's `connected`.
 """

@@ -1,8 +1,7 @@
 """What a participant or an aggregator asks its driver to do, as data.
 
-The machines perform no input or output. Every step returns a list of these events, to be performed in the order
-given: a `Persist` or `AttemptStarted` is durable before any later event of the list is performed (protocol 3.3,
-4.8).
+The machines perform no input or output. Every step returns a list of these events, to be performed in the given
+order: a `Persist` or `AttemptStarted` is durable before any later event of the list is performed (protocol 3.3).
 """
 
 from dataclasses import dataclass, field
@@ -186,7 +185,5 @@ class SessionFailed:
     reason: str
 
 
-MemberEvent = (
-    Send | SessionReady | AttemptStarted | RoundRequested | RoundRefused | RoundClosed | SessionClosed
-)
+MemberEvent = Send | SessionReady | AttemptStarted | RoundRequested | RoundRefused | RoundClosed | SessionClosed
 AggregatorEvent = Send | SessionReady | Persist | MemberDropped | RoundSummed | RoundAborted | SessionFailed

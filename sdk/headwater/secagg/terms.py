@@ -9,6 +9,8 @@ from headwater.secagg.ring import check_headroom
 
 __all__ = [
     "MAXIMUM_ATTEMPTS",
+    "MAXIMUM_LENGTH",
+    "MAXIMUM_MEMBERS",
     "Deadlines",
     "Roster",
     "SessionTerms",
@@ -88,15 +90,11 @@ class Roster:
         _check_size("charter digest", self.charter_digest, 32)
         keys = {*self.members.values(), self.coordinator_key}
         if len(keys) != len(self.members) + 1:
-            raise InputError(
-                "two parties of the charter have the same key; each needs its own, correct the charter"
-            )
+            raise InputError("two parties of the charter have the same key; each needs its own, correct the charter")
         if self.minimum_cohort < 3 or self.colluders < 1:
             raise InputError("minimum cohort and colluders are at least 3 and 1; correct the charter or plan")
         if len(self.members) > MAXIMUM_MEMBERS:
-            raise InputError(
-                f"the charter has {len(self.members)} members, at most {MAXIMUM_MEMBERS} can take part"
-            )
+            raise InputError(f"the charter has {len(self.members)} members, at most {MAXIMUM_MEMBERS} can take part")
         object.__setattr__(self, "members", MappingProxyType(dict(self.members)))
 
 
@@ -116,9 +114,7 @@ class Deadlines:
         for name in ("hello", "accept", "deal", "upload", "confirm", "reveal"):
             value = getattr(self, name)
             if not 0 < value <= 7 * 86400:
-                raise InputError(
-                    f"the {name} deadline is {value} seconds; give a number above 0 and at most a week"
-                )
+                raise InputError(f"the {name} deadline is {value} seconds; give a number above 0 and at most a week")
 
     @property
     def whole_round(self) -> float:
@@ -133,7 +129,7 @@ class SessionTerms:
     Attributes:
         run_id: the run, from this party's own approval.
         plan_digest: 32 bytes.
-        attempt: coordinator: the number of this setup, from 1. Organisation: the least number it still accepts,
+        attempt: coordinator: the number of this setup, from 1. Organisation: the least number it accepts,
             one above the last that it stored on `AttemptStarted` (1 at first). At most 8.
         rounds: rounds that the plan has, over all sessions of the run.
         retries: aborted rounds that the plan allows on top (protocol 4.10 iv).

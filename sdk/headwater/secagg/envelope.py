@@ -1,0 +1,128 @@
+"""The one form in which every message travels: type, sender, body, signature: protocol 4.11."""
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from headwater.errors import PeerError
+from headwater.secagg.codec import MAXIMUM_MESSAGE, Blob, Reader, Text
+from headwater.secagg.keys import digest
+
+__all__ = ["Envelope", "MessageType", "open_envelope", "pack_chunk", "sign_envelope"]
+
+_MAGIC = b"HWS\x01"
+_SENDER = Text(64)
+_BODY = Blob(MAXIMUM_MESSAGE)
+_SIGNATURE = Blob(64)
+
+
+class MessageType(IntEnum):
+    """What a message is; its number is on the wire and never reused."""
+
+    INVITATION = 1
+    HELLO = 2
+    HELLOS = 3
+    ACCEPT = 4
+    SESSION = 5
+    DEAL_HEADER = 6
+    DEAL = 7
+    START = 8
+    CHUNK = 9
+    UPLOAD = 10
+    SURVIVORS = 11
+    CONFIRM = 12
+    QUORUM = 13
+    REVEAL = 14
+    RECEIPT = 15
+    ABORT = 16
+    REFUSAL = 17
+    CLOSE = 18
+    START_RECORD = 19
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One received message, not yet believed.
+
+    Attributes:
+        type: what it claims to be.
+        sender: who it claims to come from; empty for the coordinator.
+        body: the encoded fields.
+        signature: 64 bytes, or none on a chunk, which a signed header or trailer binds.
+        data: the exact bytes received.
+        signed: the exact bytes received before the signature; what the signature covers.
+    """
+
+    type: MessageType
+    sender: str
+    body: bytes = field(repr=False)
+    signature: bytes = field(repr=False)
+    data: bytes = field(repr=False)
+    signed: bytes = field(repr=False)
+
+    def verify(self, key: bytes, context: bytes) -> None:
+        """Check the signature over H(type, SID, exact received bytes).
+
+        Args:
+            key: the sender's 32-byte Ed25519 key.
+            context: the SID, or before there is one the setup's context (protocol 3.1).
+
+        Raises:
+            PeerError: the signature is not the sender's for this type, context and bytes.
+        """
+        try:
+            signed = _signing_input(self.type, context, self.signed)
+            Ed25519PublicKey.from_public_bytes(key).verify(self.signature, signed)
+        except (InvalidSignature, ValueError) as error:
+            sender = self.sender or "the coordinator"
+            raise PeerError(
+                f"a {self.type.name} message of {sender} has a signature that is not theirs for this session"
+            ) from error
+
+
+def open_envelope(data: bytes) -> Envelope:
+    """Take a message apart, without believing it yet.
+
+    Raises:
+        PeerError: the bytes are too many, malformed, of an unknown type, or signed where they must not be.
+    """
+    if len(data) > MAXIMUM_MESSAGE:
+        raise PeerError(f"a message has {len(data)} bytes, at most {MAXIMUM_MESSAGE} are allowed")
+    reader = Reader(data)
+    if reader.take(len(_MAGIC)) != _MAGIC:
+        raise PeerError("a message is not of HW-SecAgg/1; the other side speaks another protocol or version")
+    code = reader.take(1)[0]
+    try:
+        kind = MessageType(code)
+    except ValueError as error:
+        raise PeerError(f"a message has the unknown type {code}; the other side has another version") from error
+    sender = _SENDER.read(reader)
+    body = _BODY.read(reader)
+    signed = data[: reader.position]
+    signature = _SIGNATURE.read(reader)
+    reader.end()
+    if len(signature) != (0 if kind is MessageType.CHUNK else 64):
+        raise PeerError(f"a {kind.name} message has a signature of {len(signature)} bytes; it is malformed")
+    return Envelope(kind, sender, body, signature, data, signed)
+
+
+def sign_envelope(kind: MessageType, sender: str, body: bytes, key: Ed25519PrivateKey, context: bytes) -> bytes:
+    """Build a signed message; `context` is the SID, or the setup's context before there is one."""
+    signed = _signed_part(kind, sender, body)
+    return signed + _SIGNATURE.write(key.sign(_signing_input(kind, context, signed)))
+
+
+def pack_chunk(sender: str, body: bytes) -> bytes:
+    """Build a chunk message, which carries no signature: its stream's digest is signed."""
+    return _signed_part(MessageType.CHUNK, sender, body) + _SIGNATURE.write(b"")
+
+
+def _signed_part(kind: MessageType, sender: str, body: bytes) -> bytes:
+    return b"".join((_MAGIC, bytes([kind]), _SENDER.write(sender), _BODY.write(body)))
+
+
+def _signing_input(kind: MessageType, context: bytes, signed: bytes) -> bytes:
+    # protocol 4.11: the type is in the label, so no type's signature is valid for another.
+    return digest(kind.name, context, signed)

@@ -1,0 +1,58 @@
+"""A Merkle tree over the leaves of a Deal, so that each receiver gets one short path: protocol 4.1."""
+
+import hmac
+from collections.abc import Sequence
+
+from headwater.secagg.keys import digest, number
+
+__all__ = ["merkle_path", "merkle_root", "path_length", "verify_path"]
+
+
+def merkle_root(leaves: Sequence[bytes]) -> bytes:
+    """The tree's digest; it commits to the leaves' number, order and values."""
+    return digest("merkle root", number(len(leaves)), _levels(leaves)[-1][0])
+
+
+def merkle_path(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:
+    """The sibling digests from leaf `index` up; a level without a sibling contributes none."""
+    path: list[bytes] = []
+    for level in _levels(leaves)[:-1]:
+        sibling = index ^ 1
+        if sibling < len(level):
+            path.append(level[sibling])
+        index >>= 1
+    return tuple(path)
+
+
+def path_length(count: int, index: int) -> int:
+    """How many digests the path of leaf `index` among `count` leaves has."""
+    length = 0
+    while count > 1:
+        length += (index ^ 1) < count
+        count, index = (count + 1) // 2, index >> 1
+    return length
+
+
+def verify_path(root: bytes, count: int, index: int, leaf: bytes, path: Sequence[bytes]) -> bool:
+    """Whether `leaf` stands at `index` of the tree of `count` leaves that `root` commits to."""
+    if not 0 <= index < count or len(path) != path_length(count, index):
+        return False
+    node, width, siblings = leaf, count, iter(path)
+    while width > 1:
+        if (index ^ 1) < width:
+            sibling = next(siblings)
+            node = _node(sibling, node) if index & 1 else _node(node, sibling)
+        width, index = (width + 1) // 2, index >> 1
+    return hmac.compare_digest(root, digest("merkle root", number(count), node))
+
+
+def _levels(leaves: Sequence[bytes]) -> list[list[bytes]]:
+    levels = [list(leaves)]
+    while len(levels[-1]) > 1:
+        below = levels[-1]
+        levels.append([_node(*below[i : i + 2]) if i + 1 < len(below) else below[i] for i in range(0, len(below), 2)])
+    return levels
+
+
+def _node(left: bytes, right: bytes) -> bytes:
+    return digest("merkle node", left, right)

@@ -1,0 +1,356 @@
+"""The bodies of all messages: frozen records with one binary layout each."""
+
+from dataclasses import dataclass, fields
+from typing import ClassVar, Self
+
+from headwater.errors import PeerError
+from headwater.secagg.codec import MAXIMUM_CHUNK, MAXIMUM_MESSAGE, Blob, Fixed, Layout, Listing, Number, Reader, Text
+from headwater.secagg.codec import Tuple as Row
+from headwater.secagg.envelope import Envelope, MessageType
+from headwater.secagg.sealing import TAG_BYTES
+from headwater.secagg.shamir import SHARE_BYTES
+from headwater.secagg.terms import MAXIMUM_LENGTH, MAXIMUM_MEMBERS
+
+__all__ = [
+    "DIGEST_BYTES",
+    "SUITE",
+    "Abort",
+    "Accept",
+    "Chunk",
+    "Close",
+    "Confirm",
+    "Deal",
+    "DealHeader",
+    "Hello",
+    "Hellos",
+    "Invitation",
+    "Message",
+    "Quorum",
+    "Receipt",
+    "Refusal",
+    "Reveal",
+    "Session",
+    "Start",
+    "StartRecord",
+    "Survivors",
+    "Upload",
+]
+
+SUITE = "HW-SecAgg/1-x25519"
+"""The only suite so far: X25519 without ML-KEM. A downgrade is refused because every Hello names it."""
+
+DIGEST_BYTES = 32
+SEALED_BYTES = 2 * SHARE_BYTES + TAG_BYTES
+
+_ID = Text(64)
+_REASON = Text(300)
+_DIGEST = Fixed(DIGEST_BYTES)
+_ROUND = Number(2**62)
+_SHARES = Listing(Row((_ID, Fixed(SHARE_BYTES))), MAXIMUM_MEMBERS, key=lambda row: row[0])
+_DIGESTS = Listing(Row((_ID, _DIGEST)), MAXIMUM_MEMBERS, key=lambda row: row[0])
+_ENVELOPES = Listing(Blob(MAXIMUM_MESSAGE), MAXIMUM_MEMBERS)
+_PAYLOAD_SIZE = Number(2**32)
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message body; subclasses list one layout for each field, in order."""
+
+    TYPE: ClassVar[MessageType]
+    LAYOUT: ClassVar[tuple[Layout, ...]]
+
+    def encode(self) -> bytes:
+        """The body's bytes.
+
+        Raises:
+            InputError: a field is outside its layout.
+        """
+        return Row(self.LAYOUT).write(tuple(getattr(self, field.name) for field in fields(self)))
+
+    @classmethod
+    def decode(cls, envelope: Envelope) -> Self:
+        """Read the body of an envelope of this type.
+
+        Raises:
+            PeerError: the type is another, or the body is not exactly one encoding.
+        """
+        if envelope.type is not cls.TYPE:
+            raise PeerError(f"a message is a {envelope.type.name} where a {cls.TYPE.name} was expected")
+        reader = Reader(envelope.body)
+        values = Row(cls.LAYOUT).read(reader)
+        reader.end()
+        return cls(*values)
+
+
+@dataclass(frozen=True)
+class Invitation(Message):
+    """Coordinator → member: a setup is open under this attempt number."""
+
+    TYPE = MessageType.INVITATION
+    LAYOUT = (_ID, Number(255))
+    run_id: str
+    attempt: int
+
+
+@dataclass(frozen=True)
+class Hello(Message):
+    """Member → all: fresh keys for one setup, signed by the identity key (protocol 3.1).
+
+    `encapsulation_key` is ML-KEM's place: empty in this suite, and required to be.
+    """
+
+    TYPE = MessageType.HELLO
+    LAYOUT = (_ID, _ID, Number(255), _DIGEST, _DIGEST, _DIGEST, Fixed(0), _DIGEST, _DIGEST)
+    suite: str
+    run_id: str
+    attempt: int
+    charter_digest: bytes
+    plan_digest: bytes
+    exchange_key: bytes
+    encapsulation_key: bytes
+    session_key: bytes
+    last_document: bytes
+
+
+@dataclass(frozen=True)
+class Hellos(Message):
+    """Coordinator → members: all Hellos as received, sorted by member (protocol 3.2)."""
+
+    TYPE = MessageType.HELLOS
+    LAYOUT = (_ENVELOPES,)
+    hellos: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class Accept(Message):
+    """Member → all: TH, the digest of the Hellos it checked (protocol 3.3).
+
+    `ciphertexts` is ML-KEM's place: empty in this suite, and required to be.
+    """
+
+    TYPE = MessageType.ACCEPT
+    LAYOUT = (_DIGEST, Listing(Row((_ID, Blob(2048))), 0))
+    hellos_digest: bytes
+    ciphertexts: tuple[tuple[str, bytes], ...] = ()
+
+
+@dataclass(frozen=True)
+class Session(Message):
+    """Coordinator → members: all Accepts; the session begins at this round and link of the run's chain."""
+
+    TYPE = MessageType.SESSION
+    LAYOUT = (_ENVELOPES, _ENVELOPES, _ROUND, _DIGEST)
+    hellos: tuple[bytes, ...]
+    accepts: tuple[bytes, ...]
+    first_round: int
+    previous: bytes
+
+
+@dataclass(frozen=True)
+class DealHeader(Message):
+    """Dealer → all: what a Deal commits to; its digest is bound into every mask (protocol 4.1)."""
+
+    TYPE = MessageType.DEAL_HEADER
+    LAYOUT = (_ROUND, _DIGEST, _DIGEST, _DIGEST, _DIGEST)
+    round: int
+    self_seed_digest: bytes
+    bundle_seed_digest: bytes
+    bundle_digest: bytes
+    leaves_root: bytes
+
+
+@dataclass(frozen=True)
+class Deal(Message):
+    """Dealer → coordinator: header, leaf openings by rank, sealed shares by rank, bundle (protocol 4.1).
+
+    The place of the dealer itself holds no sealed shares.
+    """
+
+    TYPE = MessageType.DEAL
+    LAYOUT = (
+        Blob(4096),
+        Listing(Row((_DIGEST, _DIGEST, _DIGEST)), MAXIMUM_MEMBERS),
+        Listing(Blob(SEALED_BYTES), MAXIMUM_MEMBERS),
+        Blob(DIGEST_BYTES * MAXIMUM_MEMBERS + TAG_BYTES),
+    )
+    header: bytes
+    openings: tuple[tuple[bytes, bytes, bytes], ...]
+    sealed: tuple[bytes, ...]
+    bundle: bytes
+
+
+@dataclass(frozen=True)
+class Start(Message):
+    """Coordinator → member: the round's Task and cohort, and this receiver's shares (protocol 4.2).
+
+    `payload_size` bytes of Task then model follow in chunks. Each entry: dealer, Deal header as signed by the
+    dealer, shares sealed to the receiver, and the path of the receiver's leaf.
+    """
+
+    TYPE = MessageType.START
+    LAYOUT = (
+        _ROUND,
+        Number(MAXIMUM_LENGTH),
+        _PAYLOAD_SIZE,
+        _PAYLOAD_SIZE,
+        _DIGEST,
+        _DIGEST,
+        _DIGEST,
+        Listing(
+            Row((_ID, Blob(4096), Blob(SEALED_BYTES), Listing(_DIGEST, 16))), MAXIMUM_MEMBERS, key=lambda row: row[0]
+        ),
+    )
+    round: int
+    length: int
+    task_size: int
+    model_size: int
+    task_digest: bytes
+    model_digest: bytes
+    previous: bytes
+    entries: tuple[tuple[str, bytes, bytes, tuple[bytes, ...]], ...]
+
+
+@dataclass(frozen=True)
+class StartRecord(Message):
+    """Coordinator's durable record that a round began, so that a crash leaves no gap in the chain (protocol 4.8)."""
+
+    TYPE = MessageType.START_RECORD
+    LAYOUT = (_DIGEST, _ROUND, Number(MAXIMUM_LENGTH), _DIGEST, _DIGEST, _DIGEST, _DIGESTS, _DIGEST)
+    sid: bytes
+    round: int
+    length: int
+    rho: bytes
+    task_digest: bytes
+    model_digest: bytes
+    deals: tuple[tuple[str, bytes], ...]
+    previous: bytes
+
+
+@dataclass(frozen=True)
+class Chunk(Message):
+    """One part of a Start's payload or of an Upload's vector; the stream's digest is signed elsewhere."""
+
+    TYPE = MessageType.CHUNK
+    LAYOUT = (_ROUND, Number(2**32), Blob(MAXIMUM_CHUNK))
+    round: int
+    index: int
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Upload(Message):
+    """Member → coordinator: the signed trailer behind the chunks of y (protocol 4.4)."""
+
+    TYPE = MessageType.UPLOAD
+    LAYOUT = (_ROUND, _DIGEST, Number(4 * MAXIMUM_LENGTH + 64), _DIGEST)
+    round: int
+    rho: bytes
+    size: int
+    vector_digest: bytes
+
+
+@dataclass(frozen=True)
+class Survivors(Message):
+    """Coordinator → uploaders: U_t with the digest of each y (protocol 4.5)."""
+
+    TYPE = MessageType.SURVIVORS
+    LAYOUT = (_ROUND, _DIGEST, _DIGESTS)
+    round: int
+    rho: bytes
+    uploads: tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True)
+class Confirm(Message):
+    """Member → all of U_t: the one view of U_t and digests that it signs for this round (protocol 4.5)."""
+
+    TYPE = MessageType.CONFIRM
+    LAYOUT = (_ROUND, _DIGEST, _DIGEST)
+    round: int
+    rho: bytes
+    view: bytes
+
+
+@dataclass(frozen=True)
+class Quorum(Message):
+    """Coordinator → confirmers: the Confirms of T members of U_t or more (protocol 4.6)."""
+
+    TYPE = MessageType.QUORUM
+    LAYOUT = (_ROUND, Listing(Blob(1024), MAXIMUM_MEMBERS))
+    round: int
+    confirms: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class Reveal(Message):
+    """Member → coordinator: shares of b for U_t and of w for D_t, never both for one dealer (protocol 4.6)."""
+
+    TYPE = MessageType.REVEAL
+    LAYOUT = (_ROUND, _DIGEST, _SHARES, _SHARES)
+    round: int
+    rho: bytes
+    self_shares: tuple[tuple[str, bytes], ...]
+    bundle_shares: tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True)
+class Receipt(Message):
+    """Coordinator → all: a round's sum was opened (protocol 4.7). `charge` is the DP charge's place, empty so far."""
+
+    TYPE = MessageType.RECEIPT
+    LAYOUT = (
+        _DIGEST,
+        _ROUND,
+        _DIGEST,
+        _DIGESTS,
+        Listing(Blob(1024), MAXIMUM_MEMBERS),
+        _DIGEST,
+        _DIGEST,
+        _DIGEST,
+        Blob(4096),
+        _DIGEST,
+    )
+    sid: bytes
+    round: int
+    rho: bytes
+    uploads: tuple[tuple[str, bytes], ...]
+    confirms: tuple[bytes, ...]
+    sum_digest: bytes
+    task_digest: bytes
+    model_digest: bytes
+    charge: bytes
+    previous: bytes
+
+
+@dataclass(frozen=True)
+class Abort(Message):
+    """Coordinator → all: a round ended without a sum (protocol 4.7)."""
+
+    TYPE = MessageType.ABORT
+    LAYOUT = (_DIGEST, _ROUND, _DIGEST, Text(32), _DIGESTS, _REASON, _DIGEST)
+    sid: bytes
+    round: int
+    rho: bytes
+    phase: str
+    uploads: tuple[tuple[str, bytes], ...]
+    reason: str
+    previous: bytes
+
+
+@dataclass(frozen=True)
+class Refusal(Message):
+    """Member → coordinator: a check failed; this member takes no further part in the round."""
+
+    TYPE = MessageType.REFUSAL
+    LAYOUT = (_ROUND, _REASON)
+    round: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Close(Message):
+    """Coordinator → member: the session is over, or goes on without this member."""
+
+    TYPE = MessageType.CLOSE
+    LAYOUT = (_REASON,)
+    reason: str
