@@ -1,0 +1,165 @@
+"""The organisation's own rules: which plans may run here at all, and which without asking a person."""
+
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import tomlkit
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from tomlkit.exceptions import TOMLKitError
+
+from headwater.agreement.charter import Charter
+from headwater.agreement.documents import first_problem
+from headwater.agreement.plan import Plan
+from headwater.errors import InputError
+
+__all__ = ["DEFAULT_POLICY_TOML", "Decision", "Policy", "StandingApproval", "decide"]
+
+DEFAULT_POLICY_TOML = """\
+# What this organisation takes part in. A plan outside these rules is refused, whoever approved it.
+version = 1
+
+# Most secure sums in one run, retries included.
+maximum_rounds = 100
+
+# Fewest organisations in any sum; the charter and the plan may ask for more, never for fewer.
+minimum_cohort = 3
+
+# Columns that may take part: "all", or a list such as ["age", "diagnosis"].
+allowed_columns = "all"
+
+# Members without whom this organisation takes no part, by id.
+required_members = []
+
+# A standing rule approves a run without a person. It is off; to turn it on, set enabled = true and give every limit:
+# maximum_rounds, minimum_cohort and allowed_columns.
+[standing_approval]
+enabled = false
+"""
+
+
+class _Rules(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StandingApproval(_Rules):
+    """Which plans are approved without a person: none, unless enabled with every limit spelled out."""
+
+    enabled: bool = False
+    maximum_rounds: int | None = Field(default=None, ge=1)
+    minimum_cohort: int | None = Field(default=None, ge=3)
+    allowed_columns: Literal["all"] | tuple[str, ...] | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.enabled and None in (self.maximum_rounds, self.minimum_cohort, self.allowed_columns):
+            raise ValueError("enabled needs maximum_rounds, minimum_cohort and allowed_columns: there is no default")
+        return self
+
+
+class Policy(_Rules):
+    """The content of policy.toml.
+
+    Attributes:
+        maximum_rounds: most secure sums in one run, retries included.
+        minimum_cohort: fewest organisations in any sum.
+        allowed_columns: "all", or the columns that may take part.
+        required_members: ids of members without whom this organisation takes no part (protocol 1.2).
+        standing_approval: the rule for runs that no person looks at.
+    """
+
+    version: Literal[1] = 1
+    maximum_rounds: int = Field(ge=1)
+    minimum_cohort: int = Field(ge=3)
+    allowed_columns: Literal["all"] | tuple[str, ...]
+    required_members: tuple[str, ...] = ()
+    standing_approval: StandingApproval = StandingApproval()
+
+    @classmethod
+    def from_toml(cls, text: str) -> Self:
+        """Read policy.toml.
+
+        Raises:
+            InputError: not TOML, or not a policy.
+        """
+        try:
+            return cls.model_validate(tomlkit.parse(text).unwrap())
+        except TOMLKitError as error:
+            raise InputError(f"policy.toml is not TOML: {error}") from error
+        except ValidationError as error:
+            raise InputError(f"policy.toml is not valid: {first_problem(error)}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the policy says about a plan.
+
+    Attributes:
+        problems: why the plan may not run here, one line each; empty when it may.
+        person_needed: why the standing rule does not approve it, one line each; empty when it does.
+    """
+
+    problems: tuple[str, ...]
+    person_needed: tuple[str, ...]
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the plan may run here once somebody, or the standing rule, approved it."""
+        return not self.problems
+
+    @property
+    def approved_by_rule(self) -> bool:
+        """Whether the standing rule approves it without a person."""
+        return not self.problems and not self.person_needed
+
+
+def decide(policy: Policy, plan: Plan, charter: Charter) -> Decision:
+    """Weigh a plan against the organisation's own rules; every reason is listed, not the first alone.
+
+    Args:
+        policy: the organisation's rules.
+        plan: what is proposed.
+        charter: the charter that the organisation accepted.
+    """
+    problems = _limit_problems(
+        plan, policy.maximum_rounds, policy.minimum_cohort, policy.allowed_columns, "this organisation's policy"
+    )
+    if plan.aggregation.minimum_cohort < charter.minimum_cohort:
+        problems.append(
+            f"the plan's minimum cohort is {plan.aggregation.minimum_cohort}, "
+            f"the charter asks for {charter.minimum_cohort}"
+        )
+    if plan.aggregation.colluders < charter.colluders:
+        problems.append(
+            f"the plan allows for {plan.aggregation.colluders} colluding members, the charter for {charter.colluders}"
+        )
+    members = {member.id for member in charter.members}
+    problems.extend(
+        f"{member_id!r} must take part by this organisation's policy and is not in the charter"
+        for member_id in policy.required_members
+        if member_id not in members
+    )
+    return Decision(tuple(problems), tuple(_reasons_for_a_person(policy.standing_approval, plan)))
+
+
+def _reasons_for_a_person(rule: StandingApproval, plan: Plan) -> list[str]:
+    limits = (rule.maximum_rounds, rule.minimum_cohort, rule.allowed_columns)
+    if not rule.enabled or limits[0] is None or limits[1] is None or limits[2] is None:
+        return ["no standing approval is enabled in policy.toml"]
+    return _limit_problems(plan, limits[0], limits[1], limits[2], "the standing approval")
+
+
+def _limit_problems(
+    plan: Plan, maximum_rounds: int, minimum_cohort: int, allowed: Literal["all"] | tuple[str, ...], who: str
+) -> list[str]:
+    problems: list[str] = []
+    if plan.maximum_rounds > maximum_rounds:
+        problems.append(f"the plan may ask for {plan.maximum_rounds} rounds, {who} allows {maximum_rounds}")
+    if plan.aggregation.minimum_cohort < minimum_cohort:
+        problems.append(
+            f"the plan's minimum cohort is {plan.aggregation.minimum_cohort}, {who} asks for {minimum_cohort}"
+        )
+    if allowed != "all":
+        others = [name for name in plan.schema_.names if name not in allowed]
+        if others:
+            problems.append(f"the plan uses columns that {who} does not allow: {', '.join(others)}")
+    return problems
