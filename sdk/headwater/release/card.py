@@ -1,0 +1,171 @@
+"""The dataset card: README.md for people, under a YAML header that dataset hubs read."""
+
+import json
+import re
+from collections.abc import Sequence
+
+from headwater.release.domain import describe_domain, describe_kind, describe_role
+from headwater.release.facts import ReleaseFacts
+from headwater.release.layout import DATA
+from headwater.release.manifest import Figure
+from headwater.release.statement import HEADLINE, SIGNATURES, not_to_be_used_for, protection_statement
+from headwater.schema import CategoricalColumn, Schema
+
+__all__ = ["dataset_card"]
+
+_SIZES = (
+    (10**3, "n<1K"),
+    (10**4, "1K<n<10K"),
+    (10**5, "10K<n<100K"),
+    (10**6, "100K<n<1M"),
+    (10**7, "1M<n<10M"),
+)
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|<>~&$^=-])")
+
+
+def dataset_card(facts: ReleaseFacts, schema: Schema, rows: int, figures: Sequence[Figure] = ()) -> str:
+    """Write the card of one version of a dataset.
+
+    Args:
+        facts: who made it, from what.
+        schema: the columns.
+        rows: how many synthetic rows there are.
+        figures: plots of the synthetic rows, shown at the end.
+
+    Returns:
+        Markdown (CommonMark with tables) under a YAML header. Names and titles are escaped: none can add markup.
+    """
+    parts = [
+        _header(facts, schema, rows),
+        f"# {_text(facts.title)}",
+        f"> **{HEADLINE}**\n>\n> {SIGNATURES[0].upper()}{SIGNATURES[1:]}.",
+        *([_text(facts.description)] if facts.description else []),
+        _about(facts, schema, rows),
+        _protection(facts, schema),
+        "## What it is not to be used for\n\n" + "\n".join(f"- {line}" for line in not_to_be_used_for()),
+        _loading(facts),
+        _columns(schema),
+        _provenance(facts),
+        _citation(facts),
+    ]
+    if figures:
+        shown = "\n\n".join(f"![{_text(figure.description)}]({figure.path})" for figure in figures)
+        parts.append(f"## The synthetic rows, column by column\n\n{shown}")
+    return "\n\n".join(parts) + "\n"
+
+
+def _text(text: str) -> str:
+    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+
+
+def _scalar(value: str) -> str:
+    # Every JSON string is a YAML scalar, so no title can end the header or add a key to it.
+    return json.dumps(value)
+
+
+def _header(facts: ReleaseFacts, schema: Schema, rows: int) -> str:
+    target = schema.target
+    task = "tabular-regression"
+    if target is None:
+        task = "other"
+    elif target.kind in {"categorical", "boolean"}:
+        task = "tabular-classification"
+    size = next((word for limit, word in _SIZES if rows < limit), "10M<n<100M" if rows < 10**8 else "n>100M")
+    lines = [
+        "---",
+        f"pretty_name: {_scalar(facts.title)}",
+        "license: other",
+        f"license_name: {_scalar(facts.licence)}",
+        "task_categories:",
+        f"  - {task}",
+        "tags:",
+        "  - tabular",
+        "  - synthetic",
+        "  - headwater",
+        "  - not-differentially-private",
+        "size_categories:",
+        f"  - {_scalar(size)}",
+        "configs:",
+        "  - config_name: default",
+        f"    data_files: {DATA}",
+        "    default: true",
+        "---",
+    ]
+    return "\n".join(lines)
+
+
+def _about(facts: ReleaseFacts, schema: Schema, rows: int) -> str:
+    target = schema.target
+    aim = f" The column meant for prediction is `{_code(target.name)}`." if target is not None else ""
+    return (
+        "## What it is\n\n"
+        f"{rows:,} synthetic rows of {len(schema.columns)} columns. No row is a record: each was sampled from a "
+        f"generator that {facts.provenance.organisations} organisations of the consortium "
+        f"*{_text(facts.provenance.consortium)}* trained together. Their records stayed with them; only masked "
+        f"contributions left, and only the sums of these could be read.{aim}"
+    )
+
+
+def _protection(facts: ReleaseFacts, schema: Schema) -> str:
+    lines = protection_statement(facts.provenance.organisations, bool(schema.unconfirmed))
+    return "## What protects the people behind it\n\n" + "\n".join(
+        f"- **{short}.** {full}" for short, full in lines
+    )
+
+
+def _code(text: str) -> str:
+    # A backtick would end the code span, a bar the cell, a line break the row.
+    return " ".join(text.split()).replace("`", "'").replace("|", "\\|")
+
+
+def _loading(facts: ReleaseFacts) -> str:
+    return (
+        "## How to load it\n\n"
+        f"```python\nimport headwater\n\ntable = headwater.load_dataset({json.dumps(facts.name)})  # verified\n"
+        "frame = table.to_pandas()\n```\n\n"
+        f"Or from a downloaded folder: `pandas.read_parquet({json.dumps(DATA)})`. Check a folder at any time, without "
+        "a network, with `headwater verify FOLDER`."
+    )
+
+
+def _columns(schema: Schema) -> str:
+    rows = ["| column | kind | values | role |", "| --- | --- | --- | --- |"]
+    for column in schema.columns:
+        values = _text(describe_domain(column))
+        rows.append(
+            f"| `{_code(column.name)}` | {describe_kind(column)} | {values} | {describe_role(column)} |"
+        )
+    note = "Bounds and categories are the public ones of the schema, not those of the records."
+    if schema.unconfirmed:
+        note = "Bounds and categories were drafted from rows and not confirmed by a person."
+    others = [c.name for c in schema.columns if isinstance(c, CategoricalColumn) and c.other is not None]
+    if others:
+        note += " Values outside the list became its catch-all category in: " + ", ".join(
+            f"`{_code(name)}`" for name in others
+        )
+        note += "."
+    return f"## Columns\n\n{note}\n\n" + "\n".join(rows)
+
+
+def _provenance(facts: ReleaseFacts) -> str:
+    provenance = facts.provenance
+    items = [
+        ("Consortium", _text(provenance.consortium)),
+        ("Organisations", str(provenance.organisations)),
+        ("Made", facts.created),
+        ("Version", str(facts.version)),
+        ("Run", f"`{provenance.run_id}`"),
+        ("Plan (SHA-256)", f"`{provenance.plan_digest}`"),
+        ("Charter (SHA-256)", f"`{provenance.charter_digest}`"),
+        ("Software", _text(provenance.software)),
+    ]
+    rows = "\n".join(f"| {name} | {value} |" for name, value in items)
+    return f"## Where it comes from\n\n| | |\n| --- | --- |\n{rows}"
+
+
+def _citation(facts: ReleaseFacts) -> str:
+    return (
+        "## How to cite it\n\n"
+        f"{_text(facts.provenance.consortium)} ({facts.created[:4]}): *{_text(facts.title)}*, version {facts.version}, "
+        f"synthetic dataset `{facts.name}`, made with Headwater. Licence: {_text(facts.licence)}."
+    )

@@ -1,0 +1,25 @@
+"""What must be told about a release beyond its rows and schema."""
+
+from pydantic import Field
+
+from headwater.agreement.documents import Document, Instant
+from headwater.release.manifest import DatasetName, Provenance
+
+__all__ = ["ReleaseFacts"]
+
+
+class ReleaseFacts(Document):
+    """The words and digests that a card and a manifest carry.
+
+    Attributes:
+        version: 1 for the first release under this name.
+        licence: as the consortium calls its terms; it is asked for them where it named none.
+    """
+
+    name: DatasetName
+    version: int = Field(ge=1, le=1_000_000)
+    title: str = Field(min_length=1, max_length=200)
+    description: str = Field(default="", max_length=10_000)
+    licence: str = Field(default="not stated; ask the consortium", min_length=1, max_length=200)
+    created: Instant
+    provenance: Provenance

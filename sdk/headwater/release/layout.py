@@ -1,0 +1,56 @@
+"""Where everything stands in a release folder."""
+
+import re
+from collections.abc import Sequence
+
+from headwater.canonical import sha256_hex
+from headwater.release.manifest import FileEntry
+
+__all__ = [
+    "CARD",
+    "CHECKSUMS",
+    "DATA",
+    "MANIFEST",
+    "MAXIMUM_MANIFEST_BYTES",
+    "SCHEMA",
+    "checksums",
+    "figure_path",
+    "media_type",
+]
+
+CARD = "README.md"
+CHECKSUMS = "SHA256SUMS"
+DATA = "data.parquet"
+MANIFEST = "manifest.json"
+SCHEMA = "schema.toml"
+
+MAXIMUM_MANIFEST_BYTES = 16 * 2**20
+"""A manifest larger than this is not read; ten thousand columns with a figure each stay far below."""
+
+_MEDIA_TYPES = {
+    ".csv": "text/csv",
+    ".json": "application/json",
+    ".md": "text/markdown",
+    ".parquet": "application/vnd.apache.parquet",
+    ".svg": "image/svg+xml",
+    ".toml": "application/toml",
+}
+
+
+def media_type(path: str) -> str:
+    """The media type by the file's ending; bytes without a meaning for any other."""
+    return next(
+        (kind for ending, kind in _MEDIA_TYPES.items() if path.endswith(ending)), "application/octet-stream"
+    )
+
+
+def figure_path(position: int, column: str) -> str:
+    """The path of a column's plot: its position keeps it unique, its name makes it readable."""
+    words = re.sub(r"[^a-z0-9]+", "-", column.lower()).strip("-")[:60].strip("-")
+    return f"plots/{position + 1:03d}-{words or 'column'}.svg"
+
+
+def checksums(entries: Sequence[FileEntry], manifest: bytes) -> bytes:
+    """The text of SHA256SUMS, as `sha256sum --check` reads it, sorted by path."""
+    digests = {entry.path: entry.sha256 for entry in entries} | {MANIFEST: sha256_hex(manifest)}
+    return "".join(f"{digests[path]}  {path}\n" for path in sorted(digests)).encode("ascii")

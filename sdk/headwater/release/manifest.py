@@ -1,0 +1,171 @@
+"""The manifest: what a release holds, where it came from and what it does not protect."""
+
+from typing import Annotated, Literal, Self
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pydantic import Field, StringConstraints, model_validator
+
+from headwater.agreement.documents import Document, HexDigest, HexKey, HexSignature, Instant, RunId
+from headwater.agreement.signing import is_signed_by, public_key_hex, sign
+from headwater.errors import ReleaseRefused
+
+__all__ = [
+    "MANIFEST_KIND",
+    "DatasetName",
+    "Figure",
+    "FileEntry",
+    "Manifest",
+    "Protection",
+    "Provenance",
+    "SignedManifest",
+]
+
+MANIFEST_KIND = "release-manifest"
+"""The word under which a manifest is signed, so that its signature serves no other document."""
+
+_SEGMENT = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+
+DatasetName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+"""A dataset in a catalogue: lower-case letters, digits and hyphens, at most 64."""
+
+ReleasePath = Annotated[str, StringConstraints(pattern=rf"^{_SEGMENT}(/{_SEGMENT}){{0,3}}$")]
+"""A file inside a release: no part begins with a dot, so no path leaves the folder."""
+
+
+class FileEntry(Document):
+    """One file of the release, held by its content."""
+
+    path: ReleasePath
+    size_bytes: int = Field(ge=0, le=2**53 - 1)
+    sha256: HexDigest
+    media_type: str = Field(pattern=r"^[a-z]+/[a-z0-9.+-]+$", max_length=100)
+
+
+class Figure(Document):
+    """A plot of one column of the synthetic rows, with the words that say the same."""
+
+    column: str = Field(min_length=1, max_length=200)
+    path: ReleasePath
+    description: str = Field(min_length=1, max_length=1000)
+
+
+class Protection(Document):
+    """What stands between the published rows and the organisations' records; the absence is said aloud.
+
+    Attributes:
+        privacy: "none": not differentially private.
+        differencing: "unprotected": cohorts may have changed between rounds, so differences of sums may tell
+            an organisation's part (protocol 4.10).
+        coordinator_saw: the sums over all organisations came to the coordinator without noise.
+        audit: no attack on the published rows was measured before they were released.
+    """
+
+    privacy: Literal["none"] = "none"
+    differencing: Literal["unprotected"] = "unprotected"
+    coordinator_saw: Literal["exact sums"] = "exact sums"
+    audit: Literal["none"] = "none"
+
+
+class Provenance(Document):
+    """The run that the rows were sampled from, by digests that its members signed or approved."""
+
+    consortium: str = Field(min_length=1, max_length=200)
+    organisations: int = Field(ge=1, le=1_000_000)
+    run_id: RunId
+    plan_digest: HexDigest
+    charter_digest: HexDigest
+    schema_digest: HexDigest
+    generator_digest: HexDigest | None = None
+    software: str = Field(min_length=1, max_length=200)
+
+
+class Manifest(Document):
+    """All that is signed about one version of a dataset.
+
+    Attributes:
+        format: the layout of this document.
+        version: 1 for the first release under a name; a version never changes once published.
+        unconfirmed_schema: the schema was drafted from rows and no person confirmed every bound and category.
+        files: sorted by path; every file of the folder but manifest.json and SHA256SUMS.
+    """
+
+    format: Literal["headwater-release/1"] = "headwater-release/1"
+    name: DatasetName
+    version: int = Field(ge=1, le=1_000_000)
+    title: str = Field(min_length=1, max_length=200)
+    description: str = Field(default="", max_length=10_000)
+    licence: str = Field(min_length=1, max_length=200)
+    created: Instant
+    rows: int = Field(ge=1, le=2**53 - 1)
+    columns: int = Field(ge=1, le=100_000)
+    unconfirmed_schema: bool = False
+    protection: Protection = Protection()
+    provenance: Provenance
+    figures: tuple[Figure, ...] = ()
+    files: tuple[FileEntry, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _check_files(self) -> Self:
+        paths = [entry.path for entry in self.files]
+        if paths != sorted(set(paths)):
+            raise ValueError("files must be sorted by path, each once")
+        for needed in ("README.md", "data.parquet", "schema.toml"):
+            if needed not in paths:
+                raise ValueError(f"{needed} is not among the files; a release has it")
+        if {"SHA256SUMS", "manifest.json"} & set(paths):
+            raise ValueError("manifest.json and SHA256SUMS hold the list, so they cannot stand in it")
+        strangers = {figure.path for figure in self.figures} - set(paths)
+        if strangers:
+            raise ValueError(f"{sorted(strangers)[0]} is a figure but not among the files")
+        return self
+
+    @property
+    def size_bytes(self) -> int:
+        """Sum of the sizes of the listed files."""
+        return sum(entry.size_bytes for entry in self.files)
+
+    def file(self, path: str) -> FileEntry | None:
+        """The entry with exactly this path, or None."""
+        return next((entry for entry in self.files if entry.path == path), None)
+
+
+class SignedManifest(Document):
+    """The content of manifest.json: the manifest under the signature of the charter's coordinator key.
+
+    The release's digest is the manifest's alone, so that signatures added later do not change it.
+    """
+
+    manifest: Manifest
+    coordinator_key: HexKey
+    coordinator_signature: HexSignature
+
+    @classmethod
+    def sign(cls, manifest: Manifest, coordinator_key: Ed25519PrivateKey) -> "SignedManifest":
+        """Sign as the coordinator."""
+        return cls(
+            manifest=manifest,
+            coordinator_key=public_key_hex(coordinator_key),
+            coordinator_signature=sign(coordinator_key, MANIFEST_KIND, manifest.to_bytes()),
+        )
+
+    def verify(self, coordinator_key: str) -> Manifest:
+        """Check the signature against a key that was obtained elsewhere, and give the manifest.
+
+        Args:
+            coordinator_key: raw Ed25519 key, 64 hexadecimal digits; never this document's own claim.
+
+        Raises:
+            ReleaseRefused: another key signed, or the signature is wrong.
+        """
+        if self.coordinator_key != coordinator_key:
+            raise ReleaseRefused(
+                f"the release is signed by key {self.coordinator_key[:16]}…, the charter names "
+                f"{coordinator_key[:16]}…; do not use it, ask the consortium"
+            )
+        if not is_signed_by(
+            coordinator_key, MANIFEST_KIND, self.manifest.to_bytes(), self.coordinator_signature
+        ):
+            raise ReleaseRefused(
+                "the coordinator's signature on manifest.json is wrong; do not use the release"
+            )
+        return self.manifest

@@ -1,0 +1,65 @@
+"""The sentences that say aloud what a release does not protect, the same wherever it is shown."""
+
+from collections.abc import Sequence
+
+__all__ = ["HEADLINE", "SIGNATURES", "not_to_be_used_for", "protection_statement"]
+
+HEADLINE = "Privacy: NONE. This dataset is NOT DIFFERENTIALLY PRIVATE."
+"""The first thing that a reader sees."""
+
+SIGNATURES = "signed by the coordinator; no organisation has signed yet"
+"""Who stands behind a release until organisations sign releases too."""
+
+
+def protection_statement(organisations: int, unconfirmed_schema: bool) -> Sequence[tuple[str, str]]:
+    """(short, full) for each thing that the reader must know, the gravest first.
+
+    Args:
+        organisations: how many took part in the run.
+        unconfirmed_schema: the schema was drafted from rows and a guess of it is not confirmed.
+    """
+    statements = [
+        (
+            "Not differentially private",
+            "No noise was added anywhere. A generator can memorise: single synthetic rows may come close to a real "
+            "person's record, and nothing bounds what they tell about that person.",
+        ),
+        (
+            "No protection against differencing",
+            "The set of organisations behind a sum may have changed between rounds or runs; whoever compares such "
+            "sums may learn one organisation's part.",
+        ),
+        (
+            "The coordinator saw exact sums",
+            f"Each organisation's contribution was masked, but the sums over the {organisations} organisations came "
+            "to the coordinator exactly, without noise.",
+        ),
+        (
+            "No privacy audit",
+            "No attack on these rows was measured before they were published.",
+        ),
+        (
+            "Signed by the coordinator alone",
+            "The consortium's coordinator vouches for the files; no organisation has signed this release yet.",
+        ),
+    ]
+    if unconfirmed_schema:
+        statements.append(
+            (
+                "Schema read from the rows",
+                "Bounds and categories were drafted from rows and not confirmed by a person, so they may themselves "
+                "show values of real records.",
+            )
+        )
+    return statements
+
+
+def not_to_be_used_for() -> Sequence[str]:
+    """What nobody should do with the rows."""
+    return (
+        "Deciding anything about a person: credit, care, employment, insurance, benefits or prosecution.",
+        "Finding out whether a person was in the original records, or what they say about anyone.",
+        "Publishing it as anonymous data: in law it may still be personal data until an audit says otherwise.",
+        "Final figures of a study or a safety case: repeat them on real records where that is allowed.",
+        "Claims about small groups or rare combinations: they are where a generator errs most.",
+    )

@@ -1,0 +1,160 @@
+"""Checking a release folder, offline, against a key or charter that the reader pinned."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from headwater.agreement.charter import Charter
+from headwater.errors import HeadwaterError, InputError, ReleaseRefused
+from headwater.release.hashing import hash_file
+from headwater.release.layout import CHECKSUMS, MANIFEST, MAXIMUM_MANIFEST_BYTES, SCHEMA, checksums
+from headwater.release.manifest import Manifest, SignedManifest
+from headwater.release.statement import HEADLINE, SIGNATURES
+from headwater.schema import Schema
+
+__all__ = ["Verification", "read_manifest", "verify_manifest", "verify_release"]
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was checked and found true.
+
+    Attributes:
+        manifest: the signed manifest.
+        digest: SHA-256 of its canonical form: the release's identity.
+        coordinator_key: the pinned key that signed it, 64 hexadecimal digits.
+        charter_digest: of the charter that the key was taken from; None where the reader gave a bare key.
+    """
+
+    manifest: Manifest
+    digest: str
+    coordinator_key: str
+    charter_digest: str | None
+
+    @property
+    def signatures(self) -> str:
+        """Who signed, in words."""
+        return SIGNATURES
+
+    @property
+    def warning(self) -> str:
+        """What is not protected, in one line."""
+        return HEADLINE
+
+
+def read_manifest(data: bytes) -> SignedManifest:
+    """Read manifest.json without believing it yet.
+
+    Raises:
+        ReleaseRefused: too large, or not a manifest in canonical form.
+    """
+    if len(data) > MAXIMUM_MANIFEST_BYTES:
+        raise ReleaseRefused(
+            f"{MANIFEST} has more than {MAXIMUM_MANIFEST_BYTES:,} bytes; no release needs that many"
+        )
+    try:
+        return SignedManifest.from_bytes(data)
+    except InputError as error:
+        raise ReleaseRefused(f"{MANIFEST} cannot be believed: {error}") from error
+
+
+def verify_manifest(signed: SignedManifest, trusted: Charter | str) -> Manifest:
+    """Check the signature, and that the release was made under this very charter.
+
+    Args:
+        signed: as read.
+        trusted: a charter in force that the reader pinned, or a bare coordinator key in hexadecimal.
+
+    Raises:
+        ReleaseRefused: signed by another key, wrongly, or under another charter.
+    """
+    if isinstance(trusted, str):
+        return signed.verify(trusted)
+    manifest = signed.verify(trusted.coordinator_key)
+    if manifest.provenance.charter_digest != trusted.digest:
+        raise ReleaseRefused(
+            f"the release was made under charter {manifest.provenance.charter_digest[:16]}…, "
+            f"the pinned one is {trusted.digest[:16]}…; ask the consortium which one is in force"
+        )
+    return manifest
+
+
+def verify_release(folder: Path, trusted: Charter | str) -> Verification:
+    """Check everything about a release folder that can be checked without a network.
+
+    In this order: manifest.json is the coordinator's; no file is missing, changed, added or a link; SHA256SUMS says
+    the same; schema.toml is the schema that the plan named.
+
+    Args:
+        folder: as downloaded or published.
+        trusted: a charter in force that the reader pinned, or a bare coordinator key in hexadecimal.
+
+    Raises:
+        InputError: there is no such folder.
+        ReleaseRefused: any check failed.
+    """
+    path = folder / MANIFEST
+    if not folder.is_dir():
+        raise InputError(f"there is no folder {folder}; name the folder that the dataset was downloaded to")
+    if path.is_symlink() or not path.is_file():
+        raise ReleaseRefused(f"{folder} holds no {MANIFEST}, so it is no release; download the dataset again")
+    if path.stat().st_size > MAXIMUM_MANIFEST_BYTES:
+        raise ReleaseRefused(
+            f"{MANIFEST} has more than {MAXIMUM_MANIFEST_BYTES:,} bytes; no release needs that many"
+        )
+    data = path.read_bytes()
+    signed = read_manifest(data)
+    manifest = verify_manifest(signed, trusted)
+    _check_files(folder, manifest)
+    if (folder / CHECKSUMS).read_bytes() != checksums(manifest.files, data):
+        raise ReleaseRefused(f"{CHECKSUMS} does not say what {MANIFEST} says; download the dataset again")
+    _check_schema(folder, manifest)
+    return Verification(
+        manifest=manifest,
+        digest=manifest.digest,
+        coordinator_key=signed.coordinator_key,
+        charter_digest=None if isinstance(trusted, str) else trusted.digest,
+    )
+
+
+def _check_files(folder: Path, manifest: Manifest) -> None:
+    expected = {entry.path for entry in manifest.files} | {MANIFEST, CHECKSUMS}
+    present = set(_walk(folder, ""))
+    if missing := sorted(expected - present):
+        raise ReleaseRefused(f"{missing[0]} is missing from {folder}; download the dataset again")
+    # A file that nobody signed may be taken for a part of the release, so it is refused, not ignored.
+    if strangers := sorted(present - expected):
+        raise ReleaseRefused(f"{strangers[0]} in {folder} is not part of the release; move it elsewhere")
+    for entry in manifest.files:
+        size, digest = hash_file(folder / entry.path)
+        if (size, digest) != (entry.size_bytes, entry.sha256):
+            raise ReleaseRefused(
+                f"{entry.path} is not the file that was signed: {size:,} bytes with SHA-256 {digest[:16]}…, "
+                f"expected {entry.size_bytes:,} with {entry.sha256[:16]}…; download the dataset again"
+            )
+
+
+def _walk(folder: Path, prefix: str) -> Iterator[str]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            path = f"{prefix}{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                yield from _walk(folder / entry.name, f"{path}/")
+            elif entry.is_file(follow_symlinks=False):
+                yield path
+            else:
+                raise ReleaseRefused(
+                    f"{path} in {folder} is a link or no plain file; a release holds plain files only"
+                )
+
+
+def _check_schema(folder: Path, manifest: Manifest) -> None:
+    try:
+        schema = Schema.from_toml((folder / SCHEMA).read_text(encoding="utf-8"))
+    except (HeadwaterError, UnicodeDecodeError) as error:
+        raise ReleaseRefused(
+            f"{SCHEMA} is not a schema although it was signed; tell the consortium"
+        ) from error
+    if schema.digest != manifest.provenance.schema_digest:
+        raise ReleaseRefused(f"{SCHEMA} is not the schema of the plan that was approved; tell the consortium")

@@ -1,0 +1,162 @@
+"""Writing a release folder: whole and signed under its final name, or not at all."""
+
+import os
+import secrets
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.parquet as pq
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from headwater.canonical import sha256_hex
+from headwater.errors import InputError, StorageError
+from headwater.release.card import dataset_card
+from headwater.release.facts import ReleaseFacts
+from headwater.release.hashing import hash_file
+from headwater.release.layout import CARD, CHECKSUMS, DATA, MANIFEST, SCHEMA, checksums, media_type
+from headwater.release.manifest import Figure, FileEntry, Manifest, SignedManifest
+from headwater.schema.table import Table
+
+__all__ = ["ROW_GROUP_ROWS", "DrawnFigure", "write_release"]
+
+ROW_GROUP_ROWS = 65_536
+"""Rows in a row group: what a reader over HTTP fetches at once."""
+
+
+@dataclass(frozen=True)
+class DrawnFigure:
+    """A plot of one column: the entry for the manifest, and the bytes of the file."""
+
+    figure: Figure
+    content: bytes
+
+
+def write_release(
+    folder: Path,
+    table: Table,
+    facts: ReleaseFacts,
+    coordinator_key: Ed25519PrivateKey,
+    figures: tuple[DrawnFigure, ...] = (),
+) -> SignedManifest:
+    """Write data.parquet, schema.toml, README.md, plots, manifest.json and SHA256SUMS, and sign them.
+
+    Everything is written to a hidden folder beside the final one, synced, and renamed; on any failure the hidden
+    folder is removed. Generator and marginals are never written: without differential privacy neither may leave.
+
+    Args:
+        folder: the release's final place; must not exist.
+        table: synthetic rows, at least one.
+        facts: what the card and the manifest say.
+        coordinator_key: the charter's coordinator key.
+        figures: plots of the synthetic rows.
+
+    Raises:
+        InputError: the folder exists, the table is empty, or the schema is not the one in `facts`.
+        StorageError: another release took the name while this one was being written.
+        OSError: the disk is full or cannot be written.
+    """
+    _refuse_unusable(folder, table, facts)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    staging = folder.parent / f".{folder.name}.{secrets.token_hex(8)}.part"
+    staging.mkdir(mode=0o755)
+    try:
+        signed = _fill(staging, table, facts, coordinator_key, figures)
+        _sync_tree(staging)
+        try:
+            # A rename onto a folder that holds anything fails, so a published version is never replaced.
+            os.rename(staging, folder)
+        except OSError as error:
+            if folder.exists():
+                raise StorageError(
+                    f"{folder} was published by another command meanwhile; run this again"
+                ) from error
+            raise
+        _sync_folder(folder.parent)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+    return signed
+
+
+def _refuse_unusable(folder: Path, table: Table, facts: ReleaseFacts) -> None:
+    if folder.exists():
+        raise InputError(f"{folder} exists and a published version never changes; release a new version")
+    if table.rows < 1:
+        raise InputError(f"the synthetic table of {facts.name!r} has no rows; sample at least one")
+    if table.schema.digest != facts.provenance.schema_digest:
+        raise InputError(
+            f"the rows of {facts.name!r} have another schema than its plan; sample them from its run"
+        )
+
+
+def _fill(
+    staging: Path,
+    table: Table,
+    facts: ReleaseFacts,
+    coordinator_key: Ed25519PrivateKey,
+    figures: tuple[DrawnFigure, ...],
+) -> SignedManifest:
+    schema = table.schema
+    pq.write_table(
+        table.to_arrow(),
+        staging / DATA,
+        compression="zstd",
+        row_group_size=ROW_GROUP_ROWS,
+        write_statistics=True,
+        write_page_index=True,
+    )
+    texts: dict[str, bytes] = {drawn.figure.path: drawn.content for drawn in figures}
+    shown = tuple(drawn.figure for drawn in figures)
+    texts[SCHEMA] = schema.to_toml().encode("utf-8")
+    texts[CARD] = dataset_card(facts, schema, table.rows, shown).encode("utf-8")
+    for path, content in texts.items():
+        target = staging / path
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(content)
+    entries = tuple(_entry(staging, path, texts) for path in sorted([DATA, *texts]))
+    manifest = Manifest(
+        name=facts.name,
+        version=facts.version,
+        title=facts.title,
+        description=facts.description,
+        licence=facts.licence,
+        created=facts.created,
+        rows=table.rows,
+        columns=len(schema.columns),
+        unconfirmed_schema=bool(schema.unconfirmed),
+        provenance=facts.provenance,
+        figures=shown,
+        files=entries,
+    )
+    signed = SignedManifest.sign(manifest, coordinator_key)
+    (staging / MANIFEST).write_bytes(signed.to_bytes())
+    (staging / CHECKSUMS).write_bytes(checksums(entries, signed.to_bytes()))
+    return signed
+
+
+def _entry(staging: Path, path: str, texts: Mapping[str, bytes]) -> FileEntry:
+    if path in texts:
+        size, digest = len(texts[path]), sha256_hex(texts[path])
+    else:
+        size, digest = hash_file(staging / path)
+    return FileEntry(path=path, size_bytes=size, sha256=digest, media_type=media_type(path))
+
+
+def _sync_tree(folder: Path) -> None:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+        else:
+            _sync_folder(path)
+    _sync_folder(folder)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
