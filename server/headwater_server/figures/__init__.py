@@ -1,0 +1,1 @@
+"""Plots of synthetic rows: what is shown of a column, and how it is drawn."""
