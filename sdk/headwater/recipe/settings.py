@@ -4,6 +4,7 @@ from typing import Literal, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from headwater.encoding.settings import EncodingSettings
 from headwater.schema import Schema
 
 __all__ = [
@@ -34,18 +35,6 @@ class SplitShares(_Settings):
         if abs(self.train + self.validation + self.audit - 1) > 1e-9:
             raise ValueError("the shares train, validation and audit must sum to 1")
         return self
-
-
-class EncodingSettings(_Settings):
-    """How a column becomes codes."""
-
-    grid_cells: int = Field(default=1024, ge=16, le=65536, description="cells of a numeric column's public grid")
-    histogram_budget: int = Field(default=1_000_000, ge=1024, description="cells of all grids together")
-    numeric_codes: int = Field(
-        default=32, ge=2, le=256, description="most codes of a numeric column, special values apart"
-    )
-    rows_per_code: int = Field(default=40, ge=1, description="small tables get fewer codes: rows / this, at least 6")
-    category_limit: int = Field(default=100, ge=4, description="more categories than this share hashed buckets")
 
 
 class MarginalSettings(_Settings):

@@ -1,0 +1,194 @@
+"""Tables to codes and back, fitted from public bounds and summed histograms."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headwater.encoding.bins import category_codes, interval_codes
+from headwater.encoding.grid import CategoryGrid, ColumnGrid, Histograms
+from headwater.encoding.settings import EncodingSettings
+from headwater.errors import InputError
+from headwater.schema import Schema
+from headwater.schema.table import Table
+
+__all__ = ["Encoding"]
+
+I64 = NDArray[np.int64]
+I32 = NDArray[np.int32]
+
+_VERSION = 1
+_LEAST_CODES = 6
+
+
+@dataclass(frozen=True, eq=False)
+class _ColumnCodes:
+    """Cells of one column to codes, and back by chance according to the cells' masses."""
+
+    grid: ColumnGrid
+    code_of_cell: I32
+    masses: I64
+
+    @property
+    def size(self) -> int:
+        return int(self.code_of_cell.max()) + 1
+
+    def decode(self, codes: I32, random: np.random.Generator) -> NDArray[Any]:
+        order = np.argsort(self.code_of_cell, kind="stable")
+        sorted_codes = self.code_of_cell[order]
+        first = np.searchsorted(sorted_codes, np.arange(self.size + 1))
+        # A code without mass draws evenly among its cells.
+        held = np.add.reduceat(self.masses[order], first[:-1]) > 0
+        weights = np.where(held[sorted_codes], self.masses[order], 1)
+        ends = np.cumsum(weights)
+        starts = np.concatenate([[0], ends])[first]
+        position = starts[codes] + np.floor(random.random(len(codes)) * (starts[codes + 1] - starts[codes]))
+        cells = order[np.searchsorted(ends, position, side="right")]
+        return self.grid.draw(cells.astype(np.int64), random)
+
+
+@dataclass(frozen=True, eq=False)
+class Encoding:
+    """What turns the rows of one schema into codes and codes into rows.
+
+    Use `Encoding.fit` or `Encoding.from_document`.
+    """
+
+    schema: Schema
+    settings: EncodingSettings
+    columns: tuple[_ColumnCodes, ...]
+
+    @classmethod
+    def fit(cls, schema: Schema, counts: NDArray[Any], settings: EncodingSettings | None = None) -> "Encoding":
+        """Choose codes from the sum of all organisations' histograms.
+
+        Args:
+            schema: public bounds and categories.
+            counts: integers, shape (Histograms.length,), not negative.
+            settings: of the plan.
+
+        Raises:
+            InputError: the counts are not of these histograms, or negative.
+        """
+        settings = settings or EncodingSettings()
+        histograms = Histograms.of(schema, settings)
+        parts = histograms.split(np.asarray(counts, dtype=np.int64))
+        if any((part < 0).any() for part in parts):
+            raise InputError("a summed histogram holds a negative count; the sum wrapped around, check the head-room")
+        rows = int(parts[0].sum())
+        most = max(_LEAST_CODES, min(settings.numeric_codes, rows // settings.rows_per_code))
+        most = min(most, settings.numeric_codes)
+        columns = []
+        for grid, masses in zip(histograms.grids, parts, strict=True):
+            if isinstance(grid, CategoryGrid):
+                codes = category_codes(grid, masses, settings.category_limit)
+            else:
+                codes = interval_codes(grid, masses, most)
+            columns.append(_ColumnCodes(grid, codes, masses))
+        return cls(schema, settings, tuple(columns))
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Number of codes of each column, missing included."""
+        return tuple(column.size for column in self.columns)
+
+    @property
+    def counts(self) -> tuple[I64, ...]:
+        """Rows of each code of each column, by the histogram it was fitted to; zeros where that was left out."""
+        return tuple(
+            np.bincount(column.code_of_cell, weights=column.masses, minlength=column.size).astype(np.int64)
+            for column in self.columns
+        )
+
+    def encode(self, table: Table) -> I32:
+        """Codes of a table's rows: int32, shape (rows, columns), in the schema's order of columns.
+
+        Raises:
+            InputError: the table has another schema.
+        """
+        if table.schema.names != self.schema.names:
+            raise InputError("the table's columns are not the encoding's; conform it to the plan's schema")
+        codes = np.empty((table.rows, len(self.columns)), dtype=np.int32)
+        for place, column in enumerate(self.columns):
+            cells = column.grid.locate(table.columns[column.grid.column.name])
+            codes[:, place] = column.code_of_cell[cells]
+        return codes
+
+    def decode(self, codes: I32, random: np.random.Generator) -> Table:
+        """Rows for codes: values are drawn inside a code by the fine histogram.
+
+        Exact whatever is drawn: categories (up to the limit), missing, special values, codes of a single value.
+
+        Args:
+            codes: int32, shape (rows, columns).
+            random: the only source of chance.
+
+        Raises:
+            InputError: a code is outside its column's range.
+        """
+        sizes = np.asarray(self.sizes)
+        if codes.ndim != 2 or codes.shape[1] != len(sizes):
+            raise InputError(f"codes have shape {codes.shape}, expected (rows, {len(sizes)})")
+        if codes.size and (codes.min() < 0 or bool((codes.max(axis=0) >= sizes).any())):
+            raise InputError("a code lies outside its column's range; it was made with another encoding")
+        values = {
+            column.grid.column.name: column.decode(codes[:, place], random) for place, column in enumerate(self.columns)
+        }
+        return Table(self.schema, values, len(codes))
+
+    def to_document(self, *, masses: bool = True) -> dict[str, object]:
+        """JSON values that `from_document` reads back.
+
+        Args:
+            masses: whether the fine counts go along. They are needed to decode well, not to encode: a task for
+                organisations leaves them out.
+        """
+        return {
+            "version": _VERSION,
+            "schema_digest": self.schema.digest,
+            "settings": self.settings.model_dump(mode="json"),
+            "columns": [
+                {"codes": _runs(column.code_of_cell)} | ({"masses": column.masses.tolist()} if masses else {})
+                for column in self.columns
+            ],
+        }
+
+    @classmethod
+    def from_document(cls, schema: Schema, document: Mapping[str, Any]) -> "Encoding":
+        """Read an encoding of this schema.
+
+        Raises:
+            InputError: not an encoding of this version, or of another schema.
+        """
+        try:
+            if document["version"] != _VERSION or document["schema_digest"] != schema.digest:
+                raise InputError("the encoding is of another version or schema; it must be of the plan's schema")
+            settings = EncodingSettings.model_validate(document["settings"])
+            grids = Histograms.of(schema, settings).grids
+            columns = tuple(_read(grid, entry) for grid, entry in zip(grids, document["columns"], strict=True))
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise InputError("the encoding's document is not of this version's form") from error
+        return cls(schema, settings, columns)
+
+
+def _read(grid: ColumnGrid, entry: Mapping[str, Any]) -> _ColumnCodes:
+    runs: Sequence[Sequence[int]] = entry["codes"]
+    lengths = np.asarray([length for _, length in runs], dtype=np.int64)
+    if (lengths < 1).any() or int(lengths.sum()) != grid.cells:
+        raise ValueError("the runs do not cover the grid")
+    codes = np.repeat(np.asarray([code for code, _ in runs], dtype=np.int32), lengths)
+    if codes.min() != 0 or len(np.unique(codes)) != codes.max() + 1:
+        raise ValueError("codes are skipped")
+    masses = np.asarray(entry.get("masses", np.zeros(grid.cells)), dtype=np.int64)
+    if masses.shape != (grid.cells,) or (masses < 0).any():
+        raise ValueError("the masses do not cover the grid")
+    return _ColumnCodes(grid, codes, masses)
+
+
+def _runs(codes: I32) -> list[list[int]]:
+    """[code, length] of each run of equal codes."""
+    starts = np.flatnonzero(np.diff(codes, prepend=codes[0] - 1))
+    lengths = np.diff(np.append(starts, len(codes)))
+    return [[int(codes[start]), int(length)] for start, length in zip(starts, lengths, strict=True)]
