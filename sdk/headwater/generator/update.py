@@ -1,0 +1,56 @@
+"""Merge the organisations' mean update into the shared model."""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headwater.errors import InputError
+from headwater.generator.model import Model
+
+__all__ = ["ServerTerms", "apply_update", "update_length"]
+
+
+class ServerTerms(Protocol):
+    """The numbers of the merge; `headwater.recipe.settings.UpdateSettings` has them."""
+
+    @property
+    def server_rate(self) -> float:
+        """What the mean update is multiplied with."""
+
+    @property
+    def ema(self) -> float:
+        """Decay of the average generator, a round."""
+
+
+def update_length(model: Model) -> int:
+    """Number of values in an update: the generator's parameters and the critic's."""
+    return len(model.generator) + len(model.critic)
+
+
+def apply_update(model: Model, mean_delta: NDArray[np.floating], terms: ServerTerms) -> Model:
+    """The model after a round.
+
+    Args:
+        model: what the organisations started from, with its critic.
+        mean_delta: shape (update_length(model),): the weighted mean of their changes, finite.
+        terms: server rate and decay of the average.
+
+    Raises:
+        InputError: the update is not of the model's length, or not finite: it must not be taken.
+    """
+    if mean_delta.shape != (update_length(model),):
+        raise InputError(f"the update has {mean_delta.size} values, the model {update_length(model)}; they do not belong")
+    if not np.isfinite(mean_delta).all():
+        raise InputError("the update is not finite; the round is not taken")
+    delta = mean_delta.astype(np.float32)
+    cut = len(model.generator)
+    generator = model.generator + np.float32(terms.server_rate) * delta[:cut]
+    decay = np.float32(terms.ema)
+    return Model(
+        spec=model.spec,
+        generator=generator,
+        average=decay * model.average + (1 - decay) * generator,
+        # The critic is merged by the plain mean: a server rate above 1 lets it run away from the generator.
+        critic=model.critic + delta[cut:],
+    )
