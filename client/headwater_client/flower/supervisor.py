@@ -56,7 +56,7 @@ def free_loopback_port() -> int:
 
 def restart_delay(failures: int) -> float:
     """Seconds before the next start after `failures` starts in a row that ended: 1, 2, 4, … at most 30."""
-    return min(_LONGEST_DELAY_SECONDS, _FIRST_DELAY_SECONDS * 2.0 ** max(0, failures - 1))
+    return min(_LONGEST_DELAY_SECONDS, _FIRST_DELAY_SECONDS * 2.0 ** min(max(0, failures - 1), 10))
 
 
 def supernode_arguments(settings: SuperNodeSettings, port: int, secret_file: Path) -> list[str]:
