@@ -1,0 +1,220 @@
+"""One round as a member sees it: each thing asked for is checked, and done once: protocol 4.2 to 4.6."""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headwater.errors import InputError, PeerError
+from headwater.secagg.chunks import Assembly
+from headwater.secagg.codec import MAXIMUM_CHUNK
+from headwater.secagg.dealing import OwnDeal, Shares, open_shares, read_header
+from headwater.secagg.envelope import MessageType, pack_chunk
+from headwater.secagg.keys import Secret
+from headwater.secagg.masks import CHECK_VALUES, MaskStream, check_values
+from headwater.secagg.messages import Chunk, Confirm, Quorum, Reveal, Start, Survivors, Upload
+from headwater.secagg.pairing import Ratchets, mask_key, self_mask_key
+from headwater.secagg.receipts import check_confirms
+from headwater.secagg.rounds import deal_digest, rho, view_digest
+from headwater.secagg.session import SessionFacts
+from headwater.secagg.terms import SessionTerms
+
+__all__ = ["MemberRound"]
+
+Signer = Callable[[MessageType, bytes], bytes]
+
+
+@dataclass
+class MemberRound:
+    """A member's state of one round; `erase` forgets its secrets.
+
+    Attributes:
+        facts: the session.
+        member: this member.
+        start: the accepted Start.
+        cohort: sorted ids of C_t.
+        rho: ρ_t.
+        shares: dealer → this member's shares of its seeds.
+    """
+
+    facts: SessionFacts
+    member: str
+    start: Start
+    cohort: tuple[str, ...]
+    rho: bytes
+    payload: Assembly
+    shares: dict[str, Shares] = field(repr=False)
+    self_seed: Secret | None = field(repr=False)
+    pair_secrets: dict[str, Secret] = field(repr=False)
+    vector_digest: bytes = b""
+    survivors: Survivors | None = None
+
+    @classmethod
+    def accept(
+        cls,
+        start: Start,
+        facts: SessionFacts,
+        member: str,
+        terms: SessionTerms,
+        own: OwnDeal,
+        ratchets: Ratchets,
+        previous: bytes,
+    ) -> "MemberRound":
+        """Check a Start in full and open this member's shares (protocol 4.2).
+
+        The caller checked the coordinator's signature and that the round number is the own outstanding Deal's.
+
+        Raises:
+            PeerError: the named check failed; nothing was changed.
+        """
+        cohort = tuple(dealer for dealer, _, _, _ in start.entries)
+        if start.round > terms.last_round:
+            raise PeerError(f"round {start.round} is beyond the plan's last, {terms.last_round}")
+        if start.previous != previous:
+            raise PeerError("the Start names another previous receipt or abort than this member holds: broken chain")
+        if not 1 <= start.length <= terms.max_length:
+            raise PeerError(f"the Start asks for {start.length} values, the terms allow 1 to {terms.max_length}")
+        size = start.task_size + start.model_size
+        if size > terms.max_payload:
+            raise PeerError(f"the Start claims {size} bytes of Task and model, the terms allow {terms.max_payload}")
+        if len(cohort) < facts.least_cohort:
+            raise PeerError(f"the Start names {len(cohort)} members, at least {facts.least_cohort} must take part")
+        if not set(cohort) <= set(facts.members):
+            raise PeerError("the Start names a member who is not in the session")
+        if member not in cohort:
+            raise PeerError("the Start does not name this member")
+        shares: dict[str, Shares] = {}
+        for dealer, header_data, sealed, path in start.entries:
+            header = read_header(header_data, dealer, facts, start.round)
+            if dealer != member:
+                shares[dealer] = open_shares(facts, member, dealer, header, sealed, path, ratchets)
+            elif not hmac.compare_digest(header_data, own.header):
+                raise PeerError("the Start carries another Deal of this member than its outstanding one")
+        shares[member] = own.shares
+        bound = rho(
+            sid=facts.sid,
+            round_number=start.round,
+            length=start.length,
+            task_digest=start.task_digest,
+            model_digest=start.model_digest,
+            plan_digest=terms.plan_digest,
+            deals=((dealer, deal_digest(header)) for dealer, header, _, _ in start.entries),
+            previous=previous,
+        )
+        secrets = {peer: ratchets.pair_secret(peer) for peer in cohort if peer != member}
+        return cls(facts, member, start, cohort, bound, Assembly(size), shares, own.self_seed, secrets)
+
+    def task_and_model(self) -> tuple[bytes, bytes]:
+        """The payload, once complete, checked against the digests that ρ_t binds.
+
+        Raises:
+            PeerError: the bytes are not those of the Start.
+        """
+        task = bytes(memoryview(self.payload.data)[: self.start.task_size])
+        model = bytes(memoryview(self.payload.data)[self.start.task_size :])
+        for what, data, expected in (
+            ("Task", task, self.start.task_digest),
+            ("model", model, self.start.model_digest),
+        ):
+            if not hmac.compare_digest(hashlib.sha256(data).digest(), expected):
+                raise PeerError(f"the {what} that came is not the one that the Start names: digest check failed")
+        self.payload = Assembly(0)
+        return task, model
+
+    def check_vector(self, vector: NDArray[np.uint32]) -> None:
+        """Refuse a vector of another shape or type than asked for.
+
+        Raises:
+            InputError: it is not uint32 of shape (length,).
+        """
+        if vector.dtype != np.uint32 or vector.shape != (self.start.length,):
+            raise InputError(
+                f"a vector of {vector.dtype} and shape {vector.shape} was given, uint32 and "
+                f"({self.start.length},) were asked for; contribute as the Task says"
+            )
+
+    def masked_messages(self, vector: NDArray[np.uint32], sign: Signer) -> Iterator[bytes]:
+        """Mask, hash and send chunk by chunk (protocol 4.4).
+
+        The mask keys are derived, and the seeds they come from erased, before this returns; the iterator holds the
+        only means to make y, and can be walked once.
+        """
+        if self.self_seed is None:
+            raise InputError("the vector of this round was masked before; it is never masked twice")
+        # protocol 4.4: + PRG(k_ij) for j < i, − PRG(k_ij) for j > i, in byte order of ids.
+        keys = {peer: mask_key(secret, self.rho) for peer, secret in self.pair_secrets.items()}
+        own = self_mask_key(self.self_seed, self.rho)
+        masks = MaskStream(
+            [own, *(key for peer, key in keys.items() if peer.encode() < self.member.encode())],
+            [key for peer, key in keys.items() if peer.encode() > self.member.encode()],
+        )
+        for secret in (*self.pair_secrets.values(), *keys.values(), own, self.self_seed):
+            secret.erase()
+        self.pair_secrets, self.self_seed = {}, None
+        return self._stream(vector, masks, sign)
+
+    def _stream(self, vector: NDArray[np.uint32], masks: MaskStream, sign: Signer) -> Iterator[bytes]:
+        total, step = CHECK_VALUES + vector.size, MAXIMUM_CHUNK // 4
+        hashing, buffer = hashlib.sha256(), np.empty(min(step, total), dtype=np.uint32)
+        for index, begin in enumerate(range(0, total, step)):
+            part = buffer[: min(step, total - begin)]
+            front = CHECK_VALUES if begin == 0 else 0
+            part[:front] = check_values(self.rho)[:front]
+            part[front:] = vector[begin + front - CHECK_VALUES : begin + part.size - CHECK_VALUES]
+            masks.apply(part)
+            data = part.astype("<u4", copy=False).tobytes()
+            hashing.update(data)
+            yield pack_chunk(self.member, Chunk(self.start.round, index, data).encode())
+        self.vector_digest = hashing.digest()
+        yield sign(MessageType.UPLOAD, Upload(self.start.round, self.rho, 4 * total, self.vector_digest).encode())
+
+    def confirm(self, survivors: Survivors) -> Confirm:
+        """Check U_t and the digests, and sign this one view of them (protocol 4.5).
+
+        Raises:
+            PeerError: the named check failed; nothing was changed.
+        """
+        uploads = dict(survivors.uploads)
+        if survivors.rho != self.rho:
+            raise PeerError("the survivors are of a round with another ρ: another Task or cohort")
+        if len(uploads) < self.facts.least_cohort:
+            raise PeerError(f"{len(uploads)} members uploaded, at least {self.facts.least_cohort} must")
+        if not set(uploads) <= set(self.cohort):
+            raise PeerError("the survivors include a member who was not asked in this round")
+        if not self.vector_digest or not hmac.compare_digest(uploads.get(self.member, b""), self.vector_digest):
+            raise PeerError("the survivors lack this member, or name another vector than it uploaded")
+        self.survivors = survivors
+        return Confirm(self.start.round, self.rho, view_digest(self.rho, survivors.uploads))
+
+    def reveal(self, quorum: Quorum) -> Reveal:
+        """Check the quorum for the view that this member signed, and give the shares it opens (protocol 4.6).
+
+        Raises:
+            PeerError: the named check failed; nothing was revealed.
+
+        Guarantee: for each dealer of the cohort one kind of share leaves, never both.
+        """
+        if self.survivors is None:
+            raise PeerError("a quorum came before the survivors")
+        check_confirms(quorum.confirms, self.start.round, self.rho, self.survivors.uploads, self.facts)
+        alive = {member for member, _ in self.survivors.uploads}
+        return Reveal(
+            self.start.round,
+            self.rho,
+            tuple((dealer, self.shares[dealer].self_share.value) for dealer in self.cohort if dealer in alive),
+            tuple((dealer, self.shares[dealer].bundle_share.value) for dealer in self.cohort if dealer not in alive),
+        )
+
+    def erase(self) -> None:
+        """Forget every secret of the round (protocol 4.6)."""
+        for shares in self.shares.values():
+            shares.erase()
+        for secret in self.pair_secrets.values():
+            secret.erase()
+        if self.self_seed is not None:
+            self.self_seed.erase()
+        self.shares, self.pair_secrets, self.self_seed = {}, {}, None
+        self.payload = Assembly(0)

@@ -1,0 +1,505 @@
+"""One organisation's side of a session: bytes in, events out: protocol 3, 4."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import ClassVar
+
+import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from numpy.typing import NDArray
+
+from headwater.errors import InputError, OutOfOrder, PeerError
+from headwater.secagg import receipts
+from headwater.secagg.dealing import OwnDeal, make_deal
+from headwater.secagg.envelope import Envelope, MessageType, open_envelope, sign_envelope
+from headwater.secagg.events import (
+    COORDINATOR,
+    AttemptStarted,
+    MemberEvent,
+    RoundClosed,
+    RoundRefused,
+    RoundRequested,
+    Send,
+    SessionClosed,
+    SessionReady,
+)
+from headwater.secagg.member_round import MemberRound
+from headwater.secagg.messages import (
+    SUITE,
+    Accept,
+    Chunk,
+    Close,
+    Hello,
+    Hellos,
+    Invitation,
+    Quorum,
+    Receipt,
+    Refusal,
+    Start,
+    Survivors,
+)
+from headwater.secagg.pairing import Ratchets
+from headwater.secagg.phases import IN_ROUND, MEMBER_TABLE, MemberPhase, MemberStep, advance
+from headwater.secagg.session import SessionFacts, check_hellos, genesis, hellos_digest, setup_context
+from headwater.secagg.terms import MAXIMUM_ATTEMPTS, Roster, SessionTerms
+
+__all__ = ["Participant"]
+
+
+class Participant:
+    """A member's state machine for one setup and its session.
+
+    All secrets live in this object's memory only (protocol 3.5): a restarted process builds a new Participant, which
+    waits for the next setup. A stream that breaks and returns keeps the same Participant.
+
+    Guarantee: for each round number at most one masked vector, one Confirm and one kind of share of each dealer leave.
+    """
+
+    def __init__(
+        self,
+        roster: Roster,
+        terms: SessionTerms,
+        member_id: str,
+        identity_key: Ed25519PrivateKey,
+        last_receipt: bytes | None = None,
+        *,
+        required_members: Collection[str] = (),
+    ) -> None:
+        """Prepare to be invited.
+
+        Args:
+            roster: from the charter that this organisation pinned.
+            terms: from its own approval of the run; `attempt` is the least attempt number it still accepts.
+            member_id: its id in the charter.
+            identity_key: its long-term key.
+            last_receipt: the document of its last `RoundClosed` in this run, or None.
+            required_members: members without whom it takes no part (protocol 1.2).
+
+        Raises:
+            InputError: the id or key is not the charter's, or `last_receipt` is not a document of this coordinator.
+        """
+        if roster.members.get(member_id) != identity_key.public_key().public_bytes_raw():
+            raise InputError(f"the charter has no member '{member_id}' with this identity key; check the enrolment")
+        self._roster, self._terms, self._me, self._identity = roster, terms, member_id, identity_key
+        self._required = frozenset(required_members)
+        self._chain = receipts.Chain(genesis(roster, terms))
+        if last_receipt is not None:
+            try:
+                last = receipts.read_document(last_receipt, roster)
+            except PeerError as error:
+                raise InputError(f"the stored last receipt is unusable ({error}); restore the record") from error
+            self._chain = receipts.Chain(last.digest, last.round)
+        self._phase = MemberPhase.WAITING
+        self._attempt = 0
+        self._context = b""
+        self._session_key = Ed25519PrivateKey.generate()
+        self._exchange: X25519PrivateKey | None = X25519PrivateKey.generate()
+        self._hello = b""
+        self._raw_hellos: tuple[bytes, ...] = ()
+        self._setup_message = b""
+        self._facts: SessionFacts | None = None
+        self._ratchets: Ratchets | None = None
+        self._deal: OwnDeal | None = None
+        self._round: MemberRound | None = None
+        self._start_data = b""
+        self._past = 0
+        self._deadline: float | None = None
+
+    @property
+    def closed(self) -> bool:
+        """Whether the session is over for this organisation."""
+        return self._phase is MemberPhase.CLOSED
+
+    @property
+    def phase(self) -> MemberPhase:
+        """Where it stands."""
+        return self._phase
+
+    @property
+    def next_deadline(self) -> float | None:
+        """When `tick` should be called at the latest, on the clock of `now`; None when nothing is awaited."""
+        return self._deadline
+
+    def start(self) -> list[MemberEvent]:
+        """Say that the driver listens; the coordinator invites first, so there is nothing to send yet."""
+        return []
+
+    def receive(self, message: bytes, now: float) -> list[MemberEvent]:
+        """Take one message of the coordinator.
+
+        Args:
+            message: its exact bytes.
+            now: seconds on any clock that only goes forward.
+
+        Returns:
+            What to do, in order.
+
+        Raises:
+            PeerError: the bytes were refused and nothing was changed. A message that the coordinator did sign but
+                that fails a check is answered instead by `RoundRefused` or `SessionClosed` with the named reason.
+        """
+        envelope = open_envelope(message)
+        if envelope.sender != COORDINATOR:
+            raise PeerError(
+                f"a message of '{envelope.sender}' came from the coordinator, who may not speak for members"
+            )
+        handler = self._HANDLERS.get(envelope.type)
+        if handler is None:
+            raise PeerError(f"a {envelope.type.name} message came, which no coordinator sends")
+        if self.closed:
+            return []
+        return handler(self, envelope, now)
+
+    def upload(self, round: int, vector: NDArray[np.uint32]) -> Iterator[bytes]:
+        """Mask the vector and give the messages that carry it, the next round's Deal after them.
+
+        The round is used up by the call, before the first byte leaves (protocol 4.4). Walk the iterator once and to
+        its end, sending each message; it may be walked in another thread. Do not change `vector` meanwhile.
+
+        Args:
+            round: the number in `RoundRequested`.
+            vector: uint32, shape (length,): values modulo 2^32, final, noise included.
+
+        Raises:
+            OutOfOrder: this round does not await a vector, or had one.
+            InputError: the vector has another shape or type.
+        """
+        current = self._round
+        if current is None or self._phase is not MemberPhase.COMPUTING or round != current.start.round:
+            raise OutOfOrder(f"round {round} awaits no vector of this member; upload once for each RoundRequested")
+        current.check_vector(vector)
+        self._step(MemberStep.UPLOAD)
+        masked = current.masked_messages(vector, self._sign)
+        following = self._make_deal()
+        return _followed_by(masked, [event.data for event in following])
+
+    def refuse(self, round: int, reason: str) -> list[MemberEvent]:
+        """Take no part in a requested round, for example because the plan does not allow its Task (protocol 4.2).
+
+        Raises:
+            OutOfOrder: the round is not one that this member is in and has not uploaded to.
+        """
+        current = self._round
+        if current is None or round != current.start.round or self._phase is not MemberPhase.COMPUTING:
+            raise OutOfOrder(f"round {round} cannot be refused now; refuse between RoundRequested and upload")
+        return self._refuse(round, reason)
+
+    def tick(self, now: float) -> list[MemberEvent]:
+        """Give up a round whose deadline passed (protocol 4.9)."""
+        if self._deadline is None or now < self._deadline or self._round is None:
+            return []
+        return self._refuse(self._round.start.round, "the round's deadline passed")
+
+    def close(self, reason: str) -> list[MemberEvent]:
+        """Leave the session and drop its secrets; harmless when repeated."""
+        if self.closed:
+            return []
+        self._step(MemberStep.CLOSE)
+        self._drop_round()
+        if self._deal is not None:
+            self._deal.erase()
+        if self._ratchets is not None:
+            self._ratchets.erase()
+        self._deal, self._ratchets, self._exchange = None, None, None
+        return [SessionClosed(reason)]
+
+    # Setup: protocol 3.1 to 3.4.
+
+    def _on_invitation(self, envelope: Envelope, now: float) -> list[MemberEvent]:
+        invitation = Invitation.decode(envelope)
+        attempt = invitation.attempt
+        envelope.verify(self._roster.coordinator_key, setup_context(self._roster, self._terms, attempt))
+        if invitation.run_id != self._terms.run_id or not 1 <= attempt <= MAXIMUM_ATTEMPTS:
+            raise PeerError(f"an invitation is for setup {attempt} of run '{invitation.run_id}', which is not awaited")
+        if self._phase is not MemberPhase.WAITING:
+            if attempt > self._attempt:
+                return self.close("the coordinator opened a new setup")
+            return self._again() if attempt == self._attempt else []
+        if attempt < self._terms.attempt:
+            # protocol 3.3, 3.5: an attempt is used once; a restarted process waits for the next setup.
+            return []
+        exchange = self._exchange
+        if exchange is None:
+            raise OutOfOrder("the setup key of this participant is gone; build a new Participant")
+        hello = Hello(
+            SUITE,
+            self._terms.run_id,
+            attempt,
+            self._roster.charter_digest,
+            self._terms.plan_digest,
+            exchange.public_key().public_bytes_raw(),
+            b"",
+            self._session_key.public_key().public_bytes_raw(),
+            self._chain.head,
+        )
+        self._attempt, self._context = attempt, setup_context(self._roster, self._terms, attempt)
+        self._hello = sign_envelope(MessageType.HELLO, self._me, hello.encode(), self._identity, self._context)
+        self._setup_message = self._hello
+        self._step(MemberStep.GREET)
+        return [AttemptStarted(attempt), Send(COORDINATOR, self._hello)]
+
+    def _on_hellos(self, envelope: Envelope, now: float) -> list[MemberEvent]:
+        raw = Hellos.decode(envelope).hellos
+        self._verify_setup(envelope)
+        if self._phase is not MemberPhase.GREETED:
+            return self._repeated("Hellos", raw == self._raw_hellos)
+        try:
+            hellos = check_hellos(raw, self._roster, self._terms, self._attempt)
+            if self._hello not in raw:
+                raise PeerError("the Hellos lack this member's own, or changed it")
+            self._check_required(hellos)
+        except PeerError as error:
+            return self._leave(str(error))
+        self._raw_hellos = raw
+        accept = Accept(hellos_digest(raw))
+        self._setup_message = sign_envelope(
+            MessageType.ACCEPT, self._me, accept.encode(), self._session_key, self._context
+        )
+        self._step(MemberStep.ACCEPT)
+        return [Send(COORDINATOR, self._setup_message)]
+
+    def _on_session(self, envelope: Envelope, now: float) -> list[MemberEvent]:
+        self._verify_setup(envelope)
+        if self._phase is MemberPhase.GREETED:
+            raise PeerError("a session opens before its Hellos were shown")
+        if self._facts is not None:
+            return self._repeated("Session", envelope.data == self._setup_message)
+        try:
+            facts, session = receipts.read_opening(envelope.data, self._roster, self._terms, self._attempt)
+            if session.hellos != self._raw_hellos:
+                raise PeerError("the session was opened over other Hellos than this member accepted")
+            if self._setup_message not in session.accepts:
+                raise PeerError("the session goes on without this member")
+            if (session.previous, session.first_round) != (self._chain.head, self._chain.last_round + 1):
+                raise PeerError("the session does not continue this member's chain of receipts: broken chain")
+            self._check_required(facts.members)
+            if self._exchange is None:
+                raise PeerError("the setup is over")
+            ratchets = Ratchets(facts, self._me, self._exchange, session.first_round)
+        except (PeerError, ValueError) as error:
+            return self._leave(str(error))
+        # protocol 3.4: the exchange key is dropped after setup, so its holder can open nothing later.
+        self._exchange, self._facts, self._ratchets = None, facts, ratchets
+        self._setup_message, self._past = envelope.data, self._chain.last_round
+        self._step(MemberStep.ENTER)
+        return [SessionReady(facts.members, facts.sid, envelope.data), *self._make_deal()]
+
+    def _on_close(self, envelope: Envelope, now: float) -> list[MemberEvent]:
+        close = Close.decode(envelope)
+        self._verify_setup(envelope)
+        return self.close(close.reason)
+
+    # Rounds: protocol 4.2 to 4.7.
+
+    def _on_start(self, envelope: Envelope, now: float) -> list[MemberEvent]:
+        start = Start.decode(envelope)
+        facts, ratchets = self._verify_session(envelope)
+        if start.round <= self._past:
+            return []
+        if self._round is not None and start.round == self._round.start.round:
+            return self._repeated("Start", envelope.data == self._start_data)
+        if self._deal is None or start.round != self._deal.round or self._round is not None:
+            # protocol 4.2: only the one outstanding Deal of this live session can be used.
+            raise PeerError(f"a Start of round {start.round} came, for which this member has no outstanding Deal")
+        try:
+            current = MemberRound.accept(start, facts, self._me, self._terms, self._deal, ratchets, self._chain.head)
+        except PeerError as error:
+            return self._refuse(start.round, str(error))
+        self._round, self._deal, self._start_data = current, None, envelope.data
+        # protocol 4.3: the round keeps what it needs; the chains forget it.
+        ratchets.advance(start.round + 1)
+        self._deadline = now + self._terms.deadlines.whole_round
+        self._step(MemberStep.BEGIN_ROUND)
+        return self._request_when_complete()
+
+    def _on_chunk(self, envelope: Envelope, now: float) -> list[MemberEvent]:
+        chunk = Chunk.decode(envelope)
+        current = self._round
+        if chunk.round <= self._past and self._facts is not None:
+            return []
+        if current is None or chunk.round != current.start.round or self._phase is not MemberPhase.RECEIVING:
+            raise PeerError(f"a chunk of round {chunk.round} came, and none is awaited")
+        try:
+            current.payload.add(chunk)
+        except PeerError as error:
+            return self._refuse(chunk.round, str(error))
+        return self._request_when_complete()
+
+    def _request_when_complete(self) -> list[MemberEvent]:
+        current = self._round
+        if current is None or not current.payload.complete:
+            return []
+        number, start = current.start.round, current.start
+        try:
+            task, model = current.task_and_model()
+        except PeerError as error:
+            return self._refuse(number, str(error))
+        self._step(MemberStep.REQUEST)
+        return [RoundRequested(number, task, model, start.length, current.cohort)]
+
+    def _on_survivors(self, envelope: Envelope, now: float) -> list[MemberEvent]:
+        survivors = Survivors.decode(envelope)
+        current = self._in_round(envelope, survivors.round)
+        if current is None:
+            return []
+        if self._phase in (MemberPhase.CONFIRMED, MemberPhase.REVEALED):
+            # protocol 4.5: one Confirm for one t.
+            return self._repeated("list of survivors", survivors == current.survivors)
+        if self._phase is not MemberPhase.UPLOADED:
+            raise PeerError(f"survivors of round {survivors.round} came before this member uploaded")
+        try:
+            confirm = current.confirm(survivors)
+        except PeerError as error:
+            return self._refuse(survivors.round, str(error))
+        self._step(MemberStep.CONFIRM)
+        return [Send(COORDINATOR, self._sign(MessageType.CONFIRM, confirm.encode()))]
+
+    def _on_quorum(self, envelope: Envelope, now: float) -> list[MemberEvent]:
+        quorum = Quorum.decode(envelope)
+        current = self._in_round(envelope, quorum.round)
+        if current is None or self._phase is MemberPhase.REVEALED:
+            return []
+        if self._phase is not MemberPhase.CONFIRMED:
+            raise PeerError(f"a quorum of round {quorum.round} came before this member confirmed")
+        try:
+            reveal = current.reveal(quorum)
+        except PeerError as error:
+            return self._refuse(quorum.round, str(error))
+        self._step(MemberStep.REVEAL)
+        # protocol 4.6: revealed once, then erased.
+        current.erase()
+        return [Send(COORDINATOR, self._sign(MessageType.REVEAL, reveal.encode()))]
+
+    def _on_document(self, envelope: Envelope, now: float) -> list[MemberEvent]:
+        document = receipts.read_document(envelope.data, self._roster)
+        if document.round <= self._chain.last_round:
+            return []
+        if self._phase is MemberPhase.WAITING:
+            raise PeerError("a receipt or abort came before this member was invited")
+        self._chain.check(document)
+        content, current = document.content, self._round
+        if self._facts is not None and content.sid == self._facts.sid and isinstance(content, Receipt):
+            receipts.check_confirms(content.confirms, content.round, content.rho, content.uploads, self._facts)
+            if current is not None and current.start.round == content.round and content.rho != current.rho:
+                raise PeerError(
+                    f"the receipt of round {content.round} is for another Task or cohort than was asked here"
+                )
+        self._chain.extend(document)
+        if isinstance(content, Receipt):
+            closed = RoundClosed(document.round, receipt=document.data)
+        else:
+            closed = RoundClosed(document.round, abort=document.data, reason=content.reason)
+        self._past = max(self._past, document.round)
+        if current is not None and current.start.round <= document.round:
+            self._drop_round()
+        if self._ratchets is None:
+            return [closed]
+        self._ratchets.advance(document.round + 1)
+        if self._deal is not None and self._deal.round <= document.round:
+            self._deal.erase()
+            self._deal = None
+        return [closed, *self._make_deal()]
+
+    # Shared steps.
+
+    def _sign(self, kind: MessageType, body: bytes) -> bytes:
+        context = self._facts.sid if self._facts is not None else self._context
+        return sign_envelope(kind, self._me, body, self._session_key, context)
+
+    def _step(self, step: MemberStep) -> None:
+        self._phase = advance(MEMBER_TABLE, self._phase, step)
+
+    def _verify_setup(self, envelope: Envelope) -> None:
+        if self._phase is MemberPhase.WAITING:
+            # protocol 3.5: a restarted process refuses every message of an old session.
+            raise PeerError(f"a {envelope.type.name} message came, but this process was not invited to its setup")
+        envelope.verify(self._roster.coordinator_key, self._context)
+
+    def _verify_session(self, envelope: Envelope) -> tuple[SessionFacts, Ratchets]:
+        if self._facts is None or self._ratchets is None:
+            # protocol 3.5: a restarted process refuses every message of an old session.
+            raise PeerError(f"a {envelope.type.name} message came, but this process is in no session")
+        envelope.verify(self._roster.coordinator_key, self._facts.sid)
+        return self._facts, self._ratchets
+
+    def _in_round(self, envelope: Envelope, number: int) -> MemberRound | None:
+        """The round that a message is of; None for a late message, which is ignored (protocol 4.8)."""
+        self._verify_session(envelope)
+        if number <= self._past:
+            return None
+        if self._round is None or number != self._round.start.round:
+            raise PeerError(f"a {envelope.type.name} message is of round {number}, which did not begin here")
+        return self._round
+
+    def _repeated(self, what: str, same: bool) -> list[MemberEvent]:
+        if not same:
+            raise PeerError(f"a second, different {what} came; one was accepted and stays")
+        return []
+
+    def _again(self) -> list[MemberEvent]:
+        """Send what the coordinator may have missed, byte-identical (protocol 4.1)."""
+        if self._facts is None:
+            return [Send(COORDINATOR, self._setup_message)]
+        return [Send(COORDINATOR, self._deal.message)] if self._deal is not None else []
+
+    def _check_required(self, members: Collection[str] | Mapping[str, Hello]) -> None:
+        missing = sorted(self._required - set(members))
+        if missing:
+            raise PeerError(f"this organisation takes no part without {', '.join(missing)}")
+
+    def _make_deal(self) -> list[Send]:
+        """Deal for the next round, unless it is dealt for or beyond the plan (protocol 4.1)."""
+        facts, ratchets = self._facts, self._ratchets
+        if facts is None or ratchets is None or self._deal is not None or ratchets.position > self._terms.last_round:
+            return []
+        self._deal = make_deal(facts, self._me, ratchets, self._sign)
+        return [Send(COORDINATOR, self._deal.message)]
+
+    def _refuse(self, number: int, reason: str) -> list[MemberEvent]:
+        """Take no further part in a round whose check failed, and say so."""
+        reason = _wire_text(reason)
+        self._past = number
+        self._drop_round()
+        if self._deal is not None and self._deal.round <= number:
+            self._deal.erase()
+            self._deal = None
+        if self._ratchets is not None:
+            self._ratchets.advance(number + 1)
+        refusal = self._sign(MessageType.REFUSAL, Refusal(number, reason).encode())
+        return [Send(COORDINATOR, refusal), RoundRefused(number, reason)]
+
+    def _leave(self, reason: str) -> list[MemberEvent]:
+        """Take no part in a session whose setup failed a check, and say so."""
+        reason = _wire_text(reason)
+        refusal = self._sign(MessageType.REFUSAL, Refusal(0, reason).encode())
+        return [Send(COORDINATOR, refusal), *self.close(reason)]
+
+    def _drop_round(self) -> None:
+        if self._round is not None:
+            self._round.erase()
+        self._round, self._deadline, self._start_data = None, None, b""
+        if self._phase in IN_ROUND:
+            self._step(MemberStep.END_ROUND)
+
+    _HANDLERS: ClassVar[Mapping[MessageType, Callable[["Participant", Envelope, float], list[MemberEvent]]]] = {
+        MessageType.INVITATION: _on_invitation,
+        MessageType.HELLOS: _on_hellos,
+        MessageType.SESSION: _on_session,
+        MessageType.START: _on_start,
+        MessageType.CHUNK: _on_chunk,
+        MessageType.SURVIVORS: _on_survivors,
+        MessageType.QUORUM: _on_quorum,
+        MessageType.RECEIPT: _on_document,
+        MessageType.ABORT: _on_document,
+        MessageType.CLOSE: _on_close,
+    }
+
+
+def _wire_text(reason: str) -> str:
+    printable = "".join(character if character.isprintable() else " " for character in reason)
+    return printable.encode()[:300].decode(errors="ignore")
+
+
+def _followed_by(messages: Iterator[bytes], last: list[bytes]) -> Iterator[bytes]:
+    yield from messages
+    yield from last
