@@ -15,7 +15,7 @@ from headwater.errors import (
     TransportError,
 )
 
-__all__ = ["MAXIMUM_TEXT", "Refusal", "error_of_status", "refusal_of_error"]
+__all__ = ["MAXIMUM_TEXT", "Refusal", "error_of_status", "one_line", "refusal_of_error"]
 
 MAXIMUM_TEXT = 500
 """Longest public text, in characters: it travels in a trailer."""
@@ -62,7 +62,7 @@ def refusal_of_error(error: Exception) -> Refusal:
     row = _BY_CODE.get(error.code) if isinstance(error, HeadwaterError) else None
     if row is None:
         return Refusal(grpc.StatusCode.INTERNAL, _INTERNAL_TEXT)
-    return Refusal(row.status, _one_line(str(error) if row.public is None else row.public))
+    return Refusal(row.status, one_line(str(error) if row.public is None else row.public))
 
 
 def error_of_status(status: grpc.StatusCode, text: str, address: str) -> HeadwaterError:
@@ -73,7 +73,7 @@ def error_of_status(status: grpc.StatusCode, text: str, address: str) -> Headwat
         text: its details, as received: shown to a person as one printable line, never interpreted.
         address: "HOST:PORT" of the server, for statuses that gRPC itself made.
     """
-    line = _one_line(text) or "it gave no reason"
+    line = one_line(text) or "it gave no reason"
     row = _BY_STATUS.get(status)
     if status is grpc.StatusCode.UNAVAILABLE:
         return TransportError(f"cannot reach {address} ({line}); is headwater-coordinator serve running?")
@@ -96,7 +96,8 @@ def error_of_status(status: grpc.StatusCode, text: str, address: str) -> Headwat
             return TransportError(f"{address} failed: {line}")
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """Text of another party as one printable line of bounded length: no control characters reach a terminal."""
     line = " ".join(text.split())
     printable = "".join(character if character.isprintable() else "?" for character in line)
     return printable if len(printable) <= MAXIMUM_TEXT else printable[: MAXIMUM_TEXT - 1] + "…"

@@ -1,0 +1,86 @@
+"""The last line before the wire: every error of a handler becomes a status and one public line."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Any
+
+import grpc
+import grpc.aio
+import structlog
+
+from headwater.errors import HeadwaterError
+from headwater.rpc.status import refusal_of_error
+
+__all__ = ["ErrorBoundary"]
+
+_log = structlog.get_logger(__name__)
+
+# gRPC's types for handlers say Any; what passes here is not looked into.
+_Context = grpc.aio.ServicerContext[Any, Any]
+_Handler = grpc.RpcMethodHandler[Any, Any]
+
+
+class ErrorBoundary(grpc.aio.ServerInterceptor):
+    """Wraps all handlers of a server, so that none can forget to translate.
+
+    Guarantee: what leaves is a row of `headwater.rpc.status`; a type, message or traceback that is not Headwater's
+    stays in the log.
+    """
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[_Handler | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> _Handler | None:
+        """Wrap the method's handler; unknown methods pass unchanged and end as UNIMPLEMENTED."""
+        handler = await continuation(handler_call_details)
+        method = handler_call_details.method
+        if handler is None:
+            return None
+        if handler.unary_unary is not None:
+            return grpc.unary_unary_rpc_method_handler(
+                _guard_unary(method, handler.unary_unary),
+                request_deserializer=handler.request_deserializer,
+                response_serializer=handler.response_serializer,
+            )
+        if handler.stream_stream is None:
+            # A kind of method that no service here has; better closed than unguarded.
+            return None
+        return grpc.stream_stream_rpc_method_handler(
+            _guard_stream(method, handler.stream_stream),
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
+
+
+def _guard_unary(method: str, inner: Callable[..., Any]) -> Callable[..., Any]:
+    async def guarded(request: Any, context: _Context) -> Any:
+        try:
+            return await inner(request, context)
+        except Exception as error:  # noqa: BLE001  the boundary: nothing may pass it unseen
+            return await _refuse(method, error, context)
+
+    return guarded
+
+
+def _guard_stream(method: str, inner: Callable[..., Any]) -> Callable[..., Any]:
+    async def guarded(request_iterator: Any, context: _Context) -> AsyncIterator[Any]:
+        try:
+            async with aclosing(inner(request_iterator, context)) as responses:
+                async for response in responses:
+                    yield response
+        except Exception as error:  # noqa: BLE001  the boundary: nothing may pass it unseen
+            await _refuse(method, error, context)
+
+    return guarded
+
+
+async def _refuse(method: str, error: Exception, context: _Context) -> None:
+    if isinstance(error, grpc.aio.AbortError):
+        raise error
+    refusal = refusal_of_error(error)
+    if isinstance(error, HeadwaterError):
+        _log.info("call_refused", method=method, code=error.code, reason=str(error))
+    else:
+        _log.error("call_failed", method=method, exc_info=error)
+    await context.abort(refusal.status, refusal.text)

@@ -1,0 +1,129 @@
+"""What the services need of the coordinator's storage.
+
+Every method is synchronous and may block on a database: the services call it in a worker thread, several at a time.
+Each is one transaction. Besides the errors that are named, all may raise `StorageError`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from headwater.agreement.approval import SignedApproval, SignedProposal
+from headwater.agreement.charter import SignedCharter
+
+__all__ = ["CharterStore", "EnrolledMember", "EnrolmentStore", "MemberStore", "RunRecord", "RunStore"]
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolledMember:
+    """What enrolment leaves behind of a member.
+
+    Attributes:
+        member_id: as in the invitation; also the certificate's common name.
+        name: as in the invitation.
+        identity_key: raw Ed25519 key, 64 hexadecimal digits.
+        flower_public_key: ECDSA P-384, one OpenSSH line.
+        certificate_pem: the certificate that was issued.
+        certificate_sha256: its SHA-256 (DER), 64 hexadecimal digits: the one certificate that speaks for the member.
+    """
+
+    member_id: str
+    name: str
+    identity_key: str
+    flower_public_key: str
+    certificate_pem: bytes = field(repr=False)
+    certificate_sha256: str
+
+
+class EnrolmentStore(Protocol):
+    """Invitations, and the members that came of them."""
+
+    def redeem(self, secret_sha256: str, member: EnrolledMember, now: datetime) -> None:
+        """Use up the invitation with this secret and record the member, both or neither.
+
+        A member that is enrolled already is replaced: its old certificate no longer speaks for it.
+
+        Raises:
+            PeerError: no such invitation, used before, expired, or made out to another member id or name. The message
+                is shown to the caller.
+        """
+        ...
+
+
+class MemberStore(Protocol):
+    """Who may connect."""
+
+    def certificate_sha256(self, member_id: str) -> str | None:
+        """SHA-256 (DER) of the one certificate that speaks for the member; None for a stranger."""
+        ...
+
+
+class CharterStore(Protocol):
+    """The charter that is proposed or in force."""
+
+    def charter(self) -> SignedCharter | None:
+        """The newest charter with the signatures that it has; None before the operator proposes one."""
+        ...
+
+    def add_charter_signature(self, charter_digest: str, member_id: str, signature: str) -> SignedCharter:
+        """Record a member's signature, which the caller has verified; again is the same as once.
+
+        Returns:
+            The charter with it.
+
+        Raises:
+            OutOfOrder: the newest charter has another digest.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """Where a run is, for people.
+
+    Attributes:
+        run_id: 32 hexadecimal digits.
+        plan_name: the plan's name.
+        plan_digest: 64 hexadecimal digits.
+        state: proposed, running, finished, failed or stopped.
+        rounds_done: secure sums so far.
+        rounds_planned: the most that the plan allows.
+        created: UTC, "2026-11-21T09:30:00Z".
+        detail: one line on what it does now or why it ended.
+        decisions: "approve" or "refuse" by member id.
+    """
+
+    run_id: str
+    plan_name: str
+    plan_digest: str
+    state: str
+    rounds_done: int
+    rounds_planned: int
+    created: str
+    detail: str = ""
+    decisions: Mapping[str, str] = field(default_factory=dict)
+
+
+class RunStore(Protocol):
+    """Runs, their proposals, the members' decisions."""
+
+    def runs(self) -> Sequence[RunRecord]:
+        """All runs, oldest first."""
+        ...
+
+    def run(self, run_id: str) -> RunRecord | None:
+        """One run; None if there is none with this id."""
+        ...
+
+    def proposal(self, run_id: str) -> SignedProposal | None:
+        """A run's proposal as it was signed; None if there is no such run."""
+        ...
+
+    def record_decision(self, approval: SignedApproval, now: datetime) -> None:
+        """Record a member's decision, which the caller has verified; a later one replaces it.
+
+        Raises:
+            OutOfOrder: the run has started or is over.
+        """
+        ...
