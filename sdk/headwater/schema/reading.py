@@ -1,31 +1,46 @@
-"""Read a table from a file: CSV, compressed CSV or Parquet, the same on every machine."""
+"""Read a table from a file or from memory: CSV, compressed CSV, Parquet, Arrow or pandas, the same on every machine."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Union
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
 from headwater.errors import InputError
 
-__all__ = ["read_arrow"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Rows", "read_arrow", "rows_of"]
+
+Rows = Union[str, Path, pa.Table, "pd.DataFrame"]
+"""What a table may be given as; anything with Arrow's `__arrow_c_stream__`, like a polars frame, serves too."""
 
 _CSV_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
+# A record must fit a block; Arrow's own megabyte is short for one long text.
+_BLOCK_BYTES = 1 << 24
+# Eighteen digits always fit 64 bits.
+_PLAIN_INTEGER = r"^(0|-?[1-9][0-9]{0,17})$"
+_GLANCE = 100
 
 
 def read_arrow(path: str | Path) -> pa.Table:
     """Read a whole table.
 
-    In CSV, the empty field is missing and nothing else is: "NA", "?" and "null" are text. Types of CSV columns are
-    found from all their values: integers, decimals with a point, ISO dates, else text. Never locale dependent.
+    A CSV column is int64 where every value is a whole number written plainly, else text exactly as written (" 7", "007"
+    and "0.10" stay): what a text means is for a schema to say. The empty field is missing and nothing else is: "NA", "?"
+    and "null" are text. Parquet columns keep their types.
 
     Args:
         path: ends in .csv, .csv.gz, .tsv, .tsv.gz or .parquet.
 
     Raises:
-        InputError: no such file, a folder, an empty table, a header with a name twice, ragged rows, not UTF-8,
-            not Parquet. The line never holds a value of the table.
+        InputError: no such file, a folder, an empty table, a header with a name twice or without a name, ragged rows,
+            not UTF-8, not Parquet. The line never holds a value of the table.
     """
     file = Path(path)
     if file.is_dir():
@@ -41,46 +56,112 @@ def read_arrow(path: str | Path) -> pa.Table:
         table = _read_csv(file, "\t" if ".tsv" in name else ",")
     else:
         raise InputError(f"{file.name} is none of .csv, .csv.gz, .tsv, .tsv.gz or .parquet; rename or convert it")
-    twice = [column for column, times in Counter(table.column_names).items() if times > 1]
-    if twice:
-        raise InputError(f"{file.name} has the column {twice[0]!r} twice; rename one")
+    _check_names(file.name, table.column_names)
     if table.num_rows == 0:
         raise InputError(f"{file.name} has a header and no row; a table needs at least one")
     return table
 
 
+def rows_of(source: Rows) -> pa.Table:
+    """The rows of a path, an Arrow table, a pandas data frame (its index is dropped) or another frame of Arrow's.
+
+    Raises:
+        InputError: none of these, unreadable, or a column's name stands twice.
+    """
+    if isinstance(source, str | Path):
+        return read_arrow(source)
+    if isinstance(source, pa.Table):
+        return source
+    if type(source).__module__.split(".")[0] == "pandas" and hasattr(source, "columns"):
+        return _from_pandas(source)
+    if hasattr(source, "__arrow_c_stream__"):
+        return pa.table(source)
+    raise InputError(f"rows come as {type(source).__name__}; give a path, an Arrow table or a pandas data frame")
+
+
+def _check_names(where: str, names: Sequence[str]) -> None:
+    twice = [name for name, times in Counter(names).items() if times > 1]
+    if twice:
+        raise InputError(f"{where} has the column {twice[0]!r} twice; rename one")
+    if "" in names:
+        raise InputError(f"{where} has a column without a name; name it, or write the table without its row numbers")
+    if len(names) == 1 and (";" in names[0] or "\t" in names[0]):
+        raise InputError(f"{where} has one column, {names[0]!r}; separate by commas, or name a tabbed file .tsv")
+
+
+def _from_pandas(frame: "pd.DataFrame") -> pa.Table:
+    names = [str(name) for name in frame.columns]
+    _check_names("the data frame", names)
+    columns = []
+    for position in range(len(names)):
+        values = frame.iloc[:, position]
+        try:
+            columns.append(pa.Array.from_pandas(values))
+        except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
+            # A column of mixed types is what its text would be in CSV.
+            absent = values.isna()
+            texts = [None if missing else str(value) for value, missing in zip(values, absent, strict=True)]
+            columns.append(pa.array(texts, pa.string()))
+    return pa.table(columns, names=names)
+
+
 def _read_parquet(file: Path) -> pa.Table:
     try:
         return pyarrow.parquet.read_table(file)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+    except (pa.ArrowException, OSError) as error:
         raise InputError(f"{file.name} is not a readable Parquet file; write it again") from error
 
 
 def _read_csv(file: Path, delimiter: str) -> pa.Table:
+    ragged = 0
+
+    def count_ragged(_: pyarrow.csv.InvalidRow) -> str:
+        nonlocal ragged
+        ragged += 1
+        return "skip"
+
     try:
-        return pyarrow.csv.read_csv(
+        table = pyarrow.csv.read_csv(
             file,
-            parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+            read_options=pyarrow.csv.ReadOptions(block_size=_BLOCK_BYTES),
+            parse_options=pyarrow.csv.ParseOptions(
+                delimiter=delimiter, newlines_in_values=True, invalid_row_handler=count_ragged
+            ),
             convert_options=pyarrow.csv.ConvertOptions(
+                default_column_type=pa.string(),
                 null_values=[""],
                 strings_can_be_null=True,
                 quoted_strings_can_be_null=True,
-                # "true" is text like any other: a schema decides what a label means, and it must come back as written.
-                true_values=[],
-                false_values=[],
-                timestamp_parsers=[],
             ),
         )
+        names = table.column_names
+    except UnicodeDecodeError as error:
+        raise InputError(f"the header of {file.name} is not UTF-8; convert the file") from error
     except pa.ArrowInvalid as error:
         raise InputError(f"{file.name} is not a readable CSV table: {_reason(str(error))}") from error
     except OSError as error:
-        raise InputError(f"{file.name} cannot be read; is it really what its name ends in?") from error
+        raise InputError(f"{file.name} cannot be read; is it what its name ends in, and may you read it?") from error
+    if ragged:
+        raise InputError(
+            f"{file.name} has {ragged} rows with another number of fields than its header, which has "
+            f"{len(names)}; mend or quote them"
+        )
+    return pa.table([_plain_integers(column) for column in table.columns], names=names)
+
+
+def _plain_integers(text: pa.ChunkedArray) -> pa.ChunkedArray:
+    """As int64 if that loses nothing: every number would be written back as it stands."""
+    if text.null_count == len(text):
+        return text
+    # A glance at the first rows spares a column of text the whole search.
+    for part in (text.slice(0, _GLANCE), text):
+        if not pc.all(pc.match_substring_regex(part, _PLAIN_INTEGER), min_count=0).as_py():
+            return text
+    return text.cast(pa.int64())
 
 
 def _reason(text: str) -> str:
     # The parser's messages quote the offending row; only what kind of fault it is may be shown.
-    if "Expected" in text and "columns" in text:
-        return "a row has another number of fields than the header; mend or quote it"
     if "UTF8" in text or "UTF-8" in text:
         return "it is not UTF-8; convert it"
     if "Empty CSV" in text:
