@@ -111,9 +111,7 @@ def train_locally(
     return LocalUpdate((after - before).numpy())
 
 
-def _train(
-    generator: Generator, critic: Critic, rows: Tensor, terms: TrainingTerms, random: torch.Generator
-) -> None:
+def _train(generator: Generator, critic: Critic, rows: Tensor, terms: TrainingTerms, random: torch.Generator) -> None:
     loss = AdversarialLoss(terms.loss, terms.penalty * terms.penalty_every)
     betas = (terms.beta1, 0.99)
     generator_steps = torch.optim.Adam(generator.parameters(), lr=terms.generator_rate, betas=betas)

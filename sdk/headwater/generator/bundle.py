@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headwater.canonical import canonical_json, sha256_hex
-from headwater.encoding import Encoding
+from headwater.encoding.encoding import Encoding
 from headwater.errors import InputError, StorageError
 from headwater.generator.model import Model
+from headwater.schema import Schema
 
 __all__ = ["Bundle"]
 
@@ -57,7 +58,9 @@ class Bundle:
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
         except OSError as error:
-            raise StorageError(f"the bundle {folder} could not be written: {error.strerror}; mend it and retry") from error
+            raise StorageError(
+                f"the bundle {folder} could not be written: {error.strerror}; mend it and retry"
+            ) from error
         return sha256_hex(manifest)
 
     @classmethod
@@ -73,7 +76,9 @@ class Bundle:
         """
         manifest = _read(folder, _MANIFEST)
         if digest is not None and sha256_hex(manifest) != digest:
-            raise InputError(f"the bundle {folder} is {sha256_hex(manifest)[:12]}, {digest[:12]} was expected; fetch it again")
+            raise InputError(
+                f"the bundle {folder} is {sha256_hex(manifest)[:12]}, {digest[:12]} was expected; fetch it again"
+            )
         try:
             document = json.loads(manifest)
             version, listed = document["version"], dict(document["files"])
@@ -84,16 +89,20 @@ class Bundle:
         files = {name: _read(folder, name) for name in (_MODEL, _ENCODING)}
         for name, data in files.items():
             if sha256_hex(data) != listed[name]:
-                raise InputError(f"{folder / name} was altered: its digest is not the manifest's; fetch the bundle again")
+                raise InputError(
+                    f"{folder / name} was altered: its digest is not the manifest's; fetch the bundle again"
+                )
         try:
-            encoding = Encoding.from_document(json.loads(files[_ENCODING]))
-        except (ValueError, RecursionError) as error:
+            document = json.loads(files[_ENCODING])
+            encoding = Encoding.from_document(Schema.from_document(document["schema"]), document["encoding"])
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise InputError(f"{folder / _ENCODING} is not an encoding; fetch the bundle again") from error
         return cls(Model.from_bytes(files[_MODEL]), encoding)
 
     def _files(self) -> dict[str, bytes]:
         sampled = Model(self.model.spec, self.model.average, self.model.average, self.model.critic[:0])
-        return {_MODEL: sampled.to_bytes(), _ENCODING: canonical_json(self.encoding.to_document())}
+        encoding = {"schema": self.encoding.schema.to_document(), "encoding": self.encoding.to_document()}
+        return {_MODEL: sampled.to_bytes(), _ENCODING: canonical_json(encoding)}
 
     @staticmethod
     def _manifest(files: dict[str, bytes]) -> bytes:

@@ -53,12 +53,12 @@ class AdversarialLoss:
         if self.name == "wgan-gp":
             mix = torch.rand(len(real), 1, generator=random).to(real.device)
             norms = _gradient(critic, mix * real + (1 - mix) * fake).norm(dim=1)
-            return self.penalty * ((norms - 1) ** 2).mean()
+            return self.penalty * (norms - 1).square().mean()
         squares = _gradient(critic, real).square().sum(dim=1) + _gradient(critic, fake).square().sum(dim=1)
         return self.penalty / 2 * squares.mean()
 
 
 def _gradient(critic: Critic, points: Tensor) -> Tensor:
     points = points.detach().requires_grad_(True)
-    (gradient,) = torch.autograd.grad(critic(points).sum(), points, create_graph=True)
-    return gradient
+    gradients: tuple[Tensor, ...] = torch.autograd.grad(critic(points).sum(), points, create_graph=True)
+    return gradients[0]

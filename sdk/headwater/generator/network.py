@@ -66,7 +66,7 @@ class Generator(nn.Module):
 
     def unit_probabilities(self, z: Tensor) -> Tensor:
         """Shape (batch, units): each head's part of a row sums to 1."""
-        parts = self.logits(z).split(self.units, dim=1)
+        parts = torch.split(self.logits(z), self.units, dim=1)
         return torch.cat([part.softmax(dim=1) for part in parts], dim=1)
 
     def soft_draws(self, z: Tensor, temperature: float, random: torch.Generator) -> Tensor:
@@ -78,7 +78,7 @@ class Generator(nn.Module):
         uniform = torch.rand(logits.shape, generator=random).clamp_(1e-9, 1 - 1e-7).to(logits.device)
         noisy = (logits - torch.log(-torch.log(uniform))) / temperature
         parts = []
-        for part in noisy.split(self.units, dim=1):
+        for part in torch.split(noisy, self.units, dim=1):
             soft = part.softmax(dim=1)
             hard = torch.zeros_like(soft).scatter_(1, soft.argmax(dim=1, keepdim=True), 1.0)
             parts.append(hard - soft.detach() + soft)

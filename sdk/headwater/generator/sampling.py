@@ -42,10 +42,8 @@ def sample_codes(
         done += batch
 
 
-def _draw(
-    generator: Generator, combinations: list[torch.Tensor], batch: int, random: torch.Generator
-) -> torch.Tensor:
-    parts = generator.logits(generator.noise(batch, random)).split(generator.units, dim=1)
+def _draw(generator: Generator, combinations: list[torch.Tensor], batch: int, random: torch.Generator) -> torch.Tensor:
+    parts = torch.split(generator.logits(generator.noise(batch, random)), generator.units, dim=1)
     uniform = torch.rand(batch, len(parts), generator=random).to(parts[0].device)
     codes = torch.empty(batch, len(generator.spec.sizes), dtype=torch.int64, device=parts[0].device)
     for number, (head, part) in enumerate(zip(generator.heads, parts, strict=True)):

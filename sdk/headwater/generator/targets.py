@@ -78,7 +78,7 @@ class Targets:
         for number, block in enumerate(self.triples):
             total = total + block.loss((codes * codes[:, start + number, None]).T @ codes / batch)
         if self.groups:
-            means = probabilities.mean(dim=0).split(generator.units)
+            means = torch.split(probabilities.mean(dim=0), generator.units)
             for head, block in self.groups:
                 total = total + block.loss(means[head])
         return total / self.blocks

@@ -40,7 +40,9 @@ def apply_update(model: Model, mean_delta: NDArray[np.floating], terms: ServerTe
         InputError: the update is not of the model's length, or not finite: it must not be taken.
     """
     if mean_delta.shape != (update_length(model),):
-        raise InputError(f"the update has {mean_delta.size} values, the model {update_length(model)}; they do not belong")
+        raise InputError(
+            f"the update has {mean_delta.size} values, the model {update_length(model)}; they do not belong"
+        )
     if not np.isfinite(mean_delta).all():
         raise InputError("the update is not finite; the round is not taken")
     delta = mean_delta.astype(np.float32)
@@ -50,7 +52,7 @@ def apply_update(model: Model, mean_delta: NDArray[np.floating], terms: ServerTe
     return Model(
         spec=model.spec,
         generator=generator,
-        average=decay * model.average + (1 - decay) * generator,
+        average=(decay * model.average + (np.float32(1) - decay) * generator).astype(np.float32),
         # The critic is merged by the plain mean: a server rate above 1 lets it run away from the generator.
         critic=model.critic + delta[cut:],
     )
