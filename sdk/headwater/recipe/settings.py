@@ -84,10 +84,8 @@ class UpdateSettings(_Settings):
     temperature: float = Field(default=0.6, gt=0)
     anchor: float = Field(default=0.1, ge=0, description="weight of the marginal loss beside the adversarial one")
     clip: float = Field(default=10.0, gt=0, description="Euclidean norm that an organisation's update is clipped to")
-    value_bits: int = Field(default=20, ge=8, le=28, description="fixed point: the clip norm is 2^value_bits units")
     row_cap: int = Field(default=10_000, ge=1, description="an organisation's weight is min(rows, cap) / cap")
     server_rate: float = Field(default=1.0, gt=0)
-    server_momentum: float = Field(default=0.0, ge=0, lt=1)
     ema: float = Field(default=0.5, ge=0, lt=1, description="of the generator, over rounds")
     tolerance: float = Field(
         default=0.05, ge=0, description="most that a round may worsen the marginal loss, as a share"
@@ -102,7 +100,13 @@ class RecipeSettings(_Settings):
     """
 
     kind: Literal["hybrid", "marginals", "adversarial"] = "hybrid"
-    rounds: int = Field(default=4, ge=0, le=10_000, description="adversarial rounds; 0 for marginals")
+    rounds: int = Field(default=4, ge=0, le=10_000, description="adversarial rounds; `marginals` has none")
+    value_bits: int = Field(
+        default=24,
+        ge=10,
+        le=28,
+        description="largest magnitude of a contributed value; 31 - log2(organisations) at most",
+    )
     encoding: EncodingSettings = EncodingSettings()
     marginals: MarginalSettings = MarginalSettings()
     network: NetworkSettings = NetworkSettings()
@@ -112,8 +116,12 @@ class RecipeSettings(_Settings):
     @property
     def maximum_rounds(self) -> int:
         """Most securely summed rounds that a run of this recipe asks for."""
-        counted = 1 if self.kind == "adversarial" else 3
-        return counted + (0 if self.kind == "marginals" else self.rounds)
+        return (1 if self.kind == "adversarial" else 3) + self.training_rounds
+
+    @property
+    def training_rounds(self) -> int:
+        """Rounds in which the organisations train."""
+        return 0 if self.kind == "marginals" else self.rounds
 
 
 class RecipeTerms(Protocol):

@@ -1,0 +1,35 @@
+"""Whether a task is one that the approved plan can ask for (protocol 4.2)."""
+
+from headwater.canonical import sha256_hex
+from headwater.errors import PeerError
+from headwater.recipe.fixed_point import scale_for
+from headwater.recipe.settings import RecipeTerms
+from headwater.recipe.task import Task
+from headwater.recipe.vectors import longest_vector
+
+__all__ = ["check_task"]
+
+
+def check_task(task: Task, model: bytes, plan: RecipeTerms) -> None:
+    """Refuse a task that departs from the plan, before any row is read for it.
+
+    Raises:
+        PeerError: the kind, the number of rounds, the length, the clip, the fixed point or the model is not the plan's.
+    """
+    settings = plan.recipe
+    if task.kind == "update" and not settings.training_rounds:
+        raise PeerError(f"the task asks for training, the plan's recipe {settings.kind} has none")
+    if task.kind == "marginals" and settings.kind == "adversarial":
+        raise PeerError("the task asks for marginals, the plan's recipe adversarial counts none")
+    if task.step > settings.maximum_rounds:
+        raise PeerError(f"the task is of round {task.step}, the plan's recipe has {settings.maximum_rounds}")
+    if task.length > longest_vector(plan):
+        raise PeerError(f"the task asks for {task.length} values, more than the plan's budgets allow")
+    if task.value_bits != settings.value_bits:
+        raise PeerError(f"the task has {task.value_bits} value bits, the plan {settings.value_bits}")
+    clip = settings.update.clip if task.kind == "update" else None
+    scale = 1.0 if clip is None else scale_for(clip, settings.value_bits)
+    if task.clip != clip or task.scale != scale:
+        raise PeerError("the task's clip norm or fixed-point scale is not the plan's")
+    if (sha256_hex(model) if model else "") != task.model_digest or bool(model) != (task.kind == "update"):
+        raise PeerError("the model that came with the task is not the one it names")

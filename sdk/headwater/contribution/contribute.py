@@ -1,0 +1,112 @@
+"""One organisation's vector for one round: a pure function of task, model, rows and plan."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headwater.contribution.allowed import check_task
+from headwater.contribution.splits import split_rows
+from headwater.contribution.training import train
+from headwater.encoding.encoding import Encoding
+from headwater.encoding.grid import Histograms
+from headwater.encoding.marginals import cells_of, count
+from headwater.errors import InputError, PeerError
+from headwater.recipe.fixed_point import largest_magnitude
+from headwater.recipe.layout import layout_of_counts
+from headwater.recipe.settings import RecipeTerms
+from headwater.recipe.task import Task
+from headwater.schema import DateColumn, NumericColumn
+from headwater.schema.table import Table
+
+__all__ = ["contribute"]
+
+U32 = NDArray[np.uint32]
+
+
+def contribute(task: Task, model: bytes, rows: Table, plan: RecipeTerms) -> U32:
+    """Compute what a task asks for.
+
+    Rows with a value that is not finite contribute zero and are counted (protocol 2.3). Training that breaks, or has
+    no row, contributes zeros with weight 0: the organisation uploads all the same.
+
+    Args:
+        task: of the round.
+        model: the bytes that came with it, b"" where the task names none.
+        rows: all of the organisation's rows, conformed to the plan's schema.
+        plan: as approved.
+
+    Returns:
+        uint32, shape (task.length,): `[payload | weight | metrics]` modulo 2^32.
+
+    Raises:
+        PeerError: the task is not one of the plan's, or asks for what the encoding does not have.
+        InputError: the rows are not of the plan's schema, or too many for the plan's value bits.
+
+    Guarantee: equal arguments give equal values on one machine; nothing else enters, neither time nor other rounds
+        (protocol 4.2). Magnitudes are below 2^value_bits, and an update's norm in integers is within the clip.
+    """
+    check_task(task, model, plan)
+    if rows.schema.digest != plan.schema_.digest:
+        raise InputError("the rows are of another schema than the plan; conform them to the plan's schema")
+    part = split_rows(rows, plan.splits, "train")
+    finite = _finite(part)
+    used = part if finite.all() else part.take(finite)
+    if task.kind == "update":
+        return train(task, model, used, _encoding(task, plan), plan)
+    if task.kind == "histograms":
+        counts = Histograms.of(plan.schema_, plan.recipe.encoding).count(used)
+    else:
+        counts = _tables(task, used, _encoding(task, plan))
+    layout = layout_of_counts(len(counts))
+    if layout.length != task.length:
+        raise PeerError(f"the task names {task.length} values and asks for {layout.length}; it contradicts itself")
+    skipped = part.rows - used.rows
+    return layout.join(counts, used.rows, {"skipped_rows": skipped}, largest=largest_magnitude(task.value_bits))
+
+
+def _encoding(task: Task, plan: RecipeTerms) -> Encoding:
+    document = task.parameters.get("encoding")
+    if not isinstance(document, dict):
+        raise PeerError(f"a task of kind {task.kind} needs an encoding")
+    try:
+        encoding = Encoding.from_document(plan.schema_, document)
+    except InputError as error:
+        raise PeerError(f"the task's encoding is unusable: {error}") from error
+    if encoding.settings != plan.recipe.encoding:
+        raise PeerError("the task's encoding has other settings than the plan")
+    return encoding
+
+
+def _tables(task: Task, rows: Table, encoding: Encoding) -> NDArray[np.int64]:
+    subsets = _subsets(task.parameters.get("subsets"), len(encoding.sizes))
+    if sum(cells_of(encoding.sizes, subset) for subset in subsets) > task.length:
+        # Refused before memory is taken for it: `check_task` bounded the length.
+        raise PeerError("the task asks for more cells than its vector has values")
+    return np.concatenate(count(encoding.encode(rows), encoding.sizes, subsets))
+
+
+def _subsets(entry: Any, columns: int) -> list[tuple[int, ...]]:
+    if not isinstance(entry, list) or not entry:
+        raise PeerError("a task of counts needs the subsets of columns to count")
+    subsets = []
+    for subset in entry:
+        whole = isinstance(subset, list) and all(isinstance(column, int) for column in subset)
+        if not whole or not subset or sorted(set(subset)) != subset or subset[0] < 0 or subset[-1] >= columns:
+            raise PeerError(f"a subset to count is not made of different columns of the {columns}, ascending")
+        subsets.append(tuple(subset))
+    return subsets
+
+
+def _finite(table: Table) -> NDArray[np.bool_]:
+    """Rows without an infinite value, and without a missing one where the schema allows none."""
+    good = np.ones(table.rows, dtype=np.bool_)
+    for column in table.schema.columns:
+        values = table.columns[column.name]
+        if isinstance(column, NumericColumn | DateColumn):
+            good &= ~np.isinf(values)
+            if not column.missing:
+                good &= ~np.isnan(values)
+        elif not column.missing:
+            good &= values >= 0
+    return good

@@ -1,0 +1,122 @@
+"""What a recipe asks of the coordinator itself: fit, merge, sample. Run driver and simulation both call it."""
+
+import math
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from headwater.encoding.encoding import Encoding
+from headwater.errors import InputError
+from headwater.generator.fit import fit_to_marginals, initial_model, marginal_loss
+from headwater.generator.health import examine
+from headwater.generator.model import Model
+from headwater.generator.sampling import sample_codes
+from headwater.generator.spec import GeneratorSpec
+from headwater.generator.update import apply_update, update_length
+from headwater.recipe.actions import Fit, Merge, ModelReport
+from headwater.recipe.task import seed_for
+from headwater.schema.table import Table
+
+__all__ = ["execute", "sample_batches", "sample_table"]
+
+Progress = Callable[[int, int, float], None]
+"""Called with steps done, steps in all and the last loss."""
+
+_BATCH = 8192
+
+
+def execute(
+    action: Fit | Merge, *, device: str = "auto", on_progress: Progress | None = None
+) -> tuple[bytes, ModelReport]:
+    """Do what `Fit` or `Merge` asks, without a row; the result is what `Recipe.add_model` takes.
+
+    Args:
+        action: from `Recipe.next`.
+        device: "auto", "cpu" or "cuda".
+        on_progress: called now and then during a fit.
+
+    Returns:
+        The model's bytes and what was measured on it. A merged model that is not finite has loss infinity.
+
+    Raises:
+        InputError: the action's parts do not belong together, or there is no such device.
+    """
+    if isinstance(action, Fit):
+        model = _fit(action, device, on_progress)
+    else:
+        model = Model.from_bytes(action.model)
+        merged = _merge(model, action)
+        if merged is None:
+            return action.model, ModelReport(math.inf, update_length(model), {})
+        model = merged
+    loss = marginal_loss(model, action.marginals, action.measure_seed, device)
+    health = examine(model, action.marginals, action.measure_seed).to_document()
+    return model.to_bytes(), ModelReport(loss, update_length(model), health)
+
+
+def sample_batches(
+    model: bytes, encoding: Encoding, rows: int, seed: int, *, batch_size: int = _BATCH, device: str = "auto"
+) -> Iterator[Table]:
+    """Yield synthetic rows in batches; memory is bounded by the batch.
+
+    Args:
+        model: from `Done`.
+        encoding: from `Done`.
+        rows: how many in all.
+        seed: equal seeds and batch sizes give equal rows on one machine's CPU.
+        batch_size: rows of a batch.
+        device: "auto", "cpu" or "cuda".
+    """
+    random = np.random.default_rng(seed_for(seed, "decode"))
+    shared = Model.from_bytes(model)
+    for codes in sample_codes(shared, rows, seed_for(seed, "codes"), batch_size, device):
+        yield encoding.decode(codes, random)
+
+
+def sample_table(model: bytes, encoding: Encoding, rows: int, seed: int, *, device: str = "auto") -> Table:
+    """Synthetic rows as one table.
+
+    Raises:
+        InputError: fewer than one row is asked for.
+    """
+    if rows < 1:
+        raise InputError(f"{rows} rows are asked for; ask for one at least")
+    return Table.concat(list(sample_batches(model, encoding, rows, seed, device=device)))
+
+
+def _fit(action: Fit, device: str, on_progress: Progress | None) -> Model:
+    network = action.network
+    spec = GeneratorSpec(
+        sizes=action.sizes,
+        groups=action.groups,
+        label=action.label,
+        latent=network.latent,
+        width=network.width,
+        blocks=network.blocks,
+        activation=network.activation,
+        critic_width=network.critic_width,
+        critic_layers=network.critic_layers,
+    )
+    steps = action.terms.steps
+
+    def report(done: int, loss: float) -> None:
+        if on_progress is not None:
+            on_progress(done, steps, loss)
+
+    if steps:
+        model = fit_to_marginals(spec, action.marginals, action.terms, action.seed, device, report)
+    else:
+        model = initial_model(spec, action.marginals, action.seed)
+    return model.with_critic(seed_for(action.seed, "critic")) if action.critic else model
+
+
+def _merge(model: Model, action: Merge) -> Model | None:
+    if not np.isfinite(action.mean_delta).all():
+        return None
+    try:
+        return apply_update(model, action.mean_delta, action.terms)
+    except InputError:
+        if len(action.mean_delta) != update_length(model):
+            raise
+        # Finite changes can still leave float32: the model refuses weights that are not finite.
+        return None

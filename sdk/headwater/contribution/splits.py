@@ -1,0 +1,63 @@
+"""Which of an organisation's rows train, which validate, and which are kept for audits."""
+
+import hashlib
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headwater.recipe.settings import SplitShares
+from headwater.schema.table import Table
+
+__all__ = ["SplitName", "row_positions", "split_rows"]
+
+SplitName = Literal["train", "validation", "audit"]
+
+# One key for all plans and runs: a row that trained in one run never audits the next. It is public: the split is
+# there to keep parts apart, and an organisation's rows are not guessed from it, as nobody else sees the parts.
+_KEY = b"headwater/split/1"
+
+
+def row_positions(table: Table) -> NDArray[np.float64]:
+    """A position in [0, 1) for each row, fixed by its values alone: equal rows stand at equal positions.
+
+    Args:
+        table: rows as conformed to the schema.
+
+    Returns:
+        float64, shape (rows,).
+    """
+    packed = np.empty((table.rows, len(table.schema.names)), dtype="<f8")
+    for place, name in enumerate(table.schema.names):
+        values = table.columns[name]
+        # Missing is one value whatever its bits, and so is zero.
+        packed[:, place] = np.where(np.isnan(values), -np.inf, values) + 0.0 if values.dtype.kind == "f" else values
+    width = packed.shape[1] * packed.itemsize
+    data = packed.tobytes()
+    keyed = hashlib.blake2b(key=_KEY, digest_size=8)
+    digests = bytearray()
+    for start in range(0, len(data), width):
+        row = keyed.copy()
+        row.update(data[start : start + width])
+        digests += row.digest()
+    return (np.frombuffer(bytes(digests), dtype="<u8") >> 11).astype(np.float64) * 2.0**-53
+
+
+def split_rows(table: Table, shares: SplitShares, part: SplitName) -> Table:
+    """The rows of one part, in their order.
+
+    Args:
+        table: an organisation's rows.
+        shares: of the plan.
+        part: which.
+
+    Guarantee: parts are disjoint, also over runs with the same shares; equal rows are in one part.
+    """
+    positions = row_positions(table)
+    # Audit stands at the low end and train at the high one: a larger train share takes from validation first.
+    low, high = {
+        "audit": (0.0, shares.audit),
+        "validation": (shares.audit, shares.audit + shares.validation),
+        "train": (shares.audit + shares.validation, 2.0),
+    }[part]
+    return table.take((positions >= low) & (positions < high))

@@ -1,0 +1,71 @@
+"""The vector of a training round: local adversarial training, clipped, weighted and rounded."""
+
+import hashlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headwater.encoding.encoding import Encoding
+from headwater.errors import InputError, PeerError
+from headwater.recipe.fixed_point import fixed_point, largest_magnitude
+from headwater.recipe.layout import layout_of_update
+from headwater.recipe.settings import RecipeTerms, UpdateSettings
+from headwater.recipe.task import Task, seed_for
+from headwater.schema.table import Table
+
+__all__ = ["train", "training_terms"]
+
+_LEAST_ROWS = 2
+
+
+def train(task: Task, model: bytes, rows: Table, encoding: Encoding, plan: RecipeTerms) -> NDArray[np.uint32]:
+    """Train from the shared model on an organisation's training rows.
+
+    Args:
+        task: of kind "update", checked against the plan.
+        model: generator and critic.
+        rows: finite training rows; may be none.
+        encoding: of the task.
+        plan: as approved.
+
+    Returns:
+        uint32, shape (task.length,): weight × clipped change in fixed point, the weight, metrics.
+
+    Raises:
+        PeerError: the model is unusable or does not fit the task.
+    """
+    from headwater.generator.adversarial import train_locally
+    from headwater.generator.model import Model
+    from headwater.generator.update import update_length
+
+    settings = plan.recipe.update
+    try:
+        shared = Model.from_bytes(model)
+    except InputError as error:
+        raise PeerError(f"the task's model is unusable: {error}") from error
+    layout = layout_of_update(update_length(shared))
+    if layout.length != task.length or shared.spec.sizes != encoding.sizes or task.clip is None:
+        raise PeerError("the task's model, encoding and length do not belong together")
+    largest = largest_magnitude(task.value_bits)
+    delta = None
+    if rows.rows >= _LEAST_ROWS:
+        codes = encoding.encode(rows)
+        delta = train_locally(shared, codes, training_terms(plan), _seed(task, codes), "cpu").delta
+    if delta is None or not np.isfinite(delta).all():
+        # protocol 2.3: what is not finite contributes zero and is counted.
+        return layout.join(np.zeros(layout.payload, np.int64), 0, {"skipped": 1, "clipped": 0}, largest=largest)
+    weight = min(rows.rows, settings.row_cap) / settings.row_cap
+    payload = fixed_point(delta, task.clip, task.scale, weight)
+    clipped = int(float(np.linalg.norm(delta.astype(np.float64))) > task.clip)
+    return layout.join(payload, round(weight * largest), {"skipped": 0, "clipped": clipped}, largest=largest)
+
+
+def training_terms(plan: RecipeTerms) -> UpdateSettings:
+    """The plan's numbers of local training; training from scratch has no base to be anchored to."""
+    settings = plan.recipe.update
+    return settings.model_copy(update={"anchor": 0.0}) if plan.recipe.kind == "adversarial" else settings
+
+
+def _seed(task: Task, codes: NDArray[np.int32]) -> int:
+    """Chance of its own for each organisation, from nothing but the task's seed and its rows."""
+    return seed_for(task.seed, hashlib.sha256(np.ascontiguousarray(codes).tobytes()).hexdigest())

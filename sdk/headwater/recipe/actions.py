@@ -1,0 +1,108 @@
+"""What a recipe asks of whoever drives it, as data."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headwater.encoding.encoding import Encoding
+from headwater.encoding.groups import Group
+from headwater.encoding.marginals import Marginal
+from headwater.recipe.settings import FitSettings, NetworkSettings, UpdateSettings
+from headwater.recipe.task import Task
+
+__all__ = ["Action", "Aggregate", "Done", "Fit", "Merge", "ModelReport"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Aggregate:
+    """Sum the organisations' contributions to a task; answer with `Recipe.add_sum`.
+
+    Attributes:
+        task: what each contributes.
+        model: the model's bytes, b"" where the task needs none.
+    """
+
+    task: Task
+    model: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fit:
+    """Make the first model from sums alone; answer with `Recipe.add_model`.
+
+    Attributes:
+        sizes: number of codes of each column.
+        groups: super-columns.
+        label: index of the target column, or None.
+        marginals: the counts; every column and every group stands in one.
+        network: shape.
+        terms: how to fit; 0 steps give a model of the 1-way marginals only.
+        critic: whether rounds of training follow, so that the model needs a critic.
+        seed: public, of the fit.
+        measure_seed: public, of the measuring noise: the same for every model of the run, so that losses compare.
+    """
+
+    sizes: tuple[int, ...]
+    groups: tuple[Group, ...]
+    label: int | None
+    marginals: tuple[Marginal, ...]
+    network: NetworkSettings
+    terms: FitSettings
+    critic: bool
+    seed: int
+    measure_seed: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Merge:
+    """Merge a round's mean update into the model and measure both; answer with `Recipe.add_model`.
+
+    The recipe decides from the report whether the merged model is taken.
+
+    Attributes:
+        model: the model that the organisations started from.
+        mean_delta: float64, the weighted mean of their changes.
+        marginals: what the models are measured against.
+        terms: server rate and average.
+        measure_seed: as of `Fit`.
+    """
+
+    model: bytes = field(repr=False)
+    mean_delta: NDArray[np.float64]
+    marginals: tuple[Marginal, ...]
+    terms: UpdateSettings
+    measure_seed: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Done:
+    """The recipe ended.
+
+    Attributes:
+        model: the shared generator, with its average weights, as bytes.
+        encoding: codes to rows, with the fine counts.
+        rows: training rows of all organisations together.
+    """
+
+    model: bytes = field(repr=False)
+    encoding: Encoding
+    rows: int
+
+
+Action = Aggregate | Fit | Merge | Done
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReport:
+    """What was measured on a model that answers `Fit` or `Merge`, without a row.
+
+    Attributes:
+        marginal_loss: distance from the marginals; not finite if the model is not.
+        weights: of generator and critic together, the values of an update.
+        health: signs for people, by name.
+    """
+
+    marginal_loss: float
+    weights: int
+    health: dict[str, float]

@@ -1,0 +1,78 @@
+"""The Task: everything that one round's contribution is computed from, besides model, rows and plan (protocol 4.2)."""
+
+import hashlib
+import json
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from headwater.canonical import canonical_json
+from headwater.errors import PeerError
+
+__all__ = ["Task", "TaskKind", "seed_for"]
+
+TaskKind = Literal["histograms", "marginals", "update"]
+
+_SEED_BITS = 48
+
+
+class Task(BaseModel):
+    """What each organisation is asked for in one round.
+
+    Attributes:
+        kind: "histograms" and "marginals" count training rows, "update" trains on them.
+        step: number of the round in the recipe, from 1; a retried round keeps it.
+        length: values in the vector: payload, weight and metrics; check coordinates are not among them.
+        value_bits: every value is below 2^value_bits in magnitude (protocol 2.2).
+        parameters: what the kind needs: the encoding without its counts, the subsets to count.
+        seed: public start of the round's chance.
+        clip: Euclidean norm of an update before weighting; None for counts.
+        scale: fixed point: units for 1.0; 1 for counts.
+        model_digest: SHA-256 of the model's bytes, "" if none goes along.
+        noise: "none" until distributed noise exists.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
+
+    version: Literal[1] = 1
+    kind: TaskKind
+    step: int = Field(ge=1, le=100_000)
+    length: int = Field(ge=1, lt=2**32)
+    value_bits: int = Field(ge=1, le=31)
+    parameters: dict[str, Any] = {}
+    seed: int = Field(ge=0, lt=2**53)
+    clip: float | None = None
+    scale: float = Field(default=1.0, gt=0)
+    model_digest: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
+    noise: Literal["none"] = "none"
+
+    def to_bytes(self) -> bytes:
+        """Canonical JSON; equal tasks give equal bytes."""
+        return canonical_json(self.model_dump(mode="json"))
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Read a task that came from the coordinator.
+
+        Raises:
+            PeerError: not a task of this version.
+        """
+        try:
+            # JSON has one kind of number: 10.0 comes back as 10 and is read as what the field says.
+            return cls.model_validate(json.loads(data), strict=False)
+        except (ValidationError, ValueError, RecursionError) as error:
+            raise PeerError("the coordinator's task is not of this version's form; compare the versions") from error
+
+
+def seed_for(seed: int, *purpose: object) -> int:
+    """A seed for one purpose, unlike every other purpose's.
+
+    Args:
+        seed: the plan's.
+        purpose: words and numbers that name it.
+
+    Returns:
+        0 ≤ seed < 2^48.
+    """
+    text = "/".join(["headwater", str(seed), *map(str, purpose)])
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[: _SEED_BITS // 8], "big")

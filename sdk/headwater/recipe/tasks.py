@@ -1,0 +1,55 @@
+"""Build the task of each kind of round from the plan and what earlier sums fixed."""
+
+from collections.abc import Sequence
+
+from headwater.canonical import sha256_hex
+from headwater.encoding.encoding import Encoding
+from headwater.encoding.grid import Histograms
+from headwater.encoding.marginals import Subset, cells_of
+from headwater.recipe.fixed_point import scale_for
+from headwater.recipe.layout import layout_of_counts, layout_of_update
+from headwater.recipe.settings import RecipeTerms
+from headwater.recipe.task import Task, seed_for
+
+__all__ = ["histograms_task", "marginals_task", "update_task"]
+
+
+def histograms_task(terms: RecipeTerms, step: int) -> Task:
+    """Counts of every column on its public grid."""
+    return Task(
+        kind="histograms",
+        step=step,
+        length=layout_of_counts(Histograms.of(terms.schema_, terms.recipe.encoding).length).length,
+        value_bits=terms.recipe.value_bits,
+        seed=seed_for(terms.seed, "histograms", step),
+    )
+
+
+def marginals_task(terms: RecipeTerms, step: int, encoding: Encoding, subsets: Sequence[Subset]) -> Task:
+    """Counts of every combination of codes of some subsets of columns."""
+    cells = sum(cells_of(encoding.sizes, subset) for subset in subsets)
+    return Task(
+        kind="marginals",
+        step=step,
+        length=layout_of_counts(cells).length,
+        value_bits=terms.recipe.value_bits,
+        # The fine counts stay behind: to encode its rows an organisation needs none of the others' counts.
+        parameters={"encoding": encoding.to_document(masses=False), "subsets": [list(subset) for subset in subsets]},
+        seed=seed_for(terms.seed, "marginals", step),
+    )
+
+
+def update_task(terms: RecipeTerms, step: int, encoding: Encoding, model: bytes, weights: int) -> Task:
+    """Local adversarial training from a model with `weights` weights of generator and critic."""
+    settings = terms.recipe
+    return Task(
+        kind="update",
+        step=step,
+        length=layout_of_update(weights).length,
+        value_bits=settings.value_bits,
+        parameters={"encoding": encoding.to_document(masses=False)},
+        seed=seed_for(terms.seed, "update", step),
+        clip=settings.update.clip,
+        scale=scale_for(settings.update.clip, settings.value_bits),
+        model_digest=sha256_hex(model),
+    )

@@ -1,0 +1,50 @@
+"""Bounds on what a plan's rounds may ask for, known before the first one."""
+
+from headwater.encoding.grid import Histograms
+from headwater.recipe.layout import COUNT_METRICS, UPDATE_METRICS
+from headwater.recipe.settings import RecipeTerms
+from headwater.schema import CategoricalColumn
+from headwater.schema.columns import BooleanColumn
+
+__all__ = ["largest_cells", "longest_vector", "most_parameters"]
+
+
+def largest_cells(terms: RecipeTerms) -> int:
+    """Most cells that one round of counts may ask for: the budget, or every (feature, label) where that is more."""
+    settings = terms.recipe.encoding
+    sizes = [
+        min(len(column.categories), settings.category_limit) + 1
+        if isinstance(column, CategoricalColumn | BooleanColumn)
+        else settings.numeric_codes + len(getattr(column, "special_values", ())) + 1
+        for column in terms.schema_.columns
+    ]
+    label = terms.schema_.target_index
+    pairs = sum(sizes) * (1 if label is None else sizes[label])
+    return max(terms.recipe.marginals.cells, pairs)
+
+
+def most_parameters(terms: RecipeTerms) -> int:
+    """Most weights of generator and critic together, whatever the sums turn out to be."""
+    network, settings = terms.recipe.network, terms.recipe
+    columns = len(terms.schema_.columns)
+    codes = settings.encoding.codes_budget + columns * (settings.encoding.category_limit + 2)
+    codes += sum(len(getattr(column, "special_values", ())) for column in terms.schema_.columns)
+    units = codes + columns * settings.marginals.group_combinations
+    width, critic = network.width, network.critic_width
+    generator = (network.latent + 1) * width + network.blocks * (2 * width * (width + 1) + 2 * width)
+    generator += 2 * width + (width + 1) * units
+    return generator + (codes + 1) * critic + network.critic_layers * critic * (critic + 1) + critic + 1
+
+
+def longest_vector(terms: RecipeTerms) -> int:
+    """Most values of one vector of a run of this plan, check coordinates apart.
+
+    Raises:
+        InputError: the table is too wide for the plan's budgets.
+    """
+    lengths = [Histograms.of(terms.schema_, terms.recipe.encoding).length + 1 + len(COUNT_METRICS)]
+    if terms.recipe.kind != "adversarial":
+        lengths.append(largest_cells(terms) + 1 + len(COUNT_METRICS))
+    if terms.recipe.training_rounds:
+        lengths.append(most_parameters(terms) + 1 + len(UPDATE_METRICS))
+    return max(lengths)
