@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import structlog
 
@@ -17,9 +16,10 @@ from headwater.secagg.events import (
     SessionFailed,
     SessionReady,
 )
+from headwater_server.services.machine import AggregatorMachine
 from headwater_server.services.stream import MemberStream
 
-__all__ = ["AggregationSession", "AggregatorMachine", "RoundResult", "Traffic"]
+__all__ = ["AggregationSession", "RoundResult", "Traffic"]
 
 _log = structlog.get_logger(__name__)
 
@@ -27,39 +27,6 @@ RoundResult = RoundSummed | RoundAborted
 
 # After a tick that left its deadline in the past, members' messages come first for this long.
 _TICK_PAUSE_SECONDS = 0.05
-
-
-class AggregatorMachine(Protocol):
-    """What a session needs of `headwater.secagg.Aggregator`; no call is made while another one runs."""
-
-    @property
-    def next_deadline(self) -> float | None:
-        """When `tick` is due, by the session's clock."""
-        ...
-
-    def connected(self, member: str, now: float) -> Sequence[AggregatorEvent]:
-        """A member's stream opened."""
-        ...
-
-    def disconnected(self, member: str, now: float) -> Sequence[AggregatorEvent]:
-        """A member's stream ended."""
-        ...
-
-    def receive(self, member: str, message: bytes, now: float) -> Sequence[AggregatorEvent]:
-        """A member sent a message; `PeerError` refuses it."""
-        ...
-
-    def begin_round(self, task: bytes, model: bytes, length: int, now: float) -> Sequence[AggregatorEvent]:
-        """The driver asks for a sum."""
-        ...
-
-    def tick(self, now: float) -> Sequence[AggregatorEvent]:
-        """A deadline may have passed."""
-        ...
-
-    def close(self, reason: str, now: float) -> Sequence[AggregatorEvent]:
-        """The driver ends the session."""
-        ...
 
 
 @dataclass(slots=True)
