@@ -1,0 +1,70 @@
+"""The catalogue as one ASGI application."""
+
+import secrets
+import time
+from collections.abc import Callable
+from importlib.resources import files
+
+from fastapi import FastAPI, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp
+
+from headwater_server.catalogue.access import AccessControl, Sessions
+from headwater_server.catalogue.api import api_router
+from headwater_server.catalogue.files import files_router
+from headwater_server.catalogue.headers import SecurityHeaders
+from headwater_server.catalogue.index import ReleaseIndex
+from headwater_server.catalogue.pages import Pages, pages_router
+from headwater_server.catalogue.settings import CatalogueSettings, is_loopback
+
+__all__ = ["build_catalogue"]
+
+_STATIC = {"catalogue.css": "text/css", "mark.svg": "image/svg+xml"}
+_CODES = {401: "unauthorised", 404: "not_found", 405: "method_not_allowed", 413: "too_large", 416: "range"}
+
+
+def build_catalogue(
+    releases: ReleaseIndex, settings: CatalogueSettings, now: Callable[[], float] = time.time
+) -> ASGIApp:
+    """Build the application that lists, shows and serves releases.
+
+    Args:
+        releases: where they are looked up, at every request anew.
+        settings: whose they are, and whom to let in.
+        now: seconds since 1970, for the expiry of sessions.
+
+    Returns:
+        An ASGI application for TLS listeners only: its cookie is marked secure.
+    """
+    pages = Pages(settings)
+    sessions = Sessions(secrets.token_bytes(32), now)
+    app = FastAPI(
+        title=f"Datasets of {settings.consortium}",
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.include_router(api_router(releases, settings))
+    app.include_router(files_router(releases, shared_caches=settings.token_digest is None))
+    app.include_router(pages_router(releases, pages, sessions))
+
+    @app.api_route("/static/{name}", methods=["GET", "HEAD"], include_in_schema=False)
+    def static(name: str) -> Response:
+        if name not in _STATIC:
+            raise HTTPException(404, "There is no such page in this catalogue.")
+        content = files("headwater_server.catalogue").joinpath("static", name).read_bytes()
+        return Response(content, media_type=_STATIC[name], headers={"cache-control": "max-age=300"})
+
+    @app.exception_handler(HTTPException)
+    def refuse(request: Request, problem: HTTPException) -> Response:
+        known = "There is no such page in this catalogue." if problem.detail == "Not Found" else problem.detail
+        if request.url.path.startswith("/api/") or "text/html" not in request.headers.get("accept", ""):
+            body = {"error": {"code": _CODES.get(problem.status_code, "refused"), "message": known}}
+            return JSONResponse(body, status_code=problem.status_code, headers=problem.headers)
+        response = pages.render("problem.html", problem.status_code, status=problem.status_code, message=known)
+        response.headers.update(problem.headers or {})
+        return response
+
+    guarded = AccessControl(app, settings.token_digest, sessions)
+    return SecurityHeaders(guarded, strict_transport=not is_loopback(settings.host))

@@ -1,0 +1,56 @@
+"""What the coordinator tells its catalogue: who it is, where it listens, and whom it lets in."""
+
+import ipaddress
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from headwater.agreement.charter import SignedCharter
+from headwater.errors import InputError
+
+__all__ = ["CatalogueSettings", "is_loopback"]
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether an address to listen on can be reached from this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True)
+class CatalogueSettings:
+    """Settings of one catalogue.
+
+    Attributes:
+        consortium: whose datasets these are.
+        address: the URL by which readers reach it, https://HOST:PORT without a path.
+        host: the address that the listener is bound to.
+        charter: gives the charter in force, None while there is none.
+        token_digest: SHA-256 (hexadecimal) of the access token; None lets everybody in who can connect.
+        ca_digest: SHA-256 of the consortium's CA certificate, shown to be compared; empty if unknown.
+
+    Raises:
+        InputError: no token although the listener can be reached from other machines, or a malformed value.
+    """
+
+    consortium: str
+    address: str
+    host: str
+    charter: Callable[[], SignedCharter | None]
+    token_digest: str | None = None
+    ca_digest: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse an open catalogue on an open address."""
+        if self.token_digest is None and not is_loopback(self.host):
+            raise InputError(
+                f"the catalogue would listen on {self.host} and let everybody in; set a token or listen on 127.0.0.1"
+            )
+        if self.token_digest is not None and not re.fullmatch(r"[0-9a-f]{64}", self.token_digest):
+            raise InputError("the catalogue's token digest is not 64 hexadecimal digits; make the token again")
+        if not re.fullmatch(r"https://[A-Za-z0-9.\[\]:-]+", self.address):
+            raise InputError(f"the catalogue's address {self.address!r} is not https://HOST:PORT; correct it")
