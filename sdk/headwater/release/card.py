@@ -8,7 +8,7 @@ from headwater.release.domain import describe_domain, describe_kind, describe_ro
 from headwater.release.facts import ReleaseFacts
 from headwater.release.layout import DATA
 from headwater.release.manifest import Figure
-from headwater.release.statement import HEADLINE, SIGNATURES, not_to_be_used_for, protection_statement
+from headwater.release.statement import HEADLINE, SIGNATURES, citation, not_to_be_used_for, protection_statement
 from headwater.schema import CategoricalColumn, Schema
 
 __all__ = ["dataset_card"]
@@ -108,9 +108,7 @@ def _about(facts: ReleaseFacts, schema: Schema, rows: int) -> str:
 
 def _protection(facts: ReleaseFacts, schema: Schema) -> str:
     lines = protection_statement(facts.provenance.organisations, bool(schema.unconfirmed))
-    return "## What protects the people behind it\n\n" + "\n".join(
-        f"- **{short}.** {full}" for short, full in lines
-    )
+    return "## What protects the people behind it\n\n" + "\n".join(f"- **{short}.** {full}" for short, full in lines)
 
 
 def _code(text: str) -> str:
@@ -132,9 +130,7 @@ def _columns(schema: Schema) -> str:
     rows = ["| column | kind | values | role |", "| --- | --- | --- | --- |"]
     for column in schema.columns:
         values = _text(describe_domain(column))
-        rows.append(
-            f"| `{_code(column.name)}` | {describe_kind(column)} | {values} | {describe_role(column)} |"
-        )
+        rows.append(f"| `{_code(column.name)}` | {describe_kind(column)} | {values} | {describe_role(column)} |")
     note = "Bounds and categories are the public ones of the schema, not those of the records."
     if schema.unconfirmed:
         note = "Bounds and categories were drafted from rows and not confirmed by a person."
@@ -164,8 +160,5 @@ def _provenance(facts: ReleaseFacts) -> str:
 
 
 def _citation(facts: ReleaseFacts) -> str:
-    return (
-        "## How to cite it\n\n"
-        f"{_text(facts.provenance.consortium)} ({facts.created[:4]}): *{_text(facts.title)}*, version {facts.version}, "
-        f"synthetic dataset `{facts.name}`, made with Headwater. Licence: {_text(facts.licence)}."
-    )
+    text = citation(facts.provenance.consortium, facts.title, facts.name, facts.version, facts.created)
+    return f"## How to cite it\n\n{_text(text)}\n\nLicence: {_text(facts.licence)}."

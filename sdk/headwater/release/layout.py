@@ -39,9 +39,7 @@ _MEDIA_TYPES = {
 
 def media_type(path: str) -> str:
     """The media type by the file's ending; bytes without a meaning for any other."""
-    return next(
-        (kind for ending, kind in _MEDIA_TYPES.items() if path.endswith(ending)), "application/octet-stream"
-    )
+    return next((kind for ending, kind in _MEDIA_TYPES.items() if path.endswith(ending)), "application/octet-stream")
 
 
 def figure_path(position: int, column: str) -> str:

@@ -162,10 +162,6 @@ class SignedManifest(Document):
                 f"the release is signed by key {self.coordinator_key[:16]}…, the charter names "
                 f"{coordinator_key[:16]}…; do not use it, ask the consortium"
             )
-        if not is_signed_by(
-            coordinator_key, MANIFEST_KIND, self.manifest.to_bytes(), self.coordinator_signature
-        ):
-            raise ReleaseRefused(
-                "the coordinator's signature on manifest.json is wrong; do not use the release"
-            )
+        if not is_signed_by(coordinator_key, MANIFEST_KIND, self.manifest.to_bytes(), self.coordinator_signature):
+            raise ReleaseRefused("the coordinator's signature on manifest.json is wrong; do not use the release")
         return self.manifest

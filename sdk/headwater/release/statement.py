@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-__all__ = ["HEADLINE", "SIGNATURES", "not_to_be_used_for", "protection_statement"]
+__all__ = ["HEADLINE", "SIGNATURES", "citation", "not_to_be_used_for", "protection_statement"]
 
 HEADLINE = "Privacy: NONE. This dataset is NOT DIFFERENTIALLY PRIVATE."
 """The first thing that a reader sees."""
@@ -63,3 +63,8 @@ def not_to_be_used_for() -> Sequence[str]:
         "Final figures of a study or a safety case: repeat them on real records where that is allowed.",
         "Claims about small groups or rare combinations: they are where a generator errs most.",
     )
+
+
+def citation(consortium: str, title: str, name: str, version: int, created: str) -> str:
+    """How a paper names this version of the dataset; `created` is an instant whose first four digits are the year."""
+    return f"{consortium} ({created[:4]}): {title}, version {version}. Synthetic dataset “{name}”, made with Headwater."

@@ -50,9 +50,7 @@ def read_manifest(data: bytes) -> SignedManifest:
         ReleaseRefused: too large, or not a manifest in canonical form.
     """
     if len(data) > MAXIMUM_MANIFEST_BYTES:
-        raise ReleaseRefused(
-            f"{MANIFEST} has more than {MAXIMUM_MANIFEST_BYTES:,} bytes; no release needs that many"
-        )
+        raise ReleaseRefused(f"{MANIFEST} has more than {MAXIMUM_MANIFEST_BYTES:,} bytes; no release needs that many")
     try:
         return SignedManifest.from_bytes(data)
     except InputError as error:
@@ -100,9 +98,7 @@ def verify_release(folder: Path, trusted: Charter | str) -> Verification:
     if path.is_symlink() or not path.is_file():
         raise ReleaseRefused(f"{folder} holds no {MANIFEST}, so it is no release; download the dataset again")
     if path.stat().st_size > MAXIMUM_MANIFEST_BYTES:
-        raise ReleaseRefused(
-            f"{MANIFEST} has more than {MAXIMUM_MANIFEST_BYTES:,} bytes; no release needs that many"
-        )
+        raise ReleaseRefused(f"{MANIFEST} has more than {MAXIMUM_MANIFEST_BYTES:,} bytes; no release needs that many")
     data = path.read_bytes()
     signed = read_manifest(data)
     manifest = verify_manifest(signed, trusted)
@@ -144,17 +140,13 @@ def _walk(folder: Path, prefix: str) -> Iterator[str]:
             elif entry.is_file(follow_symlinks=False):
                 yield path
             else:
-                raise ReleaseRefused(
-                    f"{path} in {folder} is a link or no plain file; a release holds plain files only"
-                )
+                raise ReleaseRefused(f"{path} in {folder} is a link or no plain file; a release holds plain files only")
 
 
 def _check_schema(folder: Path, manifest: Manifest) -> None:
     try:
         schema = Schema.from_toml((folder / SCHEMA).read_text(encoding="utf-8"))
     except (HeadwaterError, UnicodeDecodeError) as error:
-        raise ReleaseRefused(
-            f"{SCHEMA} is not a schema although it was signed; tell the consortium"
-        ) from error
+        raise ReleaseRefused(f"{SCHEMA} is not a schema although it was signed; tell the consortium") from error
     if schema.digest != manifest.provenance.schema_digest:
         raise ReleaseRefused(f"{SCHEMA} is not the schema of the plan that was approved; tell the consortium")

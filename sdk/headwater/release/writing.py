@@ -69,9 +69,7 @@ def write_release(
             os.rename(staging, folder)
         except OSError as error:
             if folder.exists():
-                raise StorageError(
-                    f"{folder} was published by another command meanwhile; run this again"
-                ) from error
+                raise StorageError(f"{folder} was published by another command meanwhile; run this again") from error
             raise
         _sync_folder(folder.parent)
     except BaseException:
@@ -86,9 +84,7 @@ def _refuse_unusable(folder: Path, table: Table, facts: ReleaseFacts) -> None:
     if table.rows < 1:
         raise InputError(f"the synthetic table of {facts.name!r} has no rows; sample at least one")
     if table.schema.digest != facts.provenance.schema_digest:
-        raise InputError(
-            f"the rows of {facts.name!r} have another schema than its plan; sample them from its run"
-        )
+        raise InputError(f"the rows of {facts.name!r} have another schema than its plan; sample them from its run")
 
 
 def _fill(
