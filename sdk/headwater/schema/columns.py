@@ -2,15 +2,21 @@
 
 import datetime
 import math
+import re
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints, model_validator
 
 __all__ = ["BooleanColumn", "CategoricalColumn", "Column", "DateColumn", "NumericColumn"]
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Number = Annotated[float, Field(strict=True)]
+"""A finite float64; a whole number will do, a truth value will not."""
+
 MAXIMUM_CATEGORIES = 100_000
 _EXACT_INTEGER = 2**53
+# Names of months and days would depend on the locale.
+_DATE_FORMAT = re.compile(r"(%[YmdHMS]|[^%a-zA-Z0-9{}]|T)+", re.ASCII)
 
 
 class _Column(BaseModel):
@@ -21,16 +27,23 @@ class _Column(BaseModel):
         missing: whether a value may be missing.
         role: the target is what a model will be asked to predict.
         sensitive: an attribute that must not be learned about a person.
-        unconfirmed: guesses of `headwater schema draft` that nobody has confirmed yet.
+        unconfirmed: keys of this column that `headwater schema draft` guessed and nobody has confirmed yet.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: Name
-    missing: bool = False
+    missing: StrictBool = False
     role: Literal["feature", "target"] = "feature"
-    sensitive: bool = False
+    sensitive: StrictBool = False
     unconfirmed: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _check_unconfirmed(self) -> Self:
+        for key in self.unconfirmed:
+            if key not in type(self).model_fields:
+                raise ValueError(f"column {self.name!r}: unconfirmed names {key!r}, which is not one of its keys")
+        return self
 
 
 class NumericColumn(_Column):
@@ -44,10 +57,10 @@ class NumericColumn(_Column):
     """
 
     kind: Literal["numeric"] = "numeric"
-    lower: float
-    upper: float
-    integer: bool = False
-    special_values: tuple[float, ...] = ()
+    lower: Number
+    upper: Number
+    integer: StrictBool = False
+    special_values: tuple[Number, ...] = ()
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -117,7 +130,8 @@ class DateColumn(_Column):
     Attributes:
         lower: first day.
         upper: last day.
-        format: how the day is written in text, in the directives of strptime.
+        format: how the day is written in text: %Y, %m and %d once each, %H, %M and %S where a time of day (which is
+            dropped) stands too, and signs between.
     """
 
     kind: Literal["date"] = "date"
@@ -129,6 +143,12 @@ class DateColumn(_Column):
     def _check(self) -> Self:
         if self.lower > self.upper:
             raise ValueError(f"column {self.name!r}: lower {self.lower} is after upper {self.upper}")
+        once = all(self.format.count(directive) == 1 for directive in ("%Y", "%m", "%d"))
+        if not once or not _DATE_FORMAT.fullmatch(self.format):
+            raise ValueError(
+                f"column {self.name!r}: format {self.format!r} is not made of %Y, %m and %d once each, "
+                "perhaps %H, %M, %S, and signs"
+            )
         return self
 
     @property

@@ -1,89 +1,162 @@
 """Propose a schema from a table: a start for a person, with every guess marked."""
 
+import datetime
+from typing import Any
+
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from headwater.errors import InputError
 from headwater.schema.columns import BooleanColumn, CategoricalColumn, Column, DateColumn, NumericColumn
+from headwater.schema.parsing import days_of, numbers_of, text_of
 from headwater.schema.schema import Schema
 
 __all__ = ["draft"]
 
-# Text with more distinct values than this share of the rows is rather a name or a number of a case than a category.
-_DISTINCT_SHARE = 0.5
-_CATEGORIES_OF_ANY_TABLE = 20
-_YES_NO = ({"yes", "no"}, {"true", "false"}, {"y", "n"}, {"t", "f"})
+# So many categories are listed whatever the number of rows; more only while they do not rather name records.
+_FEW_CATEGORIES = 20
+_MOST_CATEGORIES = 256
+_RECORD_NAMES_SHARE = 0.5
+# Zero or an end of the scale, with so large a share of a column too wide to list, has a meaning of its own.
+_SPECIAL_SHARE = 1 / 32
+_LISTED_RANGE = 1000
+_EXACT_INTEGER = 2**53
+_CODE_WITH_LEADING_ZERO = r"^[+-]?0[0-9]"
+_DATE_FORMATS = (
+    "%Y-%m-%d",
+    "%Y/%m/%d",
+    "%d.%m.%Y",
+    "%d/%m/%Y",
+    "%m/%d/%Y",
+    "%Y-%m-%d %H:%M:%S",
+    "%Y-%m-%dT%H:%M:%S",
+)
+_LABELS = ({"no", "yes"}, {"false", "true"}, {"n", "y"}, {"f", "t"})
 _POSITIVE = {"yes", "true", "y", "t"}
+_EPOCH = datetime.date(1970, 1, 1)
 
 
 def draft(arrow: pa.Table, target: str | None, name: str) -> Schema:
     """Guess a schema from the rows; whoever uses it must confirm what stands in `unconfirmed`.
 
+    | values of a column | becomes |
+    | --- | --- |
+    | all numbers | numeric between the least and the largest; integer if all are whole |
+    | numbers, and it is the target with at most 20 of them | categorical, the numbers as text |
+    | numbers too large for float64, or with leading zeros | as text |
+    | all dates of one format | date |
+    | yes and no, true and false, y and n, t and f | boolean with these labels |
+    | text, at most 256 different, or the target | categorical |
+    | text, more, but half as many as rows or fewer | the most frequent, the rest "other" |
+    | text that rather names records (more different than half the rows), lists, nothing | left out |
+
     Args:
         arrow: the table, as `read_arrow` gives it.
-        target: the column to predict; becomes categorical when it is not numeric or has few values. None for none.
+        target: the column to predict; None for none.
         name: of the schema.
 
     Raises:
-        InputError: no such target, no rows, or a column from which nothing can be guessed.
+        InputError: no rows, no such target, a target that names records or is empty, or no column left.
     """
     if arrow.num_rows == 0:
         raise InputError("the table has no rows; nothing can be guessed from it")
     if target is not None and target not in arrow.column_names:
-        shown = ", ".join(arrow.column_names[:12])
-        raise InputError(f"there is no column {target!r}; the columns are {shown}")
-    columns = tuple(_guess(arrow.column(column), column, column == target) for column in arrow.column_names)
+        more = ", …" if len(arrow.column_names) > 12 else ""
+        raise InputError(f"there is no column {target!r}; the columns are {', '.join(arrow.column_names[:12])}{more}")
+    guesses = {column: _guess(arrow.column(column), column, column == target) for column in arrow.column_names}
+    if target is not None and guesses[target] is None:
+        raise InputError(f"column {target!r} holds no value or names records; choose a target with fewer values")
+    columns = tuple(column for column in guesses.values() if column is not None)
+    if not columns:
+        raise InputError("every column is empty or names records; there is nothing to draft a schema of")
     return Schema(name=name, columns=columns)
 
 
-def _guess(values: pa.ChunkedArray, name: str, is_target: bool) -> Column:
-    if pa.types.is_dictionary(values.type):
-        values = values.cast(values.type.value_type)
-    if pa.types.is_floating(values.type):
-        values = pc.if_else(pc.is_finite(values), values, pa.scalar(None, values.type))
-    missing = values.null_count > 0
-    role = "target" if is_target else "feature"
-    present = values.drop_null()
-    if len(present) == 0:
-        raise InputError(f"column {name!r} has no value at all; drop it, or write its column of the schema yourself")
-    kind = present.type
-    common = {"name": name, "missing": missing, "role": role}
-    if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
-        bounds = pc.min_max(present.cast(pa.date32(), safe=False))
-        return DateColumn(
-            **common, lower=bounds["min"].as_py(), upper=bounds["max"].as_py(), unconfirmed=("kind", "bounds")
-        )
-    if _is_number(kind) and not (is_target and pc.count_distinct(present).as_py() <= _CATEGORIES_OF_ANY_TABLE):
-        return _guess_numeric(present, common)
-    return _guess_text(present, common)
-
-
-def _is_number(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
-
-
-def _guess_numeric(present: pa.ChunkedArray, common: dict[str, object]) -> NumericColumn:
-    numbers = present.cast(pa.float64(), safe=False)
-    bounds = pc.min_max(numbers)
-    lower, upper = float(bounds["min"].as_py()), float(bounds["max"].as_py())
-    whole = max(abs(lower), abs(upper)) < 2**53 and bool(pc.all(pc.equal(numbers, pc.round(numbers))).as_py())
-    # A column written with decimal points stays one of decimals even if all are zero, as it is to be written back.
-    integer = whole and not pa.types.is_floating(present.type)
-    return NumericColumn.model_validate(
-        {**common, "lower": lower, "upper": upper, "integer": integer, "unconfirmed": ("kind", "bounds")}
+def _guess(values: pa.ChunkedArray, name: str, is_target: bool) -> Column | None:
+    text = text_of(values)
+    if text is None or text.null_count == len(text):
+        return None
+    common = {"name": name, "role": "target" if is_target else "feature"}
+    return (
+        _guess_numeric(values, text, common)
+        or _guess_date(values, common)
+        or _guess_boolean(text, common)
+        or _guess_categorical(text, common)
     )
 
 
-def _guess_text(present: pa.ChunkedArray, common: dict[str, object]) -> Column:
-    text = present.cast(pa.string())
-    counts = pc.value_counts(text)
-    labels = sorted(str(entry) for entry in counts.field("values").to_pylist() if entry)
-    if {label.lower() for label in labels} in _YES_NO and len(labels) == 2:
-        false, true = sorted(labels, key=lambda label: label.lower() in _POSITIVE)
-        return BooleanColumn.model_validate({**common, "false": false, "true": true, "unconfirmed": ("kind",)})
-    if len(labels) > max(_CATEGORIES_OF_ANY_TABLE, _DISTINCT_SHARE * len(text)):
-        raise InputError(
-            f"column {common['name']!r} has {len(labels)} different texts in {len(text)} rows; it rather names records "
-            "than describes them: drop it, or write its column of the schema yourself"
-        )
-    return CategoricalColumn.model_validate({**common, "categories": labels, "unconfirmed": ("kind", "categories")})
+def _marked(common: dict[str, Any], **guesses: object) -> dict[str, Any]:
+    """A column's fields, with what was guessed marked; whether it is sensitive is always for a person to say."""
+    return {**common, **guesses, "unconfirmed": ("kind", *guesses, "sensitive")}
+
+
+def _guess_numeric(values: pa.ChunkedArray, text: pa.ChunkedArray, common: dict[str, Any]) -> NumericColumn | None:
+    kind = values.type
+    if pa.types.is_boolean(kind) or pa.types.is_temporal(kind):
+        return None
+    numbers, unreadable = numbers_of(values)
+    if unreadable.any() or pc.any(pc.match_substring_regex(text, _CODE_WITH_LEADING_ZERO)).as_py():
+        return None
+    missing = np.isnan(numbers)
+    finite = numbers[np.isfinite(numbers)]
+    if len(finite) == 0:
+        return None
+    distinct, counts = np.unique(finite, return_counts=True)
+    if common["role"] == "target" and len(distinct) <= _FEW_CATEGORIES:
+        return None
+    integer = bool((distinct == np.rint(distinct)).all())
+    if integer and max(-distinct[0], distinct[-1]) > _EXACT_INTEGER:
+        return None
+    fields = _marked(
+        common,
+        lower=float(distinct[0]),
+        upper=float(distinct[-1]),
+        integer=integer,
+        missing=bool(missing.any()),
+        special_values=_special_values(distinct, counts, integer),
+    )
+    return NumericColumn.model_validate(fields)
+
+
+def _special_values(distinct: NDArray[np.float64], counts: NDArray[np.int64], integer: bool) -> tuple[float, ...]:
+    if len(distinct) <= _FEW_CATEGORIES or (integer and distinct[-1] - distinct[0] <= _LISTED_RANGE):
+        return ()
+    shares = counts / counts.sum()
+    ends = (distinct == 0) | (distinct == distinct[0]) | (distinct == distinct[-1])
+    return tuple(float(value) for value in distinct[ends & (shares >= _SPECIAL_SHARE)])
+
+
+def _guess_date(values: pa.ChunkedArray, common: dict[str, Any]) -> DateColumn | None:
+    for pattern in _DATE_FORMATS:
+        days, unreadable = days_of(values, pattern)
+        known = days[~np.isnan(days)]
+        if len(known) and not unreadable.any():
+            lower, upper = (_EPOCH + datetime.timedelta(days=int(day)) for day in (known.min(), known.max()))
+            missing = len(known) < len(days)
+            return DateColumn.model_validate(_marked(common, lower=lower, upper=upper, format=pattern, missing=missing))
+    return None
+
+
+def _guess_boolean(text: pa.ChunkedArray, common: dict[str, Any]) -> BooleanColumn | None:
+    labels = pc.unique(text).drop_null()
+    if len(labels) != 2 or {label.lower() for label in labels.to_pylist()} not in _LABELS:
+        return None
+    false, true = sorted(labels.to_pylist(), key=lambda label: label.lower() in _POSITIVE)
+    fields = _marked(common, false=false, true=true, missing=text.null_count > 0)
+    return BooleanColumn.model_validate(fields)
+
+
+def _guess_categorical(text: pa.ChunkedArray, common: dict[str, Any]) -> CategoricalColumn | None:
+    present = len(text) - text.null_count
+    found = pc.value_counts(text.drop_null())
+    labels, counts = found.field("values").to_pylist(), np.asarray(found.field("counts"))
+    if len(labels) > max(_FEW_CATEGORIES, _RECORD_NAMES_SHARE * present):
+        return None
+    missing = text.null_count > 0
+    if len(labels) <= _MOST_CATEGORIES or common["role"] == "target":
+        return CategoricalColumn.model_validate(_marked(common, categories=sorted(labels), missing=missing))
+    order = sorted(range(len(labels)), key=lambda place: (-counts[place], labels[place]))
+    kept = {labels[place] for place in order[: _MOST_CATEGORIES - 1]} | {"other"}
+    return CategoricalColumn.model_validate(_marked(common, categories=sorted(kept), other="other", missing=missing))

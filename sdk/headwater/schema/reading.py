@@ -31,9 +31,9 @@ _GLANCE = 100
 def read_arrow(path: str | Path) -> pa.Table:
     """Read a whole table.
 
-    A CSV column is int64 where every value is a whole number written plainly, else text exactly as written (" 7", "007"
-    and "0.10" stay): what a text means is for a schema to say. The empty field is missing and nothing else is: "NA", "?"
-    and "null" are text. Parquet columns keep their types.
+    A CSV column is int64 where every value is a whole number written plainly, else text exactly as written (" 7" and
+    "007" stay): what a text means is for a schema to say. The empty field is missing and nothing else is: "NA", "?" and
+    "null" are text. Parquet columns keep their types.
 
     Args:
         path: ends in .csv, .csv.gz, .tsv, .tsv.gz or .parquet.

@@ -1,12 +1,12 @@
 """The schema: all columns of a table, in order, as TOML for people and canonical JSON for digests."""
 
 import json
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Mapping, Sequence
 from typing import Literal, Self
 
 import tomlkit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from tomlkit.exceptions import TOMLKitError
 
 from headwater.canonical import canonical_json, sha256_hex
 from headwater.errors import InputError
@@ -83,12 +83,14 @@ class Schema(BaseModel):
         try:
             return cls.model_validate(document)
         except ValidationError as error:
-            problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
-            where = ".".join(str(part) for part in problem["loc"]) or "schema"
-            raise InputError(f"the schema is not valid at {where}: {problem['msg']}; correct it there") from error
+            problems = error.errors(include_url=False, include_input=False, include_context=False)
+            what = problems[0]["msg"].removeprefix("Value error, ")
+            more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+            where = _where(problems[0]["loc"], document)
+            raise InputError(f"the schema is not valid at {where}: {what}{more}; correct it there") from error
 
     def to_toml(self) -> str:
-        """TOML for people: what is at its default is left out, every guess carries a comment."""
+        """TOML for people: what is at its default is left out unless it was guessed, guesses carry a comment."""
         document = tomlkit.document()
         document.add("version", tomlkit.item(self.version))
         document.add("name", tomlkit.item(self.name))
@@ -106,11 +108,23 @@ class Schema(BaseModel):
             InputError: not TOML, or not a schema.
         """
         try:
-            document = tomlkit.parse(text).unwrap()
-        except TOMLKitError as error:
+            document = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
             raise InputError(f"the schema is not TOML: {error}; correct it there") from error
         # A date may be written as a TOML date; the document form is plain JSON.
         return cls.from_document(json.loads(json.dumps(document, default=str)))
+
+
+def _where(place: tuple[int | str, ...], document: Mapping[str, object]) -> str:
+    """A place as a person finds it: "column 'age', lower" for columns.0.numeric.lower."""
+    columns = document.get("columns")
+    if len(place) < 2 or place[0] != "columns" or not isinstance(columns, Sequence):
+        return ".".join(str(part) for part in place) or "its top"
+    column = columns[int(place[1])]
+    name = column.get("name") if isinstance(column, Mapping) else None
+    found = f"column {name!r}" if isinstance(name, str) else f"column number {int(place[1]) + 1}"
+    # The part after the number is the kind, which the person did not write as a place.
+    return ", ".join([found, *(str(part) for part in place[3:])])
 
 
 def _column_table(column: Column) -> tomlkit.items.Table:
@@ -119,11 +133,12 @@ def _column_table(column: Column) -> tomlkit.items.Table:
     defaults = {name: field.default for name, field in type(column).model_fields.items() if not field.is_required()}
     first = ["name", "kind"]
     for key in first + [key for key in values if key not in first and key != "unconfirmed"]:
-        if key == "kind" or key not in defaults or getattr(column, key) != defaults[key]:
+        by_default = key in defaults and getattr(column, key) == defaults[key]
+        if key == "kind" or key in column.unconfirmed or not by_default:
             table.add(key, _item(values[key]))
     if column.unconfirmed:
         guesses = tomlkit.item(list(column.unconfirmed))
-        guesses.comment("guessed: correct what is wrong above, then delete this line")
+        guesses.comment("confirm or correct each, then delete this line")
         table.add("unconfirmed", guesses)
     return table
 
