@@ -32,3 +32,9 @@ Aggregator(roster, terms, coordinator_key, *, now: float, chain: Sequence[bytes]
 organisation stored, as bytes. The coordinator invites on `connected` and the participant answers an invitation, so
 a stream that returns needs no call but the coordinator's `connected`.
 """
+
+from headwater.secagg.aggregator import Aggregator
+from headwater.secagg.participant import Participant
+from headwater.secagg.terms import Deadlines, Roster, SessionTerms, largest_collusion, threshold
+
+__all__ = ["Aggregator", "Deadlines", "Participant", "Roster", "SessionTerms", "largest_collusion", "threshold"]

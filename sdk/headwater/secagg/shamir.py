@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
+from functools import lru_cache
 
 from headwater.errors import InputError, PeerError
 
@@ -54,15 +55,9 @@ def reconstruct(shares: Mapping[int, bytes], threshold: int) -> bytes:
     """
     if len(shares) < threshold:
         raise InputError(f"{len(shares)} shares are given, {threshold} open a secret; wait for more")
-    points = [(1 + rank, _element(shares[rank])) for rank in sorted(shares)[:threshold]]
-    value = 0
-    for x, y in points:
-        numerator, denominator = 1, 1
-        for other, _ in points:
-            if other != x:
-                numerator = numerator * other % PRIME
-                denominator = denominator * (other - x) % PRIME
-        value = (value + y * numerator * pow(denominator, -1, PRIME)) % PRIME
+    ranks = tuple(sorted(shares)[:threshold])
+    weights = _weights(ranks)
+    value = sum(weight * _element(shares[rank]) for weight, rank in zip(weights, ranks, strict=True)) % PRIME
     if value >> 256:
         raise PeerError("shares open a value above 32 bytes; the dealer's shares are not of one secret")
     return value.to_bytes(SECRET_BYTES, "big")
@@ -73,6 +68,20 @@ def _evaluate(coefficients: list[int], x: int) -> int:
     for coefficient in reversed(coefficients):
         value = (value * x + coefficient) % PRIME
     return value
+
+
+@lru_cache(maxsize=16)
+def _weights(ranks: tuple[int, ...]) -> tuple[int, ...]:
+    """Lagrange's weights at zero for the holders' points x = 1 + rank; public, the same for all secrets of a round."""
+    weights = []
+    for rank in ranks:
+        numerator, denominator = 1, 1
+        for other in ranks:
+            if other != rank:
+                numerator = numerator * (1 + other) % PRIME
+                denominator = denominator * (other - rank) % PRIME
+        weights.append(numerator * pow(denominator, -1, PRIME) % PRIME)
+    return tuple(weights)
 
 
 def _element(share: bytes) -> int:

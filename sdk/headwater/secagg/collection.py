@@ -1,0 +1,189 @@
+"""One round as the coordinator holds it: uploads, confirms, reveals, each checked as it comes: protocol 4.2-4.7."""
+
+import hashlib
+import hmac
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headwater.errors import PeerError
+from headwater.secagg.chunks import Assembly
+from headwater.secagg.dealing import CheckedDeal, part_digest
+from headwater.secagg.envelope import Envelope
+from headwater.secagg.masks import CHECK_VALUES
+from headwater.secagg.messages import Chunk, Confirm, Quorum, Reveal, Start, StartRecord, Survivors, Upload
+from headwater.secagg.rounds import deal_digest, rho, view_digest
+from headwater.secagg.session import SessionFacts
+from headwater.secagg.terms import SessionTerms
+from headwater.secagg.unmasking import unmask
+
+__all__ = ["Collection"]
+
+
+class Collection:
+    """The coordinator's state of one round.
+
+    A complete upload is added to the sum at once, so memory is one vector and those still on their way.
+    """
+
+    def __init__(
+        self,
+        facts: SessionFacts,
+        terms: SessionTerms,
+        deals: dict[str, CheckedDeal],
+        round_number: int,
+        length: int,
+        task: bytes,
+        model: bytes,
+        previous: bytes,
+    ) -> None:
+        """Fix the Task and the cohort; `deals` are those of C_t for this round, checked."""
+        self.facts, self.round, self.length, self.previous = facts, round_number, length, previous
+        self.deals = dict(sorted(deals.items()))
+        self.cohort = tuple(self.deals)
+        self.task, self.model = task, model
+        self.task_digest, self.model_digest = hashlib.sha256(task).digest(), hashlib.sha256(model).digest()
+        self._digests = tuple((dealer, deal_digest(deal.header_data)) for dealer, deal in self.deals.items())
+        self.rho = rho(
+            sid=facts.sid,
+            round_number=round_number,
+            length=length,
+            task_digest=self.task_digest,
+            model_digest=self.model_digest,
+            plan_digest=terms.plan_digest,
+            deals=self._digests,
+            previous=previous,
+        )
+        self.active = set(self.cohort)
+        self.uploads: dict[str, bytes] = {}
+        self.survivors: Survivors | None = None
+        self.confirms: dict[str, bytes] = {}
+        self.reveals: dict[str, Reveal] = {}
+        self._arriving: dict[str, Assembly] = {}
+        self._total = np.zeros(CHECK_VALUES + length, dtype=np.uint32)
+
+    def record(self) -> StartRecord:
+        """What is stored before the first Start is sent (protocol 4.8)."""
+        return StartRecord(
+            self.facts.sid,
+            self.round,
+            self.length,
+            self.rho,
+            self.task_digest,
+            self.model_digest,
+            self._digests,
+            self.previous,
+        )
+
+    def start_for(self, member: str) -> Start:
+        """The Start for one receiver, with the shares sealed to it."""
+        rank = self.facts.rank(member)
+        return Start(
+            self.round,
+            self.length,
+            len(self.task),
+            len(self.model),
+            self.task_digest,
+            self.model_digest,
+            self.previous,
+            tuple(
+                (dealer, deal.header_data, deal.sealed[rank], deal.path(rank)) for dealer, deal in self.deals.items()
+            ),
+        )
+
+    def drop(self, member: str) -> None:
+        """Count on nothing more of this member; what it uploaded in full stays in the sum."""
+        self.active.discard(member)
+        self._arriving.pop(member, None)
+
+    def add_chunk(self, member: str, chunk: Chunk) -> None:
+        """Take the next chunk of a member's vector.
+
+        Raises:
+            PeerError: it is out of order, repeated, too many or of the wrong size.
+        """
+        if member in self.uploads:
+            raise PeerError(f"a chunk of {member} came after its upload was complete")
+        assembly = self._arriving.setdefault(member, Assembly(4 * (CHECK_VALUES + self.length)))
+        assembly.add(chunk)
+
+    def finish_upload(self, member: str, upload: Upload) -> bool:
+        """Take the signed trailer, and add the vector to the sum.
+
+        Returns:
+            Whether it was new; an identical trailer again changes nothing.
+
+        Raises:
+            PeerError: another ρ, size or digest than the bytes that came.
+        """
+        if upload.rho != self.rho:
+            raise PeerError(f"the upload of {member} is for another Task or cohort than this round's")
+        if member in self.uploads:
+            if hmac.compare_digest(self.uploads[member], upload.vector_digest):
+                return False
+            raise PeerError(f"{member} uploaded a second, different vector in round {self.round}")
+        assembly = self._arriving.get(member)
+        if assembly is None or not assembly.complete or upload.size != assembly.size:
+            raise PeerError(f"the upload of {member} ends before all its bytes came")
+        if not hmac.compare_digest(assembly.digest, upload.vector_digest):
+            raise PeerError(f"the upload of {member} is not the one its signature names: digest check failed")
+        self._total += np.frombuffer(assembly.data, dtype="<u4")
+        self.uploads[member] = upload.vector_digest
+        del self._arriving[member]
+        return True
+
+    def sorted_uploads(self) -> tuple[tuple[str, bytes], ...]:
+        """(member, digest of its vector) of all complete uploads, sorted."""
+        return tuple(sorted(self.uploads.items()))
+
+    def close_uploads(self) -> Survivors:
+        """Fix U_t; later uploads are ignored (protocol 4.5)."""
+        self._arriving.clear()
+        self.survivors = Survivors(self.round, self.rho, self.sorted_uploads())
+        return self.survivors
+
+    def add_confirm(self, envelope: Envelope, confirm: Confirm) -> None:
+        """Take a Confirm of the coordinator's one view, its signature checked by the caller.
+
+        Raises:
+            PeerError: of a member outside U_t, or for another view.
+        """
+        member = envelope.sender
+        if member not in self.uploads:
+            raise PeerError(f"{member} confirms a round in which it uploaded nothing")
+        if (confirm.rho, confirm.view) != (self.rho, view_digest(self.rho, self.sorted_uploads())):
+            raise PeerError(f"{member} confirms another view of the round than it was sent")
+        self.confirms[member] = envelope.data
+
+    def quorum(self) -> Quorum:
+        """All Confirms, for every confirmer (protocol 4.6)."""
+        return Quorum(self.round, tuple(data for _, data in sorted(self.confirms.items())))
+
+    def add_reveal(self, member: str, reveal: Reveal) -> None:
+        """Take a Reveal and check each share against its leaf, which names a liar (protocol 4.7).
+
+        Raises:
+            PeerError: not a confirmer, another ρ, other dealers than U_t and D_t, or a share not committed to.
+        """
+        if member not in self.confirms:
+            raise PeerError(f"{member} reveals shares without having confirmed")
+        if reveal.rho != self.rho:
+            raise PeerError(f"the reveal of {member} is for another round")
+        alive = tuple(sorted(self.uploads))
+        dropped = tuple(dealer for dealer in self.cohort if dealer not in self.uploads)
+        rank = self.facts.rank(member)
+        for place, kind, shares, wanted in (
+            (0, "self", reveal.self_shares, alive),
+            (1, "bundle", reveal.bundle_shares, dropped),
+        ):
+            if tuple(dealer for dealer, _ in shares) != wanted:
+                raise PeerError(f"the reveal of {member} has other shares than U_t and D_t ask for")
+            for dealer, share in shares:
+                got = part_digest(self.facts.sid, self.round, dealer, member, kind, share)
+                if not hmac.compare_digest(got, self.deals[dealer].openings[rank][place]):
+                    raise PeerError(f"{member} reveals a share of {dealer} that is not the one dealt to it")
+        self.reveals[member] = reveal
+
+    def open(self) -> NDArray[np.uint32]:
+        """The exact sum, once T members revealed; see `unmasking.unmask`."""
+        return unmask(self._total, self.facts, self.deals, sorted(self.uploads), self.reveals, self.rho)

@@ -1,0 +1,114 @@
+"""The coordinator's side of a setup: Hellos and Accepts gathered until the session can open: protocol 3.1 to 3.3."""
+
+from collections.abc import Collection
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from headwater.errors import PeerError
+from headwater.secagg.envelope import Envelope, sign_envelope
+from headwater.secagg.events import COORDINATOR
+from headwater.secagg.messages import Close, Hello, Hellos, Invitation, Message, Refusal, Session
+from headwater.secagg.receipts import Chain
+from headwater.secagg.session import (
+    SessionFacts,
+    hellos_digest,
+    read_accept,
+    read_hello,
+    session_from,
+    setup_context,
+)
+from headwater.secagg.terms import Roster, SessionTerms
+
+__all__ = ["Gathering"]
+
+
+class Gathering:
+    """Collects one attempt's Hellos and Accepts; every message is checked before it is kept."""
+
+    def __init__(self, roster: Roster, terms: SessionTerms, key: Ed25519PrivateKey) -> None:
+        """Begin an empty setup."""
+        self._roster, self._terms, self._key = roster, terms, key
+        self.context = setup_context(roster, terms, terms.attempt)
+        self.invitation = self.signed(Invitation(terms.run_id, terms.attempt))
+        self.hellos: dict[str, Hello] = {}
+        self.accepts: dict[str, bytes] = {}
+        self.refused: set[str] = set()
+        self.shown = b""
+        self._raw: dict[str, bytes] = {}
+        self._raw_hellos: tuple[bytes, ...] = ()
+
+    def signed(self, message: Message) -> bytes:
+        """A message of the coordinator under the setup's context."""
+        return sign_envelope(message.TYPE, COORDINATOR, message.encode(), self._key, self.context)
+
+    def closing(self, reason: str) -> bytes:
+        """The message that ends a member's part."""
+        return self.signed(Close(reason))
+
+    def add_hello(self, envelope: Envelope) -> Hello | None:
+        """Keep a member's Hello.
+
+        Returns:
+            It, or None when the very same one was kept before.
+
+        Raises:
+            PeerError: it is wrong, a second different one, or copies another member's key.
+        """
+        member, hello = read_hello(envelope.data, self._roster, self._terms, self._terms.attempt)
+        if member in self._raw:
+            if self._raw[member] == envelope.data:
+                return None
+            raise PeerError(f"{member} sent a second, different Hello in one setup; a restart waits for the next setup")
+        for other in self.hellos.values():
+            if hello.exchange_key == other.exchange_key or hello.session_key == other.session_key:
+                raise PeerError(f"the Hello of {member} has a key of another member's Hello")
+        self.hellos[member], self._raw[member] = hello, envelope.data
+        return hello
+
+    def holds(self, envelope: Envelope) -> bool:
+        """Whether this very Hello is among those shown."""
+        return envelope.data in self._raw_hellos
+
+    def show_hellos(self, members: Collection[str]) -> bytes:
+        """Fix the Hellos of these members and give the message that shows them to all (protocol 3.2)."""
+        self.hellos = {member: self.hellos[member] for member in sorted(members)}
+        self._raw_hellos = tuple(self._raw[member] for member in self.hellos)
+        self.shown = self.signed(Hellos(self._raw_hellos))
+        return self.shown
+
+    def add_accept(self, envelope: Envelope) -> bool:
+        """Keep a member's Accept.
+
+        Returns:
+            Whether it was new.
+
+        Raises:
+            PeerError: it is wrong, or differs from one kept before.
+        """
+        member = read_accept(envelope.data, self.hellos, hellos_digest(self._raw_hellos), self.context)
+        if self.accepts.setdefault(member, envelope.data) != envelope.data:
+            raise PeerError(f"{member} sent a second, different Accept in one setup")
+        return member not in self.refused
+
+    def add_refusal(self, envelope: Envelope, refusal: Refusal) -> None:
+        """Note that a member refused the setup.
+
+        Raises:
+            PeerError: it is not the member's own.
+        """
+        hello = self.hellos.get(envelope.sender)
+        if hello is None or refusal.round != 0:
+            raise PeerError(f"a refusal of '{envelope.sender}' came, who has nothing to refuse")
+        envelope.verify(hello.session_key, self.context)
+        self.refused.add(envelope.sender)
+
+    def open_session(self, members: Collection[str], chain: Chain) -> tuple[SessionFacts, bytes]:
+        """Derive the session of these members and the message that opens it (protocol 3.3).
+
+        Raises:
+            PeerError: the final n may not begin a session.
+        """
+        accepts = tuple(self.accepts[member] for member in sorted(members))
+        facts = session_from(self._raw_hellos, accepts, self.hellos, self._roster, self._terms, self._terms.attempt)
+        opening = self.signed(Session(self._raw_hellos, accepts, chain.last_round + 1, chain.head))
+        return facts, opening
