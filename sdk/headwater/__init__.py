@@ -3,6 +3,20 @@
 The SDK's top level loads no torch, no flwr and no grpc; heavy parts are imported from their own rooms.
 """
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from headwater.catalogue.dataset import load_dataset
+
 __version__ = "0.1.0"
 
-__all__ = ["__version__"]
+__all__ = ["__version__", "load_dataset"]
+
+
+def __getattr__(name: str) -> object:
+    # Arrow and HTTP are loaded by the first call for a dataset, not by every import of the package.
+    if name == "load_dataset":
+        from headwater.catalogue.dataset import load_dataset
+
+        return load_dataset
+    raise AttributeError(f"module 'headwater' has no attribute {name!r}")

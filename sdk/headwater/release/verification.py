@@ -13,7 +13,7 @@ from headwater.release.manifest import Manifest, SignedManifest
 from headwater.release.statement import HEADLINE, SIGNATURES
 from headwater.schema import Schema
 
-__all__ = ["Verification", "read_manifest", "verify_manifest", "verify_release"]
+__all__ = ["Verification", "claimed_charter", "read_manifest", "verify_manifest", "verify_release"]
 
 
 @dataclass(frozen=True)
@@ -92,14 +92,7 @@ def verify_release(folder: Path, trusted: Charter | str) -> Verification:
         InputError: there is no such folder.
         ReleaseRefused: any check failed.
     """
-    path = folder / MANIFEST
-    if not folder.is_dir():
-        raise InputError(f"there is no folder {folder}; name the folder that the dataset was downloaded to")
-    if path.is_symlink() or not path.is_file():
-        raise ReleaseRefused(f"{folder} holds no {MANIFEST}, so it is no release; download the dataset again")
-    if path.stat().st_size > MAXIMUM_MANIFEST_BYTES:
-        raise ReleaseRefused(f"{MANIFEST} has more than {MAXIMUM_MANIFEST_BYTES:,} bytes; no release needs that many")
-    data = path.read_bytes()
+    data = _manifest_bytes(folder)
     signed = read_manifest(data)
     manifest = verify_manifest(signed, trusted)
     _check_files(folder, manifest)
@@ -112,6 +105,26 @@ def verify_release(folder: Path, trusted: Charter | str) -> Verification:
         coordinator_key=signed.coordinator_key,
         charter_digest=None if isinstance(trusted, str) else trusted.digest,
     )
+
+
+def claimed_charter(folder: Path) -> str:
+    """The digest of the charter that a release says it was made under: which pinned charter to check it by.
+
+    Raises:
+        InputError: there is no such folder.
+        ReleaseRefused: it holds no manifest.
+    """
+    return read_manifest(_manifest_bytes(folder)).manifest.provenance.charter_digest
+
+
+def _manifest_bytes(folder: Path) -> bytes:
+    path = folder / MANIFEST
+    if not folder.is_dir():
+        raise InputError(f"there is no folder {folder}; name the folder that the dataset was downloaded to")
+    if path.is_symlink() or not path.is_file():
+        raise ReleaseRefused(f"{folder} holds no {MANIFEST}, so it is no release; download the dataset again")
+    with path.open("rb") as file:
+        return file.read(MAXIMUM_MANIFEST_BYTES + 1)
 
 
 def _check_files(folder: Path, manifest: Manifest) -> None:

@@ -1,0 +1,22 @@
+"""The researcher's side of a catalogue: what is known and pinned, what is there, downloads that are verified."""
+
+from headwater.catalogue.client import CatalogueClient, Listing
+from headwater.catalogue.dataset import load_dataset
+from headwater.catalogue.download import download_release
+from headwater.catalogue.known import KnownCatalogue, home_folder, pinned_charter, read_catalogues
+from headwater.catalogue.pinning import add_catalogue
+from headwater.catalogue.selection import chosen_catalogues, find_dataset
+
+__all__ = [
+    "CatalogueClient",
+    "KnownCatalogue",
+    "Listing",
+    "add_catalogue",
+    "chosen_catalogues",
+    "download_release",
+    "find_dataset",
+    "home_folder",
+    "load_dataset",
+    "pinned_charter",
+    "read_catalogues",
+]

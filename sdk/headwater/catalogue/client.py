@@ -1,0 +1,214 @@
+"""One catalogue over HTTPS: what it lists and the bytes of its files."""
+
+import ipaddress
+import json
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
+from urllib.parse import quote, urlsplit
+
+import httpx
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from headwater.agreement.charter import Charter
+from headwater.agreement.documents import HexDigest, first_problem
+from headwater.catalogue.known import KnownCatalogue, checked_charter
+from headwater.errors import InputError, PeerError, ReleaseRefused, TransportError
+from headwater.release import SignedManifest
+from headwater.release.layout import MANIFEST, MAXIMUM_MANIFEST_BYTES
+from headwater.release.manifest import DatasetName
+from headwater.release.verification import read_manifest, verify_manifest
+
+__all__ = ["CatalogueClient", "Listing"]
+
+_MAXIMUM_ANSWER_BYTES = 16 * 2**20
+_TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+
+
+class Listing(BaseModel):
+    """One line of a catalogue's list. Nothing in it is signed: it helps to choose, not to trust."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: DatasetName
+    version: int = Field(ge=1)
+    title: str = Field(max_length=200)
+    created: str = Field(max_length=40)
+    rows: int = Field(ge=0)
+    columns: int = Field(ge=0)
+    size_bytes: int = Field(ge=0)
+    digest: HexDigest
+    privacy: str = Field(max_length=40)
+    organisations: int = Field(ge=0)
+
+
+class _Listings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    releases: tuple[Listing, ...] = ()
+    versions: tuple[Listing, ...] = ()
+
+
+class CatalogueClient:
+    """A connection to one known catalogue; a context manager.
+
+    TLS is always verified, against the one certificate authority that was pinned: there is no way to turn it off.
+    """
+
+    def __init__(self, known: KnownCatalogue) -> None:
+        """Prepare a connection; nothing is sent yet.
+
+        Raises:
+            InputError: the pinned CA certificate cannot be read.
+        """
+        self.known = known
+        headers = {"accept-encoding": "identity", "accept": "application/json", "user-agent": "headwater"}
+        if known.token:
+            headers["authorization"] = f"Bearer {known.token}"
+        self._http = httpx.Client(
+            base_url=known.url,
+            verify=_pinned_tls(known.ca_pem),
+            headers=headers,
+            timeout=_TIMEOUT,
+            follow_redirects=False,
+            # A proxy cannot reach this machine's own loopback.
+            trust_env=not _is_loopback(known.url),
+        )
+
+    def __enter__(self) -> Self:
+        """The client itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the connection."""
+        self._http.close()
+
+    def charter(self) -> tuple[Charter, bytes]:
+        """The catalogue's charter, held against the pinned digest, and its signed bytes.
+
+        Raises:
+            PeerError: another charter than the pinned one, or a signature on it is wrong or missing.
+            TransportError: the catalogue could not be reached.
+        """
+        data = self._get("/api/v1/charter", "the charter")
+        return checked_charter(data, self.known.charter), data
+
+    def releases(self) -> tuple[Listing, ...]:
+        """The newest version of every dataset.
+
+        Raises:
+            TransportError: the catalogue could not be reached, or does not answer as a catalogue does.
+        """
+        return self._list("/api/v1/releases", "the list of datasets").releases
+
+    def versions(self, name: str) -> tuple[Listing, ...]:
+        """All versions of a dataset, newest first; empty if there is none.
+
+        Raises:
+            TransportError: the catalogue could not be reached, or does not answer as a catalogue does.
+        """
+        try:
+            return self._list(f"/api/v1/releases/{quote(name, safe='')}", f"dataset {name!r}").versions
+        except InputError:
+            return ()
+
+    def manifest(self, name: str, version: int, charter: Charter) -> tuple[SignedManifest, bytes]:
+        """The signed manifest of one version, verified, and its bytes.
+
+        Raises:
+            InputError: there is no such version.
+            ReleaseRefused: it is not signed by the charter's coordinator, or is another dataset's.
+            TransportError: the catalogue could not be reached.
+        """
+        path = self.file_path(name, version, MANIFEST)
+        data = self._get(path, f"{name} version {version}", MAXIMUM_MANIFEST_BYTES)
+        signed = read_manifest(data)
+        manifest = verify_manifest(signed, charter)
+        # A validly signed manifest of another dataset or an older version must not stand in for this one.
+        if (manifest.name, manifest.version) != (name, version):
+            raise ReleaseRefused(
+                f"the catalogue answered with {manifest.name} version {manifest.version}, {name} version {version} "
+                "was asked for; tell the consortium"
+            )
+        return signed, data
+
+    def file_path(self, name: str, version: int, path: str) -> str:
+        """The path of a file on the catalogue's site."""
+        return f"/api/v1/releases/{quote(name, safe='')}/{version}/files/{quote(path)}"
+
+    @contextmanager
+    def stream(self, path: str, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
+        """A GET whose body is read piece by piece; httpx errors pass through, for the caller to try again."""
+        with self._http.stream("GET", path, headers=dict(headers)) as response:
+            yield response
+
+    def explain(self, error: httpx.HTTPError) -> TransportError:
+        """A transport failure in words that say what to do."""
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return TransportError(
+                f"{self.known.url} showed a certificate that does not come from the pinned CA or is not for this "
+                "host; check the address and the CA file with the consortium"
+            )
+        detail = str(error) or type(error).__name__
+        return TransportError(f"{self.known.url} could not be reached ({detail}); check the address and try again")
+
+    def refusal(self, status_code: int, what: str) -> InputError | TransportError:
+        """An answer that is no success, in words that say what to do."""
+        if status_code in {401, 403}:
+            return InputError(
+                f"{self.known.url} asks for a token that it accepts; add the catalogue again with --token"
+            )
+        if status_code == 404:
+            return InputError(f"{what} is not in {self.known.url}; `headwater list` shows what is")
+        return TransportError(f"{self.known.url} answered {status_code} for {what}, expected 200; try again later")
+
+    def _list(self, path: str, what: str) -> _Listings:
+        try:
+            return _Listings.model_validate(json.loads(self._get(path, what)))
+        except ValidationError as error:
+            raise TransportError(
+                f"{self.known.url} does not answer as a catalogue: {first_problem(error)}; check the address"
+            ) from error
+        except (ValueError, RecursionError) as error:
+            raise TransportError(
+                f"{self.known.url} answered with something else than JSON; check the address"
+            ) from error
+
+    def _get(self, path: str, what: str, limit_bytes: int = _MAXIMUM_ANSWER_BYTES) -> bytes:
+        pieces: list[bytes] = []
+        size = 0
+        try:
+            with self.stream(path, {}) as response:
+                if response.status_code != 200:
+                    raise self.refusal(response.status_code, what)
+                for piece in response.iter_raw():
+                    size += len(piece)
+                    if size > limit_bytes:
+                        raise PeerError(f"{self.known.url} sent more than {limit_bytes:,} bytes for {what}; refused")
+                    pieces.append(piece)
+        except httpx.HTTPError as error:
+            raise self.explain(error) from error
+        return b"".join(pieces)
+
+
+def _pinned_tls(ca_pem: str) -> ssl.SSLContext:
+    # Not the system's authorities: only the consortium's own may vouch for its catalogue.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_verify_locations(cadata=ca_pem)
+    except (ssl.SSLError, ValueError) as error:
+        raise InputError("the CA file holds no PEM certificate; ask the consortium for its ca.crt") from error
+    return context
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,64 @@
+"""A dataset by name as an Arrow table: fetched once, verified every time."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from headwater.catalogue.client import CatalogueClient
+from headwater.catalogue.download import download_release
+from headwater.catalogue.known import home_folder, pinned_charter
+from headwater.catalogue.selection import chosen_catalogues, find_dataset
+from headwater.errors import InputError, ReleaseRefused
+from headwater.release import verify_release
+from headwater.release.layout import DATA, MANIFEST
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["load_dataset"]
+
+
+def load_dataset(name: str, version: int | None = None, *, catalogue: str | None = None) -> "pa.Table":
+    """Load a synthetic dataset from a known catalogue.
+
+    The files are kept under $HEADWATER_HOME/cache (~/.headwater/cache) and checked against the pinned charter at
+    every call. With a version, what is in the cache is used without asking the network.
+
+    Args:
+        name: as `headwater list` shows it.
+        version: None for the newest.
+        catalogue: the address of one known catalogue, where several have the name.
+
+    Raises:
+        InputError: no known catalogue has it; name one first with `headwater catalogue add`.
+        ReleaseRefused: a signature, size or digest is wrong.
+        TransportError: the catalogue could not be reached.
+
+    Guarantee: none of privacy beyond what the dataset's card states; today that is "not differentially private".
+    """
+    import pyarrow.parquet as pq
+
+    return pq.read_table(_cached(home_folder(), name, version, catalogue) / DATA)
+
+
+def _cached(home: Path, name: str, version: int | None, url: str | None) -> Path:
+    # The name becomes a part of a path below.
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,63}", name):
+        raise InputError(f"{name!r} is no dataset's name; `headwater list` shows what there is")
+    if version is not None:
+        for known in chosen_catalogues(home, url):
+            folder = _folder(home, known.charter, name, version)
+            if (folder / MANIFEST).is_file():
+                manifest = verify_release(folder, pinned_charter(home, known.charter)).manifest
+                if (manifest.name, manifest.version) != (name, version):
+                    raise ReleaseRefused(f"{folder} holds another release than its name says; remove it")
+                return folder
+    known, newest = find_dataset(home, name, version, url)
+    folder = _folder(home, known.charter, name, newest)
+    with CatalogueClient(known) as client:
+        download_release(client, pinned_charter(home, known.charter), name, newest, folder)
+    return folder
+
+
+def _folder(home: Path, charter_digest: str, name: str, version: int) -> Path:
+    return home / "cache" / charter_digest[:16] / name / str(version)

@@ -1,0 +1,108 @@
+"""A whole release from a catalogue into a folder that exists only when everything in it was verified."""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from headwater.agreement.charter import Charter
+from headwater.catalogue.client import CatalogueClient
+from headwater.catalogue.transfer import fetch_file
+from headwater.errors import InputError
+from headwater.release import Verification, verify_release
+from headwater.release.layout import CHECKSUMS, MANIFEST, checksums
+
+__all__ = ["download_release"]
+
+
+def download_release(
+    client: CatalogueClient,
+    charter: Charter,
+    name: str,
+    version: int,
+    folder: Path,
+    on_progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Verification:
+    """Download one version and verify it; what is there and verified already is not fetched again.
+
+    Files gather in a hidden folder beside `folder`, which the next attempt continues after a failure; only when all of
+    it is verified does it take its final name.
+
+    Args:
+        client: of the catalogue that has it.
+        charter: the pinned charter, in force.
+        name: of the dataset.
+        version: of the dataset.
+        folder: to create; may exist if it is empty or already holds this very release.
+        on_progress: told (bytes there, bytes in all).
+
+    Raises:
+        InputError: there is no such version, or the folder holds something else.
+        ReleaseRefused: a signature, size or digest is wrong; nothing is left under the final name.
+        TransportError: the catalogue could not be reached; run again to continue.
+    """
+    signed, data = client.manifest(name, version, charter)
+    manifest = signed.manifest
+    if _is_filled(folder):
+        return _already_there(folder, charter, manifest.digest)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    staging = folder.parent / f".{folder.name}.{manifest.digest[:16]}.part"
+    with _only_one(staging):
+        if _is_filled(folder):
+            return _already_there(folder, charter, manifest.digest)
+        _clear_strangers(staging, {entry.path for entry in manifest.files})
+        done = 0
+        for entry in manifest.files:
+            before = done
+            url_path = client.file_path(name, version, entry.path)
+            report = _reporter(on_progress, before, manifest.size_bytes)
+            fetch_file(client, url_path, entry, staging / entry.path, report)
+            done += entry.size_bytes
+        (staging / MANIFEST).write_bytes(data)
+        (staging / CHECKSUMS).write_bytes(checksums(manifest.files, data))
+        verification = verify_release(staging, charter)
+        os.rename(staging, folder)
+    return verification
+
+
+def _reporter(on_progress: Callable[[int, int], None], before: int, total: int) -> Callable[[int], None]:
+    return lambda size: on_progress(before + size, total)
+
+
+def _is_filled(folder: Path) -> bool:
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; name a folder to download to")
+    return folder.is_dir() and any(folder.iterdir())
+
+
+def _already_there(folder: Path, charter: Charter, digest: str) -> Verification:
+    if not (folder / MANIFEST).is_file():
+        raise InputError(f"{folder} holds something else than a release; name another folder with --out")
+    verification = verify_release(folder, charter)
+    if verification.digest != digest:
+        other = f"{verification.manifest.name} version {verification.manifest.version}"
+        raise InputError(f"{folder} holds {other}; name another folder with --out")
+    return verification
+
+
+def _clear_strangers(staging: Path, expected: set[str]) -> None:
+    """Remove from an earlier attempt what is neither a file of the release nor the beginning of one."""
+    kept = expected | {f"{path}.part" for path in expected}
+    for path in sorted(staging.rglob("*"), reverse=True):
+        if path.is_symlink() or (path.is_file() and path.relative_to(staging).as_posix() not in kept):
+            path.unlink()
+
+
+@contextmanager
+def _only_one(staging: Path) -> Iterator[None]:
+    """Hold the hidden folder alone: several processes of one training job may ask for the same dataset."""
+    staging.mkdir(mode=0o755, exist_ok=True)
+    descriptor = os.open(staging, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        # Whoever held it before may have renamed it away; its successor then starts a folder of its own.
+        staging.mkdir(mode=0o755, exist_ok=True)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,60 @@
+"""Naming a catalogue once: its address, its authority and its charter, checked together before anything is kept."""
+
+import ssl
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from headwater.agreement.charter import Charter, SignedCharter
+from headwater.agreement.documents import first_problem
+from headwater.canonical import sha256_hex
+from headwater.catalogue.client import CatalogueClient
+from headwater.catalogue.known import KnownCatalogue, pin_charter, read_catalogues, write_catalogues
+from headwater.errors import InputError, PeerError
+
+__all__ = ["add_catalogue"]
+
+
+def add_catalogue(home: Path, url: str, ca_pem: str, charter_digest: str, token: str = "") -> Charter:
+    """Fetch the catalogue's charter, check it against the pinned digest, and remember both.
+
+    Args:
+        home: the researcher's folder.
+        url: https://HOST:PORT.
+        ca_pem: the consortium's CA certificate, PEM.
+        charter_digest: as a member of the consortium gave it by another way than this catalogue; blanks are ignored.
+        token: access token, or empty.
+
+    Returns:
+        The charter, in force under all its members' signatures.
+
+    Raises:
+        InputError: an argument cannot be used, or the token is not accepted.
+        PeerError: the catalogue has another charter, or the charter names another CA.
+        TransportError: the catalogue could not be reached over TLS under this CA.
+    """
+    digest = "".join(charter_digest.split()).lower()
+    try:
+        known = KnownCatalogue(url=url.rstrip("/"), charter=digest, ca_pem=ca_pem, token=token)
+    except ValidationError as error:
+        raise InputError(
+            f"the catalogue cannot be added: {first_problem(error)}; give https://HOST:PORT, a CA certificate in PEM "
+            "and a charter digest of 64 hexadecimal digits"
+        ) from error
+    with CatalogueClient(known) as client:
+        charter, data = client.charter()
+    if sha256_hex(_certificate(ca_pem)) != charter.ca_digest:
+        raise PeerError("the CA file is not the one that the charter names; ask the consortium for its ca.crt")
+    pin_charter(home, SignedCharter.from_bytes(data))
+    others = [other for other in read_catalogues(home) if other.url != known.url]
+    write_catalogues(home, [*others, known])
+    return charter
+
+
+def _certificate(ca_pem: str) -> bytes:
+    begin, end = ssl.PEM_HEADER, ssl.PEM_FOOTER
+    # Exactly one, or a second authority would be trusted that the charter does not name.
+    if ca_pem.count(begin) != 1 or end not in ca_pem:
+        raise InputError("the CA file must hold exactly one PEM certificate; ask the consortium for its ca.crt")
+    block = ca_pem[ca_pem.index(begin) : ca_pem.index(end) + len(end)]
+    return ssl.PEM_cert_to_DER_cert(block)

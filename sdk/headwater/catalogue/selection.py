@@ -1,0 +1,56 @@
+"""Finding a dataset by name among the known catalogues."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from headwater.catalogue.client import CatalogueClient
+from headwater.catalogue.known import KnownCatalogue, read_catalogues
+from headwater.errors import InputError
+
+__all__ = ["chosen_catalogues", "find_dataset"]
+
+
+def chosen_catalogues(home: Path, url: str | None = None) -> Sequence[KnownCatalogue]:
+    """All known catalogues, or the one at this address.
+
+    Raises:
+        InputError: none is known, or not this one.
+    """
+    known = read_catalogues(home)
+    if not known:
+        raise InputError(
+            "no catalogue is known yet; run `headwater catalogue add https://HOST:PORT --ca ca.crt --charter DIGEST`"
+        )
+    if url is None:
+        return known
+    matching = [catalogue for catalogue in known if catalogue.url == url.rstrip("/")]
+    if not matching:
+        raise InputError(f"{url} is not a known catalogue; known are {', '.join(c.url for c in known)}")
+    return matching
+
+
+def find_dataset(
+    home: Path, name: str, version: int | None = None, url: str | None = None
+) -> tuple[KnownCatalogue, int]:
+    """The one catalogue that has this dataset, and the version asked for or its newest.
+
+    Raises:
+        InputError: none has it, or more than one has.
+        TransportError: a catalogue could not be reached.
+    """
+    found: list[tuple[KnownCatalogue, int]] = []
+    present: list[int] = []
+    for known in chosen_catalogues(home, url):
+        with CatalogueClient(known) as client:
+            present += (numbers := [listing.version for listing in client.versions(name)])
+        if numbers and version is None:
+            found.append((known, max(numbers)))
+        elif version in numbers:
+            found.append((known, int(version or 0)))
+    if not found and present:
+        raise InputError(f"{name!r} has no version {version}; there are {', '.join(map(str, sorted(set(present))))}")
+    if not found:
+        raise InputError(f"no known catalogue has a dataset {name!r}; `headwater list` shows what there is")
+    if len(found) > 1:
+        raise InputError(f"{name!r} is in {' and '.join(k.url for k, _ in found)}; say which with --catalogue URL")
+    return found[0]

@@ -1,0 +1,218 @@
+"""`headwater catalogue`: name a catalogue once, then list, show, download and verify its datasets."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.panel import Panel
+from rich.table import Table as Grid
+
+from headwater.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from headwater.release import Verification
+
+__all__ = ["register"]
+
+_group = typer.Typer(no_args_is_help=True, help="Name a catalogue; list, show, download and verify its datasets.")
+
+_Catalogue = Annotated[str | None, typer.Option(help="Address of one known catalogue, where several have the name.")]
+_Version = Annotated[int | None, typer.Option(help="The version; by default the newest.", min=1)]
+_Name = Annotated[str, typer.Argument(help="The dataset, as `headwater list` shows it.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Mount `catalogue` on the researcher's command, and its daily commands beside it."""
+    for group, command in ((app, "headwater"), (_group, "headwater catalogue")):
+        group.command("list", epilog=f"Example:  {command} list")(list_datasets)
+        group.command("show", epilog=f"Example:  {command} show adult")(show)
+        group.command("download", epilog=f"Example:  {command} download adult --out adult")(download)
+        group.command("verify", epilog=f"Example:  {command} verify adult")(verify)
+    app.add_typer(_group, name="catalogue")
+
+
+@_group.command(
+    epilog="Example:  headwater catalogue add https://data.example.org:9445 --ca ca.crt --charter 3f0c… --token -"
+)
+def add(
+    url: Annotated[str, typer.Argument(help="https://HOST:PORT.")],
+    ca: Annotated[Path, typer.Option(help="The consortium's CA certificate, PEM.")],
+    charter: Annotated[str, typer.Option(help="Digest of the charter, 64 hexadecimal digits.")],
+    token: Annotated[
+        str, typer.Option(envvar="HEADWATER_TOKEN", help="Access token, if it asks for one; - to be asked for it.")
+    ] = "",
+) -> None:
+    """Name a catalogue, once, and pin what its datasets are checked against.
+
+    Take the charter's digest from a member of the consortium, by another way than this catalogue. The catalogue's
+    charter must have exactly this digest and every member's signature; its coordinator key then decides which
+    datasets are genuine. TLS accepts certificates of the given CA only. Address, CA, digest and token are kept in
+    $HEADWATER_HOME (default ~/.headwater), readable by you alone.
+    """
+    from headwater.catalogue import add_catalogue, home_folder
+
+    if not ca.is_file():
+        raise InputError(f"there is no file {ca}; ask the consortium for its ca.crt")
+    if token == "-":  # noqa: S105 - the sign for "ask me", not a token
+        token = typer.prompt("Access token", hide_input=True)
+    try:
+        pem = ca.read_text(encoding="ascii")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{ca} is not a PEM file; ask the consortium for its ca.crt") from error
+    agreed = add_catalogue(home_folder(), url, pem, charter, token)
+    console = Console()
+    console.print(f"[green]Added[/green] {_plain(url)}, the catalogue of [bold]{_plain(agreed.consortium)}[/bold].")
+    grid = Grid("member", "identity key", title=f"Charter signed by all {len(agreed.members)} members")
+    for member in agreed.members:
+        grid.add_row(_plain(member.name), f"{member.identity_key[:16]}…")
+    console.print(grid)
+    console.print("Next: [bold]headwater list[/bold]")
+
+
+def list_datasets(catalogue: _Catalogue = None) -> None:
+    """List the newest version of every dataset in the known catalogues."""
+    from headwater.catalogue import CatalogueClient, chosen_catalogues, home_folder
+
+    console = Console()
+    for known in chosen_catalogues(home_folder(), catalogue):
+        with CatalogueClient(known) as client:
+            charter, _ = client.charter()
+            listings = client.releases()
+        title = f"{_plain(charter.consortium)} · {_plain(known.url)}"
+        if not listings:
+            console.print(f"{title}: nothing has been released yet.")
+            continue
+        grid = Grid("name", "version", "title", "rows", "columns", "size", "made", "privacy", title=title)
+        for column in (1, 3, 4, 5):
+            grid.columns[column].justify = "right"
+        for listing in listings:
+            grid.add_row(
+                f"[bold]{_plain(listing.name)}[/bold]",
+                str(listing.version),
+                _plain(listing.title),
+                f"{listing.rows:,}",
+                str(listing.columns),
+                _size(listing.size_bytes),
+                _plain(listing.created[:10]),
+                f"[yellow]{_plain(listing.privacy)}[/yellow]",
+            )
+        console.print(grid)
+
+
+def show(name: _Name, version: _Version = None, catalogue: _Catalogue = None) -> None:
+    """Show a dataset: what it is, what protects the people behind it and what not, its files.
+
+    Everything shown comes from the manifest, after the coordinator's signature on it was checked.
+    """
+    from headwater.catalogue import CatalogueClient, find_dataset, home_folder, pinned_charter
+    from headwater.release.statement import HEADLINE, SIGNATURES, not_to_be_used_for, protection_statement
+
+    home = home_folder()
+    known, chosen = find_dataset(home, name, version, catalogue)
+    with CatalogueClient(known) as client:
+        signed, _ = client.manifest(name, chosen, pinned_charter(home, known.charter))
+    manifest = signed.manifest
+    provenance = manifest.provenance
+    console = Console()
+    console.print(f"[bold]{_plain(manifest.title)}[/bold]  ({manifest.name}, version {manifest.version})")
+    if manifest.description:
+        console.print(_plain(manifest.description))
+    statement = protection_statement(provenance.organisations, manifest.unconfirmed_schema)
+    text = "\n".join(f"• [bold]{short}.[/bold] {full}" for short, full in statement)
+    console.print(Panel(text, title=HEADLINE, border_style="yellow", title_align="left"))
+    facts = Grid.grid(padding=(0, 2))
+    for label, value in (
+        ("rows", f"{manifest.rows:,}"),
+        ("columns", str(manifest.columns)),
+        ("made", manifest.created),
+        ("by", f"{provenance.organisations} organisations of {provenance.consortium}"),
+        ("licence", manifest.licence),
+        ("signatures", SIGNATURES),
+        ("digest", manifest.digest),
+        ("size", f"{_size(manifest.size_bytes)} in {len(manifest.files)} files"),
+    ):
+        facts.add_row(f"[dim]{label}[/dim]", _plain(value))
+    console.print(facts)
+    console.print("\n[bold]Not to be used for[/bold]")
+    for line in not_to_be_used_for():
+        console.print(f"• {line}")
+    console.print(f"\nNext: [bold]headwater download {manifest.name}[/bold]")
+
+
+def download(
+    name: _Name,
+    out: Annotated[Path | None, typer.Option(help="Folder to create; by default NAME-VERSION here.")] = None,
+    version: _Version = None,
+    catalogue: _Catalogue = None,
+) -> None:
+    """Download a dataset and verify it.
+
+    A broken download is continued where it stopped, by this command run again. The folder appears under its name only
+    when every file in it has the size and SHA-256 that the consortium's coordinator signed.
+    """
+    from headwater.catalogue import CatalogueClient, download_release, find_dataset, home_folder, pinned_charter
+
+    home = home_folder()
+    known, chosen = find_dataset(home, name, version, catalogue)
+    folder = out if out is not None else Path(f"{name}-{chosen}")
+    charter = pinned_charter(home, known.charter)
+    console = Console()
+    with CatalogueClient(known) as client, _progress(console, f"{name} version {chosen}") as report:
+        verification = download_release(client, charter, name, chosen, folder, report)
+    console.print(f"[green]Downloaded[/green] {_plain(name)} version {chosen} to [bold]{_plain(str(folder))}[/bold]")
+    _tell(console, verification)
+
+
+def verify(folder: Annotated[Path, typer.Argument(help="A downloaded dataset.")]) -> None:
+    """Check a downloaded dataset against the pinned charter, without a network.
+
+    Exit status 1, and the reason, if a signature, a file or a digest is not what was signed.
+    """
+    from headwater.catalogue import home_folder, pinned_charter
+    from headwater.release import verify_release
+    from headwater.release.verification import claimed_charter
+
+    charter = pinned_charter(home_folder(), claimed_charter(folder))
+    verification = verify_release(folder, charter)
+    console = Console()
+    manifest = verification.manifest
+    console.print(
+        f"[green]Verified[/green] {_plain(manifest.name)} version {manifest.version}: {len(manifest.files)} files, "
+        f"{_size(manifest.size_bytes)}, under the charter of [bold]{_plain(charter.consortium)}[/bold]"
+    )
+    _tell(console, verification)
+
+
+def _tell(console: Console, verification: "Verification") -> None:
+    console.print(f"Signatures: {verification.signatures}.")
+    console.print(f"[yellow]{verification.warning}[/yellow]")
+
+
+@contextmanager
+def _progress(console: Console, what: str) -> "Iterator[Callable[[int, int], None]]":
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
+        task = progress.add_task(_plain(what), total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def _size(size_bytes: int) -> str:
+    size = float(size_bytes)
+    for unit in ("bytes", "KiB", "MiB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} GiB"
+
+
+def _plain(text: str) -> str:
+    """Text of others without markup and without characters that would command the terminal."""
+    return escape("".join(letter if letter.isprintable() else " " for letter in text))
