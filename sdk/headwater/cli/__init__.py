@@ -12,7 +12,7 @@ app = typer.Typer(
     name="headwater",
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     help="""Find, download and verify synthetic datasets that organisations made together.
 

@@ -1,15 +1,29 @@
 """`headwater schema`: draft the contract between organisations, and check a table against it."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table as Grid
+from rich.text import Text
 
 from headwater.errors import InputError
 
 __all__ = ["register"]
+
+_CONFIRM = (
+    "Drafted from rows that may be private: nothing here is public until a person has made it so.",
+    "For each column confirm or correct",
+    "  lower, upper    what the column may hold anywhere, not the least and largest of these rows",
+    "  categories      all that may occur anywhere; drop what could point to one person",
+    "  missing         whether a value may be missing",
+    '  special_values  numbers with a meaning of their own, like -1 for "not asked"',
+    "  sensitive       whether it must not be learned about a person",
+    "then delete its `unconfirmed` line. A run can be proposed when none is left.",
+    "",
+)
 
 _group = typer.Typer(no_args_is_help=True, help="Draft a schema from a table, or check a table against one.")
 
@@ -29,18 +43,23 @@ def draft(
 
     Everything guessed is listed in `unconfirmed`, column by column. Bounds and categories are public: correct them to
     what the column may hold anywhere, not to what these rows happen to hold, then delete each `unconfirmed` line.
-    Guesses warn in demo and simulate, and no run can be proposed with one left.
+    Guesses warn in demo and simulate, and no run can be proposed with one left. Columns that hold nothing, or that
+    rather name records than describe them, are left out and named at the top.
     """
     from headwater.schema.draft import draft as guess
     from headwater.schema.reading import read_arrow
 
     arrow = read_arrow(table)
-    schema = guess(arrow, target, name or table.name.split(".")[0])
-    typer.echo(
-        "# Drafted from rows that may be private: nothing here is public until a person has made it so.\n"
-        "# Each `unconfirmed` line names what was guessed; correct the column, then delete the line."
-    )
+    schema = guess(arrow, target, name or table.name.split(".")[0] or "table")
+    left_out = [column for column in arrow.column_names if column not in schema.names]
+    lines = [*_CONFIRM, *(_left_out(column) for column in left_out)]
+    typer.echo("\n".join(f"# {line}".rstrip() for line in lines))
     typer.echo(schema.to_toml(), nl=False)
+
+
+def _left_out(column: str) -> str:
+    # As a TOML text: a line break in a name must not end the comment.
+    return f"Left out: column {json.dumps(column, ensure_ascii=False)}, which holds nothing or rather names records."
 
 
 @_group.command(epilog="Example:  headwater schema check schema.toml patients.parquet")
@@ -59,22 +78,28 @@ def check(
 
     if not schema.is_file():
         raise InputError(f"there is no file {schema}; name the schema first, then the table")
-    contract = Schema.from_toml(schema.read_text(encoding="utf-8"))
+    try:
+        text = schema.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{schema} is not UTF-8 text; name the schema first, then the table") from error
+    contract = Schema.from_toml(text)
     arrow = read_arrow(table)
     problems = find(arrow, contract)
     console = Console()
     if contract.unconfirmed:
         console.print(f"[yellow]{len(contract.unconfirmed)} guesses in the schema are not confirmed yet.[/yellow]")
     if not problems:
-        console.print(f"{table.name}: {arrow.num_rows:,} rows hold to schema {contract.name!r}.")
+        console.print(Text(f"{table.name}: {arrow.num_rows:,} rows hold to schema {contract.name!r}."))
         return
-    grid = Grid("column", "rows", "verdict", "what", title=f"{table.name} against schema {contract.name!r}")
+    grid = Grid("column", "rows", "verdict", "what", title=Text(f"{table.name} against schema {contract.name!r}"))
     colours = {"refused": "red", "changed": "yellow", "ignored": "dim"}
     for problem in problems:
         rows = f"{problem.count:,}" if problem.count else "–"
-        colour = colours[problem.severity]
-        grid.add_row(problem.column or "(table)", rows, f"[{colour}]{problem.severity}[/{colour}]", problem.what)
+        verdict = Text(problem.severity, style=colours[problem.severity])
+        # Text, so that brackets in a column's name are not read as markup.
+        grid.add_row(Text(problem.column or "(table)"), rows, verdict, Text(problem.what))
     console.print(grid)
     refused = sum(problem.severity == "refused" for problem in problems)
     if refused:
-        raise InputError(f"{table.name} has {refused} problems that keep it from taking part; mend them or the schema")
+        counted = "1 problem that keeps" if refused == 1 else f"{refused} problems that keep"
+        raise InputError(f"{table.name} has {counted} it from taking part; mend the table or the schema")

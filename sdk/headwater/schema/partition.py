@@ -14,7 +14,7 @@ __all__ = ["partition"]
 _SEED = 7
 _LEAST_ROWS = 30
 _MOST_DRAWS = 10_000
-_MISSING_LABELS = {"missing", "?", "unknown", "na", "n/a", "none", ""}
+_MISSING_LABELS = {"missing", "?", "unknown", "unknown/invalid", "not available", "na", "n/a", "nan", "none"}
 
 
 def partition(table: Table, how: str, parts: int) -> list[NDArray[np.int64]]:
@@ -76,7 +76,8 @@ def _by_label(table: Table, concentration: float, parts: int) -> list[NDArray[np
                 share.append(piece)
         joined = [np.concatenate(share) for share in shares]
         if min(len(part) for part in joined) >= _LEAST_ROWS:
-            return joined
+            # The split's order again, as in the other ways.
+            return [np.sort(part) for part in joined]
     raise InputError(
         f"no draw of label:{concentration:g} left every organisation {_LEAST_ROWS} rows; use a larger number"
     )

@@ -15,6 +15,8 @@ from headwater.schema.columns import Column
 __all__ = ["Schema"]
 
 MAXIMUM_COLUMNS = 10_000
+# TOML promises integers of 64 bits, and past this a number reads better with an exponent.
+_SHOWN_WHOLE = 1e15
 
 
 class Schema(BaseModel):
@@ -135,12 +137,21 @@ def _column_table(column: Column) -> tomlkit.items.Table:
     for key in first + [key for key in values if key not in first and key != "unconfirmed"]:
         by_default = key in defaults and getattr(column, key) == defaults[key]
         if key == "kind" or key in column.unconfirmed or not by_default:
-            table.add(key, _item(values[key]))
+            table.add(key, _item(_shown(values[key])))
     if column.unconfirmed:
         guesses = tomlkit.item(list(column.unconfirmed))
         guesses.comment("confirm or correct each, then delete this line")
         table.add("unconfirmed", guesses)
     return table
+
+
+def _shown(value: object) -> object:
+    """Whole numbers without a point, as a person writes them."""
+    if isinstance(value, list):
+        return [_shown(part) for part in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) < _SHOWN_WHOLE:
+        return int(value)
+    return value
 
 
 def _item(value: object) -> tomlkit.items.Item:

@@ -27,7 +27,7 @@ class Table:
         rows: how many.
 
     Raises:
-        InputError: a column is missing, too many, or not of `rows` values.
+        InputError: a column is missing, too many, of another type or not of `rows` values.
     """
 
     schema: Schema
@@ -38,9 +38,14 @@ class Table:
         """Check shapes and freeze the mapping."""
         if set(self.columns) != set(self.schema.names):
             raise InputError(f"a table of schema {self.schema.name!r} needs exactly its columns; conform it first")
-        for name, values in self.columns.items():
-            if values.shape != (self.rows,):
-                raise InputError(f"column {name!r} has shape {values.shape}, the table has {self.rows} rows")
+        for column in self.schema.columns:
+            values = self.columns[column.name]
+            expected = np.int32 if isinstance(column, CategoricalColumn | BooleanColumn) else np.float64
+            if values.shape != (self.rows,) or values.dtype != expected:
+                raise InputError(
+                    f"column {column.name!r} is {values.dtype} of shape {values.shape}; the table has {self.rows} rows "
+                    f"and keeps a {column.kind} column as {np.dtype(expected)}"
+                )
         object.__setattr__(self, "columns", MappingProxyType(dict(self.columns)))
 
     def take(self, indices: NDArray[np.integer[Any]] | NDArray[np.bool_]) -> "Table":
