@@ -1,0 +1,1 @@
+"""Changes of the tables, oldest first; alembic applies those that a database lacks."""

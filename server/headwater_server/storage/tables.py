@@ -1,0 +1,100 @@
+"""The tables, as SQLAlchemy Core knows them; migrations/ makes them."""
+
+from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, Text, UniqueConstraint
+
+__all__ = [
+    "approvals",
+    "charter_signatures",
+    "charters",
+    "invitations",
+    "members",
+    "metadata",
+    "progress",
+    "round_entries",
+    "runs",
+]
+
+metadata = MetaData()
+
+invitations = Table(
+    "invitations",
+    metadata,
+    Column("secret_sha256", String(64), primary_key=True),
+    Column("member_id", String(48), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("expires", String(32), nullable=False),
+    Column("redeemed", String(32)),
+)
+
+members = Table(
+    "members",
+    metadata,
+    Column("member_id", String(48), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("identity_key", String(64), nullable=False),
+    Column("flower_public_key", Text, nullable=False),
+    Column("certificate_pem", LargeBinary, nullable=False),
+    Column("certificate_sha256", String(64), nullable=False),
+    Column("enrolled", String(32), nullable=False),
+)
+
+charters = Table(
+    "charters",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    Column("coordinator_signature", String(128), nullable=False),
+)
+
+charter_signatures = Table(
+    "charter_signatures",
+    metadata,
+    Column("charter_digest", String(64), ForeignKey("charters.digest", ondelete="CASCADE"), primary_key=True),
+    Column("member_id", String(48), primary_key=True),
+    Column("signature", String(128), nullable=False),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("run_id", String(32), nullable=False, unique=True),
+    Column("plan_name", Text, nullable=False),
+    Column("plan_digest", String(64), nullable=False),
+    Column("rounds_planned", Integer, nullable=False),
+    Column("proposal", LargeBinary, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("detail", Text, nullable=False, default=""),
+    Column("created", String(32), nullable=False),
+    Column("result", Text),
+)
+
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("run_id", String(32), ForeignKey("runs.run_id"), primary_key=True),
+    Column("member_id", String(48), primary_key=True),
+    Column("decision", String(16), nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    Column("recorded", String(32), nullable=False),
+)
+
+round_entries = Table(
+    "round_entries",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("run_id", String(32), ForeignKey("runs.run_id"), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    Index("round_entries_of_run", "run_id", "number"),
+)
+
+progress = Table(
+    "progress",
+    metadata,
+    Column("run_id", String(32), ForeignKey("runs.run_id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("record", Text, nullable=False),
+    UniqueConstraint("run_id", "number"),
+)
