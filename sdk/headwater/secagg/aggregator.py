@@ -1,12 +1,9 @@
 """The coordinator's side of a session: who is there, what is awaited, and when to go on: protocol 3, 4."""
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
-import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from numpy.typing import NDArray
 
 from headwater.errors import InputError, OutOfOrder, PeerError
 from headwater.secagg.chunks import chunk_messages
@@ -26,20 +23,18 @@ from headwater.secagg.events import (
 )
 from headwater.secagg.gathering import Gathering
 from headwater.secagg.messages import (
-    Abort,
     Chunk,
     Confirm,
     Deal,
     DealHeader,
     Message,
-    Receipt,
     Refusal,
     Reveal,
     Upload,
 )
 from headwater.secagg.phases import COORDINATOR_TABLE, EXPECTED_IN, CoordinatorPhase, CoordinatorStep, advance
-from headwater.secagg.receipts import Chain, Document, read_document
-from headwater.secagg.session import SessionFacts, genesis
+from headwater.secagg.run_record import RunRecord
+from headwater.secagg.session import SessionFacts
 from headwater.secagg.terms import Roster, SessionTerms, cohort_problem
 from headwater.secagg.unmasking import DealerFault
 
@@ -81,15 +76,7 @@ class Aggregator:
         if coordinator_key.public_key().public_bytes_raw() != roster.coordinator_key:
             raise InputError("the coordinator's key is not the one that the charter names; use the charter's key")
         self._roster, self._terms, self._key = roster, terms, coordinator_key
-        self._chain, self._documents = Chain(genesis(roster, terms)), list[Document]()
-        self._genesis = self._chain.head
-        try:
-            for data in chain:
-                document = read_document(data, roster)
-                self._chain.extend(document)
-                self._documents.append(document)
-        except PeerError as error:
-            raise InputError(f"the stored chain of the run is unusable ({error}); restore it") from error
+        self._record = RunRecord(roster, terms, chain)
         self._phase = _Phase.GREETING
         self._deadline: float | None = now + terms.deadlines.hello
         self._gathering = Gathering(roster, terms, coordinator_key)
@@ -184,7 +171,7 @@ class Aggregator:
             raise OutOfOrder(f"a round was begun in the phase '{self._phase.value}'; wait for the round before it")
         if not 1 <= length <= self._terms.max_length or len(task) + len(model) > self._terms.max_payload:
             raise InputError("the vector, or Task and model together, are larger than the session's terms allow")
-        if self._chain.last_round + 1 > self._terms.last_round:
+        if self._record.next_round > self._terms.last_round:
             return self._fail("the plan's rounds and retries are used up")
         self._asked = (task, model, length)
         self._move(_Step.BEGIN_ROUND, now + self._terms.deadlines.deal)
@@ -214,7 +201,7 @@ class Aggregator:
             return []
         hello = self._gathering.add_hello(envelope)
         member = envelope.sender
-        known = self._known_round.get(member, 0) if hello is None else self._round_of(hello.last_document, member)
+        known = self._known_round.get(member, 0) if hello is None else self._record.round_of(hello.last_document)
         self._known_round[member] = known
         self._present.add(member)
         return [*self._missed(member), *self._progress(now)]
@@ -233,7 +220,7 @@ class Aggregator:
 
     def _on_deal(self, envelope: Envelope, now: float) -> list[AggregatorEvent]:
         member, facts = envelope.sender, self._authentic(envelope)
-        awaited = self._chain.last_round + (1 if self._round is None else 2)
+        awaited = self._record.next_round + (0 if self._round is None else 1)
         number = DealHeader.decode(open_envelope(Deal.decode(envelope).header)).round
         if number > awaited:
             raise PeerError(f"{member} deals for round {number}, round {awaited} is the next")
@@ -287,7 +274,7 @@ class Aggregator:
             self._gathering.add_refusal(envelope, refusal)
         else:
             self._authentic(envelope)
-            awaited = self._chain.last_round + 1
+            awaited = self._record.next_round
             if refusal.round < awaited or member in self._left_out:
                 return self._revive(member)
             if refusal.round > awaited:
@@ -311,7 +298,7 @@ class Aggregator:
         """The round in flight if the message is for it and in time; None if late (protocol 4.8: ignored)."""
         current = self._round
         if current is None or number < current.round:
-            if number > self._chain.last_round:
+            if number > self._record.chain.last_round:
                 raise PeerError(f"a {kind.name} message of {member} is of round {number}, which did not begin")
             return None
         if number > current.round:
@@ -330,17 +317,7 @@ class Aggregator:
 
     def _missed(self, member: str) -> list[AggregatorEvent]:
         known = self._known_round.get(member, 0)
-        return [Send(member, document.data) for document in self._documents if document.round > known]
-
-    def _round_of(self, last_document: bytes, member: str) -> int:
-        if last_document == self._genesis:
-            return 0
-        for document in self._documents:
-            if document.digest == last_document:
-                return document.round
-        raise PeerError(
-            f"{member} holds a receipt that this coordinator does not know; one of the records was rolled back"
-        )
+        return [Send(member, data) for data in self._record.after(known)]
 
     # Going on.
 
@@ -380,7 +357,7 @@ class Aggregator:
         if not late and awaited != set(members):
             return []
         try:
-            facts, opening = gathering.open_session(members, self._chain)
+            facts, opening = gathering.open_session(members, self._record.chain)
         except PeerError as error:
             return self._fail(f"the setup failed: {error}")
         self._facts, self._opening = facts, opening
@@ -388,7 +365,7 @@ class Aggregator:
         farewell = gathering.closing("the session goes on without this member; it can join at the next setup")
         without = sorted((set(gathering.hellos) - set(members)) & self._connected)
         for member in members:
-            self._known_round[member] = self._chain.last_round
+            self._known_round[member] = self._record.chain.last_round
         return [
             Persist("session", opening),
             *(MemberDropped(member, _Phase.ACCEPTING.value, "no accept came") for member in without),
@@ -399,7 +376,7 @@ class Aggregator:
 
     def _end_dealing(self, now: float, late: bool) -> list[AggregatorEvent]:
         facts = self._session()
-        number = self._chain.last_round + 1
+        number = self._record.next_round
         here = (set(facts.members) & self._present) - self._left_out
         able = {member for member in here if member in self._deals and self._deals[member].header.round == number}
         if not late and (able != here or len(able) < facts.least_cohort):
@@ -408,7 +385,7 @@ class Aggregator:
             return self._fail(f"{len(able)} members are present, a round needs {facts.least_cohort}")
         task, model, length = self._asked
         deals = {member: self._deals.pop(member) for member in able}
-        current = Collection(facts, self._terms, deals, number, length, task, model, self._chain.head)
+        current = Collection(facts, self._terms, deals, number, length, task, model, self._record.chain.head)
         self._round, self._asked = current, (b"", b"", 0)
         self._move(_Step.DEALS_IN, now + self._terms.deadlines.upload)
         chunks = list(chunk_messages(COORDINATOR, number, task, model))
@@ -462,41 +439,20 @@ class Aggregator:
             return self._abort(str(fault))
         except PeerError as error:
             return self._abort(str(error))
-        receipt = Receipt(
-            self._session().sid,
-            current.round,
-            current.rho,
-            current.sorted_uploads(),
-            current.quorum().confirms,
-            hashlib.sha256(_wire_values(vector)).digest(),
-            current.task_digest,
-            current.model_digest,
-            b"",
-            self._chain.head,
-        )
+        receipt = current.receipt(vector)
         data = self._signed(receipt)
         events = self._end_round(data)
         return [*events, RoundSummed(current.round, vector, tuple(sorted(current.uploads)), data)]
 
     def _abort(self, reason: str) -> list[AggregatorEvent]:
         current, text = self._flight(), _short(reason)
-        abort = Abort(
-            self._session().sid,
-            current.round,
-            current.rho,
-            self._phase.value,
-            current.sorted_uploads(),
-            text,
-            self._chain.head,
-        )
+        abort = current.abort(self._phase.value, text)
         data = self._signed(abort)
         return [*self._end_round(data), RoundAborted(current.round, text, data)]
 
     def _end_round(self, data: bytes) -> list[AggregatorEvent]:
         """Make the signed document the next link, store it, and send it to every present member."""
-        document = read_document(data, self._roster)
-        self._chain.extend(document)
-        self._documents.append(document)
+        document = self._record.add(data)
         self._round = None
         self._move(_Step.END_ROUND, None)
         kind = "receipt" if document.completed else "abort"
@@ -541,10 +497,6 @@ class Aggregator:
         MessageType.REVEAL: _on_reveal,
         MessageType.REFUSAL: _on_refusal,
     }
-
-
-def _wire_values(vector: NDArray[np.uint32]) -> bytes:
-    return vector.astype("<u4", copy=False).tobytes()
 
 
 def _short(reason: str) -> str:

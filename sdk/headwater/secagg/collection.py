@@ -11,7 +11,18 @@ from headwater.secagg.chunks import Assembly
 from headwater.secagg.dealing import CheckedDeal, part_digest
 from headwater.secagg.envelope import Envelope
 from headwater.secagg.masks import CHECK_VALUES
-from headwater.secagg.messages import Chunk, Confirm, Quorum, Reveal, Start, StartRecord, Survivors, Upload
+from headwater.secagg.messages import (
+    Abort,
+    Chunk,
+    Confirm,
+    Quorum,
+    Receipt,
+    Reveal,
+    Start,
+    StartRecord,
+    Survivors,
+    Upload,
+)
 from headwater.secagg.rounds import deal_digest, rho, view_digest
 from headwater.secagg.session import SessionFacts
 from headwater.secagg.terms import SessionTerms
@@ -187,3 +198,22 @@ class Collection:
     def open(self) -> NDArray[np.uint32]:
         """The exact sum, once T members revealed; see `unmasking.unmask`."""
         return unmask(self._total, self.facts, self.deals, sorted(self.uploads), self.reveals, self.rho)
+
+    def receipt(self, vector: NDArray[np.uint32]) -> Receipt:
+        """The receipt of the opened sum; the DP charge's place is empty so far (protocol 4.7)."""
+        return Receipt(
+            self.facts.sid,
+            self.round,
+            self.rho,
+            self.sorted_uploads(),
+            self.quorum().confirms,
+            hashlib.sha256(vector.astype("<u4", copy=False).tobytes()).digest(),
+            self.task_digest,
+            self.model_digest,
+            b"",
+            self.previous,
+        )
+
+    def abort(self, phase: str, reason: str) -> Abort:
+        """The abort of the round, with the uploads that came (protocol 4.7)."""
+        return Abort(self.facts.sid, self.round, self.rho, phase, self.sorted_uploads(), reason, self.previous)

@@ -5,7 +5,6 @@ from typing import ClassVar
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from numpy.typing import NDArray
 
 from headwater.errors import InputError, OutOfOrder, PeerError
@@ -23,13 +22,11 @@ from headwater.secagg.events import (
     SessionClosed,
     SessionReady,
 )
+from headwater.secagg.joining import Joining
 from headwater.secagg.member_round import MemberRound
 from headwater.secagg.messages import (
-    SUITE,
-    Accept,
     Chunk,
     Close,
-    Hello,
     Hellos,
     Invitation,
     Quorum,
@@ -40,7 +37,7 @@ from headwater.secagg.messages import (
 )
 from headwater.secagg.pairing import Ratchets
 from headwater.secagg.phases import IN_ROUND, MEMBER_TABLE, MemberPhase, MemberStep, advance
-from headwater.secagg.session import SessionFacts, check_hellos, genesis, hellos_digest, setup_context
+from headwater.secagg.session import SessionFacts, genesis, setup_context
 from headwater.secagg.terms import MAXIMUM_ATTEMPTS, Roster, SessionTerms
 
 __all__ = ["Participant"]
@@ -90,14 +87,9 @@ class Participant:
                 raise InputError(f"the stored last receipt is unusable ({error}); restore the record") from error
             self._chain = receipts.Chain(last.digest, last.round)
         self._phase = MemberPhase.WAITING
-        self._attempt = 0
-        self._context = b""
-        self._session_key = Ed25519PrivateKey.generate()
-        self._exchange: X25519PrivateKey | None = X25519PrivateKey.generate()
-        self._hello = b""
-        self._raw_hellos: tuple[bytes, ...] = ()
-        self._setup_message = b""
+        self._joining: Joining | None = None
         self._facts: SessionFacts | None = None
+        self._opening = b""
         self._ratchets: Ratchets | None = None
         self._deal: OwnDeal | None = None
         self._round: MemberRound | None = None
@@ -200,7 +192,9 @@ class Participant:
             self._deal.erase()
         if self._ratchets is not None:
             self._ratchets.erase()
-        self._deal, self._ratchets, self._exchange = None, None, None
+        if self._joining is not None:
+            self._joining.erase()
+        self._deal, self._ratchets = None, None
         return [SessionClosed(reason)]
 
     # Setup: protocol 3.1 to 3.4.
@@ -211,76 +205,43 @@ class Participant:
         envelope.verify(self._roster.coordinator_key, setup_context(self._roster, self._terms, attempt))
         if invitation.run_id != self._terms.run_id or not 1 <= attempt <= MAXIMUM_ATTEMPTS:
             raise PeerError(f"an invitation is for setup {attempt} of run '{invitation.run_id}', which is not awaited")
-        if self._phase is not MemberPhase.WAITING:
-            if attempt > self._attempt:
+        if self._joining is not None:
+            if attempt > self._joining.attempt:
                 return self.close("the coordinator opened a new setup")
-            return self._again() if attempt == self._attempt else []
+            return self._again(self._joining) if attempt == self._joining.attempt else []
         if attempt < self._terms.attempt:
             # protocol 3.3, 3.5: an attempt is used once; a restarted process waits for the next setup.
             return []
-        exchange = self._exchange
-        if exchange is None:
-            raise OutOfOrder("the setup key of this participant is gone; build a new Participant")
-        hello = Hello(
-            SUITE,
-            self._terms.run_id,
-            attempt,
-            self._roster.charter_digest,
-            self._terms.plan_digest,
-            exchange.public_key().public_bytes_raw(),
-            b"",
-            self._session_key.public_key().public_bytes_raw(),
-            self._chain.head,
+        self._joining = Joining(
+            self._roster, self._terms, self._me, self._identity, attempt, self._required, self._chain.head
         )
-        self._attempt, self._context = attempt, setup_context(self._roster, self._terms, attempt)
-        self._hello = sign_envelope(MessageType.HELLO, self._me, hello.encode(), self._identity, self._context)
-        self._setup_message = self._hello
         self._step(MemberStep.GREET)
-        return [AttemptStarted(attempt), Send(COORDINATOR, self._hello)]
+        return [AttemptStarted(attempt), Send(COORDINATOR, self._joining.hello)]
 
     def _on_hellos(self, envelope: Envelope, now: float) -> list[MemberEvent]:
         raw = Hellos.decode(envelope).hellos
-        self._verify_setup(envelope)
+        joining = self._verify_setup(envelope)
         if self._phase is not MemberPhase.GREETED:
-            return self._repeated("Hellos", raw == self._raw_hellos)
+            return self._repeated("list of Hellos", raw == joining.raw_hellos)
         try:
-            hellos = check_hellos(raw, self._roster, self._terms, self._attempt)
-            if self._hello not in raw:
-                raise PeerError("the Hellos lack this member's own, or changed it")
-            self._check_required(hellos)
+            accept = joining.accept_hellos(raw)
         except PeerError as error:
             return self._leave(str(error))
-        self._raw_hellos = raw
-        accept = Accept(hellos_digest(raw))
-        self._setup_message = sign_envelope(
-            MessageType.ACCEPT, self._me, accept.encode(), self._session_key, self._context
-        )
         self._step(MemberStep.ACCEPT)
-        return [Send(COORDINATOR, self._setup_message)]
+        return [Send(COORDINATOR, accept)]
 
     def _on_session(self, envelope: Envelope, now: float) -> list[MemberEvent]:
-        self._verify_setup(envelope)
+        joining = self._verify_setup(envelope)
         if self._phase is MemberPhase.GREETED:
             raise PeerError("a session opens before its Hellos were shown")
         if self._facts is not None:
-            return self._repeated("Session", envelope.data == self._setup_message)
+            return self._repeated("session", envelope.data == self._opening)
         try:
-            facts, session = receipts.read_opening(envelope.data, self._roster, self._terms, self._attempt)
-            if session.hellos != self._raw_hellos:
-                raise PeerError("the session was opened over other Hellos than this member accepted")
-            if self._setup_message not in session.accepts:
-                raise PeerError("the session goes on without this member")
-            if (session.previous, session.first_round) != (self._chain.head, self._chain.last_round + 1):
-                raise PeerError("the session does not continue this member's chain of receipts: broken chain")
-            self._check_required(facts.members)
-            if self._exchange is None:
-                raise PeerError("the setup is over")
-            ratchets = Ratchets(facts, self._me, self._exchange, session.first_round)
-        except (PeerError, ValueError) as error:
+            facts, ratchets = joining.enter(envelope.data, self._chain)
+        except PeerError as error:
             return self._leave(str(error))
-        # protocol 3.4: the exchange key is dropped after setup, so its holder can open nothing later.
-        self._exchange, self._facts, self._ratchets = None, facts, ratchets
-        self._setup_message, self._past = envelope.data, self._chain.last_round
+        self._facts, self._ratchets, self._opening = facts, ratchets, envelope.data
+        self._past = self._chain.last_round
         self._step(MemberStep.ENTER)
         return [SessionReady(facts.members, facts.sid, envelope.data), *self._make_deal()]
 
@@ -403,17 +364,20 @@ class Participant:
     # Shared steps.
 
     def _sign(self, kind: MessageType, body: bytes) -> bytes:
-        context = self._facts.sid if self._facts is not None else self._context
-        return sign_envelope(kind, self._me, body, self._session_key, context)
+        if self._joining is None:
+            raise OutOfOrder("there is no session key before an invitation; wait for it")
+        context = self._facts.sid if self._facts is not None else self._joining.context
+        return sign_envelope(kind, self._me, body, self._joining.session_key, context)
 
     def _step(self, step: MemberStep) -> None:
         self._phase = advance(MEMBER_TABLE, self._phase, step)
 
-    def _verify_setup(self, envelope: Envelope) -> None:
-        if self._phase is MemberPhase.WAITING:
+    def _verify_setup(self, envelope: Envelope) -> Joining:
+        if self._joining is None:
             # protocol 3.5: a restarted process refuses every message of an old session.
             raise PeerError(f"a {envelope.type.name} message came, but this process was not invited to its setup")
-        envelope.verify(self._roster.coordinator_key, self._context)
+        envelope.verify(self._roster.coordinator_key, self._joining.context)
+        return self._joining
 
     def _verify_session(self, envelope: Envelope) -> tuple[SessionFacts, Ratchets]:
         if self._facts is None or self._ratchets is None:
@@ -436,16 +400,10 @@ class Participant:
             raise PeerError(f"a second, different {what} came; one was accepted and stays")
         return []
 
-    def _again(self) -> list[MemberEvent]:
+    def _again(self, joining: Joining) -> list[MemberEvent]:
         """Send what the coordinator may have missed, byte-identical (protocol 4.1)."""
-        if self._facts is None:
-            return [Send(COORDINATOR, self._setup_message)]
-        return [Send(COORDINATOR, self._deal.message)] if self._deal is not None else []
-
-    def _check_required(self, members: Collection[str] | Mapping[str, Hello]) -> None:
-        missing = sorted(self._required - set(members))
-        if missing:
-            raise PeerError(f"this organisation takes no part without {', '.join(missing)}")
+        deal = [Send(COORDINATOR, self._deal.message)] if self._deal is not None else []
+        return [Send(COORDINATOR, joining.accept or joining.hello), *deal]
 
     def _make_deal(self) -> list[Send]:
         """Deal for the next round, unless it is dealt for or beyond the plan (protocol 4.1)."""

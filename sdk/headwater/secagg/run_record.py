@@ -1,0 +1,59 @@
+"""The coordinator's copy of a run's chain: its head, its documents, and what a member has not seen of it."""
+
+from collections.abc import Sequence
+
+from headwater.errors import InputError, PeerError
+from headwater.secagg.receipts import Chain, Document, read_document
+from headwater.secagg.session import genesis
+from headwater.secagg.terms import Roster, SessionTerms
+
+__all__ = ["RunRecord"]
+
+
+class RunRecord:
+    """Every receipt and abort of a run so far, in order (protocol 4.7: one chain across the run's sessions)."""
+
+    def __init__(self, roster: Roster, terms: SessionTerms, stored: Sequence[bytes]) -> None:
+        """Read the stored documents.
+
+        Raises:
+            InputError: they are no chain of this run.
+        """
+        self._roster = roster
+        self.chain = Chain(genesis(roster, terms))
+        self._genesis = self.chain.head
+        self._documents: list[Document] = []
+        try:
+            for data in stored:
+                self.add(data)
+        except PeerError as error:
+            raise InputError(f"the stored chain of the run is unusable ({error}); restore it") from error
+
+    @property
+    def next_round(self) -> int:
+        """The number after the last document's."""
+        return self.chain.last_round + 1
+
+    def add(self, data: bytes) -> Document:
+        """Make a signed document the head of the chain."""
+        document = read_document(data, self._roster)
+        self.chain.extend(document)
+        self._documents.append(document)
+        return document
+
+    def after(self, round_number: int) -> list[bytes]:
+        """The documents of all later rounds, in order."""
+        return [document.data for document in self._documents if document.round > round_number]
+
+    def round_of(self, digest: bytes) -> int:
+        """The round that a document's digest closes, 0 for the run's genesis.
+
+        Raises:
+            PeerError: no document here has this digest.
+        """
+        if digest == self._genesis:
+            return 0
+        for document in self._documents:
+            if document.digest == digest:
+                return document.round
+        raise PeerError("a member holds a receipt unknown to this coordinator; one of their records was rolled back")
