@@ -1,0 +1,84 @@
+"""Passes the nodes' interface of the SuperLink, /v1/fleet/, to the outside, and nothing else."""
+
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+import httpx
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+__all__ = ["FLEET_PREFIX", "FleetProxy"]
+
+FLEET_PREFIX = "/v1/fleet/"
+
+_MOST_REQUEST_BYTES = 4 * 2**20
+_POOL = 1024
+# Headers of one hop, and those that the forwarded request sets itself (RFC 9110, 7.6.1).
+_HOP_HEADERS = {
+    "connection", "content-length", "host", "keep-alive", "proxy-authenticate", "proxy-authorization", "te",
+    "trailer", "transfer-encoding", "upgrade",
+}  # fmt: skip
+
+
+class FleetProxy:
+    """One route. Flower's control and runtime interfaces are on the same port as the nodes' and must stay inside.
+
+    Nodes authenticate to the SuperLink by signatures in headers, which pass unchanged. What they send is bounded:
+    Headwater's invitations and replies are a few hundred bytes.
+    """
+
+    def __init__(self, superlink: str, ca_file: str) -> None:
+        """Forward to a SuperLink.
+
+        Args:
+            superlink: host:port on loopback.
+            ca_file: PEM file that its certificate chains to.
+        """
+        self._client = httpx.AsyncClient(
+            base_url=f"https://{superlink}",
+            verify=ssl.create_default_context(cafile=ca_file),
+            timeout=httpx.Timeout(60.0),
+            limits=httpx.Limits(max_connections=_POOL, max_keepalive_connections=64),
+            trust_env=False,
+        )
+
+    @property
+    def route(self) -> Route:
+        """For a Starlette application: the prefix and everything below it."""
+        return Route(FLEET_PREFIX + "{path:path}", self._forward, methods=["GET", "POST"])
+
+    async def close(self) -> None:
+        """Drop the connections."""
+        await self._client.aclose()
+
+    async def _forward(self, request: Request) -> Response:
+        # The decoded path decides, so that no spelling (%2e%2e, //) leaves the prefix.
+        path = request.url.path
+        if not path.startswith(FLEET_PREFIX) or ".." in path or "//" in path or "\\" in path:
+            return PlainTextResponse("not found\n", status_code=404)
+        body = bytearray()
+        async with aclosing(request.stream()) as stream:
+            async for chunk in stream:
+                body += chunk
+                if len(body) > _MOST_REQUEST_BYTES:
+                    return PlainTextResponse("the request is too large\n", status_code=413)
+        headers = [(name, value) for name, value in request.headers.items() if name not in _HOP_HEADERS]
+        outgoing = self._client.build_request(
+            request.method, path, params=request.query_params, headers=headers, content=bytes(body)
+        )
+        try:
+            answer = await self._client.send(outgoing, stream=True)
+        except httpx.HTTPError:
+            return PlainTextResponse("the coordinator's SuperLink does not answer\n", status_code=502)
+        kept = {name: value for name, value in answer.headers.items() if name not in _HOP_HEADERS}
+        return StreamingResponse(_pass_on(answer), status_code=answer.status_code, headers=kept)
+
+
+async def _pass_on(answer: httpx.Response) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in answer.aiter_raw():
+            yield chunk
+    finally:
+        await answer.aclose()
