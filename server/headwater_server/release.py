@@ -134,6 +134,8 @@ def publish_release(
         StorageError: another command took the same version meanwhile; nothing was written.
     """
     name = _checked_name(request.name)
+    if table.rows < 1:
+        raise InputError(f"there are no rows to release as {name!r}; sample at least one")
     version = _next_version(releases / name)
     facts = ReleaseFacts(
         name=name,

@@ -20,7 +20,8 @@ _SIZES = (
     (10**6, "100K<n<1M"),
     (10**7, "1M<n<10M"),
 )
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|<>~&$^=-])")
+_MARKUP = re.compile(r"[\\`*_\[\]<>|~&$]")
+_LEADING = re.compile(r"^([#+=-]|\d+[.)])")
 
 
 def dataset_card(facts: ReleaseFacts, schema: Schema, rows: int, figures: Sequence[Figure] = ()) -> str:
@@ -55,12 +56,16 @@ def dataset_card(facts: ReleaseFacts, schema: Schema, rows: int, figures: Sequen
 
 
 def _text(text: str) -> str:
-    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+    escaped = _MARKUP.sub(lambda match: f"\\{match[0]}", " ".join(text.split()))
+    # At the start of a line these would open a heading, a list or a rule.
+    return _LEADING.sub(lambda match: f"{match[0][:-1]}\\{match[0][-1]}", escaped)
 
 
 def _scalar(value: str) -> str:
-    # Every JSON string is a YAML scalar, so no title can end the header or add a key to it.
-    return json.dumps(value)
+    # Quoted and in ASCII, so that no title can end the header or add a key to it. YAML knows JSON's escapes, but not
+    # its surrogate pairs.
+    letters = (json.dumps(letter)[1:-1] if letter <= "\uffff" else f"\\U{ord(letter):08x}" for letter in value)
+    return '"' + "".join(letters) + '"'
 
 
 def _header(facts: ReleaseFacts, schema: Schema, rows: int) -> str:

@@ -121,7 +121,8 @@ def _number_plot(values: NDArray[np.float64], column: NumericColumn | DateColumn
     frequent = (counts / len(values) >= _ATOM_SHARE) & (len(distinct) > _BINS)
     atoms = tuple((label(v), float(c / len(values))) for v, c in zip(distinct[frequent], counts[frequent], strict=True))
     rest = present[~np.isin(present, distinct[frequent])]
-    low, high = (float(edge) for edge in np.quantile(rest, [_TAIL, 1 - _TAIL]))
+    tail = _TAIL if len(distinct) > _BINS else 0.0
+    low, high = (float(edge) for edge in np.quantile(rest, [tail, 1 - tail]))
     if low == high:
         low, high = float(rest.min()), float(rest.max()) + 1.0
     edges = _edges(low, high, whole=isinstance(column, DateColumn) or column.integer)

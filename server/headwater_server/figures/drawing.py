@@ -8,10 +8,10 @@ from headwater_server.figures.distribution import Bars, Histogram
 __all__ = ["draw"]
 
 WIDTH = 420
-HEIGHT = 260
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 14, 40, 40
+HEIGHT = 272
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 14, 54, 40
 _ATOM_WIDTH = 34
-_LABEL_LENGTH = 20
+_LABEL_LENGTH = 21
 
 _STYLE = """
 text{font:12px system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;fill:#3d4f58}
@@ -43,16 +43,16 @@ def draw(name: str, kind: str, shown: Bars | Histogram, description: str) -> byt
     body = _bars(shown) if isinstance(shown, Bars) else _histogram(shown)
     notes = []
     if shown.missing > 0:
-        notes.append(f"missing {_percent(shown.missing)}")
+        notes.append(f"missing {_words(shown.missing)}")
     if isinstance(shown, Histogram) and shown.beyond > 0:
-        notes.append(f"{_percent(shown.beyond)} beyond the axis")
-    note = f'<text class="note" x="{WIDTH - _RIGHT}" y="24" text-anchor="end">{" · ".join([kind, *notes])}</text>'
+        notes.append(f"{_words(shown.beyond)} beyond the axis")
+    note = f'<text class="note" x="14" y="41">{escape(" · ".join([kind, *notes]))}</text>'
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
         'role="img" aria-labelledby="t d">',
         f'<title id="t">{escape(name)}</title><desc id="d">{escape(description)}</desc>',
         f"<style>{_STYLE}</style>",
-        f'<text class="name" x="14" y="24">{escape(_shorten(name, 30))}</text>',
+        f'<text class="name" x="14" y="24">{escape(_shorten(name, 48))}</text>',
         note,
         *body,
         "</svg>",
@@ -61,7 +61,7 @@ def draw(name: str, kind: str, shown: Bars | Histogram, description: str) -> byt
 
 
 def _bars(shown: Bars) -> Iterator[str]:
-    label_width = 152
+    label_width = 160
     room = WIDTH - label_width - 72
     count = max(len(shown.labels), 1)
     step = min(34.0, (HEIGHT - _TOP - 12) / count)
@@ -76,7 +76,7 @@ def _bars(shown: Bars) -> Iterator[str]:
             f'<rect class="bar" x="{label_width}" y="{y:.1f}" width="{max(length, 1 if share else 0):.1f}" '
             f'height="{thickness:.1f}" rx="2"/>'
         )
-        yield f'<text x="{label_width + room + 8}" y="{middle:.1f}">{_percent(share)}</text>'
+        yield f'<text x="{label_width + room + 8}" y="{middle:.1f}">{escape(_words(share))}</text>'
 
 
 def _histogram(shown: Histogram) -> Iterator[str]:
@@ -127,8 +127,8 @@ def _nice_step(top: float) -> float:
     return next((step for step in steps if top / step <= 4), 0.25)
 
 
-def _percent(share: float) -> str:
-    return "&lt; 0.1 %" if 0 < share < 0.001 else f"{share * 100:.1f} %"
+def _words(share: float) -> str:
+    return "< 0.1 %" if 0 < share < 0.001 else f"{share * 100:.1f} %"
 
 
 def _shorten(text: str, length: int = _LABEL_LENGTH) -> str:

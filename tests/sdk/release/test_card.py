@@ -1,0 +1,98 @@
+"""The card: what it must say, and that no name or title can add markup to it."""
+
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from headwater.release import Provenance, ReleaseFacts
+from headwater.release.card import dataset_card
+from headwater.schema import CategoricalColumn, NumericColumn, Schema
+from support.releases import make_table
+
+SCHEMA = make_table(1).schema
+
+
+def facts(title: str = "Visits", description: str = "") -> ReleaseFacts:
+    return ReleaseFacts(
+        name="visits",
+        version=2,
+        title=title,
+        description=description,
+        created="2026-11-21T12:00:00Z",
+        provenance=Provenance(
+            consortium="Three Hospitals",
+            organisations=3,
+            run_id="0" * 32,
+            plan_digest="1" * 64,
+            charter_digest="2" * 64,
+            schema_digest=SCHEMA.digest,
+            software="headwater 0",
+        ),
+    )
+
+
+def header(card: str) -> Any:
+    _, front, _ = card.split("---\n", 2)
+    return yaml.safe_load(front)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Privacy: NONE",
+        "NOT DIFFERENTIALLY PRIVATE",
+        "No protection against differencing",
+        "The coordinator saw exact sums",
+        "Signed by the coordinator; no organisation has signed yet",
+        "What it is not to be used for",
+        'headwater.load_dataset("visits")',
+    ],
+)
+def test_card_says_aloud(sentence: str) -> None:
+    assert sentence in dataset_card(facts(), SCHEMA, 500)
+
+
+def test_header_is_what_hubs_read() -> None:
+    read = header(dataset_card(facts(), SCHEMA, 500))
+    assert read["pretty_name"] == "Visits"
+    assert read["size_categories"] == ["n<1K"]
+    assert read["task_categories"] == ["tabular-classification"]
+    assert read["configs"] == [{"config_name": "default", "data_files": "data.parquet", "default": True}]
+    assert "not-differentially-private" in read["tags"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "size"), [(999, "n<1K"), (1000, "1K<n<10K"), (10**7, "10M<n<100M"), (10**8, "n>100M")]
+)
+def test_size_category_follows_the_rows(rows: int, size: str) -> None:
+    assert header(dataset_card(facts(), SCHEMA, rows))["size_categories"] == [size]
+
+
+def test_unconfirmed_schema_is_said() -> None:
+    guessed = Schema(name="t", columns=(NumericColumn(name="a", lower=0, upper=1, unconfirmed=("lower",)),))
+    assert "Schema read from the rows" in dataset_card(facts(), guessed, 5)
+    assert "Schema read from the rows" not in dataset_card(facts(), SCHEMA, 5)
+
+
+@given(title=st.text(min_size=1, max_size=40), description=st.text(max_size=60))
+def test_no_title_or_description_adds_markup(title: str, description: str) -> None:
+    card = dataset_card(facts(title, description), SCHEMA, 500)
+    assert header(card)["pretty_name"] == title
+    body = card.split("---\n", 2)[2] if "---\n" not in title + description else card
+    plain = dataset_card(facts("T", "D" if description.split() else ""), SCHEMA, 500).split("---\n", 2)[2]
+    kinds = [token.type for token in MarkdownIt().parse(body)]
+    assert kinds == [token.type for token in MarkdownIt().parse(plain)]
+
+
+@pytest.mark.parametrize("name", ["a|b", "`x`", "<script>", "new\nline"])
+def test_hostile_column_name_stays_in_its_cell(name: str) -> None:
+    schema = Schema(name="t", columns=(CategoricalColumn(name=name, categories=("x|y", "<i>", "`")),))
+    html = MarkdownIt("commonmark", {"html": True}).enable("table").render(dataset_card(facts(), schema, 5))
+    table = html.split("<table>")[1]
+    assert table.count("<td") == 4
+    assert "<script>" not in html
+    assert "<i>" not in html

@@ -1,0 +1,139 @@
+"""The manifest: what it refuses to say, and whose signature it accepts."""
+
+import json
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from headwater.agreement.signing import public_key_hex, sign
+from headwater.errors import InputError, ReleaseRefused
+from headwater.release.manifest import MANIFEST_KIND, FileEntry, Manifest, Provenance, SignedManifest
+
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
+
+
+def entry(path: str) -> FileEntry:
+    return FileEntry(path=path, size_bytes=3, sha256="a" * 64, media_type="text/plain")
+
+
+def manifest(paths: tuple[str, ...] = ("README.md", "data.parquet", "schema.toml"), **changes: object) -> Manifest:
+    values = {
+        "name": "visits",
+        "version": 1,
+        "title": "Visits",
+        "licence": "not stated",
+        "created": "2026-11-21T12:00:00Z",
+        "rows": 10,
+        "columns": 2,
+        "provenance": Provenance(
+            consortium="Three Hospitals",
+            organisations=3,
+            run_id="0" * 32,
+            plan_digest="1" * 64,
+            charter_digest="2" * 64,
+            schema_digest="3" * 64,
+            software="headwater 0",
+        ),
+        "files": tuple(entry(path) for path in paths),
+    }
+    return Manifest.model_validate(values | changes)
+
+
+def test_signed_manifest_survives_its_own_bytes() -> None:
+    signed = SignedManifest.sign(manifest(), KEY)
+    assert SignedManifest.from_bytes(signed.to_bytes()).verify(public_key_hex(KEY)) == manifest()
+
+
+def test_manifest_signed_by_another_key_is_refused() -> None:
+    signed = SignedManifest.sign(manifest(), Ed25519PrivateKey.generate())
+    with pytest.raises(ReleaseRefused, match="the charter names"):
+        signed.verify(public_key_hex(KEY))
+
+
+def test_claiming_the_right_key_does_not_help_a_wrong_signature() -> None:
+    stranger = Ed25519PrivateKey.generate()
+    forged = SignedManifest(
+        manifest=manifest(),
+        coordinator_key=public_key_hex(KEY),
+        coordinator_signature=sign(stranger, MANIFEST_KIND, manifest().to_bytes()),
+    )
+    with pytest.raises(ReleaseRefused, match=r"signature on manifest\.json is wrong"):
+        forged.verify(public_key_hex(KEY))
+
+
+def test_signature_made_for_another_kind_of_document_is_refused() -> None:
+    data = manifest().to_bytes()
+    replayed = SignedManifest(
+        manifest=manifest(), coordinator_key=public_key_hex(KEY), coordinator_signature=sign(KEY, "charter", data)
+    )
+    with pytest.raises(ReleaseRefused):
+        replayed.verify(public_key_hex(KEY))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("rows", 11),
+        ("version", 2),
+        ("name", "other"),
+        ("unconfirmed_schema", True),
+        ("title", "Better visits"),
+        ("files", tuple(entry(path) for path in ("README.md", "data.parquet", "more.txt", "schema.toml"))),
+    ],
+)
+def test_every_changed_field_breaks_the_signature(field: str, value: object) -> None:
+    signed = SignedManifest.sign(manifest(), KEY)
+    changed = signed.model_copy(update={"manifest": manifest(**{field: value})})
+    with pytest.raises(ReleaseRefused):
+        changed.verify(public_key_hex(KEY))
+
+
+@pytest.mark.parametrize(
+    "path", ["../evil", "/etc/passwd", "plots/../x", ".hidden", "plots/.x", "a//b", "a\\b", "", "a/b/c/d/e", "a\nb"]
+)
+def test_path_that_could_leave_the_folder_is_refused(path: str) -> None:
+    with pytest.raises(ValidationError):
+        entry(path)
+
+
+@given(st.text(max_size=30))
+def test_no_accepted_path_climbs(path: str) -> None:
+    try:
+        accepted = entry(path).path
+    except ValidationError:
+        return
+    parts = accepted.split("/")
+    assert all(part and not part.startswith(".") for part in parts)
+    assert accepted.isascii()
+    assert accepted.isprintable()
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ("data.parquet", "schema.toml"),
+        ("schema.toml", "data.parquet", "README.md"),
+        ("README.md", "README.md", "data.parquet", "schema.toml"),
+        ("README.md", "data.parquet", "manifest.json", "schema.toml"),
+    ],
+)
+def test_list_of_files_that_is_not_a_release_is_refused(paths: tuple[str, ...]) -> None:
+    with pytest.raises(ValidationError):
+        manifest(paths)
+
+
+def test_manifest_cannot_claim_protection_that_does_not_exist() -> None:
+    document = json.loads(SignedManifest.sign(manifest(), KEY).to_bytes())
+    document["manifest"]["protection"]["privacy"] = "differential"
+    with pytest.raises(InputError, match="protection"):
+        SignedManifest.from_bytes(json.dumps(document).encode())
+
+
+def test_later_signatures_would_not_change_the_release_digest() -> None:
+    first = SignedManifest.sign(manifest(), KEY)
+    second = SignedManifest.sign(manifest(), Ed25519PrivateKey.generate())
+    assert first.manifest.digest == second.manifest.digest
+    assert first.digest != second.digest

@@ -1,0 +1,96 @@
+"""A catalogue behind real TLS on loopback."""
+
+import hashlib
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from headwater_server.catalogue import CatalogueSettings, FolderReleaseIndex, build_catalogue
+from support.authority import write_authority
+from support.releases import Consortium, make_consortium
+
+__all__ = ["RunningCatalogue", "run_catalogue", "serve_https"]
+
+
+@dataclass(frozen=True)
+class RunningCatalogue:
+    """Where it is, what it serves, and whose it is."""
+
+    url: str
+    ca: Path
+    releases: Path
+    consortium: Consortium
+    requests: list[str]
+
+
+class _Signalled(uvicorn.Server):
+    """A server that tells when it listens."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = threading.Event()
+
+    async def startup(self, sockets: object = None) -> None:
+        await super().startup(sockets)  # type: ignore[arg-type]
+        self.listening.set()
+
+
+@contextmanager
+def serve_https(app: ASGIApp, authority: Path) -> Iterator[str]:
+    """Serve an application over TLS under `authority`; gives its URL."""
+    config = uvicorn.Config(
+        app,
+        host="127.0.0.1",
+        port=0,
+        log_level="critical",
+        lifespan="off",
+        ws="none",
+        ssl_certfile=str(authority / "server.crt"),
+        ssl_keyfile=str(authority / "server.key"),
+    )
+    server = _Signalled(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    if not server.listening.wait(20):
+        raise RuntimeError("the test server did not start")
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield f"https://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(20)
+
+
+@contextmanager
+def run_catalogue(folder: Path, token: str | None = None) -> Iterator[RunningCatalogue]:
+    """Run the real catalogue over a folder of releases, counting what is asked."""
+    ca = write_authority(folder)
+    consortium = make_consortium(ca_digest=_certificate_digest(ca))
+    releases = folder / "releases"
+    settings = CatalogueSettings(
+        consortium=consortium.charter.charter.consortium,
+        address="https://127.0.0.1:9445",
+        host="127.0.0.1",
+        charter=lambda: consortium.charter,
+        token_digest=None if token is None else hashlib.sha256(token.encode()).hexdigest(),
+    )
+    inner = build_catalogue(FolderReleaseIndex(releases), settings)
+    requests: list[str] = []
+
+    async def recorded(scope: Scope, receive: Receive, send: Send) -> None:
+        asked = dict(scope["headers"]).get(b"range", b"").decode()
+        requests.append(f"{scope['method']} {scope['path']} {asked}".strip())
+        await inner(scope, receive, send)
+
+    with serve_https(recorded, folder) as url:
+        yield RunningCatalogue(url, ca, releases, consortium, requests)
+
+
+def _certificate_digest(ca: Path) -> str:
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(ca.read_text())).hexdigest()
