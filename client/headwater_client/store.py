@@ -9,7 +9,7 @@ from pathlib import Path
 
 from headwater.agreement.approval import SignedApproval, SignedProposal
 from headwater.agreement.charter import SignedCharter
-from headwater.errors import BudgetExceeded, InputError, OutOfOrder, StorageError
+from headwater.errors import BudgetExceeded, InputError, OutOfOrder, PeerError, StorageError
 from headwater.secagg.terms import MAXIMUM_ATTEMPTS
 
 __all__ = ["Store", "StoredDecision"]
@@ -152,7 +152,7 @@ class Store:
 
         Raises:
             BudgetExceeded: the number is above 8.
-            OutOfOrder: it, or a later one, was used before.
+            PeerError: it, or a later one, was used before.
         """
         if attempt > MAXIMUM_ATTEMPTS:
             raise _attempts_used(run_id)
@@ -160,7 +160,7 @@ class Store:
             row = connection.execute("SELECT number FROM attempt WHERE run_id = ?", (run_id,)).fetchone()
             last = 0 if row is None else int(row[0])
             if attempt <= last:
-                raise OutOfOrder(
+                raise PeerError(
                     f"attempt {attempt} of run {run_id} was used before, {last + 1} is the next; set up anew"
                 )
             connection.execute("INSERT OR REPLACE INTO attempt VALUES (?, ?)", (run_id, attempt))
@@ -200,13 +200,13 @@ class Store:
         """Keep the signed receipt or abort of a round; the very same one again is fine.
 
         Raises:
-            OutOfOrder: another document of that round is kept: the coordinator contradicts itself.
+            PeerError: another document of that round is kept: the coordinator contradicts itself.
         """
         with self._transaction() as connection:
             query = "SELECT document FROM receipt WHERE run_id = ? AND round = ?"
             row = connection.execute(query, (run_id, round_number)).fetchone()
             if row is not None and row[0] != document:
-                raise OutOfOrder(f"round {round_number} of run {run_id} already ended otherwise; ask the operator why")
+                raise PeerError(f"round {round_number} of run {run_id} already ended otherwise; ask the operator why")
             if row is None:
                 connection.execute(
                     "INSERT INTO receipt (run_id, round, document) VALUES (?, ?, ?)", (run_id, round_number, document)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from headwater.errors import BudgetExceeded, InputError, OutOfOrder, StorageError
+from headwater.errors import BudgetExceeded, InputError, OutOfOrder, PeerError, StorageError
 from headwater_client.store import Store
 from support.consortium import ConsortiumInMemory
 
@@ -101,7 +101,7 @@ def test_eight_attempts_and_no_ninth_even_after_restarts(file: Path) -> None:
 def test_an_attempt_number_is_used_once(file: Path, again: int) -> None:
     store = Store(file)
     store.record_attempt(RUN, 3)
-    with pytest.raises(OutOfOrder, match="used before"):
+    with pytest.raises(PeerError, match="used before"):
         store.record_attempt(RUN, again)
     assert store.next_attempt(RUN) == 4
 
@@ -155,7 +155,7 @@ def test_receipts_chain_in_order_and_the_same_one_may_come_again(file: Path) -> 
 def test_a_coordinator_that_contradicts_itself_is_noticed(file: Path) -> None:
     store = Store(file)
     store.record_receipt(RUN, 1, b"first")
-    with pytest.raises(OutOfOrder, match="ended otherwise"):
+    with pytest.raises(PeerError, match="ended otherwise"):
         store.record_receipt(RUN, 1, b"another")
     assert store.last_receipt(RUN) == b"first"
 

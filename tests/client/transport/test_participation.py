@@ -284,7 +284,7 @@ def test_refused_messages_of_the_coordinator_are_reported_and_change_nothing(
     loop: LoopThread, organisations: Organisations
 ) -> None:
     class Lying(PlainAggregator):
-        def connected(self, member: str, now: float) -> list[Send]:  # type: ignore[override]
+        def connected(self, member: str, now: float) -> list[Send]:
             return [Send(member, b"lie 0 "), *super().connected(member, now)]  # type: ignore[list-item]
 
     session = organisations.open(Lying(frozenset(MEMBERS)))
@@ -297,7 +297,7 @@ def test_refused_messages_of_the_coordinator_are_reported_and_change_nothing(
 
 def test_a_coordinator_that_only_lies_is_left(organisations: Organisations) -> None:
     class Lying(PlainAggregator):
-        def connected(self, member: str, now: float) -> list[Send]:  # type: ignore[override]
+        def connected(self, member: str, now: float) -> list[Send]:
             return [Send(member, b"lie 0 ") for _ in range(100)]
 
     organisations.open(Lying(frozenset(MEMBERS)))

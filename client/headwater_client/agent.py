@@ -1,0 +1,135 @@
+"""The serve loop: a supervised SuperNode, the executor beside it, the standing rule, until told to stop."""
+
+import fcntl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import structlog
+
+from headwater.errors import HeadwaterError, OutOfOrder, StorageError
+from headwater.flower_bundle import bundle_sha256
+from headwater_client.connectors import RowSource
+from headwater_client.flower.client_app import build_client_app
+from headwater_client.flower.executor import ClientAppCall, Executor
+from headwater_client.flower.private import NodeRuntime, check_flower_version
+from headwater_client.flower.supervisor import SuperNodeSettings, SuperNodeSupervisor
+from headwater_client.membership import Membership
+from headwater_client.participation import SessionDriver, join_run
+from headwater_client.settings import Home
+from headwater_client.transport.aggregation import participate
+
+__all__ = ["is_served", "serve"]
+
+_KEEP_UP_SECONDS = 3.0
+
+_log = structlog.get_logger(__name__)
+
+
+def serve(membership: Membership, source: RowSource, stop: threading.Event, keep_up: Callable[[], None]) -> None:
+    """Serve until `stop` is set; every child and thread is gone when this returns or raises.
+
+    Args:
+        membership: this organisation.
+        source: its rows, read when a run begins.
+        stop: set it from anywhere, a signal handler included.
+        keep_up: learns the charter's missing signatures, applies the standing rule; called every few seconds.
+
+    Raises:
+        InputError: a file, setting or version is wrong.
+        OutOfOrder: another process serves from this folder.
+        StorageError: the folder cannot be written.
+    """
+    check_flower_version()
+    _limit_threads(membership.settings.threads)
+    with _serve_lock(membership.home), membership.channel() as channel:
+        membership.store.forget_live_sessions()
+        supervisor = SuperNodeSupervisor(
+            SuperNodeSettings(
+                superlink=str(membership.settings.catalogue),
+                ca_certificate=membership.keys.ca_path.resolve(),
+                private_key=membership.keys.flower_key_path.resolve(),
+                folder=membership.home.flower.resolve(),
+                port=membership.settings.supernode_port,
+            )
+        )
+        runtime = NodeRuntime(supervisor.address, supervisor.secret)
+        drive = partial(participate, channel)
+        executor = Executor(runtime, bundle_sha256(), lambda stopped: _client_app(membership, source, drive, stopped))
+        threads = [
+            threading.Thread(target=executor.run, name="headwater-executor"),
+            threading.Thread(target=_keep_agreed, args=(keep_up, stop), name="headwater-agreement"),
+        ]
+        _log.info("agent_started", member=membership.member_id, coordinator=str(channel.endpoint))
+        try:
+            supervisor.start()
+            for thread in threads:
+                thread.start()
+            stop.wait()
+        finally:
+            stop.set()
+            executor.stop()
+            for thread in threads:
+                if thread.ident is not None:
+                    thread.join()
+            supervisor.stop()
+            runtime.close()
+            _log.info("agent_stopped", member=membership.member_id)
+
+
+def is_served(home: Home) -> bool:
+    """Whether a process serves from this folder right now."""
+    try:
+        with _serve_lock(home):
+            return False
+    except OutOfOrder:
+        return True
+
+
+def _client_app(
+    membership: Membership, source: RowSource, drive: SessionDriver, stopped: threading.Event
+) -> ClientAppCall:
+    client_app: ClientAppCall = build_client_app(lambda run_id: join_run(membership, source, drive, run_id, stopped))
+    return client_app
+
+
+def _keep_agreed(keep_up: Callable[[], None], stop: threading.Event) -> None:
+    last = ""
+    while not stop.is_set():
+        try:
+            keep_up()
+            last = ""
+        except HeadwaterError as error:
+            # Said once, not every few seconds: a coordinator may be away for a night.
+            if str(error) != last:
+                _log.info("agreement_waits", reason=str(error))
+            last = str(error)
+        stop.wait(_KEEP_UP_SECONDS)
+
+
+def _limit_threads(threads: int) -> None:
+    # Imported here and now: the first round must not wait for torch.
+    import torch
+
+    if threads:
+        torch.set_num_threads(threads)
+
+
+@contextmanager
+def _serve_lock(home: Home) -> Iterator[None]:
+    """Hold the folder; the lock ends with the process, however it ends."""
+    try:
+        file = home.lock.open("a")
+    except OSError as error:
+        raise StorageError(
+            f"{home.lock} cannot be written ({error.strerror}); mend the folder's permissions"
+        ) from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OutOfOrder(
+                f"another process serves from {home.folder}; one is enough, stop it first if it is to be replaced"
+            ) from error
+        yield

@@ -1,0 +1,95 @@
+"""`headwater-org enroll` and `headwater-org status`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table as Grid
+
+from headwater_client.cli.options import Home
+from headwater_client.cli.text import shown
+
+if TYPE_CHECKING:
+    from headwater_client.reviews import RunReview
+
+__all__ = ["register", "runs_grid"]
+
+
+def register(app: typer.Typer) -> None:
+    """Mount the commands."""
+    app.command(epilog="Example:  headwater-org enroll eyJjYV9zaGEy… --home hospital")(enroll)
+    app.command(epilog="Example:  headwater-org status --home hospital")(status)
+
+
+def enroll(
+    token: Annotated[str, typer.Argument(help="The one line that the operator sent you. Good once.")],
+    home: Home = Path("organisation"),
+) -> None:
+    """Join a consortium: make keys on this machine and get a certificate for them.
+
+    The token carries the coordinator's address and the digest of the consortium's CA, so nobody on the way can pose as
+    the coordinator. Private keys are made in HOME/keys and never leave it. An attempt that failed can be repeated with
+    the same token.
+    """
+    from headwater.agreement.signing import fingerprint, public_key_hex
+    from headwater_client.keystore import KeyStore
+    from headwater_client.organisation import Organisation
+    from headwater_client.settings import Home as Folder
+
+    with Organisation.enroll(token, home) as organisation:
+        key = fingerprint(public_key_hex(KeyStore(Folder(home).keys).identity_key()))
+        console = Console()
+        console.print(f"Enrolled as [bold]{organisation.member_id}[/bold] in {home}.", highlight=False)
+        console.print(f"Your key: {key}", highlight=False, soft_wrap=True)
+        console.print(
+            f"Your own rules are in {home / 'policy.toml'}. When the operator has proposed the charter: "
+            f"headwater-org charter show --home {home}",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def status(home: Home = Path("organisation")) -> None:
+    """Show how things stand: certificate, charter, agent, coordinator, runs.
+
+    Works while the coordinator is away; it then says so and shows what is known here.
+    """
+    from headwater_client.organisation import Organisation
+    from headwater_client.wording import digest_in_groups, signatures_in_words
+
+    with Organisation.open(home) as organisation:
+        standing = organisation.status()
+    console = Console(highlight=False)
+    facts = Grid.grid(padding=(0, 2))
+    facts.add_row("organisation", f"{shown(standing.name)} ({standing.member_id})")
+    facts.add_row("certificate", f"good until {standing.certificate_expires:%Y-%m-%d}")
+    if standing.charter is None:
+        facts.add_row("charter", "none accepted yet: headwater-org charter show")
+    else:
+        facts.add_row("charter", digest_in_groups(standing.charter.charter.digest))
+        facts.add_row("", signatures_in_words(standing.charter))
+    facts.add_row("agent", "serving" if standing.serving else "not serving: headwater-org serve --data FILE")
+    facts.add_row(
+        "coordinator", f"{standing.coordinator}: {'reachable' if standing.reachable else shown(standing.problem)}"
+    )
+    console.print(facts)
+    if standing.runs:
+        console.print(runs_grid(standing.runs))
+
+
+def runs_grid(runs: "tuple[RunReview, ...]") -> Grid:
+    """Runs as a table."""
+    grid = Grid("run", "plan", "state", "rounds", "your decision", "detail")
+    for review in runs:
+        mine = review.decided or "none yet"
+        grid.add_row(
+            shown(review.status.run_id),
+            shown(review.status.plan_name),
+            shown(review.status.state),
+            f"{review.status.rounds_done} of {review.status.rounds_planned}",
+            f"{mine}, by the standing rule" if review.by_rule else mine,
+            shown(review.status.detail),
+        )
+    grid.columns[0].no_wrap = True
+    return grid

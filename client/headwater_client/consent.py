@@ -1,0 +1,137 @@
+"""The checks behind every consent of this organisation: to a charter, to a plan, to taking part right now."""
+
+from datetime import datetime
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from headwater.agreement.approval import Approval, SignedApproval, SignedProposal
+from headwater.agreement.charter import Charter, SignedCharter
+from headwater.agreement.signing import public_key_hex
+from headwater.errors import InputError, PeerError
+from headwater_client.policy import Policy, decide
+from headwater_client.store import StoredDecision
+
+__all__ = ["check_digest_named", "check_own_entry", "check_proposal", "refusals", "sign_decision"]
+
+_SHORTEST_DIGEST = 16
+
+
+def check_digest_named(named: str, actual: str, what: str) -> None:
+    """Check the digest that a person compared against the document at hand.
+
+    Args:
+        named: hexadecimal digits, blanks allowed; at least the first 16.
+        actual: 64 hexadecimal digits.
+        what: the document, for the error: "charter".
+
+    Raises:
+        InputError: too short, not hexadecimal, or another document's.
+    """
+    digits = "".join(named.split()).lower()
+    if len(digits) < _SHORTEST_DIGEST or not set(digits) <= set("0123456789abcdef"):
+        raise InputError(
+            f"{named!r} is no digest of a {what}; give the {len(actual)} hexadecimal digits that were compared, "
+            f"or at least the first {_SHORTEST_DIGEST}"
+        )
+    if not actual.startswith(digits):
+        raise InputError(
+            f"the {what} at the coordinator has digest {actual[:_SHORTEST_DIGEST]}…, not {digits[:_SHORTEST_DIGEST]}…; "
+            "look at it again and compare it anew"
+        )
+
+
+def check_own_entry(charter: Charter, member_id: str, identity_key: Ed25519PrivateKey, ca_digest: str) -> None:
+    """Check that the charter names this organisation by its own key, and the CA that it enrolled under.
+
+    Raises:
+        PeerError: it does not: somebody else would speak in this organisation's name, or read its connections.
+    """
+    for member in charter.members:
+        if member.id == member_id:
+            if member.identity_key != public_key_hex(identity_key):
+                raise PeerError(
+                    f"the charter gives {member_id!r} another key than this organisation's; do not accept it: "
+                    "tell the other members and the operator"
+                )
+            break
+    else:
+        raise PeerError(f"the charter does not name {member_id!r}; ask the operator to propose it again")
+    if charter.ca_digest != ca_digest:
+        raise PeerError(
+            f"the charter names CA {charter.ca_digest[:16]}, this organisation enrolled under {ca_digest[:16]}; "
+            "do not accept it: tell the other members and the operator"
+        )
+
+
+def check_proposal(signed: SignedProposal, run_id: str, charter: Charter) -> None:
+    """Check that a proposal is the run asked for and is the coordinator's, under the pinned charter.
+
+    Raises:
+        PeerError: it is another run, another charter's, or not signed by the coordinator.
+    """
+    if signed.proposal.run_id != run_id:
+        raise PeerError(f"run {run_id} was asked for and {signed.proposal.run_id} came; ask the operator")
+    signed.verify(charter)
+
+
+def refusals(
+    decision: StoredDecision | None, charter: SignedCharter | None, policy: Policy, installed_stub: str
+) -> tuple[str, ...]:
+    """Why this organisation takes no part in a run right now; nothing when it does.
+
+    What it approved is checked again at each start: the policy may have changed, or the installed code.
+
+    Args:
+        decision: the stored decision on the run, if any.
+        charter: the pinned charter, if any.
+        policy: the policy file as it is now.
+        installed_stub: SHA-256 of the installed Flower bundle.
+    """
+    if charter is None:
+        return ("no charter is accepted here",)
+    if charter.missing_signatures:
+        return (f"the charter is not signed by {', '.join(charter.missing_signatures)} yet",)
+    if decision is None:
+        return ("nobody here has approved this run",)
+    if decision.signed.approval.decision != "approve":
+        return ("this organisation refused this run",)
+    proposal = decision.proposal.proposal
+    problems = list(decide(policy, proposal.plan, charter.charter).problems)
+    if proposal.charter_digest != charter.charter.digest:
+        problems.append("the run was proposed under another charter")
+    if proposal.plan.stub_sha256 != installed_stub:
+        problems.append(
+            f"the plan runs bundle {proposal.plan.stub_sha256[:16]}, installed is {installed_stub[:16]}: "
+            "another version of headwater is needed"
+        )
+    return tuple(problems)
+
+
+def sign_decision(
+    proposal: SignedProposal,
+    member_id: str,
+    identity_key: Ed25519PrivateKey,
+    *,
+    approve: bool,
+    reason: str,
+    now: datetime,
+) -> SignedApproval:
+    """This member's signed decision on a proposal.
+
+    Args:
+        proposal: checked.
+        member_id: this member.
+        identity_key: its key.
+        approve: or refuse.
+        reason: for the coordinator and the other members; at most 1000 characters.
+        now: aware time.
+    """
+    approval = Approval(
+        run_id=proposal.proposal.run_id,
+        plan_digest=proposal.proposal.plan.digest,
+        member=member_id,
+        decision="approve" if approve else "refuse",
+        reason=reason,
+        created=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+    )
+    return SignedApproval.sign(approval, identity_key)

@@ -1,0 +1,37 @@
+"""What an organisation asks of the coordinator outside of a session, as an interface."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from headwater.agreement.approval import SignedApproval, SignedProposal
+from headwater.agreement.charter import SignedCharter
+from headwater_client.transport.consortium import RunStatus
+
+__all__ = ["Coordinator", "RunStatus"]
+
+
+class Coordinator(Protocol):
+    """The Consortium service as this member sees it; `headwater_client.transport.consortium` is the real one.
+
+    Every method raises `TransportError` when the coordinator is away, and the error that its answer names otherwise.
+    """
+
+    def charter(self) -> SignedCharter:
+        """The charter with the signatures that it has, each of them checked; some may be missing."""
+        ...
+
+    def sign_charter(self, charter_digest: str, signature: str) -> SignedCharter:
+        """Add this member's signature; the charter with it comes back."""
+        ...
+
+    def runs(self) -> Sequence[RunStatus]:
+        """All runs, oldest first, unsigned: to be shown, never to be decided by."""
+        ...
+
+    def proposal(self, run_id: str) -> SignedProposal:
+        """A run's proposal, not checked yet."""
+        ...
+
+    def decide(self, approval: SignedApproval) -> None:
+        """Send this member's decision on a run."""
+        ...

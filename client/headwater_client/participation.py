@@ -1,0 +1,187 @@
+"""One run at this organisation, from an invitation's run id to the last round, by its own approval alone."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from numpy.typing import NDArray
+
+from headwater.agreement.charter import Charter
+from headwater.agreement.plan import Plan
+from headwater.agreement.session import roster_of, terms_of
+from headwater.contribution.contribute import contribute
+from headwater.errors import BudgetExceeded, OutOfOrder
+from headwater.flower_bundle import OUTCOME_DONE, OUTCOME_REFUSED, bundle_sha256
+from headwater.schema.conform import load_table
+from headwater.schema.table import Table
+from headwater.secagg import Participant
+from headwater.secagg.events import (
+    AttemptStarted,
+    RoundClosed,
+    RoundRefused,
+    RoundRequested,
+    SessionClosed,
+    SessionReady,
+)
+from headwater_client.connectors import RowSource
+from headwater_client.consent import check_proposal, refusals
+from headwater_client.flower.client_app import Outcome
+from headwater_client.membership import Membership
+from headwater_client.store import Store
+from headwater_client.task_check import TaskGate
+from headwater_client.transport.aggregation import (
+    Connecting,
+    Disconnected,
+    MessageRefused,
+    Participation,
+    Progress,
+)
+
+__all__ = ["RunPart", "SessionDriver", "join_run"]
+
+SessionDriver = Callable[
+    [str, Participant, Callable[[RoundRequested], NDArray[np.uint32]], threading.Event, Callable[[Progress], None]],
+    Participation,
+]
+"""Carries one session: (run id, participant, contribute, stop, on_progress); `transport.participate` on a channel."""
+
+_NEXT_SESSION_SECONDS = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+def join_run(
+    membership: Membership, source: RowSource, drive: SessionDriver, run_id: str, stop: threading.Event
+) -> Outcome:
+    """Take part in a run until it is over.
+
+    The run id is all that is taken from the invitation: plan, digest and terms come from this organisation's own
+    approval (protocol 3.3).
+
+    Args:
+        membership: this organisation.
+        source: its rows.
+        drive: carries a session.
+        run_id: 32 hexadecimal digits.
+        stop: set to leave.
+
+    Returns:
+        "refused" when this organisation takes no part, with the reasons in its log; else "done".
+
+    Raises:
+        InputError: the rows cannot be read or do not hold to the schema.
+        PeerError: the coordinator's documents or messages were refused.
+        TransportError: the coordinator stayed away.
+    """
+    store = membership.store
+    charter, decision = store.pinned_charter(), store.decision(run_id)
+    reasons = refusals(decision, charter, membership.policy(), bundle_sha256())
+    if reasons or charter is None or decision is None:
+        _log.warning("run_refused", run=run_id, reasons=list(reasons))
+        return OUTCOME_REFUSED
+    charter.verify()
+    check_proposal(decision.proposal, run_id, charter.charter)
+    plan = decision.proposal.proposal.plan
+    rows = load_table(source.read(plan.schema_), plan.schema_)
+    part = RunPart(
+        run_id=run_id,
+        plan=plan,
+        charter=charter.charter,
+        member_id=membership.member_id,
+        identity_key=membership.identity_key(),
+        required_members=membership.policy().required_members,
+        rows=rows,
+        store=store,
+    )
+    # protocol 3.5: one live session per run.
+    with store.live_session(run_id):
+        _log.info("run_joined", run=run_id, plan=plan.digest)
+        return part.take_part(drive, stop)
+
+
+@dataclass(frozen=True, slots=True)
+class RunPart:
+    """This organisation's part in one run.
+
+    Attributes:
+        run_id: from its own approval.
+        plan: as it approved it.
+        charter: as it pinned it.
+        member_id: its id in the charter.
+        identity_key: its key.
+        required_members: without whom it takes no part.
+        rows: all its rows, conformed to the plan's schema.
+        store: its durable records.
+    """
+
+    run_id: str
+    plan: Plan
+    charter: Charter
+    member_id: str
+    identity_key: Ed25519PrivateKey
+    required_members: tuple[str, ...]
+    rows: Table
+    store: Store
+
+    def take_part(self, drive: SessionDriver, stop: threading.Event) -> Outcome:
+        """Session after session, each with fresh secrets, until the coordinator says that the run is over."""
+        while not stop.is_set():
+            try:
+                participant = self._participant()
+            except BudgetExceeded as error:
+                # protocol 3.3: at most 8 attempts a run.
+                _log.warning("run_refused", run=self.run_id, reasons=[str(error)])
+                return OUTCOME_REFUSED
+            contribute_checked = partial(self._vector, TaskGate(self.plan))
+            try:
+                end = drive(self.run_id, participant, contribute_checked, stop, self._note)
+            except OutOfOrder as error:
+                _log.info("run_over", run=self.run_id, reason=str(error))
+                return OUTCOME_DONE
+            _log.info("session_over", run=self.run_id, outcome=end.outcome, reason=end.reason)
+            stop.wait(_NEXT_SESSION_SECONDS)
+        return OUTCOME_DONE
+
+    def _participant(self) -> Participant:
+        return Participant(
+            roster_of(self.charter, self.plan),
+            terms_of(self.plan, self.run_id, self.store.next_attempt(self.run_id)),
+            self.member_id,
+            self.identity_key,
+            self.store.last_receipt(self.run_id),
+            required_members=self.required_members,
+        )
+
+    def _vector(self, gate: TaskGate, request: RoundRequested) -> NDArray[np.uint32]:
+        task = gate.admit(request.task, request.model, request.length)
+        _log.info("task_admitted", run=self.run_id, round=request.round, kind=task.kind, step=task.step)
+        return contribute(task, request.model, self.rows, self.plan)
+
+    def _note(self, event: Progress) -> None:
+        """Store what must be durable before anything later happens (protocol 3.3, 4.8), and log the rest."""
+        run = self.run_id
+        match event:
+            case AttemptStarted(attempt):
+                self.store.record_attempt(run, attempt)
+                _log.info("attempt_started", run=run, attempt=attempt)
+            case RoundClosed(round=number, reason=reason):
+                self.store.record_receipt(run, number, event.document)
+                _log.info("round_closed", run=run, round=number, completed=event.receipt is not None, reason=reason)
+            case SessionReady(members):
+                _log.info("session_ready", run=run, members=list(members))
+            case RoundRefused(number, reason):
+                _log.warning("round_refused", run=run, round=number, reason=reason)
+            case MessageRefused(reason):
+                _log.warning("message_refused", run=run, reason=reason)
+            case Disconnected(reason):
+                _log.info("coordinator_away", run=run, reason=reason)
+            case SessionClosed(reason):
+                _log.info("session_closed", run=run, reason=reason)
+            case RoundRequested() | Connecting():
+                _log.debug("session_progress", run=run, what=type(event).__name__)
+            case _:
+                pass

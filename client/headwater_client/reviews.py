@@ -1,0 +1,85 @@
+"""What an organisation is shown before and after it decides: charter, plan, runs, its own standing."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from headwater.agreement.approval import SignedProposal
+from headwater.agreement.charter import SignedCharter
+from headwater_client.coordinator import RunStatus
+from headwater_client.policy import Decision
+
+__all__ = ["CharterReview", "OrganisationStatus", "PlanReview", "RunReview"]
+
+
+@dataclass(frozen=True, slots=True)
+class CharterReview:
+    """A charter, checked as far as signatures go, and whether this organisation has accepted it.
+
+    Attributes:
+        signed: the charter with the signatures that it has.
+        accepted: pinned here.
+        ours: this organisation's id in it.
+    """
+
+    signed: SignedCharter
+    accepted: bool
+    ours: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanReview:
+    """A proposed run and what the policy says of it.
+
+    Attributes:
+        proposal: verified against the pinned charter.
+        policy: the policy's decision.
+        decided: this organisation's own decision so far, "approve" or "refuse"; None before one.
+    """
+
+    proposal: SignedProposal
+    policy: Decision
+    decided: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunReview:
+    """A run in the coordinator's words, and this organisation's own decision on it.
+
+    Attributes:
+        status: what the coordinator says; unsigned.
+        decided: "approve" or "refuse", from the own records; None before a decision.
+        by_rule: decided by the standing rule.
+        rounds_here: rounds whose receipt or abort is kept here.
+    """
+
+    status: RunStatus
+    decided: str | None
+    by_rule: bool
+    rounds_here: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrganisationStatus:
+    """How things stand.
+
+    Attributes:
+        member_id: this organisation.
+        name: as people know it.
+        coordinator: its address.
+        certificate_expires: UTC.
+        charter: the pinned charter, if any.
+        serving: whether a process serves from this folder.
+        reachable: whether the coordinator answered.
+        problem: why not, one line; empty when it did.
+        runs: newest last; empty while the coordinator is away.
+    """
+
+    member_id: str
+    name: str
+    coordinator: str
+    certificate_expires: datetime
+    charter: SignedCharter | None
+    serving: bool
+    reachable: bool
+    problem: str
+    runs: tuple[RunReview, ...]

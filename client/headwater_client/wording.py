@@ -1,0 +1,121 @@
+"""Charter, plan and policy in plain words: what a person compares, approves and agrees to."""
+
+from headwater.agreement.charter import Charter, SignedCharter
+from headwater.agreement.plan import Plan
+from headwater.agreement.signing import fingerprint
+from headwater.schema.columns import BooleanColumn, CategoricalColumn, Column, DateColumn, NumericColumn
+
+__all__ = [
+    "PRIVACY_WORDS",
+    "column_in_words",
+    "comparison_advice",
+    "digest_in_groups",
+    "plan_in_words",
+    "signatures_in_words",
+]
+
+PRIVACY_WORDS = {
+    "none": "none — this run gives no differential privacy: exact sums over the organisations reach the coordinator, "
+    "and small groups may be recognised in them",
+}
+
+_KINDS = {
+    "hybrid": "counts over all organisations, then {rounds} rounds in which each trains on its own rows",
+    "marginals": "counts over all organisations alone; nothing is trained here",
+    "adversarial": "counts for the encoding, then {rounds} rounds in which each trains on its own rows",
+}
+
+_MEMBERSHIP = {
+    "continue": "the run goes on with those that remain — no protection against differencing: the sums of two "
+    "different sets of organisations can be subtracted from each other",
+}
+
+
+def digest_in_groups(digest: str) -> str:
+    """A digest as people compare it: groups of four hexadecimal digits."""
+    return " ".join(digest[start : start + 4] for start in range(0, len(digest), 4))
+
+
+def comparison_advice(charter: Charter, member_id: str) -> tuple[str, ...]:
+    """What to compare before the charter is accepted, and over which channel; one line each."""
+    others = [member.name for member in charter.members if member.id != member_id]
+    return (
+        "Compare the charter digest with every other organisation by a channel that the coordinator does not run: "
+        "telephone a number that you know, or meet.",
+        f"Ask each of {', '.join(others)} to read its own key aloud, and read yours to them.",
+        "One differing group means that somebody stands in between: do not accept.",
+    )
+
+
+def signatures_in_words(signed: SignedCharter) -> str:
+    """Who has signed and who is missing."""
+    missing = signed.missing_signatures
+    done = len(signed.charter.members) - len(missing)
+    if not missing:
+        return f"all {done} members have signed: the charter is in force"
+    return f"{done} of {len(signed.charter.members)} members have signed; {', '.join(missing)} must accept it yet"
+
+
+def member_keys_in_words(charter: Charter) -> tuple[tuple[str, str, str], ...]:
+    """(id, name, key in groups) of the coordinator and each member."""
+    rows = [("coordinator", charter.consortium, fingerprint(charter.coordinator_key))]
+    rows.extend((member.id, member.name, fingerprint(member.identity_key)) for member in charter.members)
+    return tuple(rows)
+
+
+def plan_in_words(plan: Plan, charter: Charter) -> tuple[tuple[str, str], ...]:
+    """What a run of this plan would do with the organisation's rows, as (subject, sentence) pairs."""
+    recipe, terms = plan.recipe, plan.aggregation
+    target = plan.schema_.target
+    sensitive = [column.name for column in plan.schema_.columns if column.sensitive]
+    rows = f"{plan.rows:,}" if plan.rows else "as many as the organisations' training rows together"
+    training = (
+        "none"
+        if recipe.kind == "marginals"
+        else f"{recipe.update.local_steps} steps of {recipe.update.batch} rows a round; the update is clipped to norm "
+        f"{recipe.update.clip:g}"
+    )
+    return (
+        ("plan", f"{plan.name}, digest {digest_in_groups(plan.digest)}"),
+        ("what it does", _KINDS[recipe.kind].format(rounds=recipe.rounds)),
+        ("columns", f"{len(plan.schema_.columns)}: {', '.join(plan.schema_.names)}"),
+        ("to be predicted", target.name if target is not None else "no column"),
+        ("sensitive", ", ".join(sensitive) if sensitive else "no column is marked"),
+        ("your rows", _splits_in_words(plan)),
+        ("training here", training),
+        ("rounds", f"at most {plan.maximum_rounds} secure sums, {terms.retries} repeated ones among them"),
+        (
+            "who sees what",
+            f"the coordinator sees sums over at least {max(terms.minimum_cohort, charter.minimum_cohort)} "
+            f"organisations, as long as no more than {terms.colluders} of them "
+            f"{'works' if terms.colluders == 1 else 'work'} with it; never one organisation's vector",
+        ),
+        ("privacy", PRIVACY_WORDS[plan.privacy]),
+        ("when one drops out", _MEMBERSHIP[terms.on_membership_change]),
+        ("result", f"{rows} synthetic rows"),
+        ("code", f"only what is installed here; Flower bundle {plan.stub_sha256[:16]}"),
+    )
+
+
+def _splits_in_words(plan: Plan) -> str:
+    shares = plan.splits
+    return (
+        f"{shares.train:.0%} for counting and training, {shares.validation:.0%} for choosing between models, "
+        f"{shares.audit:.0%} kept aside for the audit; they stay on this machine"
+    )
+
+
+def column_in_words(column: Column) -> str:
+    """One column of the schema: kind, public bounds or categories, missing or not."""
+    return f"{_range_in_words(column)}{', may be missing' if column.missing else ''}"
+
+
+def _range_in_words(column: Column) -> str:
+    match column:
+        case NumericColumn():
+            kind = "whole number" if column.integer else "number"
+            return f"{kind} from {column.lower:g} to {column.upper:g}"
+        case DateColumn():
+            return f"date from {column.lower} to {column.upper}"
+        case BooleanColumn() | CategoricalColumn():
+            return f"one of {', '.join(column.categories)}"
