@@ -151,13 +151,14 @@ class Recipe:
 
     def _ask_fit(self) -> Fit:
         settings = self._settings
+        fit = settings.fit.for_rows(self._rows)
         return Fit(
             sizes=self._fitted().sizes,
             groups=tuple(self._groups),
             label=self._terms.schema_.target_index,
             marginals=tuple(self._marginals),
             network=settings.network,
-            terms=settings.fit.model_copy(update={"steps": 0}) if settings.kind == "adversarial" else settings.fit,
+            terms=fit.model_copy(update={"steps": 0}) if settings.kind == "adversarial" else fit,
             critic=settings.training_rounds > 0,
             seed=seed_for(self._terms.seed, "fit"),
             measure_seed=seed_for(self._terms.seed, "measure"),

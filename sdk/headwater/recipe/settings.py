@@ -1,5 +1,6 @@
 """Every number of a recipe that a plan may set, with the defaults that were measured to work."""
 
+import math
 from typing import Literal, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -57,8 +58,13 @@ class NetworkSettings(_Settings):
     activation: Literal["relu", "leaky_relu", "silu"] = "silu"
 
 
+_ROWS_OF_A_FULL_FIT = 10_000
+_LEAST_SHARE_OF_STEPS = 0.5
+_LEAST_BATCH = 256
+
+
 class FitSettings(_Settings):
-    """How the coordinator fits the generator to summed marginals."""
+    """How the coordinator fits the generator to summed marginals; `steps` and `batch` are those of a large table."""
 
     steps: int = Field(default=1000, ge=0)
     batch: int = Field(default=1024, ge=2)
@@ -67,6 +73,12 @@ class FitSettings(_Settings):
     final_rate: float = Field(default=0.02, gt=0, le=1, description="learning rate at the end, as a share")
     gradient_clip: float = Field(default=1.0, gt=0)
     ema: float = Field(default=0.996, ge=0, lt=1)
+
+    def for_rows(self, rows: int) -> "FitSettings":
+        """The numbers for a table of `rows` rows: what few rows say is noisier than a short fit with small batches."""
+        share = min(1.0, max(_LEAST_SHARE_OF_STEPS, math.sqrt(rows / _ROWS_OF_A_FULL_FIT)))
+        batch = min(self.batch, max(_LEAST_BATCH, rows))
+        return self.model_copy(update={"steps": round(self.steps * share), "batch": batch})
 
 
 class UpdateSettings(_Settings):
