@@ -1,0 +1,1 @@
+"""Runs: what drives one from its first sum to its generator, and what is kept of it."""

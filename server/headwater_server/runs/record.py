@@ -1,0 +1,72 @@
+"""What is kept of a run for people: progress in storage and as JSON lines, health as a plot."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from headwater_server.storage import Storage
+
+__all__ = ["RunRecorder", "draw_health"]
+
+Record = Mapping[str, object]
+
+
+class RunRecorder:
+    """Writes each record to storage, where `run status` reads it, and to the run's own folder."""
+
+    def __init__(self, storage: Storage, run_id: str, folder: Path) -> None:
+        """Make the folder."""
+        self._storage = storage
+        self._run_id = run_id
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def add(self, record: Record) -> None:
+        """Append one record."""
+        self._storage.add_progress(self._run_id, record)
+        with (self._folder / "progress.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+
+    def draw(self) -> None:
+        """Draw the health so far as `health.svg`, for the run page and people."""
+        records = [record for _, record in self._storage.progress(self._run_id)]
+        draw_health(records, self._folder / "health.svg")
+
+
+def draw_health(records: Sequence[Record], path: Path) -> None:
+    """Draw marginal loss and health signals by step; nothing is drawn before there is a model.
+
+    Args:
+        records: a recipe's history, in order; those with "health" are drawn.
+        path: SVG to write.
+    """
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    models = [record for record in records if isinstance(record.get("health"), Mapping)]
+    if not models:
+        return
+    figure = Figure(figsize=(9, 3.2), layout="constrained")
+    FigureCanvasSVG(figure)
+    loss, health = figure.subplots(1, 2)
+    steps = range(len(models))
+    taken = [record.get("accepted", True) for record in models]
+    values = [float(str(record["marginal_loss"])) for record in models]
+    loss.plot(steps, values, color="#0b6e69", linewidth=1.5)
+    loss.scatter(steps, values, c=["#0b6e69" if each else "#b3261e" for each in taken], zorder=3)
+    loss.set(title="Distance from the summed marginals", xlabel="training round (0: the fit)", ylim=(0, None))
+    if not all(taken):
+        loss.annotate("red: not taken", (0.98, 0.94), xycoords="axes fraction", ha="right", color="#b3261e")
+    styles = {"entropy_ratio": "-", "duplicates": "--", "tvd1": ":", "top_share_gap": "-."}
+    for name, style in styles.items():
+        series = [record["health"].get(name) for record in models]  # type: ignore[attr-defined]
+        if all(isinstance(value, int | float) for value in series):
+            health.plot(steps, series, style, label=name.replace("_", " "), linewidth=1.5, marker=".")
+    health.set(title="Health", xlabel="training round (0: the fit)", ylim=(0, 1.1))
+    health.legend(frameon=False, fontsize=8)
+    for axes in (loss, health):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(alpha=0.25)
+    figure.savefig(path, format="svg", metadata={"Date": None})

@@ -1,0 +1,81 @@
+"""What a run leaves on disk as it goes, so that a coordinator that was killed goes on where it was."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headwater.errors import StorageError
+from headwater_server.storage import BlobStore, RoundEntry, Storage
+
+__all__ = ["RunJournal", "StoredSum"]
+
+_ATTEMPT, _SUM = "attempt", "sum"
+_CHAIN = ("receipt", "abort")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredSum:
+    """A sum that the recipe took.
+
+    Attributes:
+        vector: uint32, shape (length,).
+        contributors: organisations in it.
+    """
+
+    vector: NDArray[np.uint32]
+    contributors: int
+
+
+class RunJournal:
+    """The aggregation's durable records and the sums; sums are of all organisations, never of one."""
+
+    def __init__(self, storage: Storage, blobs: BlobStore, run_id: str) -> None:
+        """Read and write the records of one run."""
+        self._storage = storage
+        self._blobs = blobs
+        self._run_id = run_id
+
+    @property
+    def chain(self) -> Sequence[bytes]:
+        """Every receipt and abort so far, in order (protocol 4.7)."""
+        return [entry.data for entry in self._entries() if entry.kind in _CHAIN]
+
+    @property
+    def aborts(self) -> int:
+        """Rounds that ended without a sum."""
+        return sum(entry.kind == "abort" for entry in self._entries())
+
+    def next_attempt(self) -> int:
+        """The number of the next setup, stored before it is used (protocol 3.3)."""
+        attempt = 1 + sum(entry.kind == _ATTEMPT for entry in self._entries())
+        self.add(_ATTEMPT, str(attempt).encode())
+        return attempt
+
+    def add(self, kind: str, data: bytes) -> None:
+        """Store one record durably."""
+        self._storage.add_round_entry(self._run_id, RoundEntry(kind, data))
+
+    def add_sum(self, total: StoredSum) -> None:
+        """Store a sum before the recipe takes it."""
+        digest = self._blobs.put(total.vector.astype("<u4").tobytes())
+        self.add(_SUM, json.dumps({"sha256": digest, "contributors": total.contributors}).encode())
+
+    def sums(self) -> list[StoredSum]:
+        """Every sum so far, in the order in which the recipe took them."""
+        found = []
+        for entry in self._entries():
+            if entry.kind == _SUM:
+                try:
+                    document = json.loads(entry.data)
+                    digest, contributors = str(document["sha256"]), int(document["contributors"])
+                except (ValueError, KeyError, TypeError) as error:
+                    raise StorageError(f"a stored sum of run {self._run_id} is damaged; propose a new run") from error
+                vector = np.frombuffer(self._blobs.get(digest), dtype="<u4").astype(np.uint32)
+                found.append(StoredSum(vector, contributors))
+        return found
+
+    def _entries(self) -> Sequence[RoundEntry]:
+        return self._storage.round_entries(self._run_id)
