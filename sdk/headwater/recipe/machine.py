@@ -107,7 +107,6 @@ class Recipe:
             self._take_groups(vector, record)
         else:
             self._take_update(action.task, vector, contributors, record)
-        self._history.append(record)
         self._rounds += 1
         self._action = None
 
@@ -173,7 +172,7 @@ class Recipe:
         ]
         label = self._terms.schema_.target_index
         self._subsets = choose_subsets(encoding.sizes, label, self._settings.marginals.cells)
-        record |= {"rows": summed.weight, "codes": sum(encoding.sizes), **summed.metrics}
+        self._history.append({**record, "rows": summed.weight, "codes": sum(encoding.sizes), **summed.metrics})
         alone = self._settings.kind == "adversarial" or len(encoding.sizes) < 2
         self._phase = _Phase.FIT if alone else _Phase.MARGINALS
 
@@ -189,12 +188,14 @@ class Recipe:
             self._phase = _Phase.GROUPS
         else:
             self._settle_groups(record)
+        self._history.append(record)
 
     def _take_groups(self, vector: U32, record: Record) -> None:
         counted, summed = read_tables(vector, self._subsets, self._fitted().sizes)
         self._marginals += counted
         record |= {"tables": len(counted), "cells": len(summed.payload), **summed.metrics}
         self._settle_groups(record)
+        self._history.append(record)
 
     def _settle_groups(self, record: Record) -> None:
         groups, extra = settle(self._proposed, self._marginals, self._fitted().sizes, self._settings.marginals)
@@ -206,13 +207,12 @@ class Recipe:
 
     def _take_update(self, task: Task, vector: U32, contributors: int, record: Record) -> None:
         mean, summed = read_update(vector, self._weights, contributors, task.scale, task.value_bits)
-        record |= dict(summed.metrics)
+        self._history.append(record | summed.metrics)
         if mean is None:
             # protocol 2.3: nobody's training was finite, so there is nothing to merge.
-            record |= {"accepted": False, "reason": "no organisation had a finite update"}
-            self._end_training_round()
+            self._end_training_round({"accepted": False, "reason": "no organisation had a finite update"})
             return
-        record["update_norm"] = float(np.linalg.norm(mean))
+        self._history[-1]["update_norm"] = float(np.linalg.norm(mean))
         self._mean_delta = mean
         self._phase = _Phase.MERGE
 
@@ -225,17 +225,18 @@ class Recipe:
 
     def _take_merge(self, model: bytes, report: ModelReport) -> None:
         reason = refusal(self._settings, self._best_loss, report)
-        loss = report.marginal_loss if math.isfinite(report.marginal_loss) else None
-        self._history[-1] |= {
-            "accepted": not reason, "reason": reason, "marginal_loss": loss, "health": dict(report.health),
-        }  # fmt: skip
         if not reason:
             self._model, self._best_loss = model, min(self._best_loss, report.marginal_loss)
+        verdict: Record = {"accepted": not reason, "reason": reason}
+        if math.isfinite(report.marginal_loss):
+            verdict |= {"marginal_loss": report.marginal_loss, "health": dict(report.health)}
         self._mean_delta = np.zeros(0)
-        self._end_training_round()
+        self._end_training_round(verdict)
 
-    def _end_training_round(self) -> None:
+    def _end_training_round(self, verdict: Record) -> None:
         self._training_rounds_left -= 1
+        done = self._settings.training_rounds - self._training_rounds_left
+        self._history.append({"kind": "merge", "round": done, **verdict})
         self._phase = _Phase.UPDATE if self._training_rounds_left else _Phase.DONE
 
     def _fitted(self) -> Encoding:
