@@ -14,7 +14,9 @@ from headwater_client.cli.text import shown
 __all__ = ["register"]
 
 _group = typer.Typer(
-    no_args_is_help=True, rich_markup_mode="markdown", help="Look at the consortium's charter, compare it, accept it."
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="Look at the consortium's charter, compare it with the other members, accept it.",
 )
 
 

@@ -15,7 +15,9 @@ from headwater_client.cli.text import shown
 __all__ = ["register"]
 
 _group = typer.Typer(
-    no_args_is_help=True, rich_markup_mode="markdown", help="Look at proposed runs; approve or refuse each."
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="Look at the runs that are proposed; approve or refuse each.",
 )
 
 
