@@ -22,6 +22,7 @@ __all__ = [
     "Reader",
     "Text",
     "Tuple",
+    "wire_text",
 ]
 
 MAXIMUM_CHUNK = 2**20
@@ -186,3 +187,9 @@ class Listing:
 
 
 Layout = Number | Fixed | Blob | Text | Tuple | Listing
+
+
+def wire_text(text: str) -> str:
+    """The text as a reason field takes it: printable, at most 300 bytes."""
+    printable = "".join(character if character.isprintable() else " " for character in text)
+    return printable.encode(errors="replace")[:300].decode(errors="ignore")

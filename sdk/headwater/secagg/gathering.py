@@ -5,6 +5,7 @@ from collections.abc import Collection
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from headwater.errors import PeerError
+from headwater.secagg.codec import wire_text
 from headwater.secagg.envelope import Envelope, sign_envelope
 from headwater.secagg.events import COORDINATOR
 from headwater.secagg.messages import Close, Hello, Hellos, Invitation, Message, Refusal, Session
@@ -32,7 +33,6 @@ class Gathering:
         self.invitation = self.signed(Invitation(terms.run_id, terms.attempt))
         self.hellos: dict[str, Hello] = {}
         self.accepts: dict[str, bytes] = {}
-        self.refused: set[str] = set()
         self.shown = b""
         self._raw: dict[str, bytes] = {}
         self._raw_hellos: tuple[bytes, ...] = ()
@@ -43,27 +43,25 @@ class Gathering:
 
     def closing(self, reason: str) -> bytes:
         """The message that ends a member's part."""
-        return self.signed(Close(reason))
+        return self.signed(Close(wire_text(reason)))
 
-    def add_hello(self, envelope: Envelope) -> Hello | None:
-        """Keep a member's Hello.
-
-        Returns:
-            It, or None when the very same one was kept before.
+    def check_hello(self, envelope: Envelope) -> Hello:
+        """Check a member's Hello; the very same one again passes.
 
         Raises:
             PeerError: it is wrong, a second different one, or copies another member's key.
         """
         member, hello = read_hello(envelope.data, self._roster, self._terms, self._terms.attempt)
-        if member in self._raw:
-            if self._raw[member] == envelope.data:
-                return None
+        if self._raw.get(member, envelope.data) != envelope.data:
             raise PeerError(f"{member} sent a second, different Hello in one setup; a restart waits for the next setup")
-        for other in self.hellos.values():
-            if hello.exchange_key == other.exchange_key or hello.session_key == other.session_key:
-                raise PeerError(f"the Hello of {member} has a key of another member's Hello")
-        self.hellos[member], self._raw[member] = hello, envelope.data
+        for other, held in self.hellos.items():
+            if other != member and (hello.exchange_key == held.exchange_key or hello.session_key == held.session_key):
+                raise PeerError(f"the Hello of {member} has a key of the Hello of {other}")
         return hello
+
+    def keep_hello(self, envelope: Envelope, hello: Hello) -> None:
+        """Keep a checked Hello."""
+        self.hellos[envelope.sender], self._raw[envelope.sender] = hello, envelope.data
 
     def holds(self, envelope: Envelope) -> bool:
         """Whether this very Hello is among those shown."""
@@ -76,11 +74,8 @@ class Gathering:
         self.shown = self.signed(Hellos(self._raw_hellos))
         return self.shown
 
-    def add_accept(self, envelope: Envelope) -> bool:
-        """Keep a member's Accept.
-
-        Returns:
-            Whether it was new.
+    def add_accept(self, envelope: Envelope) -> None:
+        """Keep a member's Accept; the very same one again changes nothing.
 
         Raises:
             PeerError: it is wrong, or differs from one kept before.
@@ -88,10 +83,9 @@ class Gathering:
         member = read_accept(envelope.data, self.hellos, hellos_digest(self._raw_hellos), self.context)
         if self.accepts.setdefault(member, envelope.data) != envelope.data:
             raise PeerError(f"{member} sent a second, different Accept in one setup")
-        return member not in self.refused
 
     def add_refusal(self, envelope: Envelope, refusal: Refusal) -> None:
-        """Note that a member refused the setup.
+        """Check a member's refusal of the setup.
 
         Raises:
             PeerError: it is not the member's own.
@@ -100,7 +94,6 @@ class Gathering:
         if hello is None or refusal.round != 0:
             raise PeerError(f"a refusal of '{envelope.sender}' came, who has nothing to refuse")
         envelope.verify(hello.session_key, self.context)
-        self.refused.add(envelope.sender)
 
     def open_session(self, members: Collection[str], chain: Chain) -> tuple[SessionFacts, bytes]:
         """Derive the session of these members and the message that opens it (protocol 3.3).

@@ -8,8 +8,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
 from headwater.errors import InputError, OutOfOrder, PeerError
-from headwater.secagg import receipts
-from headwater.secagg.dealing import OwnDeal, make_deal
+from headwater.secagg import messages, receipts
+from headwater.secagg.codec import wire_text
 from headwater.secagg.envelope import Envelope, MessageType, open_envelope, sign_envelope
 from headwater.secagg.events import (
     COORDINATOR,
@@ -24,20 +24,9 @@ from headwater.secagg.events import (
 )
 from headwater.secagg.joining import Joining
 from headwater.secagg.member_round import MemberRound
-from headwater.secagg.messages import (
-    Chunk,
-    Close,
-    Hellos,
-    Invitation,
-    Quorum,
-    Receipt,
-    Refusal,
-    Start,
-    Survivors,
-)
-from headwater.secagg.pairing import Ratchets
+from headwater.secagg.membership import Membership
 from headwater.secagg.phases import IN_ROUND, MEMBER_TABLE, MemberPhase, MemberStep, advance
-from headwater.secagg.session import SessionFacts, genesis, setup_context
+from headwater.secagg.session import genesis, setup_context
 from headwater.secagg.terms import MAXIMUM_ATTEMPTS, Roster, SessionTerms
 
 __all__ = ["Participant"]
@@ -88,10 +77,8 @@ class Participant:
             self._chain = receipts.Chain(last.digest, last.round)
         self._phase = MemberPhase.WAITING
         self._joining: Joining | None = None
-        self._facts: SessionFacts | None = None
         self._opening = b""
-        self._ratchets: Ratchets | None = None
-        self._deal: OwnDeal | None = None
+        self._session: Membership | None = None
         self._round: MemberRound | None = None
         self._start_data = b""
         self._past = 0
@@ -156,14 +143,15 @@ class Participant:
             OutOfOrder: this round does not await a vector, or had one.
             InputError: the vector has another shape or type.
         """
-        current = self._round
-        if current is None or self._phase is not MemberPhase.COMPUTING or round != current.start.round:
+        current, session = self._round, self._session
+        computing = self._phase is MemberPhase.COMPUTING
+        if current is None or session is None or not computing or round != current.start.round:
             raise OutOfOrder(f"round {round} awaits no vector of this member; upload once for each RoundRequested")
         current.check_vector(vector)
         self._step(MemberStep.UPLOAD)
-        masked = current.masked_messages(vector, self._sign)
-        following = self._make_deal()
-        return _followed_by(masked, [event.data for event in following])
+        masked = current.masked_messages(vector, session.sign)
+        following = session.make_deal()
+        return _followed_by(masked, following)
 
     def refuse(self, round: int, reason: str) -> list[MemberEvent]:
         """Take no part in a requested round, for example because the plan does not allow its Task (protocol 4.2).
@@ -188,19 +176,17 @@ class Participant:
             return []
         self._step(MemberStep.CLOSE)
         self._drop_round()
-        if self._deal is not None:
-            self._deal.erase()
-        if self._ratchets is not None:
-            self._ratchets.erase()
+        if self._session is not None:
+            self._session.erase()
         if self._joining is not None:
             self._joining.erase()
-        self._deal, self._ratchets = None, None
+        self._session = None
         return [SessionClosed(reason)]
 
     # Setup: protocol 3.1 to 3.4.
 
     def _on_invitation(self, envelope: Envelope, now: float) -> list[MemberEvent]:
-        invitation = Invitation.decode(envelope)
+        invitation = messages.Invitation.decode(envelope)
         attempt = invitation.attempt
         envelope.verify(self._roster.coordinator_key, setup_context(self._roster, self._terms, attempt))
         if invitation.run_id != self._terms.run_id or not 1 <= attempt <= MAXIMUM_ATTEMPTS:
@@ -219,7 +205,7 @@ class Participant:
         return [AttemptStarted(attempt), Send(COORDINATOR, self._joining.hello)]
 
     def _on_hellos(self, envelope: Envelope, now: float) -> list[MemberEvent]:
-        raw = Hellos.decode(envelope).hellos
+        raw = messages.Hellos.decode(envelope).hellos
         joining = self._verify_setup(envelope)
         if self._phase is not MemberPhase.GREETED:
             return self._repeated("list of Hellos", raw == joining.raw_hellos)
@@ -234,49 +220,52 @@ class Participant:
         joining = self._verify_setup(envelope)
         if self._phase is MemberPhase.GREETED:
             raise PeerError("a session opens before its Hellos were shown")
-        if self._facts is not None:
+        if self._session is not None:
             return self._repeated("session", envelope.data == self._opening)
         try:
             facts, ratchets = joining.enter(envelope.data, self._chain)
         except PeerError as error:
             return self._leave(str(error))
-        self._facts, self._ratchets, self._opening = facts, ratchets, envelope.data
+        key, last_round = joining.session_key, self._terms.last_round
+        self._session, self._opening = Membership(facts, self._me, ratchets, key, last_round), envelope.data
         self._past = self._chain.last_round
         self._step(MemberStep.ENTER)
-        return [SessionReady(facts.members, facts.sid, envelope.data), *self._make_deal()]
+        return [SessionReady(facts.members, facts.sid, envelope.data), *self._deal()]
 
     def _on_close(self, envelope: Envelope, now: float) -> list[MemberEvent]:
-        close = Close.decode(envelope)
+        close = messages.Close.decode(envelope)
         self._verify_setup(envelope)
         return self.close(close.reason)
 
     # Rounds: protocol 4.2 to 4.7.
 
     def _on_start(self, envelope: Envelope, now: float) -> list[MemberEvent]:
-        start = Start.decode(envelope)
-        facts, ratchets = self._verify_session(envelope)
+        start = messages.Start.decode(envelope)
+        session = self._verify_session(envelope)
         if start.round <= self._past:
             return []
         if self._round is not None and start.round == self._round.start.round:
             return self._repeated("Start", envelope.data == self._start_data)
-        if self._deal is None or start.round != self._deal.round or self._round is not None:
+        own = session.deal
+        if own is None or start.round != own.round or self._round is not None:
             # protocol 4.2: only the one outstanding Deal of this live session can be used.
             raise PeerError(f"a Start of round {start.round} came, for which this member has no outstanding Deal")
         try:
-            current = MemberRound.accept(start, facts, self._me, self._terms, self._deal, ratchets, self._chain.head)
+            current = MemberRound.accept(
+                start, session.facts, self._me, self._terms, own, session.ratchets, self._chain.head
+            )
         except PeerError as error:
             return self._refuse(start.round, str(error))
-        self._round, self._deal, self._start_data = current, None, envelope.data
-        # protocol 4.3: the round keeps what it needs; the chains forget it.
-        ratchets.advance(start.round + 1)
+        self._round, self._start_data = current, envelope.data
+        session.use_deal()
         self._deadline = now + self._terms.deadlines.whole_round
         self._step(MemberStep.BEGIN_ROUND)
         return self._request_when_complete()
 
     def _on_chunk(self, envelope: Envelope, now: float) -> list[MemberEvent]:
-        chunk = Chunk.decode(envelope)
+        chunk = messages.Chunk.decode(envelope)
         current = self._round
-        if chunk.round <= self._past and self._facts is not None:
+        if chunk.round <= self._past and self._session is not None:
             return []
         if current is None or chunk.round != current.start.round or self._phase is not MemberPhase.RECEIVING:
             raise PeerError(f"a chunk of round {chunk.round} came, and none is awaited")
@@ -299,7 +288,7 @@ class Participant:
         return [RoundRequested(number, task, model, start.length, current.cohort)]
 
     def _on_survivors(self, envelope: Envelope, now: float) -> list[MemberEvent]:
-        survivors = Survivors.decode(envelope)
+        survivors = messages.Survivors.decode(envelope)
         current = self._in_round(envelope, survivors.round)
         if current is None:
             return []
@@ -313,10 +302,10 @@ class Participant:
         except PeerError as error:
             return self._refuse(survivors.round, str(error))
         self._step(MemberStep.CONFIRM)
-        return [Send(COORDINATOR, self._sign(MessageType.CONFIRM, confirm.encode()))]
+        return [self._signed(MessageType.CONFIRM, confirm.encode())]
 
     def _on_quorum(self, envelope: Envelope, now: float) -> list[MemberEvent]:
-        quorum = Quorum.decode(envelope)
+        quorum = messages.Quorum.decode(envelope)
         current = self._in_round(envelope, quorum.round)
         if current is None or self._phase is MemberPhase.REVEALED:
             return []
@@ -329,7 +318,7 @@ class Participant:
         self._step(MemberStep.REVEAL)
         # protocol 4.6: revealed once, then erased.
         current.erase()
-        return [Send(COORDINATOR, self._sign(MessageType.REVEAL, reveal.encode()))]
+        return [self._signed(MessageType.REVEAL, reveal.encode())]
 
     def _on_document(self, envelope: Envelope, now: float) -> list[MemberEvent]:
         document = receipts.read_document(envelope.data, self._roster)
@@ -339,35 +328,37 @@ class Participant:
             raise PeerError("a receipt or abort came before this member was invited")
         self._chain.check(document)
         content, current = document.content, self._round
-        if self._facts is not None and content.sid == self._facts.sid and isinstance(content, Receipt):
-            receipts.check_confirms(content.confirms, content.round, content.rho, content.uploads, self._facts)
+        facts = self._session.facts if self._session is not None else None
+        if facts is not None and content.sid == facts.sid and isinstance(content, messages.Receipt):
+            receipts.check_confirms(content.confirms, content.round, content.rho, content.uploads, facts)
             if current is not None and current.start.round == content.round and content.rho != current.rho:
                 raise PeerError(
                     f"the receipt of round {content.round} is for another Task or cohort than was asked here"
                 )
         self._chain.extend(document)
-        if isinstance(content, Receipt):
+        if isinstance(content, messages.Receipt):
             closed = RoundClosed(document.round, receipt=document.data)
         else:
             closed = RoundClosed(document.round, abort=document.data, reason=content.reason)
         self._past = max(self._past, document.round)
         if current is not None and current.start.round <= document.round:
             self._drop_round()
-        if self._ratchets is None:
-            return [closed]
-        self._ratchets.advance(document.round + 1)
-        if self._deal is not None and self._deal.round <= document.round:
-            self._deal.erase()
-            self._deal = None
-        return [closed, *self._make_deal()]
+        if self._session is not None:
+            self._session.pass_round(document.round)
+        return [closed, *self._deal()]
 
     # Shared steps.
 
-    def _sign(self, kind: MessageType, body: bytes) -> bytes:
+    def _signed(self, kind: MessageType, body: bytes) -> Send:
+        if self._session is not None:
+            return Send(COORDINATOR, self._session.sign(kind, body))
         if self._joining is None:
             raise OutOfOrder("there is no session key before an invitation; wait for it")
-        context = self._facts.sid if self._facts is not None else self._joining.context
-        return sign_envelope(kind, self._me, body, self._joining.session_key, context)
+        key, context = self._joining.session_key, self._joining.context
+        return Send(COORDINATOR, sign_envelope(kind, self._me, body, key, context))
+
+    def _deal(self) -> list[Send]:
+        return [Send(COORDINATOR, data) for data in self._session.make_deal()] if self._session is not None else []
 
     def _step(self, step: MemberStep) -> None:
         self._phase = advance(MEMBER_TABLE, self._phase, step)
@@ -379,12 +370,12 @@ class Participant:
         envelope.verify(self._roster.coordinator_key, self._joining.context)
         return self._joining
 
-    def _verify_session(self, envelope: Envelope) -> tuple[SessionFacts, Ratchets]:
-        if self._facts is None or self._ratchets is None:
+    def _verify_session(self, envelope: Envelope) -> Membership:
+        if self._session is None:
             # protocol 3.5: a restarted process refuses every message of an old session.
             raise PeerError(f"a {envelope.type.name} message came, but this process is in no session")
-        envelope.verify(self._roster.coordinator_key, self._facts.sid)
-        return self._facts, self._ratchets
+        envelope.verify(self._roster.coordinator_key, self._session.facts.sid)
+        return self._session
 
     def _in_round(self, envelope: Envelope, number: int) -> MemberRound | None:
         """The round that a message is of; None for a late message, which is ignored (protocol 4.8)."""
@@ -402,35 +393,25 @@ class Participant:
 
     def _again(self, joining: Joining) -> list[MemberEvent]:
         """Send what the coordinator may have missed, byte-identical (protocol 4.1)."""
-        deal = [Send(COORDINATOR, self._deal.message)] if self._deal is not None else []
-        return [Send(COORDINATOR, joining.accept or joining.hello), *deal]
-
-    def _make_deal(self) -> list[Send]:
-        """Deal for the next round, unless it is dealt for or beyond the plan (protocol 4.1)."""
-        facts, ratchets = self._facts, self._ratchets
-        if facts is None or ratchets is None or self._deal is not None or ratchets.position > self._terms.last_round:
-            return []
-        self._deal = make_deal(facts, self._me, ratchets, self._sign)
-        return [Send(COORDINATOR, self._deal.message)]
+        deal = self._session.deal if self._session is not None else None
+        again = [joining.accept or joining.hello, *([deal.message] if deal is not None else [])]
+        return [Send(COORDINATOR, data) for data in again]
 
     def _refuse(self, number: int, reason: str) -> list[MemberEvent]:
         """Take no further part in a round whose check failed, and say so."""
-        reason = _wire_text(reason)
+        reason = wire_text(reason)
         self._past = number
         self._drop_round()
-        if self._deal is not None and self._deal.round <= number:
-            self._deal.erase()
-            self._deal = None
-        if self._ratchets is not None:
-            self._ratchets.advance(number + 1)
-        refusal = self._sign(MessageType.REFUSAL, Refusal(number, reason).encode())
-        return [Send(COORDINATOR, refusal), RoundRefused(number, reason)]
+        if self._session is not None:
+            self._session.pass_round(number)
+        refusal = messages.Refusal(number, reason).encode()
+        return [self._signed(MessageType.REFUSAL, refusal), RoundRefused(number, reason)]
 
     def _leave(self, reason: str) -> list[MemberEvent]:
         """Take no part in a session whose setup failed a check, and say so."""
-        reason = _wire_text(reason)
-        refusal = self._sign(MessageType.REFUSAL, Refusal(0, reason).encode())
-        return [Send(COORDINATOR, refusal), *self.close(reason)]
+        reason = wire_text(reason)
+        refusal = self._signed(MessageType.REFUSAL, messages.Refusal(0, reason).encode())
+        return [refusal, *self.close(reason)]
 
     def _drop_round(self) -> None:
         if self._round is not None:
@@ -453,11 +434,6 @@ class Participant:
     }
 
 
-def _wire_text(reason: str) -> str:
-    printable = "".join(character if character.isprintable() else " " for character in reason)
-    return printable.encode()[:300].decode(errors="ignore")
-
-
-def _followed_by(messages: Iterator[bytes], last: list[bytes]) -> Iterator[bytes]:
-    yield from messages
+def _followed_by(masked: Iterator[bytes], last: list[bytes]) -> Iterator[bytes]:
+    yield from masked
     yield from last

@@ -16,6 +16,7 @@ __all__ = [
     "CoordinatorStep",
     "MemberPhase",
     "MemberStep",
+    "Stage",
     "advance",
 ]
 
@@ -130,3 +131,19 @@ def advance(table: Mapping[tuple[_Phase, _Step], _Phase], phase: _Phase, step: _
         return table[phase, step]
     except KeyError as error:
         raise OutOfOrder(f"'{step.value}' is not possible in the phase '{phase.value}'; wait for its turn") from error
+
+
+class Stage:
+    """The coordinator's phase with the deadline that ends it."""
+
+    def __init__(self, phase: CoordinatorPhase, deadline: float | None) -> None:
+        """Begin in `phase`."""
+        self.phase, self.deadline = phase, deadline
+
+    def move(self, step: CoordinatorStep, deadline: float | None) -> None:
+        """Take a step of the table; the new phase ends at `deadline` at the latest.
+
+        Raises:
+            OutOfOrder: the table has no such step from this phase.
+        """
+        self.phase, self.deadline = advance(COORDINATOR_TABLE, self.phase, step), deadline

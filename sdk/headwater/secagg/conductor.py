@@ -1,0 +1,289 @@
+"""The coordinator's rounds within one session: what is awaited of whom, when a round goes on or ends: protocol 4."""
+
+from collections.abc import Callable, Mapping
+from typing import ClassVar
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from headwater.errors import OutOfOrder, PeerError
+from headwater.secagg import messages
+from headwater.secagg.attendance import Attendance
+from headwater.secagg.chunks import chunk_messages
+from headwater.secagg.codec import wire_text
+from headwater.secagg.collection import Collection
+from headwater.secagg.dealing import CheckedDeal, check_deal
+from headwater.secagg.envelope import Envelope, MessageType, open_envelope, sign_envelope
+from headwater.secagg.events import (
+    COORDINATOR,
+    AggregatorEvent,
+    MemberDropped,
+    Persist,
+    RoundAborted,
+    RoundSummed,
+    Send,
+)
+from headwater.secagg.phases import EXPECTED_IN, CoordinatorPhase, CoordinatorStep, Stage
+from headwater.secagg.run_record import RunRecord
+from headwater.secagg.session import SessionFacts
+from headwater.secagg.terms import SessionTerms
+from headwater.secagg.unmasking import DealerFault
+
+__all__ = ["Conductor"]
+
+_Phase, _Step = CoordinatorPhase, CoordinatorStep
+_Events = list[AggregatorEvent]
+
+
+class Conductor:
+    """Runs one round after the other; `Aggregator` hands it the session's messages and the passing of time."""
+
+    def __init__(
+        self,
+        facts: SessionFacts,
+        terms: SessionTerms,
+        key: Ed25519PrivateKey,
+        record: RunRecord,
+        attendance: Attendance,
+        stage: Stage,
+        fail: Callable[[str], _Events],
+    ) -> None:
+        """Stand between rounds; `fail` ends the session with a reason."""
+        self.facts = facts
+        self._terms, self._key, self._record = terms, key, record
+        self._attendance, self._stage, self._fail = attendance, stage, fail
+        self._deals: dict[str, CheckedDeal] = {}
+        self._asked: tuple[bytes, bytes, int] = (b"", b"", 0)
+        self._round: Collection | None = None
+
+    def begin(self, task: bytes, model: bytes, length: int, now: float) -> _Events:
+        """Await the Deals for a round of this Task; the caller checked that the session is between rounds."""
+        self._asked = (task, model, length)
+        self._stage.move(_Step.BEGIN_ROUND, now + self._terms.deadlines.deal)
+        return self.progress(now)
+
+    def drop(self, member: str) -> _Events:
+        """Count on nothing more of a member in the round in flight."""
+        if self._round is None or member not in self._round.active:
+            return []
+        self._round.drop(member)
+        return [MemberDropped(member, self._stage.phase.value, "the stream ended")]
+
+    def receive(self, envelope: Envelope, now: float) -> _Events:
+        """Take a message of a session member.
+
+        Raises:
+            PeerError: it was refused and nothing was changed.
+        """
+        handler = self._HANDLERS.get(envelope.type)
+        if handler is None:
+            raise PeerError(f"a {envelope.type.name} message came from {envelope.sender}, which no member sends")
+        if envelope.type is not MessageType.CHUNK:
+            self._verify(envelope)
+        return handler(self, envelope, now)
+
+    def refused(self, envelope: Envelope, refusal: messages.Refusal, now: float) -> _Events:
+        """A member takes no part in a round: abort it, and leave the member out of later ones (protocol 4.2)."""
+        self._verify(envelope)
+        member = envelope.sender
+        if refusal.round < self._record.next_round or member in self._attendance.left_out:
+            return self._revive(member)
+        if refusal.round > self._record.next_round:
+            raise PeerError(f"{member} refuses round {refusal.round}, which did not begin")
+        self._attendance.left_out.add(member)
+        dropped = MemberDropped(member, self._stage.phase.value, refusal.reason)
+        if self._round is None:
+            return [dropped, *self.progress(now)]
+        return [dropped, *self.abort(f"{member} refused: {refusal.reason}")]
+
+    def abort(self, reason: str) -> _Events:
+        """End the round in flight without a sum; nothing happens between rounds."""
+        current = self._round
+        if current is None:
+            return []
+        text = wire_text(reason)
+        data = self._signed(current.abort(self._stage.phase.value, text))
+        return [*self._end_round(data), RoundAborted(current.round, text, data)]
+
+    def progress(self, now: float, *, late: bool = False) -> _Events:
+        """Leave the present phase if everything awaited is in, or `late` and enough is in (protocol 4.9)."""
+        match self._stage.phase:
+            case _Phase.DEALING:
+                return self._end_dealing(now, late)
+            case _Phase.UPLOADING:
+                return self._end_uploading(now, late)
+            case _Phase.CONFIRMING:
+                return self._end_confirming(now, late)
+            case _Phase.REVEALING:
+                return self._end_revealing(late)
+            case _:
+                return []
+
+    def _on_deal(self, envelope: Envelope, now: float) -> _Events:
+        member = envelope.sender
+        awaited = self._record.next_round + (0 if self._round is None else 1)
+        number = messages.DealHeader.decode(open_envelope(messages.Deal.decode(envelope).header)).round
+        if number > awaited:
+            raise PeerError(f"{member} deals for round {number}, round {awaited} is the next")
+        if number == awaited:
+            deal, held = check_deal(envelope, self.facts, number), self._deals.get(member)
+            if held is not None and held.header.round == number and held.data != deal.data:
+                # protocol 4.1: a Deal is made once.
+                raise PeerError(f"{member} dealt twice for round {number}, differently")
+            self._deals[member] = deal
+        # Deal(t) travels with Upload(t − 1), so its dealer holds the chain up to t − 2 at least.
+        self._attendance.learn(member, number - 2)
+        return [*self._revive(member), *self.progress(now)]
+
+    def _on_chunk(self, envelope: Envelope, now: float) -> _Events:
+        chunk, member = messages.Chunk.decode(envelope), envelope.sender
+        current = self._in_time(member, chunk.round, envelope.type)
+        if current is not None:
+            current.add_chunk(member, chunk)
+        return []
+
+    def _on_upload(self, envelope: Envelope, now: float) -> _Events:
+        upload, member = messages.Upload.decode(envelope), envelope.sender
+        current = self._in_time(member, upload.round, envelope.type)
+        if current is None:
+            return self._revive(member)
+        return self.progress(now) if current.finish_upload(member, upload) else []
+
+    def _on_confirm(self, envelope: Envelope, now: float) -> _Events:
+        confirm, member = messages.Confirm.decode(envelope), envelope.sender
+        current = self._in_time(member, confirm.round, envelope.type)
+        if current is None:
+            return self._revive(member)
+        current.add_confirm(envelope, confirm)
+        return self.progress(now)
+
+    def _on_reveal(self, envelope: Envelope, now: float) -> _Events:
+        reveal, member = messages.Reveal.decode(envelope), envelope.sender
+        current = self._in_time(member, reveal.round, envelope.type)
+        if current is None:
+            return self._revive(member)
+        current.add_reveal(member, reveal)
+        return self.progress(now)
+
+    def _verify(self, envelope: Envelope) -> None:
+        key = self.facts.session_keys.get(envelope.sender)
+        if key is None:
+            raise PeerError(f"a {envelope.type.name} message came from {envelope.sender}, who is not in this session")
+        envelope.verify(key, self.facts.sid)
+
+    def _in_time(self, member: str, number: int, kind: MessageType) -> Collection | None:
+        """The round in flight if a message is for it and in time; None if late (protocol 4.8: ignored)."""
+        current, phase = self._round, self._stage.phase
+        if number <= self._record.chain.last_round:
+            return None
+        if current is None or number != current.round:
+            raise PeerError(f"a {kind.name} message of {member} is of round {number}, which did not begin")
+        order = list(CoordinatorPhase)
+        if order.index(phase) < order.index(EXPECTED_IN[kind]):
+            raise PeerError(f"a {kind.name} message of {member} came in the phase '{phase.value}', too early")
+        return current if phase is EXPECTED_IN[kind] and member in current.active else None
+
+    def _revive(self, member: str) -> _Events:
+        """An authentic message came; the first one of a connection brings the member up to date."""
+        if not self._attendance.show(member):
+            return []
+        return [Send(member, data) for data in self._record.after(self._attendance.known_round.get(member, 0))]
+
+    def _end_dealing(self, now: float, late: bool) -> _Events:
+        number, least = self._record.next_round, self.facts.least_cohort
+        here = (set(self.facts.members) & self._attendance.present) - self._attendance.left_out
+        able = {member for member in here if member in self._deals and self._deals[member].header.round == number}
+        if not late and (able != here or len(able) < least):
+            return []
+        if len(able) < least:
+            return self._fail(f"{len(able)} members are present, a round needs {least}")
+        task, model, length = self._asked
+        deals = {member: self._deals.pop(member) for member in able}
+        current = Collection(self.facts, self._terms, deals, number, length, task, model, self._record.chain.head)
+        self._round, self._asked = current, (b"", b"", 0)
+        self._stage.move(_Step.DEALS_IN, now + self._terms.deadlines.upload)
+        chunks = list(chunk_messages(COORDINATOR, number, task, model))
+        # protocol 4.8: Start is stored durably before it is sent.
+        events: _Events = [Persist("start", self._signed(current.record()))]
+        for member in current.cohort:
+            events.append(Send(member, self._signed(current.start_for(member))))
+            events.extend(Send(member, chunk) for chunk in chunks)
+        return events
+
+    def _end_uploading(self, now: float, late: bool) -> _Events:
+        current, least = self._flight(), self.facts.least_cohort
+        awaited = set() if late else current.active - set(current.uploads)
+        if len(current.uploads) + len(awaited) < least:
+            return self.abort(f"{len(current.uploads)} members uploaded, a round needs {least}")
+        if awaited:
+            return []
+        survivors = self._signed(current.close_uploads())
+        dropped = self._drop_silent(current, set(current.uploads))
+        self._stage.move(_Step.UPLOADS_IN, now + self._terms.deadlines.confirm)
+        shown: _Events = [Send(member, survivors) for member in sorted(current.active)]
+        return [*dropped, *shown, *self.progress(now)]
+
+    def _end_confirming(self, now: float, late: bool) -> _Events:
+        current, quorum = self._flight(), self.facts.quorum
+        here = current.active & set(current.confirms)
+        awaited = set() if late else current.active - here
+        if len(here) + len(awaited) < quorum:
+            return self.abort(f"{len(here)} members confirmed, a round needs {quorum}")
+        if awaited:
+            return []
+        confirms = self._signed(current.quorum())
+        dropped = self._drop_silent(current, here)
+        self._stage.move(_Step.CONFIRMS_IN, now + self._terms.deadlines.reveal)
+        return [*dropped, *(Send(member, confirms) for member in sorted(here))]
+
+    def _end_revealing(self, late: bool) -> _Events:
+        current, quorum = self._flight(), self.facts.quorum
+        if len(current.reveals) >= quorum:
+            return self._open(current)
+        awaited = set() if late else current.active - set(current.reveals)
+        if len(current.reveals) + len(awaited) < quorum:
+            return self.abort(f"{len(current.reveals)} members revealed, a round needs {quorum}")
+        return []
+
+    def _open(self, current: Collection) -> _Events:
+        try:
+            vector = current.open()
+        except DealerFault as fault:
+            # protocol 4.8: T digest-valid shares that miss the commitment: the dealer is at fault.
+            self._attendance.left_out.add(fault.dealer)
+            return self.abort(str(fault))
+        except PeerError as error:
+            return self.abort(str(error))
+        data = self._signed(current.receipt(vector))
+        contributors = tuple(sorted(current.uploads))
+        return [*self._end_round(data), RoundSummed(current.round, vector, contributors, data)]
+
+    def _end_round(self, data: bytes) -> _Events:
+        """Make the signed document the next link, store it, then send it to every present member."""
+        document = self._record.add(data)
+        self._round = None
+        self._stage.move(_Step.END_ROUND, None)
+        members = sorted(set(self.facts.members) & self._attendance.present)
+        kind = "receipt" if document.completed else "abort"
+        return [Persist(kind, data), *(Send(member, data) for member in members)]
+
+    def _drop_silent(self, current: Collection, kept: set[str]) -> _Events:
+        silent = sorted(current.active - kept)
+        for member in silent:
+            current.drop(member)
+        return [MemberDropped(member, self._stage.phase.value, "the deadline passed") for member in silent]
+
+    def _signed(self, message: messages.Message) -> bytes:
+        return sign_envelope(message.TYPE, COORDINATOR, message.encode(), self._key, self.facts.sid)
+
+    def _flight(self) -> Collection:
+        if self._round is None:
+            raise OutOfOrder("there is no round in flight; begin one first")
+        return self._round
+
+    _HANDLERS: ClassVar[Mapping[MessageType, Callable[["Conductor", Envelope, float], _Events]]] = {
+        MessageType.DEAL: _on_deal,
+        MessageType.CHUNK: _on_chunk,
+        MessageType.UPLOAD: _on_upload,
+        MessageType.CONFIRM: _on_confirm,
+        MessageType.REVEAL: _on_reveal,
+    }
