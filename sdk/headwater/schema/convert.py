@@ -73,9 +73,9 @@ class _Note(Protocol):
 
 def _numbers(values: pa.ChunkedArray, column: NumericColumn, note: _Note) -> tuple[F64, Mask]:
     numbers, unreadable = numbers_of(values)
-    note("refused", unreadable, "not numbers; mend or empty them")
+    note("refused", unreadable, "not numeric; mend or empty them")
     infinite = np.isinf(numbers)
-    note("refused", infinite, "infinite, which is no number to learn from; mend or empty them")
+    note("refused", infinite, "infinite; mend or empty them")
     numbers[infinite] = np.nan
     free = ~np.isnan(numbers)
     if column.special_values:
@@ -93,7 +93,7 @@ def _numbers(values: pa.ChunkedArray, column: NumericColumn, note: _Note) -> tup
 
 def _days(values: pa.ChunkedArray, column: DateColumn, note: _Note) -> tuple[F64, Mask]:
     days, unreadable = days_of(values, column.format)
-    note("refused", unreadable, f"not dates written as {column.format}; mend or empty them")
+    note("refused", unreadable, f"not written as dates {column.format}; mend or empty them")
     outside = (days < column.lower_day) | (days > column.upper_day)
     note("changed", outside, f"outside {column.lower} to {column.upper}; clipped")
     days[outside] = np.clip(days[outside], column.lower_day, column.upper_day)

@@ -25,6 +25,9 @@ def write_csv(table: Table | pa.Table, target: str | Path | BinaryIO) -> None:
         OSError: the file cannot be written; what stood there before still does.
     """
     arrow = _as_written(table) if isinstance(table, Table) else table
+    if arrow.num_columns == 1 and arrow.column(0).null_count:
+        # A missing value alone on its line would be an empty line, which readers skip; quoted it is a row.
+        arrow = pa.table([pc.fill_null(arrow.column(0).cast(pa.string()), "")], names=arrow.column_names)
     options = pyarrow.csv.WriteOptions(quoting_style="needed")
     if not isinstance(target, str | Path):
         pyarrow.csv.write_csv(arrow, target, options)
