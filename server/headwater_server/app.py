@@ -20,7 +20,7 @@ _AGAIN_SECONDS = 5.0
 app = ServerApp()
 
 
-@app.main()
+@app.main()  # type: ignore[untyped-decorator]
 def main(grid: Grid, context: Context) -> None:
     """Flower's entry point; the coordinator stops the Flower run when its own run is over."""
     invite_until_answered(grid, str(context.run_config[RUN_CONFIG_KEY]))

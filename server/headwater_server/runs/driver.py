@@ -144,6 +144,7 @@ class RunDriver:
         while not isinstance(action := recipe.next(), Done):
             seen = len(recipe.history)
             started = time.monotonic()
+            phase: str
             if isinstance(action, Aggregate):
                 phase = action.task.kind
                 total = stored.pop(0) if stored else await self._sum(action, proposal, charter, members)

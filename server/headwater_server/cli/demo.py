@@ -1,0 +1,50 @@
+"""`demo`: a whole consortium on this machine, end to end."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Mount the command."""
+    app.command(epilog="Example:  headwater-coordinator demo --data adult.csv --target income --organisations 5")(demo)
+
+
+def demo(
+    data: Annotated[Path | None, typer.Option(help="CSV, CSV.gz or Parquet; breast-cancer records by default.")] = None,
+    target: Annotated[str | None, typer.Option(help="The column to predict; needed with --data.")] = None,
+    schema: Annotated[Path | None, typer.Option(help="A schema, TOML; drafted from the rows by default.")] = None,
+    organisations: Annotated[int, typer.Option(help="How many organisations share the rows out; at least 3.")] = 3,
+    rounds: Annotated[int, typer.Option(help="Rounds of adversarial training.", min=0)] = 4,
+    partition: Annotated[
+        str, typer.Option(help="How rows are shared out: iid, label:0.5 or column:NAME.")
+    ] = "label:0.5",
+    seed: Annotated[int, typer.Option(help="Public seed of the plan.", min=0)] = 0,
+    out: Annotated[Path, typer.Option(help="Folder for the results; replaced only if a demo made it.")] = Path("demo"),
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the catalogue up until Ctrl-C.")] = False,
+) -> None:
+    """Show a whole consortium on this machine: real processes, TLS, Flower nodes and masks.
+
+    A coordinator and N organisations, each with its own keys and its own part of the rows, enrol, sign a charter,
+    approve a plan (the demo approves for them), train together, and release a signed dataset, which is then downloaded
+    and verified as a researcher would. At the end one table compares what each organisation's own generator achieves
+    alone, what the shared one achieves, and what pooled real rows would. Nothing of it stays running.
+    """
+    from headwater_server.demo.run import DemoRequest, run_demo
+
+    run_demo(
+        DemoRequest(
+            data=data,
+            target=target,
+            schema=schema,
+            organisations=organisations,
+            rounds=rounds,
+            partition=partition,
+            seed=seed,
+            out=out,
+            keep=keep,
+        )
+    )

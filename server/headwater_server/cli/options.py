@@ -1,0 +1,46 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from headwater_server.settings import CoordinatorHome
+    from headwater_server.storage import SqlStorage
+
+__all__ = ["HomeOption", "open_home", "open_storage", "resolve_run"]
+
+HomeOption = Annotated[
+    Path,
+    typer.Option("--home", envvar="HEADWATER_COORDINATOR_HOME", help="The coordinator's folder."),
+]
+
+
+def open_home(folder: Path) -> "CoordinatorHome":
+    """The home in a folder."""
+    from headwater_server.settings import CoordinatorHome
+
+    return CoordinatorHome(folder)
+
+
+def open_storage(home: "CoordinatorHome") -> "SqlStorage":
+    """The storage of a home that was set up."""
+    from headwater_server.storage import SqlStorage
+
+    return SqlStorage(home.database_url(home.settings()))
+
+
+def resolve_run(storage: "SqlStorage", run: str) -> str:
+    """A run's full id from its first digits.
+
+    Raises:
+        InputError: no run begins so, or several do.
+    """
+    from headwater.errors import InputError
+
+    found = [record.run_id for record in storage.runs() if record.run_id.startswith(run.lower())]
+    if len(found) != 1:
+        what = f"{len(found)} runs begin" if found else "no run begins"
+        raise InputError(f"{what} with {run!r}; headwater-coordinator run list shows all")
+    return found[0]

@@ -1,0 +1,78 @@
+"""`release`: sample, draw, sign and publish a dataset from a finished run."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from headwater_server.cli.options import HomeOption, open_home, open_storage, resolve_run
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Mount the command."""
+    app.command(epilog="Example:  headwater-coordinator release 3f0c --name adult --title 'Adult incomes'")(release)
+
+
+def release(
+    run: Annotated[str, typer.Argument(help="A finished run's id, or its first digits.")],
+    name: Annotated[str, typer.Option(help="The dataset's name; the same name again makes the next version.")],
+    rows: Annotated[int, typer.Option(help="Synthetic rows; 0 for as many as the plan says.", min=0)] = 0,
+    title: Annotated[str, typer.Option(help="A title for people.")] = "",
+    description: Annotated[str, typer.Option(help="What the rows are about.")] = "",
+    licence: Annotated[str, typer.Option(help="The consortium's terms, in a few words.")] = "",
+    home: HomeOption = Path("coordinator"),
+) -> None:
+    """Sample synthetic rows from a finished run and publish them, signed with the charter key.
+
+    A release never changes. It carries no generator and no real marginals as long as there is no differential privacy,
+    and its card says what it does not protect.
+    """
+    import datetime
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from headwater.errors import InputError, OutOfOrder
+    from headwater.generator.bundle import Bundle
+    from headwater_server.release import ReleaseRequest, RunFacts, publish_release, sample_table
+    from headwater_server.storage import RunState
+
+    place = open_home(home)
+    storage = open_storage(place)
+    run_id = resolve_run(storage, run)
+    state, result = storage.run_state(run_id), storage.result(run_id)
+    if state is not RunState.FINISHED or result is None:
+        raise OutOfOrder(f"run {run_id} is {state}; only a finished run can be released")
+    proposal, signed = storage.proposal(run_id), storage.charter()
+    if proposal is None or signed is None:
+        raise InputError(f"run {run_id} has no proposal or no charter; the database is damaged")
+    plan = proposal.proposal.plan
+    digest = str(result["generator_digest"])
+    bundle = Bundle.load(place.runs / run_id / "generator", digest)
+    count = rows or plan.rows or int(str(result["rows"]))
+    console = Console()
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task("sampling", total=count)
+        table = sample_table(
+            bundle.model, bundle.encoding, count, plan.seed, on_rows=lambda done: progress.update(task, completed=done)
+        )
+    published = publish_release(
+        place.releases,
+        table,
+        ReleaseRequest(name, title, description, licence),
+        RunFacts(
+            consortium=signed.charter.consortium,
+            organisations=int(str(result["organisations"])),
+            run_id=run_id,
+            plan_digest=plan.digest,
+            charter_digest=signed.charter.digest,
+            generator_digest=digest,
+        ),
+        place.charter_key(),
+        datetime.datetime.now(datetime.UTC),
+    )
+    console.print(f"published {published.name} version {published.version}: {published.rows:,} rows", soft_wrap=True)
+    console.print("[bold red]NOT DIFFERENTIALLY PRIVATE[/bold red]; no protection against differencing")
+    typer.echo(f"{published.folder}")

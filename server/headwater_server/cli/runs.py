@@ -1,0 +1,146 @@
+"""`run start|status|stop|list`: runs, through the database that `serve` watches."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from headwater_server.cli.options import HomeOption, open_home, open_storage, resolve_run
+
+if TYPE_CHECKING:
+    from headwater_server.storage import SqlStorage
+
+__all__ = ["register"]
+
+_group = typer.Typer(no_args_is_help=True, help="Start, watch and stop runs.")
+_POLL_SECONDS = 0.5
+
+Run = Annotated[str, typer.Argument(help="The run's id, or its first digits.")]
+Follow = Annotated[bool, typer.Option("--follow", help="Show rounds and health until the run is over.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Mount the group."""
+    app.add_typer(_group, name="run")
+
+
+@_group.command(epilog="Example:  headwater-coordinator run start 3f0c --follow")
+def start(run: Run, follow: Follow = False, home: HomeOption = Path("coordinator")) -> None:
+    """Start a run that enough organisations approved; the coordinator must be serving."""
+    from headwater.errors import InputError, OutOfOrder
+    from headwater_server.runs.driver import approved_members
+    from headwater_server.serve import require_serving
+    from headwater_server.storage import RunState
+
+    place = open_home(home)
+    storage = open_storage(place)
+    run_id = resolve_run(storage, run)
+    proposal, signed = storage.proposal(run_id), storage.charter()
+    if proposal is None or signed is None:
+        raise InputError(f"run {run_id} has no proposal or no charter; propose it again")
+    members = approved_members(storage, proposal, signed.charter)
+    require_serving(place)
+    if storage.run_state(run_id) is not RunState.PROPOSED:
+        raise OutOfOrder(f"run {run_id} is {storage.run_state(run_id)}; only a proposed run can be started")
+    storage.move_run(run_id, RunState.STARTING)
+    typer.echo(f"run {run_id} starts with {', '.join(members)}")
+    if follow:
+        _follow(storage, run_id)
+
+
+@_group.command(epilog="Example:  headwater-coordinator run status 3f0c --follow")
+def status(run: Run, follow: Follow = False, home: HomeOption = Path("coordinator")) -> None:
+    """Show where a run is: decisions, rounds, health, and why it ended if it did."""
+    from rich.console import Console
+
+    from headwater_server.cli.watching import describe
+
+    storage = open_storage(open_home(home))
+    run_id = resolve_run(storage, run)
+    record = storage.run(run_id)
+    if record is None:
+        return
+    console = Console()
+    console.print(f"run {record.run_id}: [bold]{storage.run_state(run_id)}[/bold] {record.detail}", soft_wrap=True)
+    console.print(f"plan {record.plan_name} {record.plan_digest[:12]}, proposed {record.created}")
+    for member, decision in sorted(record.decisions.items()):
+        console.print(f"  {member}: {decision}")
+    console.print(f"{record.rounds_done} sums done, at most {record.rounds_planned} planned")
+    if follow:
+        _follow(storage, run_id)
+        return
+    for _, entry in storage.progress(run_id):
+        if line := describe(entry):
+            console.print(line)
+
+
+@_group.command(epilog="Example:  headwater-coordinator run stop 3f0c")
+def stop(run: Run, home: HomeOption = Path("coordinator")) -> None:
+    """Stop a run; what was summed stays, nothing can be released from it."""
+    from headwater.errors import OutOfOrder
+    from headwater_server.serve import is_serving
+    from headwater_server.storage import RunState
+
+    place = open_home(home)
+    storage = open_storage(place)
+    run_id = resolve_run(storage, run)
+    state = storage.run_state(run_id)
+    if state.over:
+        raise OutOfOrder(f"run {run_id} is {state} already; there is nothing to stop")
+    if state is RunState.PROPOSED or not is_serving(place):
+        storage.move_run(run_id, RunState.STOPPED, "stopped by the operator")
+        typer.echo(f"run {run_id} is stopped")
+        return
+    storage.move_run(run_id, RunState.STOPPING, "the operator stops it")
+    while not storage.run_state(run_id).over:
+        time.sleep(_POLL_SECONDS)
+    typer.echo(f"run {run_id} is {storage.run_state(run_id)}")
+
+
+@_group.command("list", epilog="Example:  headwater-coordinator run list")
+def show_all(home: HomeOption = Path("coordinator")) -> None:
+    """List all runs, oldest first."""
+    from rich.console import Console
+    from rich.table import Table
+
+    storage = open_storage(open_home(home))
+    records = storage.runs()
+    if not records:
+        typer.echo("no run has been proposed; headwater-coordinator plan propose makes one")
+        return
+    grid = Table("run", "plan", "state", "sums", "approved", "proposed")
+    for record in records:
+        approved = sum(decision == "approve" for decision in record.decisions.values())
+        state = str(storage.run_state(record.run_id))
+        grid.add_row(record.run_id, record.plan_name, state, str(record.rounds_done), str(approved), record.created)
+    Console().print(grid)
+
+
+def _follow(storage: "SqlStorage", run_id: str) -> None:
+    """Show progress until the run is over.
+
+    Raises:
+        OutOfOrder: it failed or was stopped; the message says why.
+    """
+    from rich.console import Console
+
+    from headwater.errors import OutOfOrder
+    from headwater_server.cli.watching import describe
+
+    console = Console()
+    seen = 0
+    while True:
+        state = storage.run_state(run_id)
+        for number, entry in storage.progress(run_id, seen):
+            seen = number
+            if line := describe(entry):
+                console.print(line, soft_wrap=True)
+        if state.over:
+            break
+        time.sleep(_POLL_SECONDS)
+    record = storage.run(run_id)
+    detail = record.detail if record is not None else ""
+    if str(state) != "finished":
+        raise OutOfOrder(f"run {run_id} {state}: {detail}")
+    console.print(f"[green]run {run_id} finished[/green]: {detail}", soft_wrap=True)

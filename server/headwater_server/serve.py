@@ -1,0 +1,268 @@
+"""The coordinator's one long-running process: listeners, Flower, catalogue, runs."""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from typing import TextIO
+
+import structlog
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from headwater.errors import HeadwaterError, InputError, OutOfOrder
+from headwater_server.catalogue.app import build_catalogue
+from headwater_server.catalogue.index import FolderReleaseIndex
+from headwater_server.catalogue.settings import CatalogueSettings
+from headwater_server.flower.control import FlowerControl
+from headwater_server.flower.proxy import FleetProxy
+from headwater_server.flower.supervisor import FlowerSettings, FlowerSupervisor
+from headwater_server.runs.driver import RunDriver
+from headwater_server.runs.scheduler import RunScheduler
+from headwater_server.services.aggregation import AggregationService
+from headwater_server.services.consortium import ConsortiumService
+from headwater_server.services.enrolment import EnrolmentService, Listeners
+from headwater_server.services.hub import AggregationHub
+from headwater_server.services.server import enrolment_listener, member_listener
+from headwater_server.settings import CoordinatorHome, CoordinatorSettings
+from headwater_server.storage import SqlStorage, Storage
+
+__all__ = ["is_serving", "require_serving", "serve"]
+
+_log = structlog.get_logger(__name__)
+
+_POLL_SECONDS = 1.0
+
+
+def is_serving(home: CoordinatorHome) -> bool:
+    """Whether a `serve` of this home is running."""
+    try:
+        with home.lock.open("r") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def serve(home: CoordinatorHome, ready: "asyncio.Event | None" = None) -> None:
+    """Serve until SIGTERM or Ctrl-C; children end with it.
+
+    Raises:
+        InputError: a port is taken, another `serve` of this home runs, or the home is damaged.
+    """
+    with _locked(home):
+        asyncio.run(_serve(home, ready))
+
+
+@contextlib.contextmanager
+def _locked(home: CoordinatorHome) -> Iterator[TextIO]:
+    with home.lock.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.seek(0)
+            raise InputError(
+                f"a coordinator is serving {home.folder} already (process {file.read().strip()}); stop that one first"
+            ) from error
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield file
+
+
+async def _serve(home: CoordinatorHome, ready: asyncio.Event | None) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    settings = home.settings()
+    storage = SqlStorage(home.database_url(settings))
+    try:
+        async with contextlib.AsyncExitStack() as stack:
+            hub = AggregationHub(now=time.monotonic)
+            stack.push_async_callback(hub.close)
+            # Every port is bound before anything starts, so that a taken one is told at once and leaves nothing behind.
+            web = _bind(settings.address, settings.https_port, "HTTPS", "https_port")
+            stack.callback(web.close)
+            await _listen(stack, home, settings, storage, hub)
+            _check_free(settings.superlink_port)
+            flower = FlowerSettings(
+                home.flower,
+                settings.superlink_port,
+                home.ca_certificate,
+                home.keys / "server.crt",
+                home.keys / "server.key",
+            )
+            supervisor = FlowerSupervisor(flower)
+            stack.push_async_callback(supervisor.stop)
+            await supervisor.start()
+            control = FlowerControl(flower)
+            await stack.enter_async_context(_catalogue(home, settings, storage, flower, web))
+            key = home.charter_key()
+            scheduler = RunScheduler(storage, lambda run_id: RunDriver(run_id, home, storage, hub, control, key))
+            await stack.enter_async_context(_background(scheduler.run(), "scheduler"))
+            await stack.enter_async_context(_background(_register_nodes(storage, control), "registration"))
+            _announce(home, settings)
+            if ready is not None:
+                ready.set()
+            await stop.wait()
+            _log.info("coordinator_stopping")
+    finally:
+        storage.close()
+
+
+async def _listen(
+    stack: contextlib.AsyncExitStack,
+    home: CoordinatorHome,
+    settings: CoordinatorSettings,
+    storage: SqlStorage,
+    hub: AggregationHub,
+) -> None:
+    authority, pair = home.authority(), home.server_pair()
+    enrolment = enrolment_listener(
+        EnrolmentService(storage, authority, Listeners(settings.host, settings.grpc_port, settings.https_port)),
+        pair,
+        settings.address,
+        settings.enrolment_port,
+    )
+    members = member_listener(
+        ConsortiumService(storage, storage, storage),
+        AggregationService(storage, hub),
+        pair,
+        authority.certificate_pem,
+        settings.address,
+        settings.grpc_port,
+    )
+    for listener in (enrolment, members):
+        await listener.start()
+        stack.push_async_callback(listener.stop)
+
+
+class _Web(uvicorn.Server):
+    """uvicorn under a process that handles signals itself."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@contextlib.asynccontextmanager
+async def _catalogue(
+    home: CoordinatorHome,
+    settings: CoordinatorSettings,
+    storage: Storage,
+    flower: FlowerSettings,
+    listener: socket.socket,
+) -> AsyncIterator[None]:
+    proxy = FleetProxy(flower.address, str(home.ca_certificate))
+    catalogue = build_catalogue(
+        FolderReleaseIndex(home.releases),
+        CatalogueSettings(
+            consortium=settings.consortium,
+            address=f"https://{_bracketed(settings.host)}:{settings.https_port}",
+            host=settings.address,
+            charter=storage.charter,
+            token_digest=settings.catalogue_token_sha256 or None,
+            ca_digest=home.authority().digest,
+        ),
+    )
+    application = Starlette(routes=[proxy.route, Mount("/", app=catalogue)])
+    web = _Web(
+        uvicorn.Config(
+            application,
+            ssl_keyfile=str(home.keys / "server.key"),
+            ssl_certfile=str(home.keys / "server.crt"),
+            log_level="warning",
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=2,
+        )
+    )
+    task = asyncio.create_task(web.serve(sockets=[listener]), name="catalogue")
+    try:
+        yield
+    finally:
+        web.should_exit = True
+        await asyncio.gather(task, return_exceptions=True)
+        await proxy.close()
+
+
+@contextlib.asynccontextmanager
+async def _background(work: Coroutine[None, None, None], name: str) -> AsyncIterator[None]:
+    task = asyncio.create_task(work, name=name)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _register_nodes(storage: Storage, control: FlowerControl) -> None:
+    """Let the Flower node of every member in that enrols."""
+    registered: set[str] = set()
+    while True:
+        try:
+            keys = {member.member_id: member.flower_public_key for member in storage.members()}
+            fresh = {member: key for member, key in keys.items() if key not in registered}
+            if fresh:
+                await control.register_nodes(fresh)
+                registered.update(fresh.values())
+                _log.info("nodes_registered", members=sorted(fresh))
+        except HeadwaterError as error:
+            _log.warning("registration_delayed", reason=str(error))
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+def _bind(host: str, port: int, what: str, setting: str) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise InputError(
+            f"the {what} listener cannot take port {port} on {host}: {error.strerror}; stop the other program or set "
+            f"another {setting} in settings.toml"
+        ) from error
+    return listener
+
+
+def _check_free(port: int) -> None:
+    _bind("127.0.0.1", port, "SuperLink", "superlink_port").close()
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _announce(home: CoordinatorHome, settings: CoordinatorSettings) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    grid = Table.grid(padding=(0, 2))
+    host = _bracketed(settings.host)
+    grid.add_row("enrolment", f"{host}:{settings.enrolment_port}", "TLS, one-time tokens")
+    grid.add_row("members", f"{host}:{settings.grpc_port}", "gRPC, mutual TLS")
+    grid.add_row("catalogue", f"https://{host}:{settings.https_port}", "HTTPS, and /v1/fleet/ for Flower nodes")
+    grid.add_row("Flower", f"127.0.0.1:{settings.superlink_port}", "loopback only")
+    console = Console()
+    console.print(f"[bold]{settings.consortium}[/bold]: coordinator of {home.folder} is up. Ctrl-C stops it.")
+    console.print(grid)
+
+
+def require_serving(home: CoordinatorHome) -> None:
+    """Refuse a command that only a running coordinator can carry out.
+
+    Raises:
+        OutOfOrder: no coordinator serves this home.
+    """
+    if not is_serving(home):
+        raise OutOfOrder(f"no coordinator is serving {home.folder}; start it: headwater-coordinator serve")
