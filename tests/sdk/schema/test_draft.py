@@ -122,12 +122,11 @@ def test_dates_are_found_with_their_format(values: list[Any], pattern: str) -> N
 
 def test_zero_or_an_end_with_a_large_share_of_a_wide_column_is_special() -> None:
     wide = [0] * 50 + [99999] * 50 + list(range(20_000, 21_000, 10))
-    column = guess(wide)
-    assert isinstance(column, NumericColumn)
-    assert column.special_values == (0, 99999)
-    narrow = guess([0] * 50 + list(range(100)))
-    assert isinstance(narrow, NumericColumn)
-    assert narrow.special_values == ()
+    narrow = [0] * 50 + list(range(100))
+    for values, special in ((wide, (0, 99999)), (narrow, ())):
+        column = guess(values)
+        assert isinstance(column, NumericColumn)
+        assert column.special_values == special
 
 
 def test_text_that_names_records_is_left_out_and_so_is_an_empty_column() -> None:

@@ -115,4 +115,4 @@ def test_pandas_names_must_be_one_of_each() -> None:
 
 def test_rows_of_another_kind_are_refused() -> None:
     with pytest.raises(InputError, match="rows come as list"):
-        rows_of([1, 2])  # type: ignore[arg-type]
+        rows_of([1, 2])

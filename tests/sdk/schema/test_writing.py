@@ -21,7 +21,7 @@ from headwater.schema.writing import write_csv
 def judged(table: object) -> pd.DataFrame:
     """As tools/bench/quality.py reads it."""
     text = io.BytesIO()
-    write_csv(table, text)  # type: ignore[arg-type]
+    write_csv(table, text)
     return pd.read_csv(io.BytesIO(text.getvalue()), keep_default_na=False, na_values=[""])
 
 
