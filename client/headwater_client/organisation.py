@@ -198,6 +198,17 @@ class Organisation:
         with self._decisions() as decisions:
             return decisions.refuse(run, reason)
 
+    def keep_up(self) -> None:
+        """Learn the charter's missing signatures and apply the standing rule; `serve` calls it every few seconds.
+
+        Raises:
+            InputError: no charter is accepted here, or policy.toml is wrong.
+            PeerError: a member has not signed the charter yet; nothing can run.
+            TransportError: the coordinator is away.
+        """
+        with self._decisions() as decisions:
+            decisions.keep_up()
+
     # Rows.
 
     def check(self, rows: Rows, schema: Schema | None = None, run: str | None = None) -> tuple[Problem, ...]:
@@ -236,7 +247,7 @@ class Organisation:
 
         if self._membership.store.pinned_charter() is None:
             raise OutOfOrder("no charter is accepted here; `headwater-org charter show`, then `charter accept`")
-        serve(self._membership, open_source(rows), stop or threading.Event(), self._keep_up)
+        serve(self._membership, open_source(rows), stop or threading.Event(), self.keep_up)
 
     def status(self) -> OrganisationStatus:
         """How things stand; a coordinator that is away is told, not raised."""
@@ -271,7 +282,3 @@ class Organisation:
             return
         with self._membership.channel() as channel:
             yield Decisions(self._membership, ConsortiumClient(channel))
-
-    def _keep_up(self) -> None:
-        with self._decisions() as decisions:
-            decisions.keep_up()
