@@ -34,7 +34,6 @@ from headwater_client.membership import Membership
 from headwater_client.store import Store
 from headwater_client.task_check import TaskGate
 from headwater_client.transport.aggregation import (
-    Connecting,
     Disconnected,
     MessageRefused,
     Participation,
@@ -181,7 +180,5 @@ class RunPart:
                 _log.info("coordinator_away", run=run, reason=reason)
             case SessionClosed(reason):
                 _log.info("session_closed", run=run, reason=reason)
-            case RoundRequested() | Connecting():
-                _log.debug("session_progress", run=run, what=type(event).__name__)
             case _:
                 pass

@@ -1,0 +1,122 @@
+"""When this organisation takes part, and what its words to a person say."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from headwater.flower_bundle import bundle_sha256
+from headwater.schema import Schema
+from headwater_client.consent import refusals, sign_decision
+from headwater_client.policy import DEFAULT_POLICY_TOML, Policy
+from headwater_client.store import StoredDecision
+from headwater_client.wording import (
+    column_in_words,
+    comparison_advice,
+    digest_in_groups,
+    member_keys_in_words,
+    plan_in_words,
+    signatures_in_words,
+)
+from support.consortium import ConsortiumInMemory
+
+CONSORTIUM = ConsortiumInMemory()
+POLICY = Policy.from_toml(DEFAULT_POLICY_TOML)
+STUB = bundle_sha256()
+
+
+def decided(decision: str = "approve", **plan: object) -> StoredDecision:
+    proposal = CONSORTIUM.proposal(CONSORTIUM.plan(**plan))
+    return StoredDecision(proposal, CONSORTIUM.approval(proposal, decision=decision), by_rule=False)
+
+
+def test_an_approved_run_under_a_complete_charter_has_no_refusal() -> None:
+    assert refusals(decided(), CONSORTIUM.signed_charter(), POLICY, STUB) == ()
+
+
+def test_each_condition_alone_keeps_the_organisation_out() -> None:
+    charter = CONSORTIUM.signed_charter()
+    strict = POLICY.model_copy(update={"maximum_rounds": 1})
+    cases = [
+        (refusals(decided(), None, POLICY, STUB), "no charter"),
+        (refusals(decided(), CONSORTIUM.signed_charter(without=("org-2",)), POLICY, STUB), "not signed by org-2"),
+        (refusals(None, charter, POLICY, STUB), "nobody here has approved"),
+        (refusals(decided("refuse"), charter, POLICY, STUB), "refused this run"),
+        (refusals(decided(), charter, strict, STUB), "rounds"),
+        (refusals(decided(), CONSORTIUM.signed_charter(consortium="Other"), POLICY, STUB), "another charter"),
+        (refusals(decided(), charter, POLICY, "00" * 32), "another version"),
+        (refusals(decided(stub_sha256="00" * 32), charter, POLICY, STUB), "another version"),
+    ]
+    for reasons, said in cases:
+        assert len(reasons) == 1
+        assert said in reasons[0]
+
+
+def test_a_decision_is_signed_over_run_and_plan() -> None:
+    proposal = CONSORTIUM.proposal()
+    now = datetime(2026, 11, 21, 9, 30, 15, tzinfo=UTC)
+    signed = sign_decision(proposal, "org-2", CONSORTIUM.keys["org-2"], approve=False, reason="no", now=now)
+    signed.verify(CONSORTIUM.charter(), proposal.proposal)
+    assert (signed.approval.decision, signed.approval.created) == ("refuse", "2026-11-21T09:30:15Z")
+
+
+def test_the_plan_says_aloud_what_it_does_not_protect() -> None:
+    words = dict(plan_in_words(CONSORTIUM.plan(), CONSORTIUM.charter()))
+    assert words["privacy"].startswith("none — this run gives no differential privacy")
+    assert "no protection against differencing" in words["when one drops out"]
+    assert "age, ward, returned" in words["columns"]
+    assert words["to be predicted"] == "returned"
+    assert digest_in_groups(CONSORTIUM.plan().digest) in words["plan"]
+
+
+def test_the_cohort_in_words_is_the_stricter_one() -> None:
+    words = dict(plan_in_words(CONSORTIUM.plan(), ConsortiumInMemory(6).charter(minimum_cohort=6)))
+    assert "at least 6 organisations" in words["who sees what"]
+
+
+@pytest.mark.parametrize("kind", ["hybrid", "marginals", "adversarial"])
+def test_every_recipe_has_words(kind: str) -> None:
+    words = dict(plan_in_words(CONSORTIUM.plan(recipe={"kind": kind}), CONSORTIUM.charter()))
+    assert ("clipped" in words["training here"]) == (kind != "marginals")
+    assert "{" not in " ".join(words.values())
+
+
+def test_keys_come_in_groups_and_name_every_party() -> None:
+    rows = member_keys_in_words(CONSORTIUM.charter())
+    assert [row[0] for row in rows] == ["coordinator", "org-1", "org-2", "org-3"]
+    for _, _, key in rows:
+        assert [len(group) for group in key.split()] == [4] * 16
+
+
+def test_the_advice_names_the_others_and_a_channel_of_their_own() -> None:
+    advice = " ".join(comparison_advice(CONSORTIUM.charter(), "org-1"))
+    assert "ORG-2" in advice
+    assert "ORG-3" in advice
+    assert "ORG-1" not in advice
+    assert "telephone" in advice
+
+
+def test_missing_signatures_are_named() -> None:
+    assert "org-3 must accept" in signatures_in_words(CONSORTIUM.signed_charter(without=("org-3",)))
+    assert "in force" in signatures_in_words(CONSORTIUM.signed_charter())
+
+
+def test_columns_in_words() -> None:
+    schema = Schema.from_document(
+        {
+            "name": "t",
+            "columns": [
+                {"name": "a", "kind": "numeric", "lower": 0, "upper": 9, "integer": True, "missing": True},
+                {"name": "b", "kind": "numeric", "lower": -0.5, "upper": 2},
+                {"name": "c", "kind": "date", "lower": "2020-01-01", "upper": "2020-12-31"},
+                {"name": "d", "kind": "boolean", "true": "yes", "false": "no"},
+                {"name": "e", "kind": "categorical", "categories": ["x", "y"]},
+            ],
+        }
+    )
+    assert [column_in_words(column) for column in schema.columns] == [
+        "whole number from 0 to 9, may be missing",
+        "number from -0.5 to 2",
+        "date from 2020-01-01 to 2020-12-31",
+        "one of no, yes",
+        "one of x, y",
+    ]
