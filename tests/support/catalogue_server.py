@@ -3,7 +3,7 @@
 import hashlib
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,8 +68,10 @@ def serve_https(app: ASGIApp, authority: Path) -> Iterator[str]:
 
 
 @contextmanager
-def run_catalogue(folder: Path, token: str | None = None) -> Iterator[RunningCatalogue]:
-    """Run the real catalogue over a folder of releases, counting what is asked."""
+def run_catalogue(
+    folder: Path, token: str | None = None, spoil: Callable[[ASGIApp], ASGIApp] = lambda app: app
+) -> Iterator[RunningCatalogue]:
+    """Run the real catalogue over a folder of releases, noting what is asked; `spoil` may stand in between."""
     ca = write_authority(folder)
     consortium = make_consortium(ca_digest=_certificate_digest(ca))
     releases = folder / "releases"
@@ -80,7 +82,7 @@ def run_catalogue(folder: Path, token: str | None = None) -> Iterator[RunningCat
         charter=lambda: consortium.charter,
         token_digest=None if token is None else hashlib.sha256(token.encode()).hexdigest(),
     )
-    inner = build_catalogue(FolderReleaseIndex(releases), settings)
+    inner = spoil(build_catalogue(FolderReleaseIndex(releases), settings))
     requests: list[str] = []
 
     async def recorded(scope: Scope, receive: Receive, send: Send) -> None:

@@ -100,7 +100,8 @@ def _continue(
                 raise client.refusal(response.status_code, entry.path)
             elif not response.headers.get("content-range", "").startswith(f"bytes {size}-"):
                 raise PeerError(f"the catalogue sent another part of {entry.path} than was asked for; refused")
-            for piece in response.iter_raw(_PIECE_BYTES):
+            # As it comes: a buffer of pieces would lose what it holds when the line breaks.
+            for piece in response.iter_raw():
                 size += len(piece)
                 if size > entry.size_bytes:
                     file.truncate(0)

@@ -70,6 +70,7 @@ def api_router(releases: ReleaseIndex, settings: CatalogueSettings) -> APIRouter
     """The routes under /api/v1, files apart."""
     router = APIRouter(prefix="/api/v1")
 
+    @router.head("/charter", include_in_schema=False)
     @router.get("/charter", operation_id="get_charter", response_class=Response)
     def get_charter() -> Response:
         """The signed charter in force, in canonical form; its digest is what readers pin."""
@@ -78,11 +79,13 @@ def api_router(releases: ReleaseIndex, settings: CatalogueSettings) -> APIRouter
             raise HTTPException(404, "no charter is in force yet; every member must sign it first")
         return Response(charter.to_bytes(), media_type="application/json")
 
+    @router.head("/releases", include_in_schema=False)
     @router.get("/releases", operation_id="list_releases")
     def list_releases() -> ReleaseList:
         """The newest version of every dataset."""
         return ReleaseList(releases=tuple(_summary(entry) for entry in releases.latest()))
 
+    @router.head("/releases/{name}", include_in_schema=False)
     @router.get("/releases/{name}", operation_id="list_versions")
     def list_versions(name: str) -> VersionList:
         """All versions of a dataset."""
@@ -91,6 +94,7 @@ def api_router(releases: ReleaseIndex, settings: CatalogueSettings) -> APIRouter
             raise HTTPException(404, "there is no dataset of this name in this catalogue; see /api/v1/releases")
         return VersionList(name=name, versions=tuple(_summary(entry) for entry in versions))
 
+    @router.head("/releases/{name}/{version:int}", include_in_schema=False)
     @router.get("/releases/{name}/{version:int}", operation_id="get_release")
     def get_release(name: str, version: int) -> ReleaseDetail:
         """One version in full, with the addresses of its files."""

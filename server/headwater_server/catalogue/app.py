@@ -49,7 +49,8 @@ def build_catalogue(
     app.include_router(files_router(releases, shared_caches=settings.token_digest is None))
     app.include_router(pages_router(releases, pages, sessions))
 
-    @app.api_route("/static/{name}", methods=["GET", "HEAD"], include_in_schema=False)
+    @app.head("/static/{name}", include_in_schema=False)
+    @app.get("/static/{name}", include_in_schema=False)
     def static(name: str) -> Response:
         if name not in _STATIC:
             raise HTTPException(404, "There is no such page in this catalogue.")

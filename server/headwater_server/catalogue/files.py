@@ -11,6 +11,8 @@ __all__ = ["MAXIMUM_RANGES", "file_url", "files_router"]
 MAXIMUM_RANGES = 16
 """More ranges in one request than any reader of Parquet sends; each costs a part of the answer."""
 
+_PATH = "/api/v1/releases/{name}/{version:int}/files/{path:path}"
+
 
 def file_url(name: str, version: int, path: str) -> str:
     """The path, on this site, of a file of a release."""
@@ -27,9 +29,9 @@ def files_router(releases: ReleaseIndex, *, shared_caches: bool) -> APIRouter:
     router = APIRouter()
     caching = f"{'public' if shared_caches else 'private'}, max-age=31536000, immutable"
 
-    @router.api_route(
-        "/api/v1/releases/{name}/{version:int}/files/{path:path}",
-        methods=["GET", "HEAD"],
+    @router.head(_PATH, include_in_schema=False)
+    @router.get(
+        _PATH,
         response_class=FileResponse,
         summary="Download one file of a release",
         operation_id="download_file",

@@ -52,25 +52,29 @@ def pages_router(releases: ReleaseIndex, pages: Pages, sessions: Sessions) -> AP
     """The routes of all pages."""
     router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
-    @router.api_route("/", methods=["GET", "HEAD"])
+    @router.head("/")
+    @router.get("/")
     def index() -> Response:
         return pages.render("index.html", entries=releases.latest())
 
-    @router.api_route("/datasets/{name}", methods=["GET", "HEAD"])
+    @router.head("/datasets/{name}")
+    @router.get("/datasets/{name}")
     def newest(name: str) -> Response:
         versions = releases.versions(name)
         if not versions:
             raise HTTPException(404, "There is no dataset of this name in this catalogue.")
         return _dataset(pages, versions[0], releases)
 
-    @router.api_route("/datasets/{name}/{version:int}", methods=["GET", "HEAD"])
+    @router.head("/datasets/{name}/{version:int}")
+    @router.get("/datasets/{name}/{version:int}")
     def one(name: str, version: int) -> Response:
         entry = releases.find(name, version)
         if entry is None:
             raise HTTPException(404, "There is no such version of this dataset in this catalogue.")
         return _dataset(pages, entry, releases)
 
-    @router.api_route("/sign-in", methods=["GET", "HEAD"])
+    @router.head("/sign-in")
+    @router.get("/sign-in")
     def sign_in_form(request: Request) -> Response:
         target = local_path(request.query_params.get("next", "/"))
         if pages.settings.token_digest is None:

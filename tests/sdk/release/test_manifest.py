@@ -19,7 +19,7 @@ def entry(path: str) -> FileEntry:
     return FileEntry(path=path, size_bytes=3, sha256="a" * 64, media_type="text/plain")
 
 
-def manifest(paths: tuple[str, ...] = ("README.md", "data.parquet", "schema.toml"), **changes: object) -> Manifest:
+def manifest(paths: tuple[str, ...] = ("README.md", "data.parquet", "schema.toml"), /, **changes: object) -> Manifest:
     values = {
         "name": "visits",
         "version": 1,
