@@ -64,7 +64,8 @@ class PlainAggregator:
         """Welcome, and ask again for what was not given yet."""
         self.calls.append(("connected", member))
         self.here.add(member)
-        self.received.pop(member, None)
+        if not self._is_whole(member):
+            self.received.pop(member, None)
         return [Send(member, _message(b"W", 0)), *(self._ask(member) if self.running else [])]
 
     def disconnected(self, member: str, now: float) -> Sequence[AggregatorEvent]:
@@ -83,6 +84,8 @@ class PlainAggregator:
             return []
         if kind == b"N":
             self.refused.add(member)
+        elif kind == b"U" and self._is_whole(member):
+            return []
         elif kind == b"U":
             self.received.setdefault(member, bytearray()).extend(body)
         else:
@@ -111,6 +114,9 @@ class PlainAggregator:
         """Tell everybody."""
         return self._tell(_message(b"Z", 0, reason.encode()))
 
+    def _is_whole(self, member: str) -> bool:
+        return len(self.received.get(member, b"")) == 4 * self.length
+
     def _ask(self, member: str) -> list[AggregatorEvent]:
         return [Send(member, _message(b"R", self.round, str(self.length).encode()))]
 
@@ -118,7 +124,7 @@ class PlainAggregator:
         return [Send(member, message) for member in sorted(self.here)]
 
     def _finish(self) -> Sequence[AggregatorEvent]:
-        whole = {name: bytes(data) for name, data in self.received.items() if len(data) == 4 * self.length}
+        whole = {name: bytes(data) for name, data in self.received.items() if self._is_whole(name)}
         if set(whole) | self.refused != self.members:
             return []
         self.running, self.next_deadline = False, None

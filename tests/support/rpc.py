@@ -78,6 +78,7 @@ class MemoryStore:
     signed_charter: SignedCharter | None = None
     proposals: dict[str, SignedProposal] = field(default_factory=dict)
     records: dict[str, RunRecord] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
     decisions: list[SignedApproval] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -88,6 +89,7 @@ class MemoryStore:
     def redeem(self, secret_sha256: str, member: EnrolledMember, now: datetime) -> None:
         """As `EnrolmentStore`."""
         with self.lock:
+            self.asked.append(secret_sha256)
             invited = self.invited.get(secret_sha256)
             if invited is None:
                 raise PeerError("there is no such invitation; ask the operator for a new one")
@@ -204,9 +206,12 @@ class RpcCoordinator:
         await listener.start()
         return listener
 
+    def enrolment_service(self) -> EnrolmentService:
+        """The enrolment service over this store."""
+        return EnrolmentService(self.store, self.authority, Listeners(LOOPBACK, self.members.port, 1))
+
     async def _start_enrolment(self) -> Listener:
-        service = EnrolmentService(self.store, self.authority, Listeners(LOOPBACK, self.members.port, 1))
-        listener = enrolment_listener(service, self.pair, LOOPBACK, 0)
+        listener = enrolment_listener(self.enrolment_service(), self.pair, LOOPBACK, 0)
         await listener.start()
         return listener
 

@@ -39,7 +39,7 @@ def diagnose(endpoint: Endpoint, ca_pem: bytes) -> HeadwaterError | None:
         The error to raise; None when the other side is there and shows a good certificate.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    # gRPC takes any certificate among its roots as an anchor, and so must this: a newcomer pins a server's own at first.
+    # As gRPC does: any pinned certificate is an anchor. A newcomer pins the server's own at first.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     context.load_verify_locations(cadata=ca_pem.decode("ascii"))
     context.set_alpn_protocols(["h2"])

@@ -107,6 +107,7 @@ class AggregationSession:
         self._failure: HeadwaterError | None = None
         self._over = False
         self._ticked = False
+        self._current: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -192,8 +193,11 @@ class AggregationSession:
         try:
             while not self._over:
                 command, done = await self._next()
+                self._current = done
                 try:
                     await self._perform(await self._step(command))
+                    if isinstance(command, _Close):
+                        self._end(OutOfOrder(f"the session of run {self.run_id} is over"), clean=True)
                 except HeadwaterError as error:
                     if done is None or isinstance(error, StorageError):
                         raise
@@ -251,7 +255,7 @@ class AggregationSession:
             case _Begin(task, model, length):
                 return list(await asyncio.to_thread(aggregator.begin_round, task, model, length, now))
             case _Close(reason):
-                return [*await asyncio.to_thread(aggregator.close, reason, now), SessionFailed(reason)]
+                return list(await asyncio.to_thread(aggregator.close, reason, now))
             case _Tick():
                 return list(await asyncio.to_thread(aggregator.tick, now))
 
@@ -294,8 +298,11 @@ class AggregationSession:
             else:
                 stream.fail(TransportError(f"the session of run {self.run_id} broke off; connect again"))
         self._streams.clear()
-        while not self._commands.empty():
-            _, done = self._commands.get_nowait()
+        waiting = [self._commands.get_nowait()[1] for _ in range(self._commands.qsize())]
+        if not clean:
+            # The input that broke the session; a clean end is settled by its own.
+            waiting.append(self._current)
+        for done in waiting:
             if done is not None and not done.done():
                 done.set_exception(error)
 

@@ -1,0 +1,300 @@
+"""A session's order, bounds and failures, with the plain machines and streams in memory."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from headwater.errors import OutOfOrder, PeerError, StorageError, TransportError
+from headwater.secagg.events import AggregatorEvent, Persist, RoundAborted, RoundSummed, SessionFailed
+from headwater_server.services.hub import AggregationHub
+from headwater_server.services.session import AggregationSession
+from headwater_server.services.stream import MemberStream
+from support.plain_sum import PlainAggregator
+
+RUN = "ef" * 16
+MEMBERS = frozenset({"org-1", "org-2", "org-3"})
+
+
+@dataclass
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    seconds: float = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@dataclass
+class Journal:
+    """What was stored, and how much had been sent by then."""
+
+    session: AggregationSession | None = None
+    records: list[tuple[str, int]] = field(default_factory=list)
+    fail: bool = False
+
+    def __call__(self, record: Persist) -> None:
+        if self.fail:
+            raise StorageError("/var/lib/secret/state.db is full")
+        self.records.append((record.kind, self.session.traffic.sent_bytes if self.session else 0))
+
+
+async def _open(
+    aggregator: PlainAggregator, journal: Journal | None = None, clock: Clock | None = None
+) -> tuple[AggregationHub, AggregationSession]:
+    hub, journal = AggregationHub(now=clock or Clock()), journal or Journal()
+    journal.session = await hub.open_session(RUN, aggregator, MEMBERS, persist=journal)
+    return hub, journal.session
+
+
+async def _attach(hub: AggregationHub, member: str) -> MemberStream:
+    session, stream = hub.session_of(RUN, member)
+    await session.attach(stream)
+    return stream
+
+
+async def _next(messages: AsyncIterator[bytes]) -> bytes:
+    return await asyncio.wait_for(anext(messages), 10)
+
+
+async def _all_joined(hub: AggregationHub, session: AggregationSession) -> dict[str, MemberStream]:
+    streams = {member: await _attach(hub, member) for member in sorted(MEMBERS)}
+    for stream in streams.values():
+        await session.deliver(stream, b"J 0 ")
+    await session.ready()
+    return streams
+
+
+def test_a_record_is_durable_before_a_later_message_is_sent() -> None:
+    async def scenario() -> None:
+        journal = Journal()
+        hub, session = await _open(PlainAggregator(MEMBERS), journal)
+        streams = await _all_joined(hub, session)
+        before = session.traffic.sent_bytes
+        outcome = asyncio.create_task(session.round(b"task", b"", 4))
+        messages = streams["org-1"].messages()
+        assert (await _next(messages)).startswith(b"W")
+        assert (await _next(messages)).startswith(b"R 1")
+        # protocol 4.8: the record of the start was written when nothing of the round had been sent.
+        assert journal.records == [("start", before)]
+        await session.close()
+        with pytest.raises(OutOfOrder):
+            await outcome
+
+    asyncio.run(scenario())
+
+
+def test_a_full_disk_ends_the_session_for_driver_and_members_and_names_no_path_to_members() -> None:
+    async def scenario() -> None:
+        hub, session = await _open(PlainAggregator(MEMBERS), Journal(fail=True))
+        streams = await _all_joined(hub, session)
+        with pytest.raises(StorageError, match="is full"):
+            await session.round(b"task", b"", 4)
+        with pytest.raises(TransportError, match="broke off") as caught:
+            [data async for data in streams["org-1"].messages()]
+        assert "/var" not in str(caught.value)
+        with pytest.raises(StorageError):
+            await session.deliver(streams["org-1"], b"J 0 ")
+        with pytest.raises(TransportError, match="no open session"):
+            hub.session_of(RUN, "org-1")
+
+    asyncio.run(scenario())
+
+
+def test_a_bug_in_the_aggregator_leaves_nobody_waiting() -> None:
+    class Buggy(PlainAggregator):
+        def begin_round(self, task: bytes, model: bytes, length: int, now: float) -> Sequence[AggregatorEvent]:
+            raise ZeroDivisionError("internals")
+
+    async def scenario() -> None:
+        hub, session = await _open(Buggy(MEMBERS))
+        await _all_joined(hub, session)
+        with pytest.raises(TransportError, match="broke off") as caught:
+            await session.round(b"task", b"", 4)
+        assert "internals" not in str(caught.value)
+        assert session.over
+
+    asyncio.run(scenario())
+
+
+def test_a_deadline_passes_without_any_message() -> None:
+    async def scenario() -> None:
+        clock = Clock()
+        aggregator = PlainAggregator(MEMBERS, round_seconds=0.01)
+        hub, session = await _open(aggregator, clock=clock)
+        await _all_joined(hub, session)
+        outcome = asyncio.create_task(session.round(b"task", b"", 4))
+        while aggregator.round == 0:
+            await asyncio.sleep(0)
+        clock.seconds = 1.0
+        result = await asyncio.wait_for(outcome, 10)
+        assert isinstance(result, RoundAborted)
+        await session.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_flood_of_messages_does_not_keep_a_deadline_from_passing() -> None:
+    async def scenario() -> None:
+        clock = Clock()
+        aggregator = PlainAggregator(MEMBERS, round_seconds=5.0)
+        hub, session = await _open(aggregator, clock=clock)
+        streams = await _all_joined(hub, session)
+        outcome = asyncio.create_task(session.round(b"task", b"", 4))
+        while aggregator.round == 0:
+            await asyncio.sleep(0)
+        clock.seconds = 6.0
+        flood = [asyncio.create_task(session.deliver(streams["org-1"], b"U 99 ")) for _ in range(50)]
+        assert isinstance(await asyncio.wait_for(outcome, 10), RoundAborted)
+        await asyncio.gather(*flood)
+        await session.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_refused_message_is_its_senders_error_alone() -> None:
+    async def scenario() -> None:
+        hub, session = await _open(PlainAggregator(MEMBERS))
+        streams = await _all_joined(hub, session)
+        with pytest.raises(PeerError, match="no message of the protocol"):
+            await session.deliver(streams["org-1"], b"\xff\xff")
+        outcome = asyncio.create_task(session.round(b"task", b"", 1))
+        one = np.ones(1, dtype="<u4").tobytes()
+        for member, stream in streams.items():
+            messages = stream.messages()
+            while not (await _next(messages)).startswith(b"R"):
+                pass
+            await session.deliver(streams[member], b"U 1 " + one)
+        result = await asyncio.wait_for(outcome, 10)
+        assert isinstance(result, RoundSummed)
+        assert result.vector.tolist() == [3]
+        await session.close()
+
+    asyncio.run(scenario())
+
+
+def test_one_message_at_a_time_is_taken_from_each_member() -> None:
+    # Back-pressure: while the aggregator works on a message, its sender's next one is not asked for.
+    entered, let_go = threading.Event(), threading.Event()
+
+    class Slow(PlainAggregator):
+        def receive(self, member: str, message: bytes, now: float) -> Sequence[AggregatorEvent]:
+            entered.set()
+            let_go.wait(10)
+            return super().receive(member, message, now)
+
+    async def scenario() -> None:
+        hub, session = await _open(Slow(MEMBERS))
+        stream = await _attach(hub, "org-1")
+        first = asyncio.create_task(session.deliver(stream, b"J 0 "))
+        await asyncio.to_thread(entered.wait, 10)
+        assert not first.done()
+        let_go.set()
+        await asyncio.wait_for(first, 10)
+        await session.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_member_that_does_not_read_is_cut_off_at_a_bound() -> None:
+    async def scenario() -> None:
+        stream = MemberStream("org-1", limit_bytes=10)
+        stream.send(b"12345")
+        stream.send(b"12345")
+        stream.send(b"1")
+        assert stream.ended
+        with pytest.raises(TransportError, match="too slow"):
+            [data async for data in stream.messages()]
+
+    asyncio.run(scenario())
+
+
+def test_reading_makes_room_again() -> None:
+    async def scenario() -> None:
+        stream = MemberStream("org-1", limit_bytes=10)
+        messages = stream.messages()
+        for _ in range(5):
+            stream.send(b"1234567890")
+            assert await _next(messages) == b"1234567890"
+        stream.finish()
+        assert [data async for data in messages] == []
+
+    asyncio.run(scenario())
+
+
+def test_a_finished_stream_still_gives_what_waits_but_takes_nothing_more() -> None:
+    async def scenario() -> None:
+        stream = MemberStream("org-1", limit_bytes=10)
+        stream.send(b"last")
+        stream.finish()
+        stream.send(b"late")
+        stream.fail(PeerError("late"))
+        assert [data async for data in stream.messages()] == [b"last"]
+
+    asyncio.run(scenario())
+
+
+def test_a_late_detach_of_a_replaced_stream_changes_nothing() -> None:
+    async def scenario() -> None:
+        aggregator = PlainAggregator(MEMBERS)
+        hub, session = await _open(aggregator)
+        old = await _attach(hub, "org-1")
+        new = await _attach(hub, "org-1")
+        session.detach(old)
+        await session.deliver(new, b"J 0 ")
+        with pytest.raises(OutOfOrder, match="replaced"):
+            await session.deliver(old, b"J 0 ")
+        assert aggregator.calls == [("connected", "org-1"), ("disconnected", "org-1"), ("connected", "org-1")]
+        await session.close()
+
+    asyncio.run(scenario())
+
+
+def test_one_run_has_one_open_session_and_may_have_a_next_one() -> None:
+    async def scenario() -> None:
+        hub, session = await _open(PlainAggregator(MEMBERS))
+        with pytest.raises(OutOfOrder, match="open session"):
+            await hub.open_session(RUN, PlainAggregator(MEMBERS), MEMBERS, persist=Journal())
+        await session.close()
+        second = await hub.open_session(RUN, PlainAggregator(MEMBERS), MEMBERS, persist=Journal())
+        await _all_joined(hub, second)
+        await hub.end_run(RUN)
+        with pytest.raises(OutOfOrder, match="the run is over"):
+            hub.session_of(RUN, "org-1")
+
+    asyncio.run(scenario())
+
+
+def test_a_second_round_waits_for_the_first() -> None:
+    async def scenario() -> None:
+        hub, session = await _open(PlainAggregator(MEMBERS))
+        await _all_joined(hub, session)
+        first = asyncio.create_task(session.round(b"task", b"", 4))
+        await asyncio.sleep(0)
+        with pytest.raises(OutOfOrder, match="under way"):
+            await session.round(b"task", b"", 4)
+        await session.close()
+        with pytest.raises(OutOfOrder, match="is over"):
+            await first
+
+    asyncio.run(scenario())
+
+
+def test_a_setup_that_fails_is_told_to_the_driver() -> None:
+    class Failing(PlainAggregator):
+        def receive(self, member: str, message: bytes, now: float) -> Sequence[AggregatorEvent]:
+            return [SessionFailed("two members are not enough")]
+
+    async def scenario() -> None:
+        hub, session = await _open(Failing(MEMBERS))
+        stream = await _attach(hub, "org-1")
+        await session.deliver(stream, b"J 0 ")
+        with pytest.raises(TransportError, match="two members are not enough"):
+            await session.ready()
+        assert [data async for data in stream.messages()] == [b"W 0 "]
+
+    asyncio.run(scenario())
