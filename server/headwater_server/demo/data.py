@@ -58,9 +58,7 @@ def default_table() -> pa.Table:
     return pa.table({**columns, DEFAULT_TARGET: labels})
 
 
-def prepare(
-    data: Path | None, target: str | None, schema_file: Path | None, organisations: int, how: str
-) -> DemoData:
+def prepare(data: Path | None, target: str | None, schema_file: Path | None, organisations: int, how: str) -> DemoData:
     """Read the table, hold out the judge's 20 % and share the rest out.
 
     Args:
@@ -75,7 +73,8 @@ def prepare(
     """
     if organisations < 3:
         raise InputError(
-            f"{organisations} organisations were asked for, secure aggregation needs at least 3; say --organisations 3 or more"
+            f"{organisations} organisations were asked for, secure aggregation needs at least 3; "
+            "say --organisations 3 or more"
         )
     if data is None:
         table, name, target = default_table(), "breast-cancer", target or DEFAULT_TARGET

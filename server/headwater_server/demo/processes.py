@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -34,6 +34,8 @@ def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
 
 
 def _command(program: str, arguments: Sequence[str]) -> list[str]:
+    if "." in program:
+        return [sys.executable, "-m", program, *arguments]
     # The scripts lie beside the interpreter of the environment that runs this demo, wherever PATH points.
     path = Path(sys.executable).parent / program
     if not path.is_file():
@@ -69,7 +71,13 @@ class ProcessGroup:
         self.stop_all()
 
     def start(self, name: str, program: str, *arguments: str) -> None:
-        """Start a process that runs until `stop_all`."""
+        """Start a process that runs until it ends or `stop_all`.
+
+        Args:
+            name: what the log file is called.
+            program: a script of this environment, or a module's dotted name.
+            arguments: of the program.
+        """
         with (self._logs / f"{name}.log").open("ab") as log:
             child = subprocess.Popen(
                 _command(program, arguments),
@@ -81,12 +89,17 @@ class ProcessGroup:
             )
         self._running.append((name, child))
 
-    def run(self, name: str, program: str, *arguments: str, show: bool = False) -> str:
+    def run(
+        self, name: str, program: str, *arguments: str, show: bool = False, environment: Mapping[str, str] | None = None
+    ) -> str:
         """Run a command to its end and return what it printed on standard output.
 
         Args:
             name: what the log file is called.
+            program: a script of this environment.
+            arguments: of the program.
             show: print as it goes instead; the result is then empty.
+            environment: further variables for this process.
 
         Raises:
             HeadwaterError: it ended with another status than 0; the message is its own.
@@ -99,7 +112,7 @@ class ProcessGroup:
                 stdin=subprocess.DEVNULL,
                 stdout=None if show else subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env=self._environment,
+                env={**self._environment, **(environment or {})},
                 start_new_session=True,
             )
             self._running.append((name, child))
@@ -112,6 +125,18 @@ class ProcessGroup:
             raise HeadwaterError(f"`{program} {arguments[0]}` failed: {last[-1].removeprefix('error: ')}")
         return (output or b"").decode(errors="replace")
 
+    def wait(self, name: str) -> None:
+        """Wait for a process that ends by itself.
+
+        Raises:
+            HeadwaterError: it ended with another status than 0.
+        """
+        entry = next(entry for entry in self._running if entry[0] == name)
+        entry[1].wait()
+        self._running.remove(entry)
+        if entry[1].returncode != 0:
+            raise HeadwaterError(f"the process {name} failed; its log ends: {_tail(self._logs / f'{name}.log')}")
+
     def check_alive(self) -> None:
         """Fail as soon as a process that should run has ended.
 
@@ -121,7 +146,8 @@ class ProcessGroup:
         for name, child in self._running:
             if child.poll() is not None:
                 raise HeadwaterError(
-                    f"the process {name} ended with status {child.returncode}; its log ends: {_tail(self._logs / f'{name}.log')}"
+                    f"the process {name} ended with status {child.returncode}; "
+                    f"its log ends: {_tail(self._logs / f'{name}.log')}"
                 )
 
     def stop_all(self) -> None:

@@ -1,0 +1,97 @@
+"""`simulate`: try a plan on one table, without processes and masks."""
+
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["register"]
+
+
+class _Engine(Enum):
+    """Where contributions are computed."""
+
+    LOCAL = "local"
+    FLOWER = "flower"
+
+
+def register(app: typer.Typer) -> None:
+    """Mount the command."""
+    app.command(
+        epilog="Example:  headwater-coordinator simulate --data adult.csv --target income --organisations 5 "
+        "--partition iid --out sim"
+    )(simulate)
+
+
+def simulate(
+    data: Annotated[Path, typer.Option(help="The whole table: CSV, CSV.gz or Parquet.")],
+    target: Annotated[str, typer.Option(help="Column that a model will be asked to predict.")],
+    out: Annotated[Path, typer.Option(help="Folder to write; replaced only if a simulation made it.")],
+    organisations: Annotated[int, typer.Option(help="How many organisations share the rows, 3 or more.")] = 3,
+    partition: Annotated[
+        str, typer.Option(help="How rows are shared out: iid, label:A (Dirichlet, skewed by the target), column:NAME.")
+    ] = "iid",
+    plan: Annotated[Path | None, typer.Option(help="A plan in TOML; without it, the default recipe.")] = None,
+    schema: Annotated[
+        Path | None, typer.Option(help="A schema in TOML; without it, one is read from the rows.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed in place of the plan's.", min=0, max=2**53 - 1)] = None,
+    engine: Annotated[
+        _Engine, typer.Option(help="local: in this process; flower: Flower's simulation engine, on Ray.")
+    ] = _Engine.LOCAL,
+) -> None:
+    """Simulate a run: what would these organisations make together?
+
+    The recipe, the contributions and the integer arithmetic are those of a real run; only masks, processes and
+    approvals are left out, so the generator is the same to the last bit. A fifth of the rows is held out and never
+    trained on; it judges.
+
+    OUT gets synthetic.csv (as many rows as the training part), result.json (scores, seconds, bytes, history) and
+    health.svg. Nothing here is private: whoever runs this has all rows anyway.
+    """
+    from rich.console import Console
+
+    from headwater_server.simulation.folder import check_replaceable
+    from headwater_server.simulation.inputs import read_inputs
+    from headwater_server.simulation.narration import Narrator
+    from headwater_server.simulation.simulate import DATASET
+    from headwater_server.simulation.simulate import simulate as run_simulation
+
+    console = Console()
+    check_replaceable(out)
+    inputs = read_inputs(data, target, organisations, partition, plan_file=plan, schema_file=schema, seed=seed)
+    if inputs.schema_was_drafted:
+        console.print("[yellow]Schema read from the rows:[/yellow] a real run needs one that a person confirmed.")
+    elif guesses := inputs.plan.schema_.unconfirmed:
+        console.print(
+            f"[yellow]The schema holds {len(guesses)} unconfirmed guesses;[/yellow] confirm them for a real run."
+        )
+    rows = ", ".join(f"{part.rows:,}" for part in inputs.parts[:10])
+    more = ", …" if len(inputs.parts) > 10 else ""
+    console.print(f"{organisations} organisations with {rows}{more} rows ({partition})", highlight=False)
+    with Narrator(console) as narrator:
+        result = run_simulation(inputs, out, engine.value, partition, narrator)
+    _print_scores(console, result)
+    console.print(
+        f"Wrote {out / DATASET}: {result['rows']:,} rows. Privacy: none; {result['protection']}.", soft_wrap=True
+    )
+
+
+def _print_scores(console: "Console", result: dict[str, object]) -> None:
+    from rich.table import Table
+
+    table = Table(title="A model trained on these rows, tested on real ones (ROC AUC)")
+    for heading in ("trained on", "gbm", "lr"):
+        table.add_column(heading)
+    for label, key in (("synthetic rows, made together", "together"), ("real rows, pooled", "real")):
+        scores = result[key]
+        if isinstance(scores, dict):
+            table.add_row(label, f"{scores['gbm']:.3f}", f"{scores['lr']:.3f}")
+    if table.row_count:
+        console.print(table)
+    else:
+        console.print("The target holds numbers: there is no classifier to score.")

@@ -1,0 +1,166 @@
+"""The demo's consortium: each step is a command that a person would type, run as a process of its own."""
+
+import json
+import socket
+import time
+import tomllib
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import tomlkit
+
+from headwater.errors import TransportError
+from headwater.schema import Schema
+from headwater.schema.writing import write_csv
+from headwater_server.demo.data import DemoData
+from headwater_server.demo.processes import ProcessGroup, free_ports
+
+__all__ = ["Consortium"]
+
+_HOST = "127.0.0.1"
+_UP_SECONDS = 90.0
+
+
+class Consortium:
+    """A coordinator and its organisations in one folder."""
+
+    def __init__(self, folder: Path, processes: ProcessGroup, data: DemoData) -> None:
+        """Nothing runs yet."""
+        self._folder = folder
+        self._processes = processes
+        self._data = data
+        self.home = folder / "coordinator"
+        self.members = [f"hospital-{chr(ord('a') + number)}" if number < 26 else f"hospital-{number + 1}"
+                        for number in range(len(data.parts))]  # fmt: skip
+        self._ports = free_ports(4)
+        self.run_id = ""
+        self.charter_digest = ""
+
+    @property
+    def address(self) -> str:
+        """The catalogue's."""
+        return f"https://{_HOST}:{self._ports[2]}"
+
+    @property
+    def ca(self) -> Path:
+        """The consortium's CA certificate."""
+        return self.home / "keys" / "ca.crt"
+
+    def set_up(self) -> None:
+        """Make the coordinator and start it."""
+        grpc, enrolment, https, superlink = (str(port) for port in self._ports)
+        self._coordinate(
+            "init", "--name", "Demo consortium", "--grpc-port", grpc, "--enrolment-port", enrolment,
+            "--https-port", https, "--superlink-port", superlink,
+        )  # fmt: skip
+        self._processes.start("coordinator", "headwater-coordinator", "serve", "--home", str(self.home))
+        # The catalogue comes up last, after Flower.
+        self._wait_for_port(self._ports[2])
+
+    def enrol(self) -> None:
+        """Invite every organisation and let each enrol with its token."""
+
+        def one(member: str) -> None:
+            token = self._coordinate("invite", member, "--name", member.replace("-", " ").title()).strip()
+            self._organise(member, "enroll", token)
+
+        self._each(one)
+
+    def agree_on_charter(self) -> None:
+        """Propose the charter; every organisation signs it."""
+        output = self._coordinate("charter", "propose")
+        self.charter_digest = output.strip().splitlines()[-1].split()[-1]
+        self._each(lambda member: self._organise(member, "charter", "accept", "--digest", self.charter_digest))
+
+    def propose_plan(self, schema: Schema, rounds: int, seed: int) -> Path:
+        """Draft and propose a plan."""
+        schema_file, plan_file = self._folder / "schema.toml", self._folder / "plan.toml"
+        schema_file.write_text(schema.to_toml(), encoding="utf-8")
+        self._coordinate(
+            "plan", "draft", "--schema", str(schema_file), "--out", str(plan_file), "--rounds", str(rounds),
+            "--seed", str(seed), home=False,
+        )  # fmt: skip
+        self._ask_for_all_rows(plan_file)
+        self.run_id = self._coordinate("plan", "propose", str(plan_file)).strip().splitlines()[-1]
+        return plan_file
+
+    def approve(self) -> str:
+        """Every organisation approves the plan by its digest; returns the digest."""
+        digest = self._plan_digest()
+        self._each(lambda member: self._organise(member, "plan", "approve", self.run_id, "--digest", digest))
+        return digest
+
+    def serve_rows(self) -> None:
+        """Start every organisation's agent on its own rows."""
+        for number, member in enumerate(self.members):
+            rows = self._folder / f"{member}.csv"
+            write_csv(self._data.rows_of(number), rows)
+            self._processes.start(
+                member, "headwater-org", "serve", "--data", str(rows), "--home", str(self._folder / member)
+            )
+
+    def train(self) -> Mapping[str, object]:
+        """Start the run, show it to its end, return what it left."""
+        self._processes.check_alive()
+        self._processes.run(
+            "run", "headwater-coordinator", "run", "start", self.run_id, "--follow", "--home", str(self.home), show=True
+        )
+        from headwater_server.settings import CoordinatorHome
+        from headwater_server.storage import SqlStorage
+
+        home = CoordinatorHome(self.home)
+        storage = SqlStorage(home.database_url(home.settings()))
+        try:
+            return dict(storage.result(self.run_id) or {})
+        finally:
+            storage.close()
+
+    def release(self, name: str, rows: int) -> None:
+        """Publish the dataset."""
+        self._coordinate("release", self.run_id, "--name", name, "--rows", str(rows))
+
+    def download(self, name: str, out: Path, home: Path) -> str:
+        """As a researcher: know the catalogue by CA and charter digest, download, verify; returns what verify said."""
+        environment = {"HEADWATER_HOME": str(home)}
+
+        def research(*arguments: str) -> str:
+            return self._processes.run("researcher", "headwater", *arguments, environment=environment)
+
+        research("catalogue", "add", self.address, "--ca", str(self.ca), "--charter", self.charter_digest)
+        research("download", name, "--out", str(out))
+        return research("verify", str(out))
+
+    def _plan_digest(self) -> str:
+        from headwater.agreement.plan import Plan
+
+        return Plan.from_toml((self._folder / "plan.toml").read_text(encoding="utf-8")).digest
+
+    def _ask_for_all_rows(self, plan_file: Path) -> None:
+        # The demo promises as many synthetic rows as the training part has; the plan says so before anybody approves.
+        document = tomllib.loads(plan_file.read_text(encoding="utf-8"))
+        document = {"rows": self._data.train.num_rows, **{k: v for k, v in document.items() if k != "rows"}}
+        plan_file.write_text(tomlkit.dumps(json.loads(json.dumps(document, default=str))), encoding="utf-8")
+
+    def _each(self, step: Callable[[str], object]) -> None:
+        with ThreadPoolExecutor(max_workers=4) as pool:
+            list(pool.map(step, self.members))
+
+    def _coordinate(self, *arguments: str, home: bool = True) -> str:
+        place = ("--home", str(self.home)) if home else ()
+        return self._processes.run("commands", "headwater-coordinator", *arguments, *place)
+
+    def _organise(self, member: str, *arguments: str) -> str:
+        return self._processes.run(
+            f"{member}-commands", "headwater-org", *arguments, "--home", str(self._folder / member)
+        )
+
+    def _wait_for_port(self, port: int) -> None:
+        end = time.monotonic() + _UP_SECONDS
+        while time.monotonic() < end:
+            self._processes.check_alive()
+            with socket.socket() as probe:
+                if probe.connect_ex((_HOST, port)) == 0:
+                    return
+            time.sleep(0.1)
+        raise TransportError(f"the coordinator did not come up within {_UP_SECONDS:.0f} s")
