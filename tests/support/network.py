@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from numpy.typing import NDArray
+
 from headwater.errors import PeerError
 from headwater.secagg import Aggregator, Participant, Roster, SessionTerms
 from headwater.secagg.envelope import MessageType, open_envelope
@@ -22,7 +24,6 @@ from headwater.secagg.events import (
     Send,
     SessionFailed,
 )
-from numpy.typing import NDArray
 
 Vector = NDArray[np.uint32]
 Tap = Callable[[str, bytes], Sequence[bytes]]
@@ -81,9 +82,7 @@ class World:
         self.attempt = 0
         self.new_attempt()
         generator = np.random.default_rng(7)
-        self.vectors = {
-            name: generator.integers(0, 2**32, size=self.length, dtype=np.uint32) for name in self.names
-        }
+        self.vectors = {name: generator.integers(0, 2**32, size=self.length, dtype=np.uint32) for name in self.names}
 
     def terms(self, attempt: int) -> SessionTerms:
         """The terms of an attempt."""

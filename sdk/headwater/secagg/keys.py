@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 
 from headwater.errors import OutOfOrder
 
-__all__ = ["PROTOCOL", "Secret", "digest", "expand", "extract", "label_fields", "number"]
+__all__ = ["PROTOCOL", "Secret", "digest", "expand", "extract", "hkdf", "hkdf_expand", "label_fields", "number"]
 
 PROTOCOL = "hw-secagg/1/"
 """Every derivation label and signed message type begins with this, so no other use of a key can collide."""
@@ -82,13 +82,21 @@ class Secret:
     __hash__ = None  # type: ignore[assignment]  # a secret is no dictionary key
 
 
+def hkdf(secret: bytes, salt: bytes, info: bytes, length: int) -> bytes:
+    """HKDF-SHA-256, Extract then Expand (RFC 5869)."""
+    return HKDF(algorithm=hashes.SHA256(), length=length, salt=salt, info=info).derive(secret)
+
+
+def hkdf_expand(key: bytes, info: bytes, length: int) -> bytes:
+    """HKDF-SHA-256's Expand alone, for a key that is uniform already (RFC 5869, 2.3)."""
+    return HKDFExpand(algorithm=hashes.SHA256(), length=length, info=info).derive(key)
+
+
 def extract(secret: bytes, salt: bytes, label: str, *fields: bytes) -> Secret:
-    """HKDF-SHA-256, both steps: a uniform 32-byte key out of a key exchange's result (RFC 5869)."""
-    info = label_fields(PROTOCOL + label, *fields)
-    return Secret(HKDF(algorithm=hashes.SHA256(), length=32, salt=salt, info=info).derive(secret))
+    """A uniform 32-byte key out of a key exchange's result: HKDF(salt, secret, label ‖ fields) (protocol 3.4)."""
+    return Secret(hkdf(secret, salt, label_fields(PROTOCOL + label, *fields), 32))
 
 
 def expand(secret: Secret, label: str, *fields: bytes) -> Secret:
-    """Expand(secret, label ‖ fields): HKDF-Expand-SHA-256 to 32 bytes; one label, one purpose (RFC 5869, 2.3)."""
-    info = label_fields(PROTOCOL + label, *fields)
-    return Secret(HKDFExpand(algorithm=hashes.SHA256(), length=32, info=info).derive(secret.value))
+    """Expand(secret, label ‖ fields) to 32 bytes; one label, one purpose (protocol 3.4, 4.3)."""
+    return Secret(hkdf_expand(secret.value, label_fields(PROTOCOL + label, *fields), 32))

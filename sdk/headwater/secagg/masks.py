@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 
 import numpy as np
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
 from numpy.typing import NDArray
 
 from headwater.errors import InputError
 from headwater.secagg.keys import Secret, digest
 
-__all__ = ["CHECK_VALUES", "SLICE_VALUES", "MaskStream", "check_values"]
+__all__ = ["CHECK_VALUES", "SLICE_VALUES", "MaskStream", "check_values", "key_stream"]
 
 SLICE_VALUES = 16 * 1024
 """Values masked at a time: 64 KiB of vector, key stream and zeros stay in the cache (protocol 6)."""
@@ -23,6 +23,11 @@ _ZEROS = bytes(4 * SLICE_VALUES)
 def check_values(rho: bytes) -> NDArray[np.uint32]:
     """The four public check coordinates PRF(ρ_t) that each member puts in front of its vector (protocol 4.4)."""
     return np.frombuffer(digest("check", rho)[: 4 * CHECK_VALUES], dtype="<u4").astype(np.uint32)
+
+
+def key_stream(key: bytes, counter: bytes = bytes(16)) -> CipherContext:
+    """The AES-256-CTR key stream of a 32-byte key; masks always begin at counter block zero (protocol 4.4)."""
+    return Cipher(algorithms.AES256(key), modes.CTR(counter)).encryptor()
 
 
 class MaskStream:

@@ -1,0 +1,130 @@
+"""Protocol 4.4: masks from AES-256-CTR, and the sums in which they cancel."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from headwater.errors import InputError, OutOfOrder
+from headwater.secagg.keys import Secret, digest, expand, hkdf, hkdf_expand, label_fields
+from headwater.secagg.masks import SLICE_VALUES, MaskStream, check_values, key_stream
+
+VECTORS = Path(__file__).parents[2] / "vectors" / "secagg"
+
+
+def load(name: str) -> list[dict[str, str]]:
+    return list(json.loads((VECTORS / name).read_text())["vectors"])
+
+
+@pytest.mark.parametrize("vector", load("hkdf_rfc5869.json"), ids=lambda vector: vector["name"])
+def test_hkdf_gives_the_published_values(vector: dict[str, str]) -> None:
+    key, salt, info, prk, output = (bytes.fromhex(vector[name]) for name in ("ikm", "salt", "info", "prk", "okm"))
+    assert hkdf(key, salt, info, len(output)) == output
+    assert hkdf_expand(prk, info, len(output)) == output
+
+
+@pytest.mark.parametrize("vector", load("aes_ctr_sp800_38a.json"), ids=lambda vector: vector["name"])
+def test_key_stream_gives_the_published_values(vector: dict[str, str]) -> None:
+    key, counter, plain, cipher = (bytes.fromhex(vector[name]) for name in ("key", "counter", "plain", "cipher"))
+    assert key_stream(key, counter).update(plain) == cipher
+
+
+def test_mask_is_the_key_stream_from_counter_zero() -> None:
+    # AESAVS KeySbox256, first case: the zero block under this key.
+    key = bytes.fromhex("c47b0294dbbbee0fec4757f22ffeee3587ca4730c3d33b691df38bab076bc558")
+    values = np.zeros(4, dtype=np.uint32)
+    MaskStream([Secret(key)], []).apply(values)
+    assert values.astype("<u4").tobytes().hex() == "46f2fb342d6f0ab477476fc501242c5f"
+
+
+def slow_mask(key: bytes, count: int) -> list[int]:
+    """One AES block after the other, the counter written out."""
+    cipher = Cipher(algorithms.AES256(key), modes.ECB()).encryptor()
+    stream = b"".join(cipher.update(block.to_bytes(16, "big")) for block in range(-(-count // 4)))
+    return [int.from_bytes(stream[4 * i : 4 * i + 4], "little") for i in range(count)]
+
+
+@settings(max_examples=40)
+@given(st.integers(1, 70), st.lists(st.integers(0, 30), max_size=4), st.integers(0, 2), st.integers(0, 2))
+def test_masks_agree_with_the_slow_way_however_the_vector_is_cut(
+    count: int, cuts: list[int], added: int, subtracted: int
+) -> None:
+    keys = [bytes([i + 1]) * 32 for i in range(added + subtracted)]
+    stream = MaskStream([Secret(key) for key in keys[:added]], [Secret(key) for key in keys[added:]])
+    values = np.full(count, 2**32 - 1, dtype=np.uint32)
+    # Parts end on a block's border, as chunks do; only the last may be shorter.
+    borders = sorted({min(4 * cut, count) for cut in cuts} | {0, count})
+    for begin, end in zip(borders, borders[1:], strict=False):
+        stream.apply(values[begin:end])
+    masks = [slow_mask(key, count) for key in keys]
+    expected = [
+        (2**32 - 1 + sum(m[i] for m in masks[:added]) - sum(m[i] for m in masks[added:])) % 2**32 for i in range(count)
+    ]
+    assert values.tolist() == expected
+
+
+def test_a_vector_of_several_slices_is_masked_as_one() -> None:
+    count = 2 * SLICE_VALUES + 5
+    values = np.zeros(count, dtype=np.uint32)
+    MaskStream([Secret(b"k" * 32)], []).apply(values)
+    assert values.tolist() == slow_mask(b"k" * 32, count)
+
+
+def test_one_key_is_refused_for_two_masks() -> None:
+    with pytest.raises(InputError, match="used twice"):
+        MaskStream([Secret(b"k" * 32)], [Secret(b"k" * 32)])
+
+
+def test_masks_reach_the_whole_range() -> None:
+    values = np.zeros(200_000, dtype=np.uint32)
+    MaskStream([Secret(b"r" * 32)], []).apply(values)
+    assert values.max() > 2**32 - 2**17
+    assert values.min() < 2**17
+    bits = (values[:, None] >> np.arange(32, dtype=np.uint32)) & 1
+    # 200,000 fair coins for each bit: five standard deviations are 0.0056; false alarm 2e-5 over 32 bits, fixed key.
+    assert np.abs(bits.mean(axis=0) - 0.5).max() < 0.0056
+
+
+def test_masks_keep_every_bit_of_their_key() -> None:
+    # The 28-bit bug of another system: keys that differ in any one bit give different masks.
+    masks = set()
+    for bit in range(256):
+        values = np.zeros(4, dtype=np.uint32)
+        MaskStream([Secret((1 << bit).to_bytes(32, "big"))], []).apply(values)
+        masks.add(values.tobytes())
+    assert len(masks) == 256
+
+
+def test_check_values_depend_on_rho() -> None:
+    assert check_values(bytes(32)).tolist() != check_values(b"\1" * 32).tolist()
+    assert check_values(bytes(32)).shape == (4,)
+
+
+@given(st.lists(st.binary(max_size=4), max_size=4), st.lists(st.binary(max_size=4), max_size=4))
+def test_two_lists_of_fields_never_hash_the_same_bytes(first: list[bytes], second: list[bytes]) -> None:
+    assert (label_fields("label", *first) == label_fields("label", *second)) == (first == second)
+
+
+def test_labels_separate_digests_and_keys() -> None:
+    assert digest("one", b"x") != digest("two", b"x")
+    assert expand(Secret(bytes(32)), "one").value != expand(Secret(bytes(32)), "two").value
+
+
+def test_a_secret_is_never_shown_and_can_be_erased() -> None:
+    secret = Secret(b"very secret bytes of thirty-two!")
+    assert repr(secret) == "<hidden>"
+    assert "secret bytes" not in f"{secret} {secret!r} {[secret]}"
+    assert secret == Secret(b"very secret bytes of thirty-two!")
+    secret.erase()
+    secret.erase()
+    assert secret.erased
+    with pytest.raises(OutOfOrder, match="erased"):
+        _ = secret.value
+
+
+def test_fresh_secrets_differ() -> None:
+    assert len({Secret.fresh().value for _ in range(64)}) == 64
