@@ -1,6 +1,7 @@
 """The consortium's certificate authority: one EC P-256 root that signs servers and members directly."""
 
 import ipaddress
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -28,6 +29,8 @@ _MEMBER_DAYS = 365
 # A member's clock may be a little behind the coordinator's; its new certificate must not look unborn.
 _CLOCK_SKEW = timedelta(minutes=5)
 _COMMON_NAME_LIMIT = 64
+_LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_DNS_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +162,7 @@ class Authority:
             _builder(subject, self.certificate.subject, public, now, days)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(signs_certificates=False), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([purpose]), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer), critical=False)
         )
@@ -210,11 +213,19 @@ def _alternative_names(hosts: Sequence[str]) -> list[x509.GeneralName]:
         try:
             names.append(x509.IPAddress(ipaddress.ip_address(host)))
         except ValueError:
-            try:
-                names.append(x509.DNSName(host.encode("idna").decode("ascii")))
-            except UnicodeError as error:
-                raise InputError(f"{host!r} is neither a DNS name nor an IP address; correct the host") from error
+            names.append(x509.DNSName(_dns_name(host)))
     return names
+
+
+def _dns_name(host: str) -> str:
+    problem = f"{host!r} is neither a DNS name nor an IP address; correct the host"
+    try:
+        name = host.encode("idna").decode("ascii")
+    except UnicodeError as error:
+        raise InputError(problem) from error
+    if _DNS_NAME.fullmatch(name) is None:
+        raise InputError(problem)
+    return name
 
 
 def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:

@@ -11,7 +11,7 @@ import grpc
 
 from headwater.errors import HeadwaterError
 from headwater.rpc.certificates import check_in_force, load_certificate
-from headwater.rpc.status import error_of_status
+from headwater.rpc.status import CODE_METADATA, error_of_status
 from headwater_client.transport.diagnosis import Endpoint, diagnose
 
 __all__ = ["MAXIMUM_MESSAGE_BYTES", "CoordinatorChannel", "Identity", "channel_options", "error_of_call"]
@@ -59,11 +59,12 @@ def error_of_call(error: grpc.RpcError, endpoint: Endpoint, ca_pem: bytes) -> He
     # What gRPC raises is an RpcError and a Call at once, which its types do not say.
     call = cast("grpc.Call", error)
     status, text = call.code(), call.details() or ""
-    if status is grpc.StatusCode.UNAVAILABLE and "failed to connect" in text:
+    from_service = any(key == CODE_METADATA for key, _ in call.trailing_metadata() or ())
+    if status is grpc.StatusCode.UNAVAILABLE and not from_service:
         reason = diagnose(endpoint, ca_pem)
         if reason is not None:
             return reason
-    return error_of_status(status, text, str(endpoint))
+    return error_of_status(status, text, str(endpoint), from_service=from_service)
 
 
 class CoordinatorChannel:

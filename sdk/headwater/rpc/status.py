@@ -15,7 +15,10 @@ from headwater.errors import (
     TransportError,
 )
 
-__all__ = ["MAXIMUM_TEXT", "Refusal", "error_of_status", "one_line", "refusal_of_error"]
+__all__ = ["CODE_METADATA", "MAXIMUM_TEXT", "Refusal", "error_of_status", "one_line", "refusal_of_error"]
+
+CODE_METADATA = "headwater-code"
+"""Trailer that holds the error's code: a status without it was made by gRPC, not by a Headwater service."""
 
 MAXIMUM_TEXT = 500
 """Longest public text, in characters: it travels in a trailer."""
@@ -48,9 +51,10 @@ _BY_STATUS = {row.status: row for row in _TABLE}
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A status and the one line that goes with it."""
+    """A status, the error code behind it, and the one line that goes with it."""
 
     status: grpc.StatusCode
+    code: str
     text: str
 
 
@@ -61,21 +65,22 @@ def refusal_of_error(error: Exception) -> Refusal:
     """
     row = _BY_CODE.get(error.code) if isinstance(error, HeadwaterError) else None
     if row is None:
-        return Refusal(grpc.StatusCode.INTERNAL, _INTERNAL_TEXT)
-    return Refusal(row.status, one_line(str(error) if row.public is None else row.public))
+        return Refusal(grpc.StatusCode.INTERNAL, HeadwaterError.code, _INTERNAL_TEXT)
+    return Refusal(row.status, row.error.code, one_line(str(error) if row.public is None else row.public))
 
 
-def error_of_status(status: grpc.StatusCode, text: str, address: str) -> HeadwaterError:
+def error_of_status(status: grpc.StatusCode, text: str, address: str, *, from_service: bool = True) -> HeadwaterError:
     """What a client raises for a status.
 
     Args:
         status: as received.
         text: its details, as received: shown to a person as one printable line, never interpreted.
         address: "HOST:PORT" of the server, for statuses that gRPC itself made.
+        from_service: whether the trailer `CODE_METADATA` came with it.
     """
     line = one_line(text) or "it gave no reason"
     row = _BY_STATUS.get(status)
-    if status is grpc.StatusCode.UNAVAILABLE:
+    if status is grpc.StatusCode.UNAVAILABLE and not from_service:
         return TransportError(f"cannot reach {address} ({line}); is headwater-coordinator serve running?")
     if row is not None:
         return row.error(line)

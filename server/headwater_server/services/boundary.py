@@ -9,7 +9,7 @@ import grpc.aio
 import structlog
 
 from headwater.errors import HeadwaterError
-from headwater.rpc.status import refusal_of_error
+from headwater.rpc.status import CODE_METADATA, refusal_of_error
 
 __all__ = ["ErrorBoundary"]
 
@@ -83,4 +83,4 @@ async def _refuse(method: str, error: Exception, context: _Context) -> None:
         _log.info("call_refused", method=method, code=error.code, reason=str(error))
     else:
         _log.error("call_failed", method=method, exc_info=error)
-    await context.abort(refusal.status, refusal.text)
+    await context.abort(refusal.status, refusal.text, ((CODE_METADATA, refusal.code),))
