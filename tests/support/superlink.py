@@ -39,13 +39,23 @@ def write_node_key(path: Path) -> Path:
 class SuperLink:
     """flower-superlink as a child process, in subprocess isolation, with node authentication."""
 
-    def __init__(self, folder: Path) -> None:
-        """Start it and wait until it listens."""
+    def __init__(self, folder: Path, certificates: tuple[bytes, bytes, bytes] | None = None) -> None:
+        """Start it and wait until it listens.
+
+        Args:
+            folder: made here, for all its files.
+            certificates: PEM of CA, server certificate and server key; throw-away ones by default.
+        """
         self.folder = folder
         folder.mkdir(parents=True)
         self.port = free_loopback_port()
         self.address = f"127.0.0.1:{self.port}"
-        self.ca = write_authority(folder)
+        self.ca = folder / "ca.crt"
+        if certificates is None:
+            write_authority(folder)
+        else:
+            for name, pem in zip(("ca.crt", "server.crt", "server.key"), certificates, strict=True):
+                (folder / name).write_bytes(pem)
         self.home = folder / "home"
         self.home.mkdir()
         (self.home / "config.toml").write_text(
