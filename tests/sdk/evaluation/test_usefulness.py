@@ -61,9 +61,10 @@ def judged(judge: ModuleType, folder: Path, train: pa.Table, test: pa.Table, syn
 
 @pytest.mark.parametrize("classes", [2, 3])
 def test_scores_are_the_judges_to_the_last_digit(judge: ModuleType, tmp_path: Path, classes: int) -> None:
-    train, test = generated(400, 1, classes), generated(200, 2, classes)
+    # Rows enough to fill every leaf of a tree, so that each setting of the models tells.
+    train, test = generated(1200, 1, classes), generated(300, 2, classes)
     # Longer than the training rows: both cut it to as many.
-    synthetic = generated(500, 3, classes)
+    synthetic = generated(1400, 3, classes)
     expected = judged(judge, tmp_path, train, test, synthetic)
     assert score(synthetic, test, "ill", train) == expected
     assert 0.55 < expected["gbm"] < 1

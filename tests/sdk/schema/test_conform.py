@@ -103,6 +103,10 @@ def test_a_number_that_is_missing_and_one_that_is_unreadable_are_two_problems() 
     ]
 
 
+def test_an_infinite_value_is_refused_and_not_clipped_too() -> None:
+    assert counted(rows(age=[31.0, math.inf, 5.0])) == [("age", "refused", 1)]
+
+
 def test_every_problem_is_listed_at_once_in_the_schemas_order() -> None:
     arrow = rows(age=[200, 1, 1], ward=[None, "x", "y"], ill=["?", "?", "Y"], extra=[1, 2, 3]).drop_columns(["code"])
     assert counted(arrow) == [

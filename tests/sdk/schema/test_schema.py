@@ -111,6 +111,7 @@ HEAD = 'version = 1\nname = "patients"\n[[columns]]\nname = "age"\n'
         ('kind = "date"\nlower = 2020-01-01\nupper = 2020-02-31', "not TOML"),
         ('kind = "date"\nlower = 2020-01-01\nupper = 2021-01-01\nformat = "%d %b %Y"', "not made of %Y"),
         ('kind = "date"\nlower = 2020-01-01\nupper = 2021-01-01\nformat = "%m/%Y"', "not made of %Y"),
+        ('kind = "date"\nlower = 2020-01-01\nupper = 2021-01-01\nformat = "%A %Y-%m-%d"', "not made of %Y"),
     ],
 )
 def test_a_wrong_column_is_refused_with_its_place(column: str, reason: str) -> None:
