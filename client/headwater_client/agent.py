@@ -38,7 +38,7 @@ def serve(membership: Membership, source: RowSource, stop: threading.Event, keep
 
     Raises:
         InputError: a file, setting or version is wrong.
-        OutOfOrder: another process serves from this folder.
+        OutOfOrder: another process serves from this folder, or a part of the agent broke.
         StorageError: the folder cannot be written.
     """
     check_flower_version()
@@ -57,25 +57,59 @@ def serve(membership: Membership, source: RowSource, stop: threading.Event, keep
         runtime = NodeRuntime(supervisor.address, supervisor.secret)
         drive = partial(participate, channel)
         executor = Executor(runtime, bundle_sha256(), lambda stopped: _client_app(membership, source, drive, stopped))
-        threads = [
-            threading.Thread(target=executor.run, name="headwater-executor"),
-            threading.Thread(target=_keep_agreed, args=(keep_up, stop), name="headwater-agreement"),
+        workers = [
+            _Worker("executor", executor.run, stop),
+            _Worker("agreement", partial(_keep_agreed, keep_up, stop), stop),
         ]
         _log.info("agent_started", member=membership.member_id, coordinator=str(channel.endpoint))
         try:
             supervisor.start()
-            for thread in threads:
-                thread.start()
+            for worker in workers:
+                worker.start()
             stop.wait()
         finally:
             stop.set()
             executor.stop()
-            for thread in threads:
-                if thread.ident is not None:
-                    thread.join()
+            for worker in workers:
+                worker.end()
             supervisor.stop()
             runtime.close()
             _log.info("agent_stopped", member=membership.member_id)
+        for worker in workers:
+            worker.check()
+
+
+class _Worker:
+    """A thread whose unexpected end stops the agent, so that it is never alive and deaf."""
+
+    def __init__(self, name: str, work: Callable[[], None], stop: threading.Event) -> None:
+        self._name = name
+        self._work = work
+        self._stop = stop
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._run, name=f"headwater-{name}")
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def end(self) -> None:
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def check(self) -> None:
+        if self._error is not None:
+            raise OutOfOrder(
+                f"the agent's {self._name} ended unexpectedly ({type(self._error).__name__}); "
+                "start it again, and report the defect with its log"
+            ) from self._error
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        except Exception as error:  # noqa: BLE001  checked on the main thread
+            _log.error("worker_broken", worker=self._name, kind=type(error).__name__)
+            self._error = error
+            self._stop.set()
 
 
 def is_served(home: Home) -> bool:

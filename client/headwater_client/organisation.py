@@ -10,7 +10,7 @@ from typing import Self
 from headwater.agreement.approval import SignedApproval
 from headwater.agreement.charter import SignedCharter
 from headwater.agreement.invitation import Invitation
-from headwater.errors import InputError, OutOfOrder, PeerError, TransportError
+from headwater.errors import HeadwaterError, InputError, OutOfOrder
 from headwater.rpc.certificates import load_certificate
 from headwater.schema import Schema
 from headwater.schema.conform import Problem, check
@@ -257,7 +257,7 @@ class Organisation:
         problem = ""
         try:
             runs = self.runs()
-        except (TransportError, PeerError, OutOfOrder) as error:
+        except HeadwaterError as error:
             problem = str(error)
         certificate = load_certificate(self._membership.keys.certificate_pem(), "this organisation's certificate")
         settings = self._membership.settings

@@ -75,6 +75,7 @@ def join_run(
         InputError: the rows cannot be read or do not hold to the schema.
         PeerError: the coordinator's documents or messages were refused.
         TransportError: the coordinator stayed away.
+        OutOfOrder: `stop` was set before the run was over, or this organisation takes part in it already.
     """
     store = membership.store
     charter, decision = store.pinned_charter(), store.decision(run_id)
@@ -127,7 +128,11 @@ class RunPart:
     store: Store
 
     def take_part(self, drive: SessionDriver, stop: threading.Event) -> Outcome:
-        """Session after session, each with fresh secrets, until the coordinator says that the run is over."""
+        """Session after session, each with fresh secrets, until the coordinator says that the run is over.
+
+        Raises:
+            OutOfOrder: `stop` was set before that.
+        """
         while not stop.is_set():
             try:
                 participant = self._participant()
@@ -143,7 +148,8 @@ class RunPart:
                 return OUTCOME_DONE
             _log.info("session_over", run=self.run_id, outcome=end.outcome, reason=end.reason)
             stop.wait(_NEXT_SESSION_SECONDS)
-        return OUTCOME_DONE
+        # Not "done": the coordinator invites again whoever ended with an error, and an agent that restarts must be.
+        raise OutOfOrder(f"this organisation left run {self.run_id}: its agent is stopping")
 
     def _participant(self) -> Participant:
         return Participant(

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.csv
 import pytest
 import typer
-from typer.testing import CliRunner, Result
+from click.testing import Result
+from typer.testing import CliRunner
 
 from headwater.errors import HeadwaterError, InputError, OutOfOrder
 from headwater_client.cli import app

@@ -234,6 +234,20 @@ def test_the_ninth_setup_is_refused(consortium: EnrolledConsortium) -> None:
     assert join(consortium, no_session) == "refused"
 
 
+def test_an_agent_that_stops_does_not_say_done(consortium: EnrolledConsortium) -> None:
+    approve_everywhere(consortium)
+    membership = open_first(consortium)
+    stop = threading.Event()
+
+    def drive(*arguments: object) -> Participation:
+        stop.set()
+        return Participation("stopped", "", 0, 0)
+
+    with pytest.raises(OutOfOrder, match="agent is stopping"):
+        join_run(membership, ArrowSource(rows_of("org-1")), drive, RUN, stop)
+    membership.store.close()
+
+
 def test_a_refusing_coordinator_is_no_silent_end(consortium: EnrolledConsortium) -> None:
     approve_everywhere(consortium)
     with pytest.raises(PeerError, match="not a member"):
