@@ -1,8 +1,10 @@
 """An in-memory network of one aggregator and its participants, with breaks, replays and lies on demand."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 
 from headwater.errors import PeerError
 from headwater.secagg import Aggregator, Participant, Roster, SessionTerms
-from headwater.secagg.envelope import MessageType, open_envelope
+from headwater.secagg.envelope import MessageType, open_envelope, sign_envelope
 from headwater.secagg.events import (
     COORDINATOR,
     AggregatorEvent,
@@ -23,11 +25,16 @@ from headwater.secagg.events import (
     RoundSummed,
     Send,
     SessionFailed,
+    SessionReady,
 )
+from headwater.secagg.messages import Message
+from headwater.secagg.session import setup_context
 
 Vector = NDArray[np.uint32]
 Tap = Callable[[str, bytes], Sequence[bytes]]
 """What the wire does with a message to or from a member: the messages that arrive instead, in order."""
+
+AnyMessage = TypeVar("AnyMessage", bound=Message)
 
 TASK = b'{"kind":"histograms"}'
 
@@ -44,6 +51,7 @@ class World:
     Attributes:
         to_member: what the wire does with the coordinator's messages, by member.
         to_coordinator: what it does with a member's messages.
+        faults: a context in which a member handles its messages, such as a patch that makes it lie.
         vectors: the vector that each member contributes when asked; missing: it never answers.
         errors: every `PeerError`, with who raised it ("" for the coordinator).
     """
@@ -57,6 +65,7 @@ class World:
     to_member: Tap = lambda member, data: [data]
     to_coordinator: Tap = lambda member, data: [data]
     answering: bool = True
+    faults: dict[str, Callable[[], AbstractContextManager[object]]] = field(default_factory=dict)
     names: list[str] = field(default_factory=list)
     vectors: dict[str, Vector] = field(default_factory=dict)
     errors: list[tuple[str, str]] = field(default_factory=list)
@@ -152,7 +161,9 @@ class World:
     def deliver_to_member(self, member: str, data: bytes) -> None:
         """Hand one message to a participant, noting a refusal."""
         try:
-            self.member_does(member, self.participants[member].receive(data, self.now))
+            with self.faults.get(member, nullcontext)():
+                events = self.participants[member].receive(data, self.now)
+            self.member_does(member, events)
         except PeerError as error:
             self.errors.append((member, str(error)))
 
@@ -194,6 +205,34 @@ class World:
             for arriving in self.to_coordinator(member, data):
                 self.traffic.append((member, COORDINATOR, arriving))
                 self.queue.append((member, COORDINATOR, arriving))
+
+    def sid(self) -> bytes:
+        """The present session's identifier."""
+        ready = [event for event in self.aggregator_events if isinstance(event, SessionReady)]
+        return ready[-1].sid
+
+    def forge(self, message: Message, context: bytes | None = None) -> bytes:
+        """A message that the coordinator really signs, whatever it says; in the session unless told otherwise."""
+        kind, body = message.TYPE, message.encode()
+        return sign_envelope(kind, COORDINATOR, body, self.coordinator_key, context or self.sid())
+
+    def setup_context(self) -> bytes:
+        """What signatures of this attempt's setup are bound to."""
+        return setup_context(self.roster, self.terms(self.attempt), self.attempt)
+
+    def lie_to(
+        self, victims: Collection[str], kind: type[AnyMessage], change: Callable[[AnyMessage], AnyMessage]
+    ) -> None:
+        """From now on the coordinator changes its messages of one kind to these members, and signs them."""
+
+        def tap(member: str, data: bytes) -> list[bytes]:
+            envelope = open_envelope(data)
+            if member not in victims or envelope.type is not kind.TYPE:
+                return [data]
+            setup = kind.TYPE in (MessageType.HELLOS, MessageType.SESSION, MessageType.INVITATION)
+            return [self.forge(change(kind.decode(envelope)), self.setup_context() if setup else None)]
+
+        self.to_member = tap
 
     def sums(self) -> list[RoundSummed]:
         """Rounds completed so far."""

@@ -225,8 +225,9 @@ class Aggregator:
 
     def _end_accepting(self, now: float, late: bool) -> list[AggregatorEvent]:
         gathering, attendance = self._gathering, self._attendance
-        awaited = (set(gathering.hellos) & attendance.present) - attendance.left_out
-        members = sorted(awaited & set(gathering.accepts))
+        # A stream that breaks here may return before the deadline, so whoever was shown is waited for.
+        awaited = set(gathering.hellos) - attendance.left_out
+        members = sorted(awaited & set(gathering.accepts) & attendance.present)
         if not late and awaited != set(members):
             return []
         try:

@@ -48,16 +48,11 @@ def test_messages_come_back_as_they_were(data: st.DataObject) -> None:
     kind = data.draw(st.sampled_from(KINDS))
     message = kind(*data.draw(st.tuples(*(values(layout) for layout in kind.LAYOUT))))
     body = message.encode()
-    envelope = (
-        open_envelope(sign_envelope(kind.TYPE, "org", body, KEY, bytes(32))) if kind is not messages.Chunk else None
-    )
-    if envelope is not None:
-        decoded = kind.decode(envelope)
-        assert decoded == message
-        assert decoded.encode() == body
-    else:
-        reader = Reader(body)
-        assert Tuple(kind.LAYOUT).read(reader) == tuple(getattr(message, field.name) for field in fields(kind))
+    reader = Reader(body)
+    assert Tuple(kind.LAYOUT).read(reader) == tuple(getattr(message, field.name) for field in fields(kind))
+    reader.end()
+    if kind is not messages.Chunk:
+        assert kind.decode(open_envelope(sign_envelope(kind.TYPE, "org", body, KEY, bytes(32)))) == message
 
 
 @given(st.binary(max_size=300))

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headwater.secagg import threshold
-from headwater.secagg.envelope import MessageType
+from headwater.secagg.envelope import MessageType, open_envelope
 from headwater.secagg.events import MemberDropped
 from headwater.secagg.messages import Reveal
 from support.network import World, kind_of
@@ -84,8 +84,6 @@ def check(world: Leaving, points: Mapping[str, str]) -> None:
 
 def no_dealer_is_opened_twice(world: World) -> bool:
     """Whether all shares revealed for a dealer in a round are of one kind."""
-    from headwater.secagg.envelope import open_envelope
-
     kinds: dict[tuple[int, str], set[str]] = {}
     for _, _, data in world.sent(KIND.REVEAL):
         reveal = Reveal.decode(open_envelope(data))

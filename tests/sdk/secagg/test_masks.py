@@ -1,6 +1,7 @@
 """Protocol 4.4: masks from AES-256-CTR, and the sums in which they cancel."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +59,7 @@ def test_masks_agree_with_the_slow_way_however_the_vector_is_cut(
     values = np.full(count, 2**32 - 1, dtype=np.uint32)
     # Parts end on a block's border, as chunks do; only the last may be shorter.
     borders = sorted({min(4 * cut, count) for cut in cuts} | {0, count})
-    for begin, end in zip(borders, borders[1:], strict=False):
+    for begin, end in pairwise(borders):
         stream.apply(values[begin:end])
     masks = [slow_mask(key, count) for key in keys]
     expected = [

@@ -1,0 +1,136 @@
+"""Write the secure aggregation test vectors, or check that the code still gives the ones on record.
+
+Usage: python tools/gen_vectors.py [--check]
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from headwater.secagg.codec import Tuple
+from headwater.secagg.envelope import MessageType, sign_envelope
+from headwater.secagg.keys import Secret, digest, expand, extract
+from headwater.secagg.masks import MaskStream, check_values
+from headwater.secagg.merkle import merkle_path, merkle_root
+from headwater.secagg.messages import Hello, Survivors
+from headwater.secagg.pairing import Ratchets, mask_key, self_mask_key
+from headwater.secagg.rounds import rho, view_digest
+from headwater.secagg.sealing import seal
+from headwater.secagg.session import SessionFacts
+from headwater.secagg.shamir import PRIME, reconstruct
+
+TARGET = Path(__file__).parent.parent / "tests" / "vectors" / "secagg" / "headwater.json"
+
+SID = bytes(range(32))
+
+
+def _fixed(name: str) -> bytes:
+    return digest("test vector", name.encode())
+
+
+def _pair() -> dict[str, object]:
+    keys = {name: X25519PrivateKey.from_private_bytes(_fixed(name)) for name in ("a", "b")}
+    public = {name: key.public_key().public_bytes_raw() for name, key in keys.items()}
+    facts = SessionFacts(SID, ("a", "b"), {}, public, 2, 2)
+    ratchets = Ratchets(facts, "a", keys["a"], 1)
+    rows = []
+    for position in (1, 2, 5):
+        ratchets.advance(position)
+        secret = ratchets.pair_secret("b")
+        rows.append(
+            {
+                "round": position,
+                "q": secret.value.hex(),
+                "k": mask_key(secret, _fixed("rho")).value.hex(),
+                "outgoing": ratchets.outgoing_key("b").value.hex(),
+                "incoming": ratchets.incoming_key("b").value.hex(),
+            }
+        )
+    return {"private": {name: _fixed(name).hex() for name in keys}, "sid": SID.hex(), "rounds": rows}
+
+
+def _masked() -> str:
+    values = np.arange(10, dtype=np.uint32)
+    MaskStream([Secret(_fixed("k1")), Secret(_fixed("k2"))], [Secret(_fixed("k3"))]).apply(values)
+    return values.astype("<u4").tobytes().hex()
+
+
+def _shares() -> dict[str, object]:
+    # A polynomial with coefficients on record: 3 of 4.
+    coefficients = [int.from_bytes(_fixed(name), "big") for name in ("secret", "c1", "c2")]
+    shares = {
+        rank: (sum(c * (1 + rank) ** power for power, c in enumerate(coefficients)) % PRIME).to_bytes(33, "big")
+        for rank in range(4)
+    }
+    opened = reconstruct({rank: shares[rank] for rank in (1, 2, 3)}, 3)
+    return {
+        "coefficients": [_fixed(name).hex() for name in ("secret", "c1", "c2")],
+        "shares": {str(rank): share.hex() for rank, share in shares.items()},
+        "opened": opened.hex(),
+    }
+
+
+def _messages() -> dict[str, str]:
+    key = Ed25519PrivateKey.from_private_bytes(_fixed("signer"))
+    hello = Hello("HW-SecAgg/1-x25519", "run-1", 1, SID, SID, _fixed("x"), b"", _fixed("s"), _fixed("last"))
+    survivors = Survivors(3, _fixed("rho"), (("a", _fixed("ya")), ("b", _fixed("yb"))))
+    return {
+        "public_key": key.public_key().public_bytes_raw().hex(),
+        "hello": sign_envelope(MessageType.HELLO, "a", hello.encode(), key, SID).hex(),
+        "survivors": sign_envelope(MessageType.SURVIVORS, "", survivors.encode(), key, SID).hex(),
+        "survivors_body": Tuple(Survivors.LAYOUT).write((3, survivors.rho, survivors.uploads)).hex(),
+    }
+
+
+def vectors() -> dict[str, object]:
+    """All values on record, from fixed inputs."""
+    leaves = [_fixed(f"leaf {index}") for index in range(5)]
+    bound = rho(
+        sid=SID,
+        round_number=7,
+        length=10,
+        task_digest=_fixed("task"),
+        model_digest=_fixed("model"),
+        plan_digest=_fixed("plan"),
+        deals=(("a", _fixed("deal a")), ("b", _fixed("deal b"))),
+        previous=_fixed("previous"),
+    )
+    return {
+        "digest": digest("label", b"", b"field").hex(),
+        "extract": extract(b"secret", b"salt", "label", b"field").value.hex(),
+        "expand": expand(Secret(_fixed("key")), "label", b"field").value.hex(),
+        "pair": _pair(),
+        "self_mask_key": self_mask_key(Secret(_fixed("b")), bound).value.hex(),
+        "rho": bound.hex(),
+        "view": view_digest(bound, (("a", _fixed("ya")), ("b", _fixed("yb")))).hex(),
+        "check_values": check_values(bound).tolist(),
+        "masked_0_to_9": _masked(),
+        "sealed": seal(Secret(_fixed("seal")), b"plain", b"associated").hex(),
+        "merkle": {"root": merkle_root(leaves).hex(), "path_of_4": [node.hex() for node in merkle_path(leaves, 4)]},
+        "shamir": _shares(),
+        "messages": _messages(),
+    }
+
+
+def main() -> int:
+    """Write or check; the exit status is 1 when the values on record differ."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--check", action="store_true", help="compare with the file on record and write nothing")
+    arguments = parser.parse_args()
+    text = json.dumps(vectors(), indent=2) + "\n"
+    if not arguments.check:
+        TARGET.write_text(text)
+        return 0
+    if TARGET.read_text() == text:
+        return 0
+    sys.stderr.write(f"{TARGET} differs from what the code gives; a signed or masked format has changed\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
