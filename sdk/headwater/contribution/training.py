@@ -1,6 +1,8 @@
 """The vector of a training round: local adversarial training, clipped, weighted and rounded."""
 
+import contextlib
 import hashlib
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +52,8 @@ def train(task: Task, model: bytes, rows: Table, encoding: Encoding, plan: Recip
     delta = None
     if rows.rows >= _LEAST_ROWS:
         codes = encoding.encode(rows)
-        delta = train_locally(shared, codes, training_terms(plan), _seed(task, codes), "cpu").delta
+        with _one_thread():
+            delta = train_locally(shared, codes, training_terms(plan), _seed(task, codes), "cpu").delta
     if delta is None or not np.isfinite(delta).all():
         # protocol 2.3: what is not finite contributes zero and is counted.
         return layout.join(np.zeros(layout.payload, np.int64), 0, {"skipped": 1, "clipped": 0}, largest=largest)
@@ -69,3 +72,21 @@ def training_terms(plan: RecipeTerms) -> UpdateSettings:
 def _seed(task: Task, codes: NDArray[np.int32]) -> int:
     """Chance of its own for each organisation, from nothing but the task's seed and its rows."""
     return seed_for(task.seed, hashlib.sha256(np.ascontiguousarray(codes).tobytes()).hexdigest())
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """One thread of torch: sums over batches come out the same bit for bit however many cores a machine has.
+
+    It is also faster where several organisations train on one machine, as threads that wait for each other spin.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    if before != 1:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        if before != 1:
+            torch.set_num_threads(before)

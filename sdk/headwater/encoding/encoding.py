@@ -77,9 +77,7 @@ class Encoding:
         parts = histograms.split(np.asarray(counts, dtype=np.int64))
         if any((part < 0).any() for part in parts):
             raise InputError("a summed histogram holds a negative count; the sum wrapped around, check the head-room")
-        rows = int(parts[0].sum())
-        most = max(_LEAST_CODES, min(settings.numeric_codes, rows // settings.rows_per_code))
-        most = min(most, settings.numeric_codes)
+        most = _numeric_codes(histograms, int(parts[0].sum()), settings)
         columns = []
         for grid, masses in zip(histograms.grids, parts, strict=True):
             if isinstance(grid, CategoryGrid):
@@ -171,6 +169,17 @@ class Encoding:
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError("the encoding's document is not of this version's form") from error
         return cls(schema, settings, columns)
+
+
+def _numeric_codes(histograms: Histograms, rows: int, settings: EncodingSettings) -> int:
+    """Most codes of a numeric column: fewer where rows are few or columns many."""
+    numeric = [grid for grid in histograms.grids if not isinstance(grid, CategoryGrid)]
+    categories = sum(
+        min(grid.cells, settings.category_limit + 1) for grid in histograms.grids if isinstance(grid, CategoryGrid)
+    )
+    share = (settings.codes_budget - categories) // max(1, len(numeric))
+    wished = max(_LEAST_CODES, min(rows // settings.rows_per_code, settings.numeric_codes))
+    return max(2, min(wished, settings.numeric_codes, share))
 
 
 def _read(grid: ColumnGrid, entry: Mapping[str, Any]) -> _ColumnCodes:

@@ -207,7 +207,7 @@ class Recipe:
 
     def _take_update(self, task: Task, vector: U32, contributors: int, record: Record) -> None:
         mean, summed = read_update(vector, self._weights, contributors, task.scale, task.value_bits)
-        self._history.append(record | summed.metrics)
+        self._history.append({**record, **summed.metrics})
         if mean is None:
             # protocol 2.3: nobody's training was finite, so there is nothing to merge.
             self._end_training_round({"accepted": False, "reason": "no organisation had a finite update"})

@@ -1,0 +1,1 @@
+"""A run without processes and masks: recipe, contributions and integers are the same (protocol 2.5)."""

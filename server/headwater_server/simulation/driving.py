@@ -1,0 +1,132 @@
+"""Drive a recipe to its end on sums taken in the clear, and keep count of what it cost."""
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from headwater.agreement.plan import Plan
+from headwater.contribution.contribute import contribute
+from headwater.contribution.execution import execute
+from headwater.recipe.actions import Aggregate, Done, Fit
+from headwater.recipe.machine import Recipe
+from headwater.recipe.task import Task
+from headwater.schema.table import Table
+
+__all__ = ["Cost", "LocalEngine", "RoundEngine", "Watcher", "drive"]
+
+U32 = NDArray[np.uint32]
+
+
+class RoundEngine(Protocol):
+    """Where contributions are computed."""
+
+    def sum(self, task: Task, model: bytes) -> tuple[U32, int]:
+        """The sum modulo 2^32 of every organisation's contribution, and how many there are."""
+
+
+class Watcher(Protocol):
+    """Who is told how far a run is."""
+
+    def begins(self, what: str) -> None:
+        """A step begins; `what` is "histograms", "marginals", "fit", "update" or "merge"."""
+
+    def advances(self, done: int, steps: int) -> None:
+        """A fit has done some of its steps."""
+
+    def ends(self, what: str, seconds: float, records: Sequence[Mapping[str, object]]) -> None:
+        """A step ended and left these records in the recipe's history."""
+
+
+@dataclass(slots=True)
+class Cost:
+    """What a run took.
+
+    Attributes:
+        seconds: wall-clock time by kind of step.
+        bytes_up: of vectors, from all organisations together, as they would be sent.
+        bytes_down: of tasks and models, to all organisations together.
+        sums: rounds summed.
+    """
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    bytes_up: int = 0
+    bytes_down: int = 0
+    sums: int = 0
+
+    def spend(self, what: str, seconds: float) -> None:
+        """Add time to a kind of step."""
+        self.seconds[what] = self.seconds.get(what, 0.0) + seconds
+
+
+class LocalEngine:
+    """Every organisation in this process, as many at a time as there are cores."""
+
+    def __init__(self, parts: Sequence[Table], plan: Plan) -> None:
+        """Take the organisations' rows."""
+        self._parts = parts
+        self._plan = plan
+
+    def sum(self, task: Task, model: bytes) -> tuple[U32, int]:
+        """Sum what each contributes; unsigned addition wraps around, as the ring does (protocol 2.1)."""
+        # The task goes through its bytes, as it would over the wire.
+        received = Task.from_bytes(task.to_bytes())
+        total = np.zeros(task.length, dtype=np.uint32)
+        with _single_threaded(), ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+            for vector in pool.map(lambda rows: contribute(received, model, rows, self._plan), self._parts):
+                total += vector
+        return total, len(self._parts)
+
+
+@contextlib.contextmanager
+def _single_threaded() -> Iterator[None]:
+    # The setting is the process's: it is made once here, not by each of the pool's threads against the others.
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def drive(
+    recipe: Recipe, engine: RoundEngine, watcher: Watcher, cost: Cost, clock: Callable[[], float] = time.monotonic
+) -> Done:
+    """Follow a recipe from its first round to its end.
+
+    Args:
+        recipe: fresh.
+        engine: computes the sums.
+        watcher: told before and after each step.
+        cost: filled on the way.
+        clock: seconds.
+
+    Raises:
+        InputError: an organisation's rows or a sum were refused.
+    """
+    while not isinstance(action := recipe.next(), Done):
+        seen, started = len(recipe.history), clock()
+        what: str
+        if isinstance(action, Aggregate):
+            what = action.task.kind
+            watcher.begins(what)
+            total, organisations = engine.sum(action.task, action.model)
+            cost.sums += 1
+            cost.bytes_up += 4 * action.task.length * organisations
+            cost.bytes_down += (len(action.task.to_bytes()) + len(action.model)) * organisations
+            recipe.add_sum(total, organisations)
+        else:
+            what = "fit" if isinstance(action, Fit) else "merge"
+            watcher.begins(what)
+            recipe.add_model(*execute(action, on_progress=lambda done, steps, _: watcher.advances(done, steps)))
+        seconds = clock() - started
+        cost.spend(what, seconds)
+        watcher.ends(what, seconds, recipe.history[seen:])
+    return action

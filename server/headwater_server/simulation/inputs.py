@@ -1,0 +1,142 @@
+"""What a simulation starts from: the plan, the rows of each organisation, the rows that judge."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+
+from headwater.agreement.plan import AggregationTerms, Plan
+from headwater.errors import InputError
+from headwater.evaluation.split import judge_split
+from headwater.flower_bundle import bundle_sha256
+from headwater.recipe.settings import RecipeSettings
+from headwater.schema import Schema
+from headwater.schema.conform import conform
+from headwater.schema.draft import draft
+from headwater.schema.partition import partition
+from headwater.schema.reading import read_arrow
+from headwater.schema.table import Table
+from headwater.secagg.ring import RING_BITS, check_headroom
+
+__all__ = ["SimulationInputs", "read_inputs"]
+
+_LEAST_ORGANISATIONS = 3
+
+
+@dataclass(frozen=True, eq=False)
+class SimulationInputs:
+    """Everything a simulation needs.
+
+    Attributes:
+        plan: as given, or the default one.
+        schema_was_drafted: whether the schema's bounds and categories were read from the rows.
+        train: rows that are shared out, as read.
+        test: rows that nobody trains on, as read.
+        parts: one table for each organisation.
+    """
+
+    plan: Plan
+    schema_was_drafted: bool
+    train: pa.Table
+    test: pa.Table
+    parts: tuple[Table, ...]
+
+
+def read_inputs(
+    data: Path,
+    target: str,
+    organisations: int,
+    how: str,
+    *,
+    plan_file: Path | None = None,
+    schema_file: Path | None = None,
+    seed: int | None = None,
+) -> SimulationInputs:
+    """Read the table, hold out the judge's 20 % and share the rest out.
+
+    Args:
+        data: CSV, CSV.gz or Parquet.
+        target: column to predict.
+        organisations: how many, at least 3.
+        how: a partition as `headwater.schema.partition` names them.
+        plan_file: TOML; None for the default recipe.
+        schema_file: TOML; None for the plan's schema, or one drafted from the rows where there is no plan.
+        seed: in place of the plan's.
+
+    Raises:
+        InputError: fewer than three organisations, a file that cannot be read, a table that breaks the schema, another
+            target than the schema's, values that a sum over so many organisations has no room for.
+    """
+    if organisations < _LEAST_ORGANISATIONS:
+        raise InputError(
+            f"{organisations} organisations were asked for, a run needs {_LEAST_ORGANISATIONS} at least; "
+            f"say --organisations {_LEAST_ORGANISATIONS} or more"
+        )
+    arrow = read_arrow(data)
+    if target not in arrow.column_names:
+        raise InputError(f"there is no column {target!r} in {data.name}; say --target with one of its columns")
+    drafted = plan_file is None and schema_file is None
+    if plan_file is not None:
+        if schema_file is not None:
+            raise InputError("a plan holds its schema; say --plan or --schema, not both")
+        plan = _read_plan(plan_file)
+    else:
+        schema = draft(arrow, target, data.name.split(".")[0]) if schema_file is None else _read_schema(schema_file)
+        plan = _default_plan(schema, organisations)
+    if seed is not None:
+        plan = plan.model_copy(update={"seed": seed})
+    schema_target = plan.schema_.target
+    if schema_target is None or schema_target.name != target:
+        marked = "none" if schema_target is None else repr(schema_target.name)
+        raise InputError(f"the target is {target!r}, the schema marks {marked}; mark the same column in both")
+    check_headroom(plan.recipe.value_bits, organisations)
+    train, test = judge_split(arrow.num_rows)
+    if not len(train) or not len(test):
+        raise InputError(f"{arrow.num_rows} rows cannot be split into training and test rows; give more")
+    train_rows = arrow.take(pa.array(train))
+    table, _ = conform(train_rows, plan.schema_)
+    parts = tuple(table.take(rows) for rows in partition(table, how, organisations))
+    return SimulationInputs(plan, drafted, train_rows, arrow.take(pa.array(test)), parts)
+
+
+def _default_plan(schema: Schema, organisations: int) -> Plan:
+    # protocol 2.2: more organisations leave fewer bits to each value.
+    bits = RING_BITS - 1 - (organisations - 1).bit_length()
+    recipe = RecipeSettings()
+    return Plan(
+        name=re.sub(r"[^a-z0-9._-]+", "-", schema.name.lower()).strip("._-")[:64] or "simulation",
+        schema=schema,
+        recipe=recipe.model_copy(update={"value_bits": min(recipe.value_bits, bits)}),
+        aggregation=AggregationTerms(),
+        privacy="none",
+        stub_sha256=bundle_sha256(),
+    )
+
+
+def _read_text(file: Path) -> str:
+    if not file.is_file():
+        raise InputError(f"there is no file {file}; give a TOML file")
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file.name} is not UTF-8 text; give a TOML file") from error
+
+
+def _read_schema(file: Path) -> Schema:
+    return Schema.from_toml(_read_text(file))
+
+
+def _read_plan(file: Path) -> Plan:
+    """A plan whose `schema` is a table, or the path of a schema file beside the plan."""
+    text = _read_text(file)
+    try:
+        document = tomlkit.parse(text).unwrap()
+    except TOMLKitError as error:
+        raise InputError(f"the plan is not TOML: {error}") from error
+    if isinstance(path := document.get("schema"), str):
+        document["schema"] = tomlkit.parse(_read_schema(file.parent / path).to_toml()).unwrap()
+        text = tomlkit.dumps(document)
+    return Plan.from_toml(text)

@@ -1,0 +1,78 @@
+"""Tell a person at the terminal how far a simulation is."""
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+__all__ = ["Narrator"]
+
+_WORDS = {
+    "histograms": "Summing histograms",
+    "marginals": "Summing marginals",
+    "fit": "Fitting the generator to the sums",
+    "update": "Training at the organisations",
+    "merge": "Merging the update",
+    "sample": "Sampling rows",
+    "score": "Scoring on held-out rows",
+}
+
+
+class Narrator:
+    """A bar for the step under way, and one line for each that ended. A watcher of `drive`."""
+
+    def __init__(self, console: Console) -> None:
+        """Write to this console."""
+        self._progress = Progress(
+            TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=console, transient=True
+        )
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        """Show the bar."""
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Take the bar away, however the simulation ended."""
+        self._progress.stop()
+
+    def begins(self, what: str) -> None:
+        """Start the step's bar."""
+        self._task = self._progress.add_task(_WORDS[what], total=None)
+
+    def advances(self, done: int, steps: int) -> None:
+        """Move the bar."""
+        if self._task is not None:
+            self._progress.update(self._task, completed=done, total=steps)
+
+    def ends(self, what: str, seconds: float, records: Sequence[Mapping[str, object]]) -> None:
+        """Replace the bar by a line."""
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+            self._task = None
+        said = "; ".join(text for record in records if (text := _say(record)))
+        self._progress.console.print(f"{_WORDS[what]}: {seconds:.1f} s{f', {said}' if said else ''}", highlight=False)
+
+
+def _say(record: Mapping[str, object]) -> str:
+    match record["kind"]:
+        case "histograms":
+            return f"{record['rows']:,} training rows of {record['contributors']} organisations"
+        case "marginals":
+            return f"{record['tables']} tables, {record['cells']:,} cells"
+        case "fit":
+            return f"distance from the marginals {record['marginal_loss']:.4f}"
+        case "update":
+            left_out = record["skipped"]
+            return f"{left_out} organisations had no finite update" if left_out else ""
+        case "merge" if record["accepted"]:
+            return f"taken, distance from the marginals {record['marginal_loss']:.4f}"
+        case "merge":
+            return f"not taken: {record['reason']}"
+        case _:
+            return ""

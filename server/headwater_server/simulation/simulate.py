@@ -1,0 +1,119 @@
+"""Simulate a run on one table and write what came of it."""
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from headwater.canonical import sha256_hex
+from headwater.contribution.execution import sample_table
+from headwater.errors import InputError
+from headwater.evaluation.usefulness import Usefulness
+from headwater.recipe.machine import Recipe, build_recipe
+from headwater.recipe.task import seed_for
+from headwater.schema.columns import BooleanColumn, CategoricalColumn
+from headwater.schema.table import Table
+from headwater.schema.writing import write_csv
+from headwater_server.runs.record import draw_health
+from headwater_server.simulation.driving import Cost, LocalEngine, Watcher, drive
+from headwater_server.simulation.folder import check_replaceable, result_folder
+from headwater_server.simulation.inputs import SimulationInputs
+
+__all__ = ["DATASET", "HEALTH", "PROTECTION", "RESULT", "EngineName", "simulate"]
+
+DATASET, RESULT, HEALTH = "synthetic.csv", "result.json", "health.svg"
+PROTECTION = "no protection against differencing"
+"""What every result says until the records of protocol 4.10 exist."""
+
+EngineName = Literal["local", "flower"]
+
+
+def simulate(inputs: SimulationInputs, out: Path, engine: EngineName, how: str, watcher: Watcher) -> dict[str, object]:
+    """Run the recipe on the organisations' rows, sample, score, and write the result folder.
+
+    Args:
+        inputs: plan and rows.
+        out: folder to make; replaced if a simulation made it.
+        engine: "local" computes the contributions in this process, "flower" on Flower's simulation engine.
+        how: the partition, for the record.
+        watcher: told how far it is.
+
+    Returns:
+        What stands in result.json.
+
+    Raises:
+        InputError: the folder is somebody else's, Flower's engine is not installed, the rows or a sum were refused.
+    """
+    check_replaceable(out)
+    plan, cost = inputs.plan, Cost()
+    recipe = build_recipe(plan)
+    if engine == "flower":
+        from headwater_server.simulation.flower_engine import drive_on_flower
+
+        done = drive_on_flower(recipe, inputs.parts, plan, watcher, cost)
+    else:
+        done = drive(recipe, LocalEngine(inputs.parts, plan), watcher, cost)
+    started = time.monotonic()
+    watcher.begins("sample")
+    synthetic = sample_table(done.model, done.encoding, inputs.train.num_rows, seed_for(plan.seed, "sample"))
+    cost.spend("sample", time.monotonic() - started)
+    watcher.ends("sample", cost.seconds["sample"], ())
+    started = time.monotonic()
+    watcher.begins("score")
+    scores = _scores(inputs, synthetic)
+    cost.spend("score", time.monotonic() - started)
+    watcher.ends("score", cost.seconds["score"], ())
+    with result_folder(out) as folder:
+        write_csv(synthetic, folder / DATASET)
+        draw_health(recipe.history, folder / HEALTH)
+        result = _result(inputs, recipe, cost, scores, engine, how, folder / DATASET)
+        (folder / RESULT).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    return result
+
+
+def _scores(inputs: SimulationInputs, synthetic: Table) -> Mapping[str, dict[str, float] | None]:
+    """Train on synthetic and on real rows, test on rows that nobody trained on; None for a target of numbers."""
+    target = inputs.plan.schema_.target
+    if not isinstance(target, CategoricalColumn | BooleanColumn):
+        return {"together": None, "real": None}
+    names = list(inputs.plan.schema_.names)
+    try:
+        judge = Usefulness(inputs.train.select(names), inputs.test.select(names), target.name)
+    except InputError:
+        # The schema calls it categories, the file holds numbers: the judge reads the file.
+        return {"together": None, "real": None}
+    return {"together": judge.score(synthetic.to_arrow()), "real": judge.score(inputs.train.select(names))}
+
+
+def _result(
+    inputs: SimulationInputs,
+    recipe: Recipe,
+    cost: Cost,
+    scores: Mapping[str, dict[str, float] | None],
+    engine: str,
+    how: str,
+    dataset: Path,
+) -> dict[str, object]:
+    plan = inputs.plan
+    return {
+        "organisations": len(inputs.parts),
+        "partition": how,
+        "engine": engine,
+        "seed": plan.seed,
+        "rounds": sum(record["kind"] == "update" for record in recipe.history),
+        "sums": cost.sums,
+        "seconds": {what: round(seconds, 3) for what, seconds in cost.seconds.items()},
+        "bytes_up": cost.bytes_up,
+        "bytes_down": cost.bytes_down,
+        "together": scores["together"],
+        "real": scores["real"],
+        "dataset": DATASET,
+        "digest": sha256_hex(dataset.read_bytes()),
+        "rows": inputs.train.num_rows,
+        "plan_digest": plan.digest,
+        "schema_from_rows": inputs.schema_was_drafted,
+        "privacy": plan.privacy,
+        "protection": PROTECTION,
+        "history": list(recipe.history),
+    }
