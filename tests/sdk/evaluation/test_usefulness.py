@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from headwater.errors import InputError
-from headwater.evaluation.usefulness import Usefulness, score
+from headwater.evaluation.usefulness import Usefulness, _trees, score
 from headwater.schema.conform import load_table
 from headwater.schema.draft import draft
 from headwater.schema.writing import write_csv
@@ -61,14 +61,18 @@ def judged(judge: ModuleType, folder: Path, train: pa.Table, test: pa.Table, syn
 
 @pytest.mark.parametrize("classes", [2, 3])
 def test_scores_are_the_judges_to_the_last_digit(judge: ModuleType, tmp_path: Path, classes: int) -> None:
-    # Rows enough to fill every leaf of a tree, so that each setting of the models tells.
-    train, test = generated(1200, 1, classes), generated(300, 2, classes)
+    train, test = generated(400, 1, classes), generated(200, 2, classes)
     # Longer than the training rows: both cut it to as many.
-    synthetic = generated(1400, 3, classes)
+    synthetic = generated(500, 3, classes)
     expected = judged(judge, tmp_path, train, test, synthetic)
     assert score(synthetic, test, "ill", train) == expected
     assert 0.55 < expected["gbm"] < 1
     assert 0.55 < expected["lr"] < 1
+
+
+def test_the_trees_have_the_judges_settings(judge: ModuleType) -> None:
+    # Settings such as the number of leaves would not tell on a small table.
+    assert _trees().get_params() == judge.trees().get_params()
 
 
 def test_text_typed_and_pandas_tables_score_alike(tmp_path: Path) -> None:
