@@ -102,7 +102,7 @@ class _Loop:
         self._stream: ParticipationStream | None = None
         self._closed_reason = ""
         self._failed_attempts = 0
-        self._heard_at = now()
+        self._failing_since: float | None = None
         self._refused_in_a_row = 0
         self._last_refusal: PeerError | None = None
         self._sent_bytes = 0
@@ -145,7 +145,7 @@ class _Loop:
                 continue
             match item:
                 case Received(source, data) if source is stream:
-                    self._heard_at, self._failed_attempts = self._now(), 0
+                    self._failing_since, self._failed_attempts = None, 0
                     self._receive(data)
                     stream.taken()
                 case Ended(source, _) if source is stream:
@@ -208,7 +208,10 @@ class _Loop:
         if not isinstance(failure, grpc.RpcError):
             raise failure
         error: HeadwaterError = self._channel.error_of(failure)
-        if not isinstance(error, TransportError) or self._now() - self._heard_at > self._backoff.patience_seconds:
+        if self._failing_since is None:
+            self._failing_since = self._now()
+        patient = self._now() - self._failing_since <= self._backoff.patience_seconds
+        if not isinstance(error, TransportError) or not patient:
             raise error from failure
         self._failed_attempts += 1
         wait = self._backoff.wait_seconds(self._failed_attempts)

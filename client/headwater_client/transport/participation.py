@@ -108,8 +108,8 @@ class Participation:
 class Backoff:
     """How long to wait before the next stream: doubling from `first_seconds` to `longest_seconds`, with jitter.
 
-    A coordinator that comes back must not be met by all organisations at one moment. After `patience_seconds` without
-    a message the participation ends with the last error.
+    A coordinator that comes back must not be met by all organisations at one moment. After `patience_seconds` of
+    failures without a message in between, the participation ends with the last error.
     """
 
     first_seconds: float = 0.5

@@ -416,3 +416,26 @@ def test_what_the_organisation_stores_is_stored_before_the_next_message_leaves(
     loop.run(session.round(b"task", b"", 10))
     with pytest.raises(InputError, match="the disk is full"):
         failing.result(20)
+
+
+def test_patience_is_counted_from_the_first_failure_not_from_the_last_message(
+    loop: LoopThread, coordinator: RpcCoordinator, organisations: Organisations
+) -> None:
+    # A round that computes for an hour must not make the first broken stream after it the last.
+    session = organisations.open(PlainAggregator(frozenset(MEMBERS)))
+    seconds, back = [0.0], threading.Event()
+
+    def note(event: Progress) -> None:
+        if isinstance(event, Connecting) and event.attempt > 1:
+            back.set()
+
+    organisations.join("org-1", on_progress=note, now=lambda: seconds[0])
+    for member in MEMBERS[1:]:
+        organisations.join(member)
+    loop.run(session.ready())
+    seconds[0] = 3600.0
+    coordinator.stop_members()
+    assert back.wait(20)
+    coordinator.restart_members()
+    result = loop.run(session.round(b"task", b"", 10))
+    assert isinstance(result, RoundSummed)
