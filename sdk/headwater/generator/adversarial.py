@@ -163,7 +163,7 @@ class _Anchor:
 
     @staticmethod
     def _moments(generator: Generator, random: torch.Generator) -> tuple[Tensor, Tensor]:
-        codes = generator.unit_probabilities(generator.noise(_ANCHOR_BATCH, random)) @ generator.incidence
+        codes = generator.codes(generator.unit_probabilities(generator.noise(_ANCHOR_BATCH, random)))
         return codes.mean(dim=0), codes.T @ codes / len(codes)
 
     def loss(self, generator: Generator, random: torch.Generator) -> Tensor:

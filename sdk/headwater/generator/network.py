@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from headwater.generator.spec import GeneratorSpec
+from headwater.generator.spec import GeneratorSpec, Head
 
 __all__ = ["Critic", "Generator", "flat_parameters", "load_flat"]
 
@@ -36,9 +36,6 @@ class Generator(nn.Module):
         spec: the shape.
     """
 
-    incidence: Tensor
-    """0/1, shape (units, codes): which codes a unit stands for. Column probabilities are linear in it."""
-
     def __init__(self, spec: GeneratorSpec) -> None:
         super().__init__()
         self.spec = spec
@@ -50,11 +47,13 @@ class Generator(nn.Module):
         self.norm = nn.LayerNorm(spec.width)
         self.activation = _ACTIVATIONS[spec.activation]()
         self.exit = nn.Linear(spec.width, sum(self.units))
-        self.register_buffer("incidence", _incidence(spec), persistent=False)
+        for number, head in enumerate(self.heads):
+            if len(head.columns) > 1:
+                self.register_buffer(f"incidence_{number}", _incidence(head, spec), persistent=False)
 
     def noise(self, batch: int, random: torch.Generator) -> Tensor:
         """Standard normal z, shape (batch, latent), drawn on the CPU so that every device sees the same."""
-        return torch.randn(batch, self.latent, generator=random).to(self.incidence.device)
+        return torch.randn(batch, self.latent, generator=random).to(self.exit.weight.device)
 
     def logits(self, z: Tensor) -> Tensor:
         """Shape (batch, units): the heads' logits side by side."""
@@ -69,6 +68,26 @@ class Generator(nn.Module):
         parts = torch.split(self.logits(z), self.units, dim=1)
         return torch.cat([part.softmax(dim=1) for part in parts], dim=1)
 
+    def codes(self, units: Tensor) -> Tensor:
+        """All columns' codes side by side from all heads' units: linear, so probabilities give probabilities.
+
+        Args:
+            units: shape (batch, units).
+
+        Returns:
+            Shape (batch, codes), in the order of the columns.
+        """
+        by_column: dict[int, Tensor] = {}
+        for number, (head, part) in enumerate(zip(self.heads, torch.split(units, self.units, dim=1), strict=True)):
+            if len(head.columns) == 1:
+                by_column[head.columns[0]] = part
+                continue
+            # One matrix a head: its size is units × codes of this head, not of all.
+            codes = part @ self.get_buffer(f"incidence_{number}")
+            sizes = [self.spec.sizes[column] for column in head.columns]
+            by_column |= dict(zip(head.columns, torch.split(codes, sizes, dim=1), strict=True))
+        return torch.cat([by_column[column] for column in range(len(self.spec.sizes))], dim=1)
+
     def soft_draws(self, z: Tensor, temperature: float, random: torch.Generator) -> Tensor:
         """One drawn unit a head, hard forwards and soft backwards; returns column codes, shape (batch, codes).
 
@@ -82,7 +101,7 @@ class Generator(nn.Module):
             soft = part.softmax(dim=1)
             hard = torch.zeros_like(soft).scatter_(1, soft.argmax(dim=1, keepdim=True), 1.0)
             parts.append(hard - soft.detach() + soft)
-        return torch.cat(parts, dim=1) @ self.incidence
+        return self.codes(torch.cat(parts, dim=1))
 
 
 class Critic(nn.Module):
@@ -107,15 +126,15 @@ class Critic(nn.Module):
         return out
 
 
-def _incidence(spec: GeneratorSpec) -> Tensor:
-    heads, offsets = spec.heads, spec.offsets
-    matrix = torch.zeros(sum(head.units for head in heads), int(offsets[-1]))
-    row = 0
-    for head in heads:
-        codes = torch.from_numpy(head.combinations.astype("int64"))
-        for place, column in enumerate(head.columns):
-            matrix[torch.arange(row, row + head.units), int(offsets[column]) + codes[:, place]] = 1.0
-        row += head.units
+def _incidence(head: Head, spec: GeneratorSpec) -> Tensor:
+    """0/1, shape (units, codes of the head's columns): which codes a unit stands for."""
+    sizes = [spec.sizes[column] for column in head.columns]
+    matrix = torch.zeros(head.units, sum(sizes))
+    start = 0
+    for place, size in enumerate(sizes):
+        codes = torch.from_numpy(head.combinations[:, place].astype("int64"))
+        matrix[torch.arange(head.units), start + codes] = 1.0
+        start += size
     return matrix
 
 

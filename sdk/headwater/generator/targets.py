@@ -71,7 +71,7 @@ class Targets:
             generator: whose heads these are.
             probabilities: shape (batch, units), from `Generator.unit_probabilities`.
         """
-        codes = probabilities @ generator.incidence
+        codes = generator.codes(probabilities)
         batch = len(codes)
         total = self.ones.loss(codes.mean(dim=0)) + self.pairs.loss(codes.T @ codes / batch)
         start = self.label_codes[0]

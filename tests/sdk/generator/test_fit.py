@@ -59,7 +59,7 @@ def test_column_probabilities_sum_to_one_and_follow_the_super_column() -> None:
     spec = small(groups=(Group((0, 1), np.array([[0, 0], [1, 1], [2, 3]], np.int32)),))
     generator = Generator(spec)
     units = generator.unit_probabilities(generator.noise(16, torch.Generator().manual_seed(0)))
-    codes = (units @ generator.incidence).detach().numpy()
+    codes = generator.codes(units).detach().numpy()
     for start, stop in zip(spec.offsets[:-1], spec.offsets[1:], strict=True):
         np.testing.assert_allclose(codes[:, start:stop].sum(axis=1), 1, rtol=1e-5)
     np.testing.assert_allclose(codes[:, 0], codes[:, 3], rtol=1e-5)
