@@ -50,6 +50,10 @@ class Joining:
         self.raw_hellos: tuple[bytes, ...] = ()
         self.accept = b""
 
+    def sign(self, kind: MessageType, body: bytes) -> bytes:
+        """A message of this member under the setup's context, by its session key."""
+        return sign_envelope(kind, self._member, body, self.session_key, self.context)
+
     def accept_hellos(self, raw: tuple[bytes, ...]) -> bytes:
         """Check all Hellos and sign TH (protocol 3.2, 3.3).
 
@@ -61,8 +65,7 @@ class Joining:
             raise PeerError("the Hellos lack this member's own, or changed it")
         self._check_required(hellos)
         self.raw_hellos = raw
-        body = Accept(hellos_digest(raw)).encode()
-        self.accept = sign_envelope(MessageType.ACCEPT, self._member, body, self.session_key, self.context)
+        self.accept = self.sign(MessageType.ACCEPT, Accept(hellos_digest(raw)).encode())
         return self.accept
 
     def enter(self, opening: bytes, chain: Chain) -> tuple[SessionFacts, Ratchets]:

@@ -13,6 +13,7 @@ from headwater.secagg.chunks import Assembly
 from headwater.secagg.codec import MAXIMUM_CHUNK
 from headwater.secagg.dealing import OwnDeal, Shares, open_shares, read_header
 from headwater.secagg.envelope import MessageType, pack_chunk
+from headwater.secagg.events import RoundRequested
 from headwater.secagg.keys import Secret
 from headwater.secagg.masks import CHECK_VALUES, MaskStream, check_values
 from headwater.secagg.messages import Chunk, Confirm, Quorum, Reveal, Start, Survivors, Upload
@@ -107,8 +108,8 @@ class MemberRound:
         secrets = {peer: ratchets.pair_secret(peer) for peer in cohort if peer != member}
         return cls(facts, member, start, cohort, bound, Assembly(size), shares, own.self_seed, secrets)
 
-    def task_and_model(self) -> tuple[bytes, bytes]:
-        """The payload, once complete, checked against the digests that ρ_t binds.
+    def request(self) -> RoundRequested:
+        """Hand out the complete payload, checked against the digests that ρ_t binds.
 
         Raises:
             PeerError: the bytes are not those of the Start.
@@ -122,7 +123,7 @@ class MemberRound:
             if not hmac.compare_digest(hashlib.sha256(data).digest(), expected):
                 raise PeerError(f"the {what} that came is not the one that the Start names: digest check failed")
         self.payload = Assembly(0)
-        return task, model
+        return RoundRequested(self.start.round, task, model, self.start.length, self.cohort)
 
     def check_vector(self, vector: NDArray[np.uint32]) -> None:
         """Refuse a vector of another shape or type than asked for.

@@ -1,6 +1,7 @@
 """One organisation's side of a session: bytes in, events out: protocol 3, 4."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from itertools import chain
 from typing import ClassVar
 
 import numpy as np
@@ -10,14 +11,12 @@ from numpy.typing import NDArray
 from headwater.errors import InputError, OutOfOrder, PeerError
 from headwater.secagg import messages, receipts
 from headwater.secagg.codec import wire_text
-from headwater.secagg.envelope import Envelope, MessageType, open_envelope, sign_envelope
+from headwater.secagg.envelope import Envelope, MessageType, open_envelope
 from headwater.secagg.events import (
     COORDINATOR,
     AttemptStarted,
     MemberEvent,
-    RoundClosed,
     RoundRefused,
-    RoundRequested,
     Send,
     SessionClosed,
     SessionReady,
@@ -26,7 +25,7 @@ from headwater.secagg.joining import Joining
 from headwater.secagg.member_round import MemberRound
 from headwater.secagg.membership import Membership
 from headwater.secagg.phases import IN_ROUND, MEMBER_TABLE, MemberPhase, MemberStep, advance
-from headwater.secagg.session import genesis, setup_context
+from headwater.secagg.session import setup_context
 from headwater.secagg.terms import MAXIMUM_ATTEMPTS, Roster, SessionTerms
 
 __all__ = ["Participant"]
@@ -68,13 +67,7 @@ class Participant:
             raise InputError(f"the charter has no member '{member_id}' with this identity key; check the enrolment")
         self._roster, self._terms, self._me, self._identity = roster, terms, member_id, identity_key
         self._required = frozenset(required_members)
-        self._chain = receipts.Chain(genesis(roster, terms))
-        if last_receipt is not None:
-            try:
-                last = receipts.read_document(last_receipt, roster)
-            except PeerError as error:
-                raise InputError(f"the stored last receipt is unusable ({error}); restore the record") from error
-            self._chain = receipts.Chain(last.digest, last.round)
+        self._chain = receipts.Chain.after(last_receipt, roster, terms)
         self._phase = MemberPhase.WAITING
         self._joining: Joining | None = None
         self._opening = b""
@@ -119,9 +112,7 @@ class Participant:
         """
         envelope = open_envelope(message)
         if envelope.sender != COORDINATOR:
-            raise PeerError(
-                f"a message of '{envelope.sender}' came from the coordinator, who may not speak for members"
-            )
+            raise PeerError(f"a message of '{envelope.sender}' came from the coordinator, who speaks for no member")
         handler = self._HANDLERS.get(envelope.type)
         if handler is None:
             raise PeerError(f"a {envelope.type.name} message came, which no coordinator sends")
@@ -143,25 +134,19 @@ class Participant:
             OutOfOrder: this round does not await a vector, or had one.
             InputError: the vector has another shape or type.
         """
-        current, session = self._round, self._session
-        computing = self._phase is MemberPhase.COMPUTING
-        if current is None or session is None or not computing or round != current.start.round:
-            raise OutOfOrder(f"round {round} awaits no vector of this member; upload once for each RoundRequested")
+        current, session = self._asked(round)
         current.check_vector(vector)
         self._step(MemberStep.UPLOAD)
         masked = current.masked_messages(vector, session.sign)
-        following = session.make_deal()
-        return _followed_by(masked, following)
+        return chain(masked, session.make_deal())
 
     def refuse(self, round: int, reason: str) -> list[MemberEvent]:
         """Take no part in a requested round, for example because the plan does not allow its Task (protocol 4.2).
 
         Raises:
-            OutOfOrder: the round is not one that this member is in and has not uploaded to.
+            OutOfOrder: this round does not await a vector, or had one.
         """
-        current = self._round
-        if current is None or round != current.start.round or self._phase is not MemberPhase.COMPUTING:
-            raise OutOfOrder(f"round {round} cannot be refused now; refuse between RoundRequested and upload")
+        self._asked(round)
         return self._refuse(round, reason)
 
     def tick(self, now: float) -> list[MemberEvent]:
@@ -194,7 +179,12 @@ class Participant:
         if self._joining is not None:
             if attempt > self._joining.attempt:
                 return self.close("the coordinator opened a new setup")
-            return self._again(self._joining) if attempt == self._joining.attempt else []
+            if attempt < self._joining.attempt:
+                return []
+            # protocol 4.1: what the coordinator may have missed is sent again, byte-identical.
+            deal = self._session.deal if self._session is not None else None
+            again = [Send(COORDINATOR, self._joining.accept or self._joining.hello)]
+            return [*again, Send(COORDINATOR, deal.message)] if deal is not None else [*again]
         if attempt < self._terms.attempt:
             # protocol 3.3, 3.5: an attempt is used once; a restarted process waits for the next setup.
             return []
@@ -279,13 +269,12 @@ class Participant:
         current = self._round
         if current is None or not current.payload.complete:
             return []
-        number, start = current.start.round, current.start
         try:
-            task, model = current.task_and_model()
+            requested = current.request()
         except PeerError as error:
-            return self._refuse(number, str(error))
+            return self._refuse(current.start.round, str(error))
         self._step(MemberStep.REQUEST)
-        return [RoundRequested(number, task, model, start.length, current.cohort)]
+        return [requested]
 
     def _on_survivors(self, envelope: Envelope, now: float) -> list[MemberEvent]:
         survivors = messages.Survivors.decode(envelope)
@@ -326,36 +315,33 @@ class Participant:
             return []
         if self._phase is MemberPhase.WAITING:
             raise PeerError("a receipt or abort came before this member was invited")
-        self._chain.check(document)
-        content, current = document.content, self._round
+        current = self._round
         facts = self._session.facts if self._session is not None else None
-        if facts is not None and content.sid == facts.sid and isinstance(content, messages.Receipt):
-            receipts.check_confirms(content.confirms, content.round, content.rho, content.uploads, facts)
-            if current is not None and current.start.round == content.round and content.rho != current.rho:
-                raise PeerError(
-                    f"the receipt of round {content.round} is for another Task or cohort than was asked here"
-                )
+        asked = (current.start.round, current.rho) if current is not None else None
+        receipts.check_next(document, self._chain, facts, asked)
         self._chain.extend(document)
-        if isinstance(content, messages.Receipt):
-            closed = RoundClosed(document.round, receipt=document.data)
-        else:
-            closed = RoundClosed(document.round, abort=document.data, reason=content.reason)
         self._past = max(self._past, document.round)
         if current is not None and current.start.round <= document.round:
             self._drop_round()
         if self._session is not None:
             self._session.pass_round(document.round)
-        return [closed, *self._deal()]
+        return [receipts.closed_event(document), *self._deal()]
 
     # Shared steps.
 
+    def _asked(self, number: int) -> tuple[MemberRound, Membership]:
+        current, session = self._round, self._session
+        if current is None or session is None or number != current.start.round:
+            raise OutOfOrder(f"round {number} is not in progress here; it ended, or was never requested")
+        if self._phase is not MemberPhase.COMPUTING:
+            raise OutOfOrder(f"round {number} awaits no vector of this member; answer each RoundRequested once")
+        return current, session
+
     def _signed(self, kind: MessageType, body: bytes) -> Send:
-        if self._session is not None:
-            return Send(COORDINATOR, self._session.sign(kind, body))
-        if self._joining is None:
+        signer = self._session or self._joining
+        if signer is None:
             raise OutOfOrder("there is no session key before an invitation; wait for it")
-        key, context = self._joining.session_key, self._joining.context
-        return Send(COORDINATOR, sign_envelope(kind, self._me, body, key, context))
+        return Send(COORDINATOR, signer.sign(kind, body))
 
     def _deal(self) -> list[Send]:
         return [Send(COORDINATOR, data) for data in self._session.make_deal()] if self._session is not None else []
@@ -390,12 +376,6 @@ class Participant:
         if not same:
             raise PeerError(f"a second, different {what} came; one was accepted and stays")
         return []
-
-    def _again(self, joining: Joining) -> list[MemberEvent]:
-        """Send what the coordinator may have missed, byte-identical (protocol 4.1)."""
-        deal = self._session.deal if self._session is not None else None
-        again = [joining.accept or joining.hello, *([deal.message] if deal is not None else [])]
-        return [Send(COORDINATOR, data) for data in again]
 
     def _refuse(self, number: int, reason: str) -> list[MemberEvent]:
         """Take no further part in a round whose check failed, and say so."""
@@ -432,8 +412,3 @@ class Participant:
         MessageType.ABORT: _on_document,
         MessageType.CLOSE: _on_close,
     }
-
-
-def _followed_by(masked: Iterator[bytes], last: list[bytes]) -> Iterator[bytes]:
-    yield from masked
-    yield from last

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from headwater.errors import PeerError
+from headwater.errors import InputError, PeerError
 from headwater.secagg.envelope import MessageType, open_envelope, sign_envelope
-from headwater.secagg.events import COORDINATOR
+from headwater.secagg.events import COORDINATOR, RoundClosed
 from headwater.secagg.messages import Abort, Confirm, Receipt, Session, StartRecord
 from headwater.secagg.rounds import view_digest
 from headwater.secagg.session import SessionFacts, check_hellos, genesis, session_from, setup_context
@@ -18,7 +18,9 @@ __all__ = [
     "Chain",
     "Document",
     "check_confirms",
+    "check_next",
     "close_unfinished",
+    "closed_event",
     "document_digest",
     "read_document",
     "read_opening",
@@ -65,6 +67,21 @@ class Chain:
     head: bytes
     last_round: int = 0
 
+    @classmethod
+    def after(cls, last: bytes | None, roster: Roster, terms: SessionTerms) -> "Chain":
+        """The chain behind a stored document, or an empty one.
+
+        Raises:
+            InputError: it is no document of this coordinator.
+        """
+        if last is None:
+            return cls(genesis(roster, terms))
+        try:
+            document = read_document(last, roster)
+        except PeerError as error:
+            raise InputError(f"the stored last receipt is unusable ({error}); restore the record") from error
+        return cls(document.digest, document.round)
+
     def check(self, document: Document) -> None:
         """Refuse a document that is not the next link.
 
@@ -103,6 +120,34 @@ def read_document(data: bytes, roster: Roster) -> Document:
         raise PeerError("a receipt or abort names a member as its sender; only the coordinator writes them")
     envelope.verify(roster.coordinator_key, content.sid)
     return Document(content.round, content, data, document_digest(data))
+
+
+def check_next(document: Document, chain: Chain, facts: SessionFacts | None, asked: tuple[int, bytes] | None) -> None:
+    """Check the next link as far as a member can (protocol 4.7).
+
+    Args:
+        document: its coordinator's signature is verified.
+        chain: what the member holds.
+        facts: the member's live session; Confirms of a receipt of that session are verified.
+        asked: round number and ρ of the round that the member is in.
+
+    Raises:
+        PeerError: it is not the next link, lacks its quorum, or is for another request than the member had.
+    """
+    chain.check(document)
+    content = document.content
+    if isinstance(content, Abort) or facts is None or content.sid != facts.sid:
+        return
+    check_confirms(content.confirms, content.round, content.rho, content.uploads, facts)
+    if asked is not None and asked[0] == content.round and asked[1] != content.rho:
+        raise PeerError(f"the receipt of round {content.round} is for another Task or cohort than was asked here")
+
+
+def closed_event(document: Document) -> RoundClosed:
+    """The event that hands a document to the member's driver."""
+    if isinstance(document.content, Receipt):
+        return RoundClosed(document.round, receipt=document.data)
+    return RoundClosed(document.round, abort=document.data, reason=document.content.reason)
 
 
 def check_confirms(

@@ -139,7 +139,9 @@ def test_a_claim_of_two_gigabytes_costs_nothing() -> None:
 
 
 def test_repeated_or_unsorted_members_are_refused() -> None:
-    row = lambda name: Text().write(name) + bytes(32)  # noqa: E731
+    def row(name: str) -> bytes:
+        return Text().write(name) + bytes(32)
+
     for names in (("a", "a"), ("b", "a")):
         body = Number().write(3) + bytes(32) + (2).to_bytes(4, "big") + row(names[0]) + row(names[1])
         envelope = open_envelope(sign_envelope(MessageType.SURVIVORS, "", body, KEY, bytes(32)))

@@ -17,7 +17,8 @@ from headwater.secagg.keys import Secret
 from headwater.secagg.masks import MaskStream
 from headwater.secagg.member_round import MemberRound
 from headwater.secagg.phases import CoordinatorPhase
-from headwater.secagg.shamir import PRIME
+from headwater.secagg.sealing import seal
+from headwater.secagg.shamir import PRIME, split
 from support.network import AnyMessage, World, kind_of
 
 KIND = MessageType
@@ -134,12 +135,10 @@ def test_bytes_that_are_no_message_are_refused() -> None:
 def test_a_stranger_is_refused_at_the_door() -> None:
     world = World(3)
     world.open()
-    for call in (
-        lambda: world.aggregator.connected("zed", 0.0),
-        lambda: world.aggregator.receive("zed", b"", 0.0),
-    ):
-        with pytest.raises(PeerError, match="'zed' is not a member"):
-            call()
+    with pytest.raises(PeerError, match="'zed' is not a member"):
+        world.aggregator.connected("zed", 0.0)
+    with pytest.raises(PeerError, match="'zed' is not a member"):
+        world.aggregator.receive("zed", b"", 0.0)
 
 
 def test_a_message_over_another_members_stream_is_refused() -> None:
@@ -310,10 +309,7 @@ def patched(target: object, name: str, value: object) -> Iterator[None]:
 
 def off_polynomial(secret: bytes, threshold: int, holders: int) -> list[bytes]:
     """Shares that open something else than the committed secret."""
-    return true_split(flipped(secret), threshold, holders)
-
-
-true_split = dealing.split
+    return split(flipped(secret), threshold, holders)
 
 
 def test_a_dealer_whose_shares_open_another_seed_is_named_and_left_out() -> None:
@@ -353,7 +349,7 @@ def test_a_dropped_dealer_whose_bundle_is_false_is_named() -> None:
     for place, reason in ((0, "does not open"), (1, "another pair secret than it committed to")):
         world = World(5)
         world.vectors.pop(LIAR)
-        false_seal = partial(falsified_bundle, dealing.seal, before=place == 1)
+        false_seal = partial(falsified_bundle, seal, before=place == 1)
         world.faults[LIAR] = partial(patched, dealing, "seal", false_seal)
         world.open()
         play_to_the_end(world)
@@ -364,10 +360,9 @@ def test_a_dropped_dealer_whose_bundle_is_false_is_named() -> None:
 
 def test_shares_that_the_victim_cannot_check_are_refused_by_the_victim() -> None:
     world = World(5)
-    true_seal = dealing.seal
 
-    def wrong_shares(key: object, plain: bytes, associated: bytes) -> bytes:
-        return true_seal(key, flipped(plain) if len(plain) == 66 else plain, associated)  # type: ignore[arg-type]
+    def wrong_shares(key: Secret, plain: bytes, associated: bytes) -> bytes:
+        return seal(key, flipped(plain) if len(plain) == 66 else plain, associated)
 
     world.faults[LIAR] = lambda: patched(dealing, "seal", wrong_shares)
     world.open()

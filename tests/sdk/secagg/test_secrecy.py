@@ -15,6 +15,7 @@ from headwater.secagg.keys import Secret
 from headwater.secagg.masks import MaskStream
 from headwater.secagg.messages import Reveal
 from headwater.secagg.rounds import rho
+from headwater.secagg.sealing import seal
 from support.network import World, kind_of
 
 PACKAGE = Path(headwater.secagg.__file__).parent
@@ -68,11 +69,10 @@ def test_no_key_serves_two_masks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_sealing_key_serves_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     used: Counter[bytes] = Counter()
-    true_seal = dealing.seal
 
     def recorded(key: Secret, plain: bytes, associated: bytes) -> bytes:
         used[key.value] += 1
-        return true_seal(key, plain, associated)
+        return seal(key, plain, associated)
 
     monkeypatch.setattr(dealing, "seal", recorded)
     world = World(4)
