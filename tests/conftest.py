@@ -1,0 +1,19 @@
+"""Settings of all tests."""
+
+import os
+
+# Several test processes share the cores; one that spreads over all of them makes every other wait.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import pytest
+from hypothesis import settings
+
+# Machines are shared: how long one example takes says nothing about the code.
+settings.register_profile("headwater", deadline=None)
+settings.load_profile("headwater")
+
+
+@pytest.fixture(autouse=True)
+def _homes_of_nobody(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or writes the home folders of whoever runs it."""
+    monkeypatch.setenv("HEADWATER_HOME", str(tmp_path_factory.getbasetemp() / "headwater-home"))
