@@ -2,26 +2,24 @@
 
 import asyncio
 import contextlib
-import fcntl
-import os
 import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Coroutine, Iterator
-from typing import TextIO
 
 import structlog
 import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from headwater.errors import HeadwaterError, InputError, OutOfOrder
+from headwater.errors import HeadwaterError, InputError, TransportError
 from headwater_server.catalogue.app import build_catalogue
 from headwater_server.catalogue.index import FolderReleaseIndex
 from headwater_server.catalogue.settings import CatalogueSettings
-from headwater_server.flower.control import FlowerControl
+from headwater_server.flower.control import FlowerControl, check_flower_version
 from headwater_server.flower.proxy import FleetProxy
 from headwater_server.flower.supervisor import FlowerSettings, FlowerSupervisor
+from headwater_server.lock import held
 from headwater_server.runs.driver import RunDriver
 from headwater_server.runs.scheduler import RunScheduler
 from headwater_server.services.aggregation import AggregationService
@@ -32,56 +30,29 @@ from headwater_server.services.server import enrolment_listener, member_listener
 from headwater_server.settings import CoordinatorHome, CoordinatorSettings
 from headwater_server.storage import SqlStorage, Storage
 
-__all__ = ["is_serving", "require_serving", "serve"]
+__all__ = ["serve"]
 
 _log = structlog.get_logger(__name__)
 
 _POLL_SECONDS = 1.0
 
 
-def is_serving(home: CoordinatorHome) -> bool:
-    """Whether a `serve` of this home is running."""
-    try:
-        with home.lock.open("r") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
-
-
-def serve(home: CoordinatorHome, ready: "asyncio.Event | None" = None) -> None:
+def serve(home: CoordinatorHome) -> None:
     """Serve until SIGTERM or Ctrl-C; children end with it.
 
     Raises:
         InputError: a port is taken, another `serve` of this home runs, or the home is damaged.
     """
-    with _locked(home):
-        asyncio.run(_serve(home, ready))
+    with held(home):
+        asyncio.run(_serve(home))
 
 
-@contextlib.contextmanager
-def _locked(home: CoordinatorHome) -> Iterator[TextIO]:
-    with home.lock.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            file.seek(0)
-            raise InputError(
-                f"a coordinator is serving {home.folder} already (process {file.read().strip()}); stop that one first"
-            ) from error
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield file
-
-
-async def _serve(home: CoordinatorHome, ready: asyncio.Event | None) -> None:
+async def _serve(home: CoordinatorHome) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    check_flower_version()
     settings = home.settings()
     storage = SqlStorage(home.database_url(settings))
     try:
@@ -104,14 +75,13 @@ async def _serve(home: CoordinatorHome, ready: asyncio.Event | None) -> None:
             stack.push_async_callback(supervisor.stop)
             await supervisor.start()
             control = FlowerControl(flower)
-            await stack.enter_async_context(_catalogue(home, settings, storage, flower, web))
+            stack.push_async_callback(control.close)
+            await stack.enter_async_context(_catalogue(home, settings, storage, flower, web, stop))
             key = home.charter_key()
             scheduler = RunScheduler(storage, lambda run_id: RunDriver(run_id, home, storage, hub, control, key))
-            await stack.enter_async_context(_background(scheduler.run(), "scheduler"))
-            await stack.enter_async_context(_background(_register_nodes(storage, control), "registration"))
+            await stack.enter_async_context(_background(scheduler.run(), "scheduler", stop))
+            await stack.enter_async_context(_background(_admit_nodes(storage, control), "admission", stop))
             _announce(home, settings)
-            if ready is not None:
-                ready.set()
             await stop.wait()
             _log.info("coordinator_stopping")
     finally:
@@ -160,6 +130,7 @@ async def _catalogue(
     storage: Storage,
     flower: FlowerSettings,
     listener: socket.socket,
+    stop: asyncio.Event,
 ) -> AsyncIterator[None]:
     proxy = FleetProxy(flower.address, str(home.ca_certificate))
     catalogue = build_catalogue(
@@ -186,6 +157,7 @@ async def _catalogue(
         )
     )
     task = asyncio.create_task(web.serve(sockets=[listener]), name="catalogue")
+    task.add_done_callback(lambda done: stop.set())
     try:
         yield
     finally:
@@ -195,28 +167,33 @@ async def _catalogue(
 
 
 @contextlib.asynccontextmanager
-async def _background(work: Coroutine[None, None, None], name: str) -> AsyncIterator[None]:
+async def _background(work: Coroutine[None, None, None], name: str, stop: asyncio.Event) -> AsyncIterator[None]:
+    """Work that lasts as long as the coordinator; if it breaks, the coordinator stops and says so, never half a one."""
     task = asyncio.create_task(work, name=name)
+    task.add_done_callback(lambda done: stop.set())
     try:
         yield
     finally:
         task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        (outcome,) = await asyncio.gather(task, return_exceptions=True)
+    if isinstance(outcome, Exception):
+        _log.error("coordinator_broken", part=name, exc_info=outcome)
+        raise TransportError(f"the coordinator's {name} broke ({type(outcome).__name__}); its log says where")
 
 
-async def _register_nodes(storage: Storage, control: FlowerControl) -> None:
-    """Let the Flower node of every member in that enrols."""
-    registered: set[str] = set()
+async def _admit_nodes(storage: Storage, control: FlowerControl) -> None:
+    """Let the Flower node of every member in, and of nobody else: one that enrolled anew has a new key."""
+    admitted: dict[str, str] = {}
     while True:
         try:
-            keys = {member.member_id: member.flower_public_key for member in storage.members()}
-            fresh = {member: key for member, key in keys.items() if key not in registered}
-            if fresh:
-                await control.register_nodes(fresh)
-                registered.update(fresh.values())
-                _log.info("nodes_registered", members=sorted(fresh))
+            members = await asyncio.to_thread(storage.members)
+            keys = {member.member_id: member.flower_public_key for member in members}
+            if keys != admitted:
+                await control.admit_nodes(keys)
+                admitted = keys
+                _log.info("nodes_admitted", members=sorted(keys))
         except HeadwaterError as error:
-            _log.warning("registration_delayed", reason=str(error))
+            _log.warning("admission_delayed", reason=str(error))
         await asyncio.sleep(_POLL_SECONDS)
 
 
@@ -256,13 +233,3 @@ def _announce(home: CoordinatorHome, settings: CoordinatorSettings) -> None:
     console = Console()
     console.print(f"[bold]{settings.consortium}[/bold]: coordinator of {home.folder} is up. Ctrl-C stops it.")
     console.print(grid)
-
-
-def require_serving(home: CoordinatorHome) -> None:
-    """Refuse a command that only a running coordinator can carry out.
-
-    Raises:
-        OutOfOrder: no coordinator serves this home.
-    """
-    if not is_serving(home):
-        raise OutOfOrder(f"no coordinator is serving {home.folder}; start it: headwater-coordinator serve")

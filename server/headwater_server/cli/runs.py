@@ -29,8 +29,8 @@ def register(app: typer.Typer) -> None:
 def start(run: Run, follow: Follow = False, home: HomeOption = Path("coordinator")) -> None:
     """Start a run that enough organisations approved; the coordinator must be serving."""
     from headwater.errors import InputError, OutOfOrder
-    from headwater_server.runs.driver import approved_members
-    from headwater_server.serve import require_serving
+    from headwater_server.lock import require_serving
+    from headwater_server.runs.quorum import approved_members
     from headwater_server.storage import RunState
 
     place = open_home(home)
@@ -79,7 +79,7 @@ def status(run: Run, follow: Follow = False, home: HomeOption = Path("coordinato
 def stop(run: Run, home: HomeOption = Path("coordinator")) -> None:
     """Stop a run; what was summed stays, nothing can be released from it."""
     from headwater.errors import OutOfOrder
-    from headwater_server.serve import is_serving
+    from headwater_server.lock import is_serving
     from headwater_server.storage import RunState
 
     place = open_home(home)

@@ -1,62 +1,138 @@
-"""Drive the SuperLink by Flower's own command line: register nodes, start and stop runs."""
+"""The coordinator's commands to its SuperLink: the only server module that touches Flower's private interfaces, 1.41.
+
+Flower's own command line does the same in a process of several seconds for each command; its modules move between
+minor versions, hence the check at start-up and the contract test on the names used here.
+"""
 
 import asyncio
-import json
-import tempfile
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import TypeVar
 
-from headwater.errors import TransportError
-from headwater.flower_bundle import stub_folder
+import httpx
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_ssh_public_key
+from flwr.cli.cli_client_interceptor import CliClientHttpInterceptor
+from flwr.common.serde import fab_to_proto, user_config_to_proto
+from flwr.proto.control_pb2 import (
+    ListNodesRequest,
+    ListRunsRequest,
+    RegisterNodeRequest,
+    StartRunRequest,
+    StopRunRequest,
+    UnregisterNodeRequest,
+)
+from flwr.supercore.control import ControlHttpClient
+from flwr.supercore.fab import Fab
+
+from headwater.errors import InputError, TransportError
+from headwater.flower_bundle import build_bundle, bundle_sha256
 from headwater_server.flower import RUN_CONFIG_KEY
 from headwater_server.flower.supervisor import FlowerSettings
 
-__all__ = ["FlowerControl"]
+__all__ = ["SUPPORTED_FLOWER", "FlowerControl", "check_flower_version"]
 
-_SECONDS = 60.0
+SUPPORTED_FLOWER = "1.41"
+_GONE = "unregistered"
+_ONLINE = "online"
+_FINISHED = "finished"
+
+_Q = TypeVar("_Q")
+_T = TypeVar("_T")
+
+
+def check_flower_version() -> None:
+    """Refuse to start with a Flower whose private interfaces were not tried.
+
+    Raises:
+        InputError: Flower is missing, or of another version.
+    """
+    try:
+        installed = version("flwr")
+    except PackageNotFoundError as error:
+        raise InputError("Flower is not installed; install headwater[coordinator]") from error
+    if installed.rpartition(".")[0] != SUPPORTED_FLOWER:
+        raise InputError(
+            f"Flower {installed} is installed, {SUPPORTED_FLOWER}.x is needed; install 'flwr>={SUPPORTED_FLOWER},<1.42'"
+        )
 
 
 class FlowerControl:
-    """What the coordinator asks of Flower; the `flwr` program is its stable interface."""
+    """Which nodes may connect, and which run they are invited to; every call is one short HTTPS request."""
 
     def __init__(self, settings: FlowerSettings) -> None:
-        """Use the SuperLink of these settings."""
-        self._settings = settings
+        """Use the SuperLink of these settings; nothing is sent yet.
 
-    async def register_nodes(self, public_keys: dict[str, str]) -> None:
-        """Let the members' nodes in; those that are in already stay.
+        Raises:
+            InputError: an untried version of Flower is installed.
+        """
+        check_flower_version()
+        self._client = ControlHttpClient.from_server_address(
+            server_address=settings.address,
+            insecure=False,
+            root_certificates=settings.ca_certificate.read_bytes(),
+            interceptors=[CliClientHttpInterceptor()],
+        )
+
+    async def close(self) -> None:
+        """Drop the connection."""
+        await asyncio.to_thread(self._client.close)
+
+    async def admit_nodes(self, public_keys: Mapping[str, str]) -> None:
+        """Let exactly these nodes in: the missing are registered, all others are refused from now on.
 
         Args:
             public_keys: OpenSSH lines by member id.
 
         Raises:
-            TransportError: Flower refused.
+            InputError: a line is no key that Flower takes.
+            TransportError: Flower did not answer, or refused.
         """
-        for member, line in sorted(public_keys.items()):
-            with tempfile.TemporaryDirectory(dir=self._settings.folder) as folder:
-                key = Path(folder) / f"{member}.pub"
-                key.write_text(line.strip() + "\n", encoding="ascii")
-                output = await self._flwr("supernode", "register", str(key), "hw", "--name", member, check=False)
-            if "already" not in output and not _success(output):
-                raise TransportError(f"Flower did not register the node of {member!r}: {_last_line(output)}")
+        wanted = {_pem(line, member): member for member, line in public_keys.items()}
+        answer = await self._ask("list its nodes", self._client.ListNodes, ListNodesRequest())
+        known = {bytes(node.public_key): int(node.node_id) for node in answer.nodes_info if node.status != _GONE}
+        for key in known.keys() - wanted.keys():
+            await self._ask("refuse a node", self._client.UnregisterNode, UnregisterNodeRequest(node_id=known[key]))
+        for key in sorted(wanted.keys() - known.keys()):
+            request = RegisterNodeRequest(public_key=key, name=wanted[key])
+            await self._ask(f"register the node of {wanted[key]!r}", self._client.RegisterNode, request)
 
-    async def start_run(self, run_id: str) -> str:
+    async def start_run(self, run_id: str) -> int:
         """Start the stub bundle for a run and return Flower's number of it.
 
         Raises:
             TransportError: Flower did not start it.
         """
-        output = await self._flwr(
-            "run", str(stub_folder()), "hw", "--run-config", f'{RUN_CONFIG_KEY}="{run_id}"', "--format", "json"
+        # The bytes whose digest the plan records, not what Flower's builder would make of the folder today.
+        request = StartRunRequest(
+            fab=fab_to_proto(Fab(bundle_sha256(), build_bundle(), {})),
+            override_config=user_config_to_proto({RUN_CONFIG_KEY: run_id}),
         )
-        answer = _json(output)
-        if not answer.get("success") or "run-id" not in answer:
-            raise TransportError(f"Flower did not start run {run_id}: {_last_line(output)}")
-        return str(answer["run-id"])
+        answer = await self._ask(f"start run {run_id}", self._client.StartRun, request)
+        if not answer.HasField("run_id"):
+            raise TransportError(f"Flower did not start run {run_id} and gave no reason; see flower-superlink.log")
+        return int(answer.run_id)
 
-    async def stop_run(self, flower_run: str) -> None:
-        """Stop a run; one that is over already is no error."""
-        await self._flwr("stop", flower_run, "hw", "--format", "json", check=False)
+    async def run_is_over(self, flower_run: int) -> bool:
+        """Whether a run has ended, however it did; one that the SuperLink no longer knows is over.
+
+        Raises:
+            TransportError: Flower did not answer.
+        """
+        request = ListRunsRequest(run_id=flower_run)
+        answer = await self._ask(f"look at its run {flower_run}", self._client.ListRuns, request)
+        run = answer.run_dict.get(flower_run)
+        return run is None or run.status.status == _FINISHED
+
+    async def stop_run(self, flower_run: int) -> None:
+        """Stop a run.
+
+        Raises:
+            TransportError: Flower did not answer, or the run is over already.
+        """
+        request = StopRunRequest(run_id=flower_run)
+        await self._ask(f"stop its run {flower_run}", self._client.StopRun, request)
 
     async def online_nodes(self) -> int:
         """How many nodes are online.
@@ -64,46 +140,27 @@ class FlowerControl:
         Raises:
             TransportError: Flower did not answer.
         """
-        answer = _json(await self._flwr("supernode", "list", "hw", "--format", "json"))
-        return sum(node.get("status") == "online" for node in answer.get("nodes", []))
+        answer = await self._ask("list its nodes", self._client.ListNodes, ListNodesRequest())
+        return sum(node.status == _ONLINE for node in answer.nodes_info)
 
-    async def _flwr(self, *arguments: str, check: bool = True) -> str:
-        program = Path(self._settings.environment["PATH"].split(":")[0]) / "flwr"
-        child = await asyncio.create_subprocess_exec(
-            str(program), *arguments,
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-            env=self._settings.environment,
-        )  # fmt: skip
+    async def _ask(self, what: str, call: Callable[[_Q], _T], request: _Q) -> _T:
         try:
-            output, _ = await asyncio.wait_for(child.communicate(), _SECONDS)
-        except TimeoutError as error:
-            child.kill()
-            await child.wait()
-            raise TransportError(f"`flwr {arguments[0]}` did not answer within {_SECONDS:.0f} s") from error
-        except asyncio.CancelledError:
-            child.kill()
-            await child.wait()
-            raise
-        text = output.decode(errors="replace")
-        if check and child.returncode != 0:
-            raise TransportError(f"`flwr {arguments[0]}` failed: {_last_line(text)}")
-        return text
+            return await asyncio.to_thread(call, request)
+        except httpx.HTTPStatusError as error:
+            status = error.response.status_code
+            raise TransportError(f"Flower did not {what} (HTTP {status}); flower-superlink.log says why") from error
+        except (httpx.HTTPError, ValueError) as error:
+            raise TransportError(
+                f"Flower's SuperLink did not answer to {what} ({type(error).__name__}); it is started again by itself"
+            ) from error
 
 
-def _json(output: str) -> dict[str, Any]:
-    # Flower may print a line of its own before the document.
-    start = output.find("{")
+def _pem(line: str, member: str) -> bytes:
+    """A node's key in the form in which the SuperLink keeps it."""
     try:
-        document = json.loads(output[start:]) if start >= 0 else {}
-    except ValueError:
-        document = {}
-    return document if isinstance(document, dict) else {}
-
-
-def _success(output: str) -> bool:
-    return "successfully" in output.lower() or bool(_json(output).get("success"))
-
-
-def _last_line(output: str) -> str:
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    return lines[-1] if lines else "it said nothing"
+        key = load_ssh_public_key(line.encode())
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise InputError(f"the Flower key of {member!r} is not an OpenSSH line; it must enrol again") from error
+    if not isinstance(key, EllipticCurvePublicKey):
+        raise InputError(f"the Flower key of {member!r} is not on a NIST curve; it must enrol again")
+    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)

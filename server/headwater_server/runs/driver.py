@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import structlog
@@ -21,7 +20,8 @@ from headwater.recipe.machine import Recipe, build_recipe
 from headwater.secagg import Aggregator
 from headwater.secagg.events import AggregatorEvent, MemberDropped, Persist, RoundAborted
 from headwater.secagg.terms import MAXIMUM_ATTEMPTS
-from headwater_server.flower.control import FlowerControl
+from headwater_server.runs.inviting import Inviting, invited
+from headwater_server.runs.quorum import approved_members
 from headwater_server.runs.record import RunRecorder
 from headwater_server.runs.replay import RunJournal, StoredSum
 from headwater_server.services.hub import AggregationHub
@@ -29,32 +29,11 @@ from headwater_server.services.session import AggregationSession
 from headwater_server.settings import CoordinatorHome
 from headwater_server.storage import BlobStore, RunState, Storage
 
-__all__ = ["RunDriver", "approved_members"]
+__all__ = ["RunDriver"]
 
 _log = structlog.get_logger(__name__)
 
 PROTECTION = "no protection against differencing"
-
-
-def approved_members(storage: Storage, proposal: SignedProposal, charter: Charter) -> tuple[str, ...]:
-    """Members whose signed approval of exactly this run is here, sorted.
-
-    Raises:
-        OutOfOrder: they are fewer than charter and plan ask for.
-    """
-    approved = []
-    for approval in storage.approvals(proposal.proposal.run_id):
-        approval.verify(charter, proposal.proposal)
-        if approval.approval.decision == "approve":
-            approved.append(approval.approval.member)
-    plan = proposal.proposal.plan
-    needed = max(charter.minimum_cohort, plan.aggregation.minimum_cohort)
-    if len(approved) < needed:
-        raise OutOfOrder(
-            f"{len(approved)} organisations approved run {proposal.proposal.run_id}, at least {needed} must; "
-            f"waiting for {', '.join(m.id for m in charter.members if m.id not in approved)}"
-        )
-    return tuple(sorted(approved))
 
 
 @dataclass(slots=True)
@@ -78,7 +57,7 @@ class RunDriver:
         home: CoordinatorHome,
         storage: Storage,
         hub: AggregationHub,
-        flower: FlowerControl,
+        flower: Inviting,
         key: Ed25519PrivateKey,
     ) -> None:
         """Take the parts; nothing happens yet."""
@@ -99,12 +78,13 @@ class RunDriver:
             proposal, charter, members = self._agreed()
             if self._storage.run_state(self._run_id) is RunState.STARTING:
                 self._storage.move_run(self._run_id, RunState.RUNNING, "waiting for the organisations")
-            async with self._invited():
+            async with invited(self._flower, self._run_id):
                 await self._follow_recipe(proposal, charter, members)
-            await self._hub.end_run(self._run_id, "the run is finished")
             self._storage.move_run(self._run_id, RunState.FINISHED, "the generator is ready to be released")
         except asyncio.CancelledError:
-            await self._hub.end_run(self._run_id, "the operator stopped the run")
+            # Else the coordinator itself stops: members come back to the run when it is up again.
+            if self._storage.run_state(self._run_id) is RunState.STOPPING:
+                await self._hub.end_run(self._run_id, "the operator stopped the run")
             raise
         except HeadwaterError as error:
             await self._fail(str(error))
@@ -115,7 +95,9 @@ class RunDriver:
     async def _fail(self, reason: str) -> None:
         _log.warning("run_failed", run=self._run_id, reason=reason)
         await self._hub.end_run(self._run_id, f"the run failed: {reason}")
-        self._recorder.add({"kind": "failed", "reason": reason})
+        # One by one: what cannot be written must not keep the run from being over.
+        with contextlib.suppress(HeadwaterError):
+            self._recorder.add({"kind": "failed", "reason": reason})
         with contextlib.suppress(HeadwaterError):
             self._storage.move_run(self._run_id, RunState.FAILED, reason)
 
@@ -126,16 +108,6 @@ class RunDriver:
         signed.verify()
         proposal.verify(signed.charter)
         return proposal, signed.charter, approved_members(self._storage, proposal, signed.charter)
-
-    @contextlib.asynccontextmanager
-    async def _invited(self) -> AsyncIterator[None]:
-        """Organisations are invited by Flower while this block runs."""
-        flower_run = await self._flower.start_run(self._run_id)
-        try:
-            yield
-        finally:
-            with contextlib.suppress(HeadwaterError):
-                await self._flower.stop_run(flower_run)
 
     async def _follow_recipe(self, proposal: SignedProposal, charter: Charter, members: tuple[str, ...]) -> None:
         recipe = build_recipe(proposal.proposal.plan)
@@ -154,10 +126,10 @@ class RunDriver:
                 phase = "fit" if isinstance(action, Fit) else "merge"
                 await self._compute(recipe, action)
             self._cost.add(phase, time.monotonic() - started)
-            self._report(recipe, seen, time.monotonic() - started)
-        if self._session is not None:
-            await self._session.close("the run is finished")
-            self._count_traffic()
+            await self._report(recipe, seen, time.monotonic() - started)
+        # Before anything slow: a member whose session just ends would ask for the next one.
+        await self._hub.end_run(self._run_id, "the run is finished")
+        self._count_traffic()
         await asyncio.to_thread(self._finish, recipe, action, organisations)
 
     async def _compute(self, recipe: Recipe, action: Fit | Merge) -> None:
@@ -171,10 +143,13 @@ class RunDriver:
         model, report = await asyncio.to_thread(execute, action, on_progress=progress)
         recipe.add_model(model, report)
 
-    def _report(self, recipe: Recipe, seen: int, seconds: float) -> None:
-        for record in recipe.history[seen:]:
-            self._recorder.add({**record, "seconds": round(seconds, 3)})
-        self._recorder.draw()
+    async def _report(self, recipe: Recipe, seen: int, seconds: float) -> None:
+        # A run that goes on after a restart comes by the steps that it had reported before.
+        fresh = recipe.history[max(seen, self._recorder.steps) :]
+        for record in fresh:
+            self._recorder.add_step(record, seconds)
+        if fresh:
+            await asyncio.to_thread(self._recorder.draw)
 
     async def _sum(
         self, action: Aggregate, proposal: SignedProposal, charter: Charter, members: tuple[str, ...]

@@ -4,33 +4,66 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from headwater.errors import StorageError
 from headwater_server.storage import Storage
 
 __all__ = ["RunRecorder", "draw_health"]
 
 Record = Mapping[str, object]
 
+_SECONDS = "seconds"
+
 
 class RunRecorder:
     """Writes each record to storage, where `run status` reads it, and to the run's own folder."""
 
     def __init__(self, storage: Storage, run_id: str, folder: Path) -> None:
-        """Make the folder."""
+        """Write into `folder`, which is made when the first record comes."""
         self._storage = storage
         self._run_id = run_id
         self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def add(self, record: Record) -> None:
-        """Append one record."""
+        """Append one record.
+
+        Raises:
+            StorageError: the database or the disk did not take it.
+        """
         self._storage.add_progress(self._run_id, record)
-        with (self._folder / "progress.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with (self._folder / "progress.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps(record) + "\n")
+        except OSError as error:
+            raise self._unwritten(error) from error
+
+    @property
+    def steps(self) -> int:
+        """How many of the recipe's steps are recorded."""
+        return sum(_SECONDS in record for _, record in self._storage.progress(self._run_id))
+
+    def add_step(self, record: Record, seconds: float) -> None:
+        """Append a record of the recipe's history, with the time that the step took.
+
+        Raises:
+            StorageError: the database or the disk did not take it.
+        """
+        self.add({**record, _SECONDS: round(seconds, 3)})
 
     def draw(self) -> None:
-        """Draw the health so far as `health.svg`, for the run page and people."""
+        """Draw the health so far as `health.svg`, for the run page and people.
+
+        Raises:
+            StorageError: the disk did not take it.
+        """
         records = [record for _, record in self._storage.progress(self._run_id)]
-        draw_health(records, self._folder / "health.svg")
+        try:
+            draw_health(records, self._folder / "health.svg")
+        except OSError as error:
+            raise self._unwritten(error) from error
+
+    def _unwritten(self, error: OSError) -> StorageError:
+        return StorageError(f"{self._folder} cannot be written: {error.strerror}; make room and start a new run")
 
 
 def draw_health(records: Sequence[Record], path: Path) -> None:
