@@ -9,24 +9,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
 from headwater.errors import InputError, OutOfOrder, PeerError
-from headwater.secagg import messages, receipts
+from headwater.secagg import events, messages, receipts
 from headwater.secagg.codec import wire_text
 from headwater.secagg.envelope import Envelope, MessageType, open_envelope
-from headwater.secagg.events import (
-    COORDINATOR,
-    AttemptStarted,
-    MemberEvent,
-    RoundRefused,
-    Send,
-    SessionClosed,
-    SessionReady,
-)
+from headwater.secagg.events import COORDINATOR, MemberEvent, Send
 from headwater.secagg.joining import Joining
 from headwater.secagg.member_round import MemberRound
 from headwater.secagg.membership import Membership
 from headwater.secagg.phases import IN_ROUND, MEMBER_TABLE, MemberPhase, MemberStep, advance
-from headwater.secagg.session import setup_context
-from headwater.secagg.terms import MAXIMUM_ATTEMPTS, Roster, SessionTerms
+from headwater.secagg.session import read_invitation
+from headwater.secagg.terms import Roster, SessionTerms
 
 __all__ = ["Participant"]
 
@@ -70,11 +62,9 @@ class Participant:
         self._chain = receipts.Chain.after(last_receipt, roster, terms)
         self._phase = MemberPhase.WAITING
         self._joining: Joining | None = None
-        self._opening = b""
         self._session: Membership | None = None
         self._round: MemberRound | None = None
-        self._start_data = b""
-        self._past = 0
+        self._opening, self._start_data, self._past = b"", b"", 0
         self._deadline: float | None = None
 
     @property
@@ -166,16 +156,12 @@ class Participant:
         if self._joining is not None:
             self._joining.erase()
         self._session = None
-        return [SessionClosed(reason)]
+        return [events.SessionClosed(reason)]
 
     # Setup: protocol 3.1 to 3.4.
 
     def _on_invitation(self, envelope: Envelope, now: float) -> list[MemberEvent]:
-        invitation = messages.Invitation.decode(envelope)
-        attempt = invitation.attempt
-        envelope.verify(self._roster.coordinator_key, setup_context(self._roster, self._terms, attempt))
-        if invitation.run_id != self._terms.run_id or not 1 <= attempt <= MAXIMUM_ATTEMPTS:
-            raise PeerError(f"an invitation is for setup {attempt} of run '{invitation.run_id}', which is not awaited")
+        attempt = read_invitation(envelope, self._roster, self._terms)
         if self._joining is not None:
             if attempt > self._joining.attempt:
                 return self.close("the coordinator opened a new setup")
@@ -192,7 +178,7 @@ class Participant:
             self._roster, self._terms, self._me, self._identity, attempt, self._required, self._chain.head
         )
         self._step(MemberStep.GREET)
-        return [AttemptStarted(attempt), Send(COORDINATOR, self._joining.hello)]
+        return [events.AttemptStarted(attempt), Send(COORDINATOR, self._joining.hello)]
 
     def _on_hellos(self, envelope: Envelope, now: float) -> list[MemberEvent]:
         raw = messages.Hellos.decode(envelope).hellos
@@ -220,7 +206,7 @@ class Participant:
         self._session, self._opening = Membership(facts, self._me, ratchets, key, last_round), envelope.data
         self._past = self._chain.last_round
         self._step(MemberStep.ENTER)
-        return [SessionReady(facts.members, facts.sid, envelope.data), *self._deal()]
+        return [events.SessionReady(facts.members, facts.sid, envelope.data), *self._deal()]
 
     def _on_close(self, envelope: Envelope, now: float) -> list[MemberEvent]:
         close = messages.Close.decode(envelope)
@@ -385,7 +371,7 @@ class Participant:
         if self._session is not None:
             self._session.pass_round(number)
         refusal = messages.Refusal(number, reason).encode()
-        return [self._signed(MessageType.REFUSAL, refusal), RoundRefused(number, reason)]
+        return [self._signed(MessageType.REFUSAL, refusal), events.RoundRefused(number, reason)]
 
     def _leave(self, reason: str) -> list[MemberEvent]:
         """Take no part in a session whose setup failed a check, and say so."""

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from headwater.errors import InputError, PeerError
-from headwater.secagg.envelope import open_envelope
+from headwater.secagg.envelope import Envelope, open_envelope
 from headwater.secagg.keys import digest, number
-from headwater.secagg.messages import SUITE, Accept, Hello
-from headwater.secagg.terms import Roster, SessionTerms, cohort_problem, threshold
+from headwater.secagg.messages import SUITE, Accept, Hello, Invitation
+from headwater.secagg.terms import MAXIMUM_ATTEMPTS, Roster, SessionTerms, cohort_problem, threshold
 
 __all__ = [
     "SessionFacts",
@@ -18,6 +18,7 @@ __all__ = [
     "hellos_digest",
     "read_accept",
     "read_hello",
+    "read_invitation",
     "session_from",
     "setup_context",
 ]
@@ -56,6 +57,23 @@ def setup_context(roster: Roster, terms: SessionTerms, attempt: int) -> bytes:
 def genesis(roster: Roster, terms: SessionTerms) -> bytes:
     """The digest that stands before the first receipt or abort of a run."""
     return digest("genesis", terms.run_id.encode(), roster.charter_digest, terms.plan_digest)
+
+
+def read_invitation(envelope: Envelope, roster: Roster, terms: SessionTerms) -> int:
+    """Check that the coordinator opened a setup of this run (protocol 3.3: at most 8 a run).
+
+    Returns:
+        The number of the setup attempt.
+
+    Raises:
+        PeerError: another signature, run or number.
+    """
+    invitation = Invitation.decode(envelope)
+    attempt = invitation.attempt
+    envelope.verify(roster.coordinator_key, setup_context(roster, terms, attempt))
+    if invitation.run_id != terms.run_id or not 1 <= attempt <= MAXIMUM_ATTEMPTS:
+        raise PeerError(f"an invitation is for setup {attempt} of run '{invitation.run_id}', which is not awaited")
+    return attempt
 
 
 def read_hello(data: bytes, roster: Roster, terms: SessionTerms, attempt: int) -> tuple[str, Hello]:
