@@ -3,12 +3,13 @@
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from queue import Empty, SimpleQueue
 from typing import Literal
 
 import grpc
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
 from headwater.errors import HeadwaterError, InputError, OutOfOrder, PeerError, TransportError
@@ -76,6 +77,9 @@ def participate(
     """
     loop = _Loop(channel, run_id, participant, contribute, stop, on_progress, backoff or Backoff(), now)
     return loop.run()
+
+
+_log = structlog.get_logger(__name__)
 
 
 class _Loop:
@@ -172,7 +176,7 @@ class _Loop:
     def _contribute(self, number: int, vector: NDArray[np.uint32] | None, error: Exception | None) -> None:
         try:
             if vector is not None and self._stream is not None:
-                self._stream.send(self._participant.upload(number, vector))
+                self._stream.send(_announced(number, self._participant.upload(number, vector)))
                 return
         except OutOfOrder:
             # The round ended while the vector was computed; nothing of it leaves.
@@ -247,3 +251,9 @@ class _Loop:
     def _result(self, outcome: Literal["closed", "ended", "stopped"]) -> Participation:
         self._drop_stream()
         return Participation(outcome, self._closed_reason, self._sent_bytes, self._received_bytes)
+
+
+def _announced(number: int, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The chunks of an Upload, and a line in the log when the last one was taken by the connection."""
+    yield from chunks
+    _log.info("vector_sent", round=number)

@@ -1,12 +1,11 @@
 """The demo's consortium: each step is a command that a person would type, run as a process of its own."""
 
-import json
 import socket
 import time
-import tomllib
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import tomlkit
 
@@ -73,15 +72,24 @@ class Consortium:
         self.charter_digest = output.strip().splitlines()[-1].split()[-1]
         self._each(lambda member: self._organise(member, "charter", "accept", "--digest", self.charter_digest))
 
-    def propose_plan(self, schema: Schema, rounds: int, seed: int) -> Path:
-        """Draft and propose a plan."""
+    def propose_plan(
+        self, schema: Schema, rounds: int, seed: int, edits: Mapping[str, Mapping[str, object]] | None = None
+    ) -> Path:
+        """Draft a plan, edit it, propose it.
+
+        Args:
+            schema: confirmed.
+            rounds: of adversarial training.
+            seed: public.
+            edits: entries to set, by table; "recipe.update" is a table inside `recipe`.
+        """
         schema_file, plan_file = self._folder / "schema.toml", self._folder / "plan.toml"
         schema_file.write_text(schema.to_toml(), encoding="utf-8")
         self._coordinate(
             "plan", "draft", "--schema", str(schema_file), "--out", str(plan_file), "--rounds", str(rounds),
             "--seed", str(seed), home=False,
         )  # fmt: skip
-        self._ask_for_all_rows(plan_file)
+        self._edit(plan_file, edits or {})
         self.run_id = self._coordinate("plan", "propose", str(plan_file)).strip().splitlines()[-1]
         return plan_file
 
@@ -136,11 +144,17 @@ class Consortium:
 
         return Plan.from_toml((self._folder / "plan.toml").read_text(encoding="utf-8")).digest
 
-    def _ask_for_all_rows(self, plan_file: Path) -> None:
-        # The demo promises as many synthetic rows as the training part has; the plan says so before anybody approves.
-        document = tomllib.loads(plan_file.read_text(encoding="utf-8"))
-        document = {"rows": self._data.train.num_rows, **{k: v for k, v in document.items() if k != "rows"}}
-        plan_file.write_text(tomlkit.dumps(json.loads(json.dumps(document, default=str))), encoding="utf-8")
+    def _edit(self, plan_file: Path, edits: Mapping[str, Mapping[str, object]]) -> None:
+        document = tomlkit.parse(plan_file.read_text(encoding="utf-8"))
+        # As many synthetic rows as the training part has; the plan says so before anybody approves.
+        document["rows"] = self._data.train.num_rows
+        for path, entries in edits.items():
+            table: Any = document
+            for part in path.split("."):
+                table = table[part]
+            for key, value in entries.items():
+                table[key] = value
+        plan_file.write_text(tomlkit.dumps(document), encoding="utf-8")
 
     def _each(self, step: Callable[[str], object]) -> None:
         with ThreadPoolExecutor(max_workers=4) as pool:

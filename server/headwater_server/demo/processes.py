@@ -137,6 +137,16 @@ class ProcessGroup:
         if entry[1].returncode != 0:
             raise HeadwaterError(f"the process {name} failed; its log ends: {_tail(self._logs / f'{name}.log')}")
 
+    def signal(self, name: str, number: signal.Signals) -> None:
+        """Send a signal to a process and to all that it started."""
+        for running, child in self._running:
+            if running == name:
+                _signal_group(child, number)
+
+    def log_of(self, name: str) -> Path:
+        """Where a process's output goes."""
+        return self._logs / f"{name}.log"
+
     def check_alive(self) -> None:
         """Fail as soon as a process that should run has ended.
 

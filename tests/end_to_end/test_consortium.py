@@ -1,0 +1,150 @@
+"""Whole consortia of real processes: organisations that are killed, and a bundle that carries code."""
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from headwater.schema import CategoricalColumn, NumericColumn, Schema
+from headwater_server.demo.consortium import Consortium
+from headwater_server.demo.data import DemoData
+from headwater_server.demo.processes import ProcessGroup
+from headwater_server.settings import CoordinatorHome
+from headwater_server.storage import RunState, SqlStorage
+
+pytestmark = pytest.mark.slow
+
+SCHEMA = Schema(
+    name="visits",
+    columns=(
+        NumericColumn(name="age", lower=0, upper=100, integer=True),
+        CategoricalColumn(name="ward", categories=("north", "south", "west")),
+        CategoricalColumn(name="back", categories=("no", "yes"), role="target"),
+    ),
+)
+# Local training long enough that a process can be hit in it.
+EDITS = {"recipe.fit": {"steps": 40}, "recipe.update": {"local_steps": 150}}
+WAIT_SECONDS = 180.0
+
+
+def visits(rows: int, organisations: int) -> DemoData:
+    random = np.random.default_rng(1)
+    age = random.integers(0, 100, rows)
+    ward = random.choice(["north", "south", "west"], rows)
+    back = np.where(random.random(rows) < age / 120, "yes", "no")
+    table = pa.table({"age": age, "ward": ward, "back": back})
+    parts = tuple(np.array_split(np.arange(rows), organisations))
+    return DemoData("visits", SCHEMA, False, table, table.slice(0, 50), parts)
+
+
+class Running:
+    """A consortium whose organisations serve and whose run is approved."""
+
+    def __init__(self, folder: Path, processes: ProcessGroup, organisations: int) -> None:
+        self.processes = processes
+        self.consortium = Consortium(folder, processes, visits(600, organisations))
+        self.consortium.set_up()
+        self.consortium.enrol()
+        self.consortium.agree_on_charter()
+        self.consortium.propose_plan(SCHEMA, rounds=2, seed=0, edits=EDITS)
+        self.consortium.approve()
+        self.consortium.serve_rows()
+        home = CoordinatorHome(self.consortium.home)
+        self.storage = SqlStorage(home.database_url(home.settings()))
+
+    @property
+    def run(self) -> str:
+        return self.consortium.run_id
+
+    def start(self) -> None:
+        self.processes.run(
+            "start", "headwater-coordinator", "run", "start", self.run, "--home", str(self.consortium.home)
+        )
+
+    def wait(self, condition: Callable[[], bool], what: str) -> None:
+        end = time.monotonic() + WAIT_SECONDS
+        while not condition():
+            assert time.monotonic() < end, f"waited {WAIT_SECONDS:.0f} s in vain until {what}"
+            time.sleep(0.02)
+
+    def wait_for_training(self) -> None:
+        """Until the organisations were asked for the first update: three sums (or two) came before it."""
+        self.wait(lambda: any(r.get("kind") == "fit" for _, r in self.storage.progress(self.run)), "the fit is done")
+        counted = self.count("receipt")
+        self.wait(lambda: self.count("start") > counted, "an update is asked for")
+
+    def count(self, kind: str) -> int:
+        return sum(entry.kind == kind for entry in self.storage.round_entries(self.run))
+
+    def over(self) -> bool:
+        return self.storage.run_state(self.run).over
+
+    def updates(self) -> list[int]:
+        """How many organisations were in each sum of updates."""
+        records = [record for _, record in self.storage.progress(self.run)]
+        return [int(str(record["contributors"])) for record in records if record.get("kind") == "update"]
+
+
+@pytest.fixture
+def five(tmp_path: Path) -> Iterator[Running]:
+    with ProcessGroup(tmp_path / "logs", {"OMP_NUM_THREADS": "1"}) as processes:
+        yield Running(tmp_path, processes, 5)
+
+
+def test_organisation_killed_before_its_upload_does_not_stop_the_run(five: Running) -> None:
+    five.start()
+    five.wait_for_training()
+    five.processes.signal("hospital-e", signal.SIGKILL)
+    five.wait(five.over, "the run is over")
+    assert five.storage.run_state(five.run) is RunState.FINISHED
+    assert five.updates() == [4, 4]
+    dropped = [record for _, record in five.storage.progress(five.run) if record.get("kind") == "dropped"]
+    assert "hospital-e" in {record["member"] for record in dropped}
+    result = five.storage.result(five.run)
+    assert result is not None
+    assert result["protection"] == "no protection against differencing"
+
+
+def test_organisation_killed_after_its_upload_stays_in_that_sum(five: Running) -> None:
+    five.start()
+    five.wait_for_training()
+    # One organisation is held still, so that the round cannot close before the other one is killed.
+    five.processes.signal("hospital-a", signal.SIGSTOP)
+    log = five.processes.log_of("hospital-e")
+    sent = log.read_text().count("vector_sent")
+    five.wait(lambda: log.read_text().count("vector_sent") > sent, "hospital-e has sent its vector")
+    time.sleep(1.0)  # what the connection has taken is still on its way to the coordinator's process
+    five.processes.signal("hospital-e", signal.SIGKILL)
+    five.processes.signal("hospital-a", signal.SIGCONT)
+    five.wait(five.over, "the run is over")
+    assert five.storage.run_state(five.run) is RunState.FINISHED
+    assert five.updates() == [5, 4]
+
+
+def test_bundle_that_carries_code_is_refused_by_every_organisation(tmp_path: Path) -> None:
+    # What the coordinator's Flower would send in place of the stub: the same id, and a package that shadows ours.
+    evil = tmp_path / "evil"
+    shadow = evil / "headwater_client"
+    shadow.mkdir(parents=True)
+    witness = tmp_path / "witness"
+    (shadow / "__init__.py").write_text(f"open({str(witness)!r}, 'a').write('ran')\n")
+    (shadow / "app.py").write_text("from flwr.clientapp import ClientApp\napp = ClientApp()\n")
+    from headwater.flower_bundle import stub_folder
+
+    (evil / "pyproject.toml").write_text((stub_folder() / "pyproject.toml").read_text())
+    with ProcessGroup(tmp_path / "logs", {"OMP_NUM_THREADS": "1"}) as processes:
+        running = Running(tmp_path, processes, 3)
+        flower = running.consortium.home / "flower"
+        environment = {"FLWR_HOME": str(flower / "home"), "FLWR_TELEMETRY_ENABLED": "0"}
+        processes.run(
+            "evil", "flwr", "run", str(evil), "hw", "--run-config", f'run="{running.run}"', environment=environment
+        )
+        logs = [processes.log_of(member) for member in running.consortium.members]
+        running.wait(lambda: all("bundle_refused" in log.read_text() for log in logs), "every organisation refused")
+        assert not witness.exists()
+        assert running.storage.run_state(running.run) is RunState.PROPOSED
+        assert running.count("session") == 0
