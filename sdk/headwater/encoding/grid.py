@@ -196,14 +196,20 @@ def _edges(lower: float, upper: float, cells: int, finest: float) -> F64:
 
 
 def _whole_cells(lower: float, upper: float, cells: int, own: Sequence[float]) -> tuple[F64, F64]:
-    """Cells of whole numbers; the bounds, zero and `own` numbers are cells of their own."""
+    """Cells of whole numbers; the bounds and zero are cells of their own, `own` numbers are in none."""
     if upper - lower < cells:
-        numbers = np.arange(lower, upper + 1, dtype=np.float64)
-        return numbers, numbers
+        lows = np.arange(lower, upper + 1, dtype=np.float64)
+        return _without(lows, lows, own)
     alone = np.asarray([number for number in (lower, 0.0, upper, *own) if lower <= number <= upper])
     starts = np.concatenate([np.rint(_edges(lower, upper, cells, 1.0)), alone, alone + 1])
     lows = np.unique(np.clip(starts, lower, upper))
-    return lows, np.append(lows[1:] - 1, upper)
+    return _without(lows, np.append(lows[1:] - 1, upper), own)
+
+
+def _without(lows: F64, highs: F64, own: Sequence[float]) -> tuple[F64, F64]:
+    # A special value's cell stands in front; an empty one of the same value would give it a second way to be drawn.
+    kept = ~np.isin(lows, own)
+    return (lows[kept], highs[kept]) if kept.any() else (lows, highs)
 
 
 def _interval_cells(lower: float, upper: float, cells: int) -> tuple[F64, F64]:

@@ -50,8 +50,10 @@ def count(codes: I32, sizes: Sequence[int], subsets: Sequence[Subset]) -> list[I
         One int64 array for each subset, shape (product of sizes,), C order; each sums to the number of rows.
 
     Raises:
-        InputError: a code lies outside its column's range.
+        InputError: a code lies outside its column's range, or there are not as many columns as sizes.
     """
+    if codes.ndim != 2 or codes.shape[1] != len(sizes):
+        raise InputError(f"codes have shape {codes.shape}, expected (rows, {len(sizes)})")
     if codes.size and (codes.min() < 0 or bool((codes.max(axis=0) >= np.asarray(sizes)).any())):
         raise InputError("a code lies outside its column's range; encode the table with the encoding in use")
     columns = np.ascontiguousarray(codes.T).astype(np.int64)

@@ -1,0 +1,182 @@
+"""Tables to codes and back."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headwater.encoding.bins import interval_codes
+from headwater.encoding.encoding import Encoding
+from headwater.encoding.grid import Histograms, IntervalGrid, column_grids
+from headwater.encoding.settings import EncodingSettings
+from headwater.errors import InputError
+from headwater.schema import CategoricalColumn, NumericColumn, Schema
+from headwater.schema.table import Table
+from support.recipes import SCHEMA, small_table
+
+SETTINGS = EncodingSettings(grid_cells=256)
+
+
+def fitted(table: Table, settings: EncodingSettings = SETTINGS) -> Encoding:
+    return Encoding.fit(table.schema, Histograms.of(table.schema, settings).count(table), settings)
+
+
+def one_column(values: np.ndarray, **changes: object) -> Table:
+    column = NumericColumn.model_validate({"name": "x", "lower": 0, "upper": 1000, **changes})
+    return Table(Schema(name="s", columns=(column,)), {"x": values.astype(float)}, len(values))
+
+
+def test_categories_missing_and_special_values_survive_the_round_trip_exactly() -> None:
+    table = small_table(3000)
+    encoding = fitted(table)
+    back = encoding.decode(encoding.encode(table), np.random.default_rng(1))
+    for name in ("ward", "floor", "smoker", "outcome"):
+        assert np.array_equal(back.columns[name], table.columns[name])
+    income, returned = table.columns["income"], back.columns["income"]
+    assert np.array_equal(np.isnan(income), np.isnan(returned))
+    assert np.array_equal(income == -1, returned == -1)
+    assert np.array_equal(income == 0, returned == 0)
+
+
+def test_drawn_rows_have_the_codes_they_were_drawn_from() -> None:
+    table = small_table(2000)
+    encoding = fitted(table)
+    codes = encoding.encode(table)
+    assert np.array_equal(encoding.encode(encoding.decode(codes, np.random.default_rng(2))), codes)
+
+
+def test_integers_stay_whole_and_dates_stay_days() -> None:
+    encoding = fitted(small_table(2000))
+    codes = encoding.encode(small_table(500, seed=4))
+    back = encoding.decode(codes, np.random.default_rng(0))
+    for name in ("age", "seen"):
+        assert np.array_equal(back.columns[name], np.rint(back.columns[name]))
+
+
+def test_a_frequent_value_is_an_atom_and_comes_back_exactly() -> None:
+    random = np.random.default_rng(0)
+    values = np.where(random.random(5000) < 0.2, 40.0, np.rint(random.uniform(0, 1000, 5000)))
+    table = one_column(values, integer=True)
+    back = fitted(table, EncodingSettings(grid_cells=1024)).decode(
+        fitted(table, EncodingSettings(grid_cells=1024)).encode(table), random
+    )
+    assert np.array_equal(back.columns["x"] == 40, values == 40)
+
+
+def test_bins_hold_equal_mass_where_there_are_no_atoms() -> None:
+    table = one_column(np.random.default_rng(0).uniform(0, 1000, 32_000) ** 2 / 1000)
+    counts = fitted(table, EncodingSettings()).counts[0]
+    assert len(counts) == 32
+    assert counts.min() > 0.8 * 1000
+    assert counts.max() < 1.2 * 1000
+
+
+def test_decoded_values_follow_the_fine_histogram_inside_a_bin() -> None:
+    # One code for everything: all shape comes from the histogram.
+    values = np.repeat([10.0, 700.0], [900, 100])
+    table = one_column(values, integer=True)
+    encoding = fitted(table, EncodingSettings(numeric_codes=2, grid_cells=1024))
+    merged = Encoding.from_document(table.schema, {**encoding.to_document(), "columns": [{
+        "codes": [[0, encoding.columns[0].grid.cells]], "masses": encoding.columns[0].masses.tolist(),
+    }]})  # fmt: skip
+    drawn = merged.decode(np.zeros((10_000, 1), np.int32), np.random.default_rng(0)).columns["x"]
+    assert set(drawn) == {10.0, 700.0}
+    # 10,000 draws of share .9: six standard deviations are .018.
+    assert abs((drawn == 10).mean() - 0.9) < 0.018
+
+
+@pytest.mark.parametrize(("rows", "codes"), [(30, 6), (455, 9), (50_000, 32)])
+def test_small_tables_get_fewer_codes(rows: int, codes: int) -> None:
+    table = one_column(np.random.default_rng(0).uniform(0, 1000, rows))
+    assert fitted(table, EncodingSettings()).sizes == (codes,)
+
+
+def test_wide_tables_get_fewer_codes_within_the_budget() -> None:
+    schema = Schema(name="w", columns=tuple(NumericColumn(name=f"x{i}", lower=0, upper=1) for i in range(100)))
+    values = np.random.default_rng(0).random((4000, 100))
+    table = Table(schema, {f"x{i}": values[:, i] for i in range(100)}, 4000)
+    settings = EncodingSettings(codes_budget=400)
+    assert sum(fitted(table, settings).sizes) <= 400
+
+
+def test_the_rare_of_many_categories_share_buckets_and_decode_by_their_frequency() -> None:
+    categories = tuple(f"c{i}" for i in range(500))
+    schema = Schema(name="s", columns=(CategoricalColumn(name="x", categories=categories, missing=True),))
+    shares = 1 / np.arange(1, 501)
+    values = np.random.default_rng(0).choice(500, 40_000, p=shares / shares.sum()).astype(np.int32)
+    values[::50] = -1
+    table = Table(schema, {"x": values}, len(values))
+    encoding = fitted(table)
+    assert encoding.sizes[0] <= 101
+    back = encoding.decode(encoding.encode(table), np.random.default_rng(1)).columns["x"]
+    assert np.array_equal(back == -1, values == -1)
+    assert np.array_equal(back == 0, values == 0)
+    seen, drawn = np.bincount(values[values >= 0], minlength=500), np.bincount(back[back >= 0], minlength=500)
+    assert 0.5 * np.abs(seen - drawn).sum() / len(values) < 0.03
+    assert not drawn[seen == 0].any()
+
+
+def test_the_document_gives_the_same_encoding_back() -> None:
+    table = small_table(1000)
+    encoding = fitted(table)
+    document = json.loads(json.dumps(encoding.to_document()))
+    again = Encoding.from_document(SCHEMA, document)
+    codes = encoding.encode(table)
+    assert again.sizes == encoding.sizes
+    assert np.array_equal(again.encode(table), codes)
+    first, second = (e.decode(codes, np.random.default_rng(0)).columns for e in (encoding, again))
+    assert all(np.array_equal(first[name], second[name], equal_nan=first[name].dtype.kind == "f") for name in first)
+
+
+def test_a_task_s_document_holds_no_counts_and_still_encodes() -> None:
+    table = small_table(1000)
+    encoding = fitted(table)
+    document = encoding.to_document(masses=False)
+    assert "masses" not in json.dumps(document)
+    assert np.array_equal(Encoding.from_document(SCHEMA, document).encode(table), encoding.encode(table))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"version": 2},
+        {"schema_digest": "0" * 64},
+        {"columns": []},
+        {"columns": [{"codes": [[0, 1]]}] * 7},
+        {"columns": None},
+        {"settings": {"grid_cells": "many"}},
+    ],
+)
+def test_a_damaged_document_is_refused(damage: dict[str, object]) -> None:
+    document = fitted(small_table(100)).to_document() | damage
+    with pytest.raises(InputError):
+        Encoding.from_document(SCHEMA, document)
+
+
+def test_negative_sums_are_refused() -> None:
+    counts = Histograms.of(SCHEMA, SETTINGS).count(small_table(50))
+    counts[0] = -1
+    with pytest.raises(InputError, match="negative"):
+        Encoding.fit(SCHEMA, counts, SETTINGS)
+
+
+@pytest.mark.parametrize("codes", [np.full((1, 7), 99), np.full((1, 7), -1), np.zeros((1, 3))])
+def test_codes_of_another_encoding_are_refused(codes: np.ndarray) -> None:
+    with pytest.raises(InputError):
+        fitted(small_table(100)).decode(codes.astype(np.int32), np.random.default_rng(0))
+
+
+@given(st.lists(st.integers(0, 1000), min_size=60, max_size=60), st.integers(2, 40))
+def test_codes_are_few_ascending_and_none_is_skipped(masses: list[int], most: int) -> None:
+    column = NumericColumn(name="x", lower=0, upper=59, integer=True)
+    grid = column_grids(Schema(name="s", columns=(column,)), EncodingSettings())[0]
+    assert isinstance(grid, IntervalGrid)
+    codes = interval_codes(grid, np.asarray(masses), most)
+    used = np.unique(codes)
+    assert np.array_equal(used, np.arange(len(used)))
+    # Atoms are at most `most`, and what is left shares one bin more at the least.
+    assert len(used) <= most + 1
+    held = np.asarray(masses) > 0
+    assert len(np.unique(codes[held])) == len(used) or not held.any()
