@@ -17,7 +17,7 @@ from headwater_server.catalogue.app import build_catalogue
 from headwater_server.catalogue.index import FolderReleaseIndex
 from headwater_server.catalogue.settings import CatalogueSettings
 from headwater_server.flower.control import FlowerControl, check_flower_version
-from headwater_server.flower.proxy import FleetProxy
+from headwater_server.flower.proxy import FleetProxy, superlink_client
 from headwater_server.flower.supervisor import FlowerSettings, FlowerSupervisor
 from headwater_server.lock import held
 from headwater_server.runs.driver import RunDriver
@@ -132,7 +132,7 @@ async def _catalogue(
     listener: socket.socket,
     stop: asyncio.Event,
 ) -> AsyncIterator[None]:
-    proxy = FleetProxy(flower.address, str(home.ca_certificate))
+    proxy = FleetProxy(superlink_client(flower.address, str(home.ca_certificate)))
     catalogue = build_catalogue(
         FolderReleaseIndex(home.releases),
         CatalogueSettings(

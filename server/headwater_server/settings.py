@@ -1,6 +1,8 @@
 """The coordinator's home folder and the settings in it."""
 
+import contextlib
 import os
+import shutil
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from headwater.agreement.documents import first_problem
-from headwater.errors import InputError
+from headwater.errors import InputError, StorageError
 from headwater_server.authority import Authority, KeyPair
 
 __all__ = ["CoordinatorHome", "CoordinatorSettings"]
@@ -102,25 +104,37 @@ class CoordinatorHome:
         return self.folder / "serve.lock"
 
     def create(self, settings: CoordinatorSettings, authority: Authority, server: KeyPair) -> None:
-        """Write a new home: settings, CA, server pair and a fresh charter key.
+        """Write a new home: settings, CA, server pair and a fresh charter key; all of it or nothing.
 
         Raises:
-            InputError: there is a coordinator in this folder already.
+            InputError: there is a coordinator in this folder already, or part of one.
+            StorageError: the disk is full or cannot be written; nothing is left behind.
         """
-        if (self.folder / "settings.toml").exists():
+        if (self.folder / "settings.toml").exists() or self.keys.exists():
             raise InputError(f"{self.folder} holds a coordinator already; choose another --home or use that one")
-        self.keys.mkdir(parents=True, exist_ok=True, mode=0o700)
+        was_there = self.folder.exists()
+        try:
+            self._write(settings, authority, server)
+        except OSError as error:
+            # Of what was there before nothing is touched: keys/ was not, and the others are taken only while empty.
+            shutil.rmtree(self.keys, ignore_errors=True)
+            for part in (self.runs, self.releases, self.flower, self.blobs, *(() if was_there else (self.folder,))):
+                with contextlib.suppress(OSError):
+                    part.rmdir()
+            raise StorageError(f"{self.folder} cannot be written: {error.strerror}; make room and try again") from error
+
+    def _write(self, settings: CoordinatorSettings, authority: Authority, server: KeyPair) -> None:
+        self.keys.mkdir(parents=True, mode=0o700)
         for folder in (self.runs, self.releases, self.flower, self.blobs):
             folder.mkdir(exist_ok=True, mode=0o700)
-        charter_key = Ed25519PrivateKey.generate()
         pair = authority.to_pair()
         _write_private(self.keys / "ca.key", pair.key_pem)
         _write_private(self.keys / "server.key", server.key_pem)
-        _write_private(self.keys / "charter.key", _pem(charter_key))
+        _write_private(self.keys / "charter.key", _pem(Ed25519PrivateKey.generate()))
         self.ca_certificate.write_bytes(pair.certificate_pem)
         (self.keys / "server.crt").write_bytes(server.certificate_pem)
         # Last: a folder with settings is a whole coordinator.
-        (self.folder / "settings.toml").write_text(tomlkit.dumps(settings.model_dump()), encoding="utf-8")
+        _write_private(self.folder / "settings.toml", tomlkit.dumps(settings.model_dump()).encode())
 
     def settings(self) -> CoordinatorSettings:
         """Read settings.toml.
@@ -183,5 +197,9 @@ def _pem(key: Ed25519PrivateKey) -> bytes:
 
 def _write_private(path: Path, data: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise

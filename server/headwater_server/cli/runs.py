@@ -9,6 +9,7 @@ import typer
 from headwater_server.cli.options import HomeOption, open_home, open_storage, resolve_run
 
 if TYPE_CHECKING:
+    from headwater_server.settings import CoordinatorHome
     from headwater_server.storage import SqlStorage
 
 __all__ = ["register"]
@@ -46,29 +47,37 @@ def start(run: Run, follow: Follow = False, home: HomeOption = Path("coordinator
     storage.move_run(run_id, RunState.STARTING)
     typer.echo(f"run {run_id} starts with {', '.join(members)}")
     if follow:
-        _follow(storage, run_id)
+        _follow(place, storage, run_id)
 
 
 @_group.command(epilog="Example:  headwater-coordinator run status 3f0c --follow")
-def status(run: Run, follow: Follow = False, home: HomeOption = Path("coordinator")) -> None:
+def status(
+    run: Annotated[str, typer.Argument(help="The run's id, or its first digits; the newest where left out.")] = "",
+    follow: Follow = False,
+    home: HomeOption = Path("coordinator"),
+) -> None:
     """Show where a run is: decisions, rounds, health, and why it ended if it did."""
     from rich.console import Console
+    from rich.markup import escape
 
     from headwater_server.cli.watching import describe
 
-    storage = open_storage(open_home(home))
-    run_id = resolve_run(storage, run)
+    place = open_home(home)
+    storage = open_storage(place)
+    run_id = resolve_run(storage, run) if run else _newest(storage)
     record = storage.run(run_id)
     if record is None:
         return
     console = Console()
-    console.print(f"run {record.run_id}: [bold]{storage.run_state(run_id)}[/bold] {record.detail}", soft_wrap=True)
+    console.print(
+        f"run {record.run_id}: [bold]{storage.run_state(run_id)}[/bold] {escape(record.detail)}", soft_wrap=True
+    )
     console.print(f"plan {record.plan_name} {record.plan_digest[:12]}, proposed {record.created}")
     for member, decision in sorted(record.decisions.items()):
         console.print(f"  {member}: {decision}")
     console.print(f"{record.rounds_done} sums done, at most {record.rounds_planned} planned")
     if follow:
-        _follow(storage, run_id)
+        _follow(place, storage, run_id)
         return
     for _, entry in storage.progress(run_id):
         if line := describe(entry):
@@ -93,9 +102,11 @@ def stop(run: Run, home: HomeOption = Path("coordinator")) -> None:
         typer.echo(f"run {run_id} is stopped")
         return
     storage.move_run(run_id, RunState.STOPPING, "the operator stops it")
-    while not storage.run_state(run_id).over:
+    while not (state := storage.run_state(run_id)).over:
+        if not is_serving(place):
+            raise OutOfOrder(f"the coordinator ended while it stopped run {run_id}; run stop it again")
         time.sleep(_POLL_SECONDS)
-    typer.echo(f"run {run_id} is {storage.run_state(run_id)}")
+    typer.echo(f"run {run_id} is {state}")
 
 
 @_group.command("list", epilog="Example:  headwater-coordinator run list")
@@ -117,30 +128,19 @@ def show_all(home: HomeOption = Path("coordinator")) -> None:
     Console().print(grid)
 
 
-def _follow(storage: "SqlStorage", run_id: str) -> None:
-    """Show progress until the run is over.
+def _newest(storage: "SqlStorage") -> str:
+    from headwater.errors import OutOfOrder
 
-    Raises:
-        OutOfOrder: it failed or was stopped; the message says why.
-    """
+    records = storage.runs()
+    if not records:
+        raise OutOfOrder("no run has been proposed; headwater-coordinator plan propose makes one")
+    return records[-1].run_id
+
+
+def _follow(place: "CoordinatorHome", storage: "SqlStorage", run_id: str) -> None:
     from rich.console import Console
 
-    from headwater.errors import OutOfOrder
-    from headwater_server.cli.watching import describe
+    from headwater_server.cli.watching import follow
+    from headwater_server.lock import is_serving
 
-    console = Console()
-    seen = 0
-    while True:
-        state = storage.run_state(run_id)
-        for number, entry in storage.progress(run_id, seen):
-            seen = number
-            if line := describe(entry):
-                console.print(line, soft_wrap=True)
-        if state.over:
-            break
-        time.sleep(_POLL_SECONDS)
-    record = storage.run(run_id)
-    detail = record.detail if record is not None else ""
-    if str(state) != "finished":
-        raise OutOfOrder(f"run {run_id} {state}: {detail}")
-    console.print(f"[green]run {run_id} finished[/green]: {detail}", soft_wrap=True)
+    follow(storage, run_id, Console(), lambda: is_serving(place))

@@ -1,13 +1,68 @@
-"""One readable line for each record of a run's progress."""
+"""A run as it goes, for people: one line for each record, and a bar of sums while it is under way."""
 
-from collections.abc import Mapping
-from typing import Any
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["describe"]
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from headwater_server.storage import Storage
+
+__all__ = ["describe", "follow"]
+
+_POLL_SECONDS = 0.5
+
+
+def follow(storage: "Storage", run_id: str, console: "Console", serving: Callable[[], bool]) -> None:
+    """Show a run's progress until it is over; on a terminal with a bar that says what it waits for.
+
+    Args:
+        storage: where the run's records are.
+        run_id: 32 hexadecimal digits.
+        console: where to write.
+        serving: whether the coordinator that drives the run is up.
+
+    Raises:
+        OutOfOrder: it failed or was stopped, or nobody drives it; the message says why.
+    """
+    from rich.markup import escape
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    from headwater.errors import OutOfOrder
+
+    seen = 0
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("sums"))
+    with Progress(
+        *columns, TimeElapsedColumn(), console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task("starting", total=None)
+        while True:
+            # In this order: what was recorded before the end is shown before it.
+            up, state = serving(), storage.run_state(run_id)
+            for number, entry in storage.progress(run_id, seen):
+                seen = number
+                if line := describe(entry):
+                    console.print(line, soft_wrap=True)
+                bar.update(task, description=_doing(entry))
+            record = storage.run(run_id)
+            if record is not None:
+                bar.update(task, completed=record.rounds_done, total=record.rounds_planned)
+            if state.over or not up:
+                break
+            time.sleep(_POLL_SECONDS)
+    detail = record.detail if record is not None else ""
+    if not state.over:
+        raise OutOfOrder(f"run {run_id} is {state} but nobody drives it; headwater-coordinator serve goes on with it")
+    if str(state) != "finished":
+        raise OutOfOrder(f"run {run_id} {state}: {detail}")
+    console.print(f"[green]run {run_id} finished[/green]: {escape(detail)}", soft_wrap=True)
 
 
 def describe(record: Mapping[str, Any]) -> str:
     """A line for people, with rich markup; empty for a record that says nothing to them."""
+    from rich.markup import escape
+
     seconds = f" [dim]{record['seconds']:.1f} s[/dim]" if "seconds" in record else ""
     match record.get("kind"):
         case "setup":
@@ -19,38 +74,55 @@ def describe(record: Mapping[str, Any]) -> str:
             return f"histograms: {record['rows']:,} training rows, {record['codes']} codes{seconds}"
         case "marginals":
             groups = ", ".join("+".join(group) for group in record.get("super_columns", []))
-            more = f"; super-columns {groups}" if groups else ""
+            more = f"; super-columns {escape(groups)}" if groups else ""
             return f"marginals: {record['tables']} tables, {record['cells']:,} cells{more}{seconds}"
         case "fitting":
             return f"  fitting {record['done']}/{record['of']}, loss {record['loss']:.4f}"
         case "fit":
-            return f"fit: distance from marginals {record['marginal_loss']:.4f}, {_health(record)}{seconds}"
+            return f"fit: {_model(record)}{seconds}"
         case "update":
-            return _update(record) + seconds
+            return f"training: {record.get('contributors', '?')} organisations' updates in one sum{seconds}"
+        case "merge":
+            return f"training round {record['round']}: {_verdict(record)}{_model(record)}{seconds}"
         case "dropped":
-            return f"[yellow]{record['member']} dropped out in phase {record['phase']}[/yellow]: {record['reason']}"
+            reason = escape(record["reason"])
+            return f"[yellow]{record['member']} dropped out in phase {record['phase']}[/yellow]: {reason}"
         case "aborted":
-            return f"[yellow]round {record['round']} aborted[/yellow]: {record['reason']}"
+            return f"[yellow]round {record['round']} aborted[/yellow]: {escape(record['reason'])}"
         case "session_failed":
-            return f"[yellow]session ended, a new setup follows[/yellow]: {record['reason']}"
+            return f"[yellow]session ended, a new setup follows[/yellow]: {escape(record['reason'])}"
         case "failed":
-            return f"[red]failed[/red]: {record['reason']}"
+            return f"[red]failed[/red]: {escape(record['reason'])}"
         case _:
             return ""
 
 
-def _update(record: Mapping[str, Any]) -> str:
-    organisations = f"{record.get('contributors', '?')} organisations"
-    if record.get("accepted", True):
-        loss = f"distance {record['marginal_loss']:.4f}, " if "marginal_loss" in record else ""
-        return f"training round: {organisations}, {loss}{_health(record)}"
-    return f"[yellow]training round not taken[/yellow]: {organisations}, {record.get('reason', '')}"
+def _verdict(record: Mapping[str, Any]) -> str:
+    from rich.markup import escape
+
+    if record["accepted"]:
+        return "[green]taken[/green] "
+    return f"[yellow]not taken[/yellow] ({escape(record['reason'])}) "
 
 
-def _health(record: Mapping[str, Any]) -> str:
+def _model(record: Mapping[str, Any]) -> str:
+    """Distance and health of a model; empty where there is none, as after an update that nobody could send."""
     health = record.get("health") or {}
     if not health:
         return ""
     return (
-        f"entropy {health['entropy_ratio']:.2f}, duplicates {health['duplicates']:.1%}, 1-way TVD {health['tvd1']:.3f}"
+        f"distance from marginals {record['marginal_loss']:.4f}, entropy {health['entropy_ratio']:.2f}, "
+        f"duplicates {health['duplicates']:.1%}, 1-way TVD {health['tvd1']:.3f}"
     )
+
+
+def _doing(record: Mapping[str, Any]) -> str:
+    match record.get("kind"):
+        case "setup" | "session_failed":
+            return "waiting for the organisations"
+        case "marginals" | "fitting":
+            return "summing and fitting"
+        case "fit" | "merge" | "update":
+            return "training at the organisations"
+        case _:
+            return "summing"

@@ -10,7 +10,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-__all__ = ["FLEET_PREFIX", "FleetProxy"]
+__all__ = ["FLEET_PREFIX", "FleetProxy", "superlink_client"]
 
 FLEET_PREFIX = "/v1/fleet/"
 
@@ -25,6 +25,22 @@ _HOP_HEADERS = {
 }  # fmt: skip
 
 
+def superlink_client(address: str, ca_file: str) -> httpx.AsyncClient:
+    """Connections to a SuperLink.
+
+    Args:
+        address: host:port on loopback.
+        ca_file: PEM file that its certificate chains to.
+    """
+    return httpx.AsyncClient(
+        base_url=f"https://{address}",
+        verify=ssl.create_default_context(cafile=ca_file),
+        timeout=httpx.Timeout(60.0),
+        limits=httpx.Limits(max_connections=_POOL, max_keepalive_connections=64),
+        trust_env=False,
+    )
+
+
 class FleetProxy:
     """One route. Flower's control and runtime interfaces are on the same port as the nodes' and must stay inside.
 
@@ -32,20 +48,9 @@ class FleetProxy:
     Headwater's invitations and replies are a few hundred bytes.
     """
 
-    def __init__(self, superlink: str, ca_file: str) -> None:
-        """Forward to a SuperLink.
-
-        Args:
-            superlink: host:port on loopback.
-            ca_file: PEM file that its certificate chains to.
-        """
-        self._client = httpx.AsyncClient(
-            base_url=f"https://{superlink}",
-            verify=ssl.create_default_context(cafile=ca_file),
-            timeout=httpx.Timeout(60.0),
-            limits=httpx.Limits(max_connections=_POOL, max_keepalive_connections=64),
-            trust_env=False,
-        )
+    def __init__(self, superlink: httpx.AsyncClient) -> None:
+        """Forward to a SuperLink, as `superlink_client` reaches it."""
+        self._client = superlink
 
     @property
     def route(self) -> Route:

@@ -83,7 +83,7 @@ def draw_health(records: Sequence[Record], path: Path) -> None:
     figure = Figure(figsize=(9, 3.2), layout="constrained")
     FigureCanvasSVG(figure)
     loss, health = figure.subplots(1, 2)
-    steps = range(len(models))
+    steps = [int(str(record.get("round", 0))) for record in models]
     taken = [record.get("accepted", True) for record in models]
     values = [float(str(record["marginal_loss"])) for record in models]
     loss.plot(steps, values, color="#0b6e69", linewidth=1.5)
