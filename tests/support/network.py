@@ -261,7 +261,8 @@ class World:
     def expected(self, contributors: Sequence[str]) -> Vector:
         """The sum modulo 2^32, computed in 64 bits and without masks."""
         wide = np.stack([self.vectors[name].astype(np.uint64) for name in contributors]).sum(axis=0)
-        return np.mod(wide, np.uint64(2**32)).astype(np.uint32)
+        total: Vector = np.mod(wide, np.uint64(2**32)).astype(np.uint32)
+        return total
 
     def sent(self, kind: MessageType) -> Iterator[tuple[str, str, bytes]]:
         """Recorded traffic of one type."""
