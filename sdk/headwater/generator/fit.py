@@ -18,6 +18,7 @@ __all__ = ["FitTerms", "fit_to_marginals", "initial_model", "marginal_loss"]
 
 _EVALUATION_BATCH = 4096
 _EVALUATION_BATCHES = 4
+_CALIBRATION_STEPS = 12
 _SMALLEST_SHARE = 1e-6
 # From a generator that hardly looks at z, the L1 distance leads to one row for everybody, since a rare cell's median
 # is none; so a fit starts with large output weights. Training from scratch starts close to the 1-way marginals.
@@ -139,7 +140,25 @@ def fit_to_marginals(
         # What is trained further is what is sampled: the average.
         for parameter, mean in zip(generator.parameters(), average, strict=True):
             parameter.copy_(mean)
+    _calibrate(generator, spec, marginals, random)
     return Model.of(generator, flat_parameters(generator))
+
+
+def _calibrate(
+    generator: Generator, spec: GeneratorSpec, marginals: Sequence[Marginal], random: torch.Generator
+) -> None:
+    """Shift the output biases until every head's mean probabilities are its marginal.
+
+    On few rows most cells of a table are empty, and the L1 distance gives up rare codes, a label's rarer class among
+    them; a column's own shares are known exactly and cost no more than this to hold.
+    """
+    shares = torch.from_numpy(_head_shares(spec, marginals).astype(np.float32)).to(generator.exit.bias.device)
+    with torch.no_grad():
+        latents = [generator.noise(_EVALUATION_BATCH, random) for _ in range(_EVALUATION_BATCHES)]
+        for _ in range(_CALIBRATION_STEPS):
+            means = torch.stack([generator.unit_probabilities(z).mean(dim=0) for z in latents]).mean(dim=0)
+            ratio = (shares + _SMALLEST_SHARE) / (means + _SMALLEST_SHARE)
+            generator.exit.bias += ratio.log().clamp(-1, 1)
 
 
 def _schedule(step: int, terms: FitTerms) -> float:

@@ -19,9 +19,7 @@ def demo(
     schema: Annotated[Path | None, typer.Option(help="A schema, TOML; drafted from the rows by default.")] = None,
     organisations: Annotated[int, typer.Option(help="How many organisations share the rows out; at least 3.")] = 3,
     rounds: Annotated[int, typer.Option(help="Rounds of adversarial training.", min=0)] = 4,
-    partition: Annotated[
-        str, typer.Option(help="How rows are shared out: iid, label:0.5 or column:NAME.")
-    ] = "label:0.5",
+    partition: Annotated[str, typer.Option(help="How rows are shared out: iid, label:1 or column:NAME.")] = "label:1",
     seed: Annotated[int, typer.Option(help="Public seed of the plan.", min=0)] = 0,
     out: Annotated[Path, typer.Option(help="Folder for the results; replaced only if a demo made it.")] = Path("demo"),
     keep: Annotated[bool, typer.Option("--keep", help="Leave the catalogue up until Ctrl-C.")] = False,
