@@ -131,7 +131,9 @@ def test_bundle_that_carries_code_is_refused_by_every_organisation(tmp_path: Pat
     shadow = evil / "headwater_client"
     shadow.mkdir(parents=True)
     witness = tmp_path / "witness"
-    (shadow / "__init__.py").write_text(f"open({str(witness)!r}, 'a').write('ran')\n")
+    (shadow / "__init__.py").write_text(
+        f"open({str(witness)!r}, 'a').write(open('/proc/self/cmdline').read().replace(chr(0), ' ') + chr(10))\n"
+    )
     (shadow / "app.py").write_text("from flwr.clientapp import ClientApp\napp = ClientApp()\n")
     from headwater.flower_bundle import stub_folder
 
@@ -145,6 +147,8 @@ def test_bundle_that_carries_code_is_refused_by_every_organisation(tmp_path: Pat
         )
         logs = [processes.log_of(member) for member in running.consortium.members]
         running.wait(lambda: all("bundle_refused" in log.read_text() for log in logs), "every organisation refused")
-        assert not witness.exists()
+        # Flower looks at a bundle where it is sent from, so the attacker runs it; no process of an organisation may.
+        ran_by = witness.read_text() if witness.exists() else ""
+        assert not [line for line in ran_by.splitlines() if "headwater-org" in line or "headwater_client" in line]
         assert running.storage.run_state(running.run) is RunState.PROPOSED
         assert running.count("session") == 0

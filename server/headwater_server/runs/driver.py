@@ -184,6 +184,7 @@ class RunDriver:
         if self._session is not None and not self._session.over:
             return self._session
         plan = proposal.proposal.plan
+        self._journal.close_unfinished(self._key)
         attempt = self._journal.next_attempt()
         if attempt > MAXIMUM_ATTEMPTS:
             raise OutOfOrder(f"the setup of run {self._run_id} failed {MAXIMUM_ATTEMPTS} times; propose a new run")

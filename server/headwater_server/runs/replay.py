@@ -5,14 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
 from headwater.errors import StorageError
+from headwater.secagg.receipts import close_unfinished
 from headwater_server.storage import BlobStore, RoundEntry, Storage
 
 __all__ = ["RunJournal", "StoredSum"]
 
-_ATTEMPT, _SUM = "attempt", "sum"
+_ATTEMPT, _START, _SUM = "attempt", "start", "sum"
 _CHAIN = ("receipt", "abort")
 
 
@@ -47,6 +49,17 @@ class RunJournal:
     def aborts(self) -> int:
         """Rounds that ended without a sum."""
         return sum(entry.kind == "abort" for entry in self._entries())
+
+    def close_unfinished(self, key: Ed25519PrivateKey) -> None:
+        """Store the abort of a round that a crash left open, so that its number is never used again (protocol 4.8)."""
+        started = None
+        for entry in self._entries():
+            if entry.kind == _START:
+                started = entry.data
+            elif entry.kind in _CHAIN:
+                started = None
+        if started is not None:
+            self.add("abort", close_unfinished(started, key))
 
     def next_attempt(self) -> int:
         """The number of the next setup, stored before it is used (protocol 3.3)."""
