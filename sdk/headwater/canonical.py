@@ -24,7 +24,9 @@ def canonical_json(document: Mapping[str, object]) -> bytes:
     try:
         return rfc8785.dumps(document)  # type: ignore[arg-type]
     except (rfc8785.CanonicalizationError, ValueError, TypeError) as error:
-        raise InputError(f"a document holds a value without a canonical form ({error}); use plain JSON values") from error
+        raise InputError(
+            f"a document holds a value without a canonical form ({error}); use plain JSON values"
+        ) from error
 
 
 def sha256_hex(data: bytes | bytearray | memoryview) -> str:
