@@ -158,7 +158,7 @@ def _calibrate(
         for _ in range(_CALIBRATION_STEPS):
             means = torch.stack([generator.unit_probabilities(z).mean(dim=0) for z in latents]).mean(dim=0)
             ratio = (shares + _SMALLEST_SHARE) / (means + _SMALLEST_SHARE)
-            generator.exit.bias += ratio.log().clamp(-1, 1)
+            generator.exit.bias.add_(ratio.log().clamp(-1, 1))
 
 
 def _schedule(step: int, terms: FitTerms) -> float:

@@ -52,8 +52,9 @@ class AdversarialLoss:
         """The penalty on the critic's gradient, weighted."""
         if self.name == "wgan-gp":
             mix = torch.rand(len(real), 1, generator=random).to(real.device)
-            norms = _gradient(critic, mix * real + (1 - mix) * fake).norm(dim=1)
-            return self.penalty * (norms - 1).square().mean()
+            norms: Tensor = torch.linalg.vector_norm(_gradient(critic, mix * real + (1 - mix) * fake), dim=1)
+            excess: Tensor = (norms - 1).square().mean()
+            return self.penalty * excess
         squares = _gradient(critic, real).square().sum(dim=1) + _gradient(critic, fake).square().sum(dim=1)
         return self.penalty / 2 * squares.mean()
 
