@@ -86,8 +86,17 @@ def prepare(data: Path | None, target: str | None, schema_file: Path | None, org
         raise InputError(f"there is no column {target!r}; the columns are {_listed(table.column_names)}")
     if schema_file is None:
         schema = draft(table, target, name)
-    else:
+    elif schema_file.is_file():
         schema = Schema.from_toml(schema_file.read_text(encoding="utf-8"))
+    else:
+        raise InputError(f"there is no schema file {schema_file}; headwater schema draft writes one")
+    if schema.target is None:
+        raise InputError(f'the schema {schema.name!r} marks no target; set role = "target" on one column')
+    missing = [column for column in schema.names if column not in table.column_names]
+    if missing:
+        raise InputError(f"the table lacks the schema's column {missing[0]!r}; it has {_listed(table.column_names)}")
+    # A draft leaves out columns that rather name records than describe them; nobody is judged by those.
+    table = table.select(list(schema.names))
     train, test = judge_split(table.num_rows)
     train_table = table.take(pa.array(train))
     conformed: Table = conform(train_table, schema)[0]

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +17,7 @@ from headwater.errors import HeadwaterError, InputError
 __all__ = ["ProcessGroup", "free_ports"]
 
 _STOP_SECONDS = 15.0
+_GONE_SECONDS = 5.0
 _LOG_LINES_SHOWN = 12
 
 
@@ -143,6 +145,10 @@ class ProcessGroup:
             if running == name:
                 _signal_group(child, number)
 
+    def pid_of(self, name: str) -> int:
+        """A running process's id."""
+        return next(child.pid for running, child in self._running if running == name)
+
     def log_of(self, name: str) -> Path:
         """Where a process's output goes."""
         return self._logs / f"{name}.log"
@@ -170,6 +176,7 @@ class ProcessGroup:
             # A leader that left stragglers behind leaves them in its group; an empty group is no error.
             _signal_group(child, signal.SIGKILL)
             child.wait()
+            _wait_until_gone(child.pid)
         self._running.clear()
 
 
@@ -177,3 +184,12 @@ def _signal_group(child: subprocess.Popen[bytes], number: signal.Signals) -> Non
     # The child leads its own session, so its process id is the group's; nobody else's process can be in it.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, number)
+
+
+def _wait_until_gone(group: int) -> None:
+    # Killed stragglers are reaped by the system, not by us; a moment later nobody is left in the group.
+    end = time.monotonic() + _GONE_SECONDS
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        while time.monotonic() < end:
+            os.killpg(group, 0)
+            time.sleep(0.01)

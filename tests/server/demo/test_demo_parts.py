@@ -1,0 +1,123 @@
+"""The demo's parts that need no consortium: its table, its folder, its processes."""
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from headwater.errors import HeadwaterError, InputError
+from headwater.evaluation.split import judge_split
+from headwater_server.demo.data import default_table, prepare
+from headwater_server.demo.processes import ProcessGroup, free_ports
+from headwater_server.output_folder import claim_folder
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        # A zombie is gone for everybody but its parent.
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_default_table_is_shared_out_whole_unequal_and_skewed() -> None:
+    data = prepare(None, None, None, 3, "label:1")
+    rows = sorted(int(row) for part in data.parts for row in part)
+    assert rows == list(range(data.train.num_rows))
+    assert data.test.num_rows == len(judge_split(569)[1])
+    assert len({len(part) for part in data.parts}) == 3
+    shares = [data.rows_of(n).column("diagnosis").to_pylist().count("malignant") / len(data.parts[n]) for n in range(3)]
+    assert max(shares) - min(shares) > 0.2
+
+
+def test_test_rows_are_no_training_rows() -> None:
+    data = prepare(None, None, None, 3, "iid")
+    train = {tuple(row.values()) for row in data.train.to_pylist()}
+    assert not train & {tuple(row.values()) for row in data.test.to_pylist()}
+    assert data.train.num_rows + data.test.num_rows == default_table().num_rows
+
+
+@pytest.mark.parametrize(
+    ("data", "target", "organisations", "line"),
+    [
+        (None, None, 2, "at least 3"),
+        (Path("nowhere.csv"), "x", 3, "there is no file"),
+        (None, "age of the moon", 3, "there is no column"),
+    ],
+)
+def test_unusable_request_is_one_clear_line(
+    data: Path | None, target: str | None, organisations: int, line: str
+) -> None:
+    with pytest.raises(InputError, match=line):
+        prepare(data, target, None, organisations, "iid")
+
+
+def test_data_without_a_target_is_refused(tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("a,b\n1,x\n2,y\n")
+    with pytest.raises(InputError, match="--target"):
+        prepare(table, None, None, 3, "iid")
+
+
+def test_folder_that_the_command_made_is_replaced_and_no_other(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    claim_folder(folder, "demo")
+    (folder / "old.csv").write_text("old")
+    (folder / "sub").mkdir()
+    claim_folder(folder, "demo")
+    assert [entry.name for entry in folder.iterdir()] == [".headwater-demo"]
+    foreign = tmp_path / "mine"
+    foreign.mkdir()
+    (foreign / "thesis.txt").write_text("precious")
+    with pytest.raises(InputError, match="was not made by demo"):
+        claim_folder(foreign, "demo")
+    assert (foreign / "thesis.txt").read_text() == "precious"
+    with pytest.raises(InputError, match="was not made by simulate"):
+        claim_folder(folder, "simulate")
+
+
+def test_free_ports_differ() -> None:
+    assert len(set(free_ports(20))) == 20
+
+
+def test_leaving_the_group_ends_children_and_grandchildren(tmp_path: Path) -> None:
+    pid_file = tmp_path / "pids"
+    script = tmp_path / "parent_and_child.py"
+    script.write_text(
+        "import os, subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import signal, time; "
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)'])\n"
+        f"open({str(pid_file)!r}, 'w').write(f'{{os.getpid()}} {{child.pid}} ')\n"
+        "time.sleep(600)\n"
+    )
+    environment = {"PYTHONPATH": str(tmp_path)}
+    with ProcessGroup(tmp_path / "logs", environment) as processes:
+        (tmp_path / "package").mkdir()
+        (tmp_path / "package" / "__init__.py").touch()
+        script.rename(tmp_path / "package" / "both.py")
+        processes.start("both", "package.both")
+        while not pid_file.is_file() or not pid_file.read_text().endswith(" "):
+            time.sleep(0.01)
+        pids = [int(pid) for pid in pid_file.read_text().split()]
+        assert all(is_alive(pid) for pid in pids)
+    assert not [pid for pid in pids if is_alive(pid)]
+
+
+def test_command_that_fails_is_told_by_its_own_line(tmp_path: Path) -> None:
+    with (
+        ProcessGroup(tmp_path / "logs", {}) as processes,
+        pytest.raises(HeadwaterError, match="headwater-coordinator charter` failed: there is no coordinator in"),
+    ):
+        processes.run("show", "headwater-coordinator", "charter", "show", "--home", str(tmp_path / "nowhere"))
+
+
+def test_child_that_dies_is_noticed_with_the_end_of_its_log(tmp_path: Path) -> None:
+    with ProcessGroup(tmp_path / "logs", {}) as processes:
+        processes.start("idle", "http.server", "0", "--bind", "127.0.0.1")
+        processes.check_alive()
+        processes.signal("idle", signal.SIGKILL)
+        while is_alive(processes.pid_of("idle")):
+            time.sleep(0.01)
+        with pytest.raises(HeadwaterError, match="the process idle ended with status -9"):
+            processes.check_alive()
