@@ -1,17 +1,17 @@
 """One organisation's own generator: `python -m headwater_server.demo.alone PLAN ROWS OUT ROWS_WANTED`."""
 
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow.parquet
 
 from headwater.agreement.plan import Plan
-from headwater.contribution.contribute import contribute
-from headwater.contribution.execution import execute, sample_table
-from headwater.recipe.actions import Aggregate, Done
+from headwater.contribution.execution import sample_table
 from headwater.recipe.machine import build_recipe
 from headwater.schema.conform import conform
 from headwater.schema.table import Table
+from headwater_server.simulation.driving import Cost, LocalEngine, drive
 
 __all__ = ["main", "train_alone"]
 
@@ -24,13 +24,21 @@ def train_alone(plan: Plan, rows: Table, wanted: int) -> Table:
         rows: the organisation's.
         wanted: synthetic rows to sample.
     """
-    recipe = build_recipe(plan)
-    while not isinstance(action := recipe.next(), Done):
-        if isinstance(action, Aggregate):
-            recipe.add_sum(contribute(action.task, action.model, rows, plan), contributors=1)
-        else:
-            recipe.add_model(*execute(action))
-    return sample_table(action.model, action.encoding, wanted, plan.seed)
+    done = drive(build_recipe(plan), LocalEngine([rows], plan), _Silent(), Cost())
+    return sample_table(done.model, done.encoding, wanted, plan.seed)
+
+
+class _Silent:
+    """Watches without a word; the demo shows one line for all of them."""
+
+    def begins(self, what: str) -> None:
+        """A step begins."""
+
+    def advances(self, done: int, steps: int) -> None:
+        """A fit has done some of its steps."""
+
+    def ends(self, what: str, seconds: float, records: Sequence[Mapping[str, object]]) -> None:
+        """A step ended."""
 
 
 def main(arguments: list[str]) -> None:
