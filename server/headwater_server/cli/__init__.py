@@ -12,7 +12,7 @@ app = typer.Typer(
     name="headwater-coordinator",
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     help="""Run a consortium's coordinator: invite organisations, propose plans, start runs, release datasets.
 

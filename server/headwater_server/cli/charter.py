@@ -9,7 +9,9 @@ from headwater_server.cli.options import HomeOption, open_home, open_storage
 
 __all__ = ["register"]
 
-_group = typer.Typer(no_args_is_help=True, help="Propose the charter and see who has signed it.")
+_group = typer.Typer(
+    no_args_is_help=True, rich_markup_mode="markdown", help="Propose the charter and see who has signed it."
+)
 
 
 def register(app: typer.Typer) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read_plan", "register"]
 
-_group = typer.Typer(no_args_is_help=True, help="Draft, check and propose plans.")
+_group = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", help="Draft, check and propose plans.")
 
 
 def register(app: typer.Typer) -> None:
