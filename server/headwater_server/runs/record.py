@@ -88,7 +88,8 @@ def draw_health(records: Sequence[Record], path: Path) -> None:
     values = [float(str(record["marginal_loss"])) for record in models]
     loss.plot(steps, values, color="#0b6e69", linewidth=1.5)
     loss.scatter(steps, values, c=["#0b6e69" if each else "#b3261e" for each in taken], zorder=3)
-    loss.set(title="Distance from the summed marginals", xlabel="training round (0: the fit)", ylim=(0, None))
+    top = 1.15 * max(values)
+    loss.set(title="Distance from the summed marginals", xlabel="training round (0: the fit)", ylim=(0, top))
     if not all(taken):
         loss.annotate("red: not taken", (0.98, 0.94), xycoords="axes fraction", ha="right", color="#b3261e")
     styles = {"entropy_ratio": "-", "duplicates": "--", "tvd1": ":", "top_share_gap": "-."}
