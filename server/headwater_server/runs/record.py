@@ -1,6 +1,7 @@
 """What is kept of a run for people: progress in storage and as JSON lines, health as a plot."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -88,7 +89,8 @@ def draw_health(records: Sequence[Record], path: Path) -> None:
     values = [float(str(record["marginal_loss"])) for record in models]
     loss.plot(steps, values, color="#0b6e69", linewidth=1.5)
     loss.scatter(steps, values, c=["#0b6e69" if each else "#b3261e" for each in taken], zorder=3)
-    top = 1.15 * max(values)
+    # A merge that broke has no finite distance; it is left out of the scale.
+    top = 1.15 * max((value for value in values if math.isfinite(value)), default=1.0)
     loss.set(title="Distance from the summed marginals", xlabel="training round (0: the fit)", ylim=(0, top))
     if not all(taken):
         loss.annotate("red: not taken", (0.98, 0.94), xycoords="axes fraction", ha="right", color="#b3261e")
