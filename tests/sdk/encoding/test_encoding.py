@@ -87,7 +87,7 @@ def test_decoded_values_follow_the_fine_histogram_inside_a_bin() -> None:
     assert abs((drawn == 10).mean() - 0.9) < 0.018
 
 
-@pytest.mark.parametrize(("rows", "codes"), [(30, 6), (455, 9), (50_000, 32)])
+@pytest.mark.parametrize(("rows", "codes"), [(30, 6), (455, 11), (50_000, 32)])
 def test_small_tables_get_fewer_codes(rows: int, codes: int) -> None:
     table = one_column(np.random.default_rng(0).uniform(0, 1000, rows))
     assert fitted(table, EncodingSettings()).sizes == (codes,)
