@@ -5,10 +5,14 @@ import hashlib
 from collections.abc import Iterator
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from headwater.encoding.encoding import Encoding
 from headwater.errors import InputError, PeerError
+from headwater.generator.adversarial import train_locally
+from headwater.generator.model import Model
+from headwater.generator.update import update_length
 from headwater.recipe.fixed_point import fixed_point, largest_magnitude
 from headwater.recipe.layout import layout_of_update
 from headwater.recipe.settings import RecipeTerms, UpdateSettings
@@ -36,10 +40,6 @@ def train(task: Task, model: bytes, rows: Table, encoding: Encoding, plan: Recip
     Raises:
         PeerError: the model is unusable or does not fit the task.
     """
-    from headwater.generator.adversarial import train_locally
-    from headwater.generator.model import Model
-    from headwater.generator.update import update_length
-
     settings = plan.recipe.update
     try:
         shared = Model.from_bytes(model)
@@ -80,8 +80,6 @@ def _one_thread() -> Iterator[None]:
 
     It is also faster where several organisations train on one machine, as threads that wait for each other spin.
     """
-    import torch
-
     before = torch.get_num_threads()
     if before != 1:
         torch.set_num_threads(1)
