@@ -158,7 +158,7 @@ def test_an_update_beyond_the_clip_is_clipped_and_counted() -> None:
 def test_training_that_breaks_contributes_zeros_and_is_counted(monkeypatch: pytest.MonkeyPatch, bad: float) -> None:
     delta = np.zeros(TASK.length - 3, np.float32)
     delta[7] = bad
-    monkeypatch.setattr("headwater.generator.adversarial.train_locally", lambda *_: LocalUpdate(delta))
+    monkeypatch.setattr("headwater.contribution.training.train_locally", lambda *_: LocalUpdate(delta))
     vector = contribute(TASK, MODEL, ROWS, PLAN)
     assert not vector[:-2].any()
     assert vector[-2:].tolist() == [1, 0]
