@@ -96,9 +96,9 @@ def draw_health(records: Sequence[Record], path: Path) -> None:
         loss.annotate("red: not taken", (0.98, 0.94), xycoords="axes fraction", ha="right", color="#b3261e")
     styles = {"entropy_ratio": "-", "duplicates": "--", "tvd1": ":", "top_share_gap": "-."}
     for name, style in styles.items():
-        series = [record["health"].get(name) for record in models]  # type: ignore[attr-defined]
-        if all(isinstance(value, int | float) for value in series):
-            health.plot(steps, series, style, label=name.replace("_", " "), linewidth=1.5, marker=".")
+        # A merge that broke has no health; the line has a gap there.
+        series = [float(record["health"].get(name, math.nan)) for record in models]  # type: ignore[attr-defined]
+        health.plot(steps, series, style, label=name.replace("_", " "), linewidth=1.5, marker=".")
     health.set(title="Health", xlabel="training round (0: the fit)", ylim=(0, 1.1))
     health.legend(frameon=False, fontsize=8)
     for axes in (loss, health):
