@@ -1,0 +1,48 @@
+"""Families of sums, and which cohorts may be summed for one of them: protocol 4.10."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+__all__ = ["Cohort", "Family", "cohort_conflict"]
+
+Cohort = tuple[str, ...]
+"""Sorted ids of the members whose vectors one sum holds: U."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Sums over the same rows of one member, which a coordinator could subtract from each other (protocol 4.10 iii).
+
+    Attributes:
+        name: names the member's table, the split and what is summed; the same over all runs that ask for the same.
+        tolerance: None when there is one cohort for ever; else another cohort is allowed if whoever left it, and
+            whoever came into it, are each nobody or at least this many members (c + 2).
+    """
+
+    name: str
+    tolerance: int | None = None
+
+    def allows(self, recorded: Collection[str], asked: Collection[str]) -> bool:
+        """Whether a sum over `asked` may follow one over `recorded`."""
+        left, came = set(recorded) - set(asked), set(asked) - set(recorded)
+        if self.tolerance is None:
+            return not left and not came
+        return all(not group or len(group) >= self.tolerance for group in (left, came))
+
+
+def cohort_conflict(family: Family, recorded: Iterable[Cohort], asked: Collection[str]) -> str | None:
+    """Say why a sum over `asked` would tell members apart, or None when it may be confirmed.
+
+    Args:
+        family: what is summed.
+        recorded: every cohort that this organisation confirmed for the family.
+        asked: U of the round at hand.
+    """
+    for cohort in recorded:
+        if not family.allows(cohort, asked):
+            changed = ", ".join(sorted(set(cohort) ^ set(asked)))
+            return (
+                f"differencing: the family '{family.name}' was summed over another cohort before, and the difference "
+                f"would show {changed}"
+            )
+    return None
