@@ -6,7 +6,7 @@ python examples/simulate_in_python.py
 import numpy as np
 import pyarrow as pa
 
-from headwater.agreement.plan import Plan
+from headwater.agreement.plan import AggregationTerms, Plan
 from headwater.contribution.contribute import contribute
 from headwater.contribution.execution import execute, sample_table
 from headwater.flower_bundle import bundle_sha256
@@ -31,6 +31,7 @@ def main() -> None:
         name="visits",
         schema=schema,
         recipe=RecipeSettings(rounds=2, fit=FitSettings(steps=200)),
+        aggregation=AggregationTerms(on_membership_change="strict"),
         privacy="none",
         stub_sha256=bundle_sha256(),
     )

@@ -1,6 +1,7 @@
 """Charter, plan and policy in plain words: what a person compares, approves and agrees to."""
 
 from headwater.agreement.charter import Charter, SignedCharter
+from headwater.agreement.differencing import choice_in_words
 from headwater.agreement.plan import Plan
 from headwater.agreement.signing import fingerprint
 from headwater.schema.columns import BooleanColumn, CategoricalColumn, Column, DateColumn, NumericColumn
@@ -23,11 +24,6 @@ _KINDS = {
     "hybrid": "counts over all organisations, then {rounds} rounds in which each trains on its own rows",
     "marginals": "counts over all organisations alone; nothing is trained here",
     "adversarial": "counts for the encoding, then {rounds} rounds in which each trains on its own rows",
-}
-
-_MEMBERSHIP = {
-    "continue": "the run goes on with those that remain — no protection against differencing: the sums of two "
-    "different sets of organisations can be subtracted from each other",
 }
 
 
@@ -91,7 +87,7 @@ def plan_in_words(plan: Plan, charter: Charter) -> tuple[tuple[str, str], ...]:
             f"{'works' if terms.colluders == 1 else 'work'} with it; never one organisation's vector",
         ),
         ("privacy", PRIVACY_WORDS[plan.privacy]),
-        ("when one drops out", _MEMBERSHIP[terms.on_membership_change]),
+        ("when one drops out", choice_in_words(terms.on_membership_change)),
         ("result", f"{rows} synthetic rows"),
         ("code", f"only what is installed here; Flower bundle {plan.stub_sha256[:16]}"),
     )

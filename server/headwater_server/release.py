@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import TypeAdapter, ValidationError
 
 from headwater import __version__
+from headwater.agreement.differencing import Differencing
 from headwater.encoding.encoding import Encoding
 from headwater.errors import InputError
 from headwater.release import Provenance, ReleaseFacts, SignedManifest, write_release
@@ -34,6 +35,7 @@ class RunFacts:
 
     Attributes:
         organisations: how many took part in its last sum.
+        differencing: what holds of its sums, by its plan.
         generator_digest: SHA-256 of the bundle, which itself is not released without differential privacy.
     """
 
@@ -43,6 +45,7 @@ class RunFacts:
     plan_digest: str
     charter_digest: str
     generator_digest: str | None
+    differencing: Differencing
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,7 @@ def publish_release(
         title=request.title or name,
         description=request.description,
         licence=request.licence or "not stated; ask the consortium",
+        differencing=run.differencing,
         created=now.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         provenance=Provenance(
             consortium=run.consortium,

@@ -19,6 +19,7 @@ from headwater_client.wording import (
 )
 from support.consortium import ConsortiumInMemory
 
+STRICT = {"on_membership_change": "strict"}
 CONSORTIUM = ConsortiumInMemory()
 POLICY = Policy.from_toml(DEFAULT_POLICY_TOML)
 STUB = bundle_sha256()
@@ -64,6 +65,9 @@ def test_the_plan_says_aloud_what_it_does_not_protect() -> None:
     assert words["privacy"].startswith("none — this run gives no differential privacy")
     assert "no protection against differencing" in words["when one drops out"]
     assert "age, ward, returned" in words["columns"]
+    strict = dict(plan_in_words(CONSORTIUM.plan(aggregation=STRICT), CONSORTIUM.charter()))
+    assert "refuses a sum over others" in strict["when one drops out"]
+    assert "no protection" not in strict["when one drops out"]
     assert words["to be predicted"] == "returned"
     assert digest_in_groups(CONSORTIUM.plan().digest) in words["plan"]
 

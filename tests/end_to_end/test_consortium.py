@@ -50,7 +50,7 @@ class Running:
         self.consortium.set_up()
         self.consortium.enrol()
         self.consortium.agree_on_charter()
-        self.consortium.propose_plan(SCHEMA, rounds=2, seed=0, edits=EDITS)
+        self.consortium.propose_plan(SCHEMA, rounds=2, seed=0, edits=EDITS, change="continue")
         self.consortium.approve()
         self.consortium.serve_rows()
         home = CoordinatorHome(self.consortium.home)

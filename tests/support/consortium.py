@@ -88,6 +88,7 @@ class ConsortiumInMemory:
         content: dict[str, Any] = {
             "name": "first",
             "schema": SMALL_SCHEMA,
+            "aggregation": {"on_membership_change": "continue"},
             "privacy": "none",
             "stub_sha256": bundle_sha256(),
             **changes,

@@ -66,6 +66,7 @@ class EnrolledConsortium:
         content = {
             "name": "first",
             "schema": SMALL_SCHEMA,
+            "aggregation": {"on_membership_change": "continue"},
             "privacy": "none",
             "stub_sha256": bundle_sha256(),
             **changes,

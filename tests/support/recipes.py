@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from headwater.agreement.plan import Plan
+from headwater.agreement.plan import AggregationTerms, Plan
 from headwater.recipe.settings import RecipeSettings
 from headwater.schema import BooleanColumn, CategoricalColumn, DateColumn, NumericColumn, Schema
 from headwater.schema.table import Table
@@ -56,5 +56,10 @@ def small_plan(kind: str = "hybrid", rounds: int = 2, **changes: object) -> Plan
     }
     recipe |= changes
     return Plan(
-        name="small", schema=SCHEMA, recipe=RecipeSettings.model_validate(recipe), privacy="none", stub_sha256="0" * 64
+        name="small",
+        schema=SCHEMA,
+        recipe=RecipeSettings.model_validate(recipe),
+        aggregation=AggregationTerms(on_membership_change="strict"),
+        privacy="none",
+        stub_sha256="0" * 64,
     )

@@ -91,6 +91,7 @@ def publish(
         plan_digest="cd" * 32,
         charter_digest=consortium.digest,
         generator_digest="ef" * 32,
+        differencing="unprotected",
     )
     request = ReleaseRequest(name=name, title="Hospital visits", description="Stays of five years in three hospitals.")
     return publish_release(releases, table or make_table(), request, run, consortium.coordinator_key, NOON)

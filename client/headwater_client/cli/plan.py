@@ -58,7 +58,8 @@ def show(run: RunArgument, home: Home = Path("organisation")) -> None:
     console.print(f"[bold]Run {proposal.run_id}[/bold], proposed {proposal.created}")
     facts = Grid.grid(padding=(0, 2))
     for subject, sentence in plan_in_words(proposal.plan, pinned.charter):
-        style = "bold red" if subject in {"privacy", "when one drops out"} else ""
+        grave = subject == "privacy" or (subject == "when one drops out" and sentence.startswith("continue"))
+        style = "bold red" if grave else ""
         facts.add_row(subject, f"[{style}]{shown(sentence)}[/{style}]" if style else shown(sentence))
     console.print(facts)
     columns = Grid("column", "what it holds", "marked")

@@ -6,6 +6,7 @@ import tomlkit
 from pydantic import Field, ValidationError, field_serializer, field_validator
 from tomlkit.exceptions import TOMLKitError
 
+from headwater.agreement.differencing import MembershipChange, protection_words
 from headwater.agreement.documents import Document, HexDigest, first_problem
 from headwater.errors import InputError
 from headwater.recipe.settings import RecipeSettings, SplitShares
@@ -23,8 +24,10 @@ class AggregationTerms(Document):
         retries: rounds that may be aborted and tried again in one run.
         setup_seconds: how long the session's setup waits for members.
         round_seconds: how long one trip of a round waits for its slowest member, local training included.
-        on_membership_change: what a smaller cohort means. Only "continue" exists until an organisation keeps the
-            durable records of protocol 4.10; results then say "no protection against differencing".
+        ring_bits: bits of each value under masks; 64 where 32 leave the plan's values no head-room (protocol 2.2).
+        on_membership_change: what a sum over other organisations than before means (protocol 4.10 iii). "strict":
+            each organisation refuses it, in this run and in later ones. "continue": the run goes on, and its results
+            say "no protection against differencing". The word is required, there is no default.
     """
 
     minimum_cohort: int = Field(default=3, ge=3, le=1000)
@@ -32,7 +35,13 @@ class AggregationTerms(Document):
     retries: int = Field(default=5, ge=0, le=100)
     setup_seconds: float = Field(default=60.0, gt=0, le=86_400)
     round_seconds: float = Field(default=120.0, gt=0, le=86_400)
-    on_membership_change: Literal["continue"] = "continue"
+    ring_bits: Literal[32, 64] = 32
+    on_membership_change: MembershipChange
+
+    @property
+    def protection(self) -> str:
+        """What results and progress say of a run under these terms."""
+        return protection_words(self.on_membership_change)
 
 
 class Plan(Document):
@@ -53,7 +62,7 @@ class Plan(Document):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")
     schema_: Schema = Field(alias="schema")
     recipe: RecipeSettings = Field(default_factory=RecipeSettings)
-    aggregation: AggregationTerms = Field(default_factory=AggregationTerms)
+    aggregation: AggregationTerms
     privacy: Literal["none"]
     splits: SplitShares = Field(default_factory=SplitShares)
     rows: int = Field(default=0, ge=0, le=1_000_000_000)

@@ -123,7 +123,9 @@ def show(name: _Name, version: _Version = None, catalogue: _Catalogue = None) ->
     console.print(f"[bold]{_plain(manifest.title)}[/bold]  ({manifest.name}, version {manifest.version})")
     if manifest.description:
         console.print(_plain(manifest.description))
-    statement = protection_statement(provenance.organisations, manifest.unconfirmed_schema)
+    statement = protection_statement(
+        provenance.organisations, manifest.unconfirmed_schema, manifest.protection.differencing
+    )
     text = "\n".join(f"• [bold]{short}.[/bold] {full}" for short, full in statement)
     console.print(Panel(text, title=HEADLINE, border_style="yellow", title_align="left"))
     facts = Grid.grid(padding=(0, 2))

@@ -112,7 +112,7 @@ def _about(facts: ReleaseFacts, schema: Schema, rows: int) -> str:
 
 
 def _protection(facts: ReleaseFacts, schema: Schema) -> str:
-    lines = protection_statement(facts.provenance.organisations, bool(schema.unconfirmed))
+    lines = protection_statement(facts.provenance.organisations, bool(schema.unconfirmed), facts.differencing)
     return "## What protects the people behind it\n\n" + "\n".join(f"- **{short}.** {full}" for short, full in lines)
 
 

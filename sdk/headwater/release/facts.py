@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from headwater.agreement.differencing import Differencing
 from headwater.agreement.documents import Document, Instant
 from headwater.release.manifest import DatasetName, Provenance
 
@@ -14,6 +15,7 @@ class ReleaseFacts(Document):
     Attributes:
         version: 1 for the first release under this name.
         licence: as the consortium calls its terms; it is asked for them where it named none.
+        differencing: what holds of the run's sums, by its plan.
     """
 
     name: DatasetName
@@ -22,4 +24,5 @@ class ReleaseFacts(Document):
     description: str = Field(default="", max_length=10_000)
     licence: str = Field(default="not stated; ask the consortium", min_length=1, max_length=200)
     created: Instant
+    differencing: Differencing
     provenance: Provenance

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import Field, StringConstraints, model_validator
 
+from headwater.agreement.differencing import Differencing
 from headwater.agreement.documents import Document, HexDigest, HexKey, HexSignature, Instant, RunId
 from headwater.agreement.signing import is_signed_by, public_key_hex, sign
 from headwater.errors import ReleaseRefused
@@ -54,14 +55,15 @@ class Protection(Document):
 
     Attributes:
         privacy: "none": not differentially private.
-        differencing: "unprotected": cohorts may have changed between rounds, so differences of sums may tell
-            an organisation's part (protocol 4.10).
+        differencing: "one cohort": the plan was `strict`, each organisation refused a sum over others than before;
+            "unprotected": cohorts may have changed between rounds, so differences of sums may tell an organisation's
+            part (protocol 4.10).
         coordinator_saw: the sums over all organisations came to the coordinator without noise.
         audit: no attack on the published rows was measured before they were released.
     """
 
     privacy: Literal["none"] = "none"
-    differencing: Literal["unprotected"] = "unprotected"
+    differencing: Differencing
     coordinator_saw: Literal["exact sums"] = "exact sums"
     audit: Literal["none"] = "none"
 
@@ -99,7 +101,7 @@ class Manifest(Document):
     rows: int = Field(ge=1, le=2**53 - 1)
     columns: int = Field(ge=1, le=100_000)
     unconfirmed_schema: bool = False
-    protection: Protection = Protection()
+    protection: Protection
     provenance: Provenance
     figures: tuple[Figure, ...] = ()
     files: tuple[FileEntry, ...] = Field(min_length=1)

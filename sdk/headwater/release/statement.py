@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from headwater.agreement.differencing import Differencing, differencing_statement
+
 __all__ = ["HEADLINE", "SIGNATURES", "citation", "not_to_be_used_for", "protection_statement"]
 
 HEADLINE = "Privacy: NONE. This dataset is NOT DIFFERENTIALLY PRIVATE."
@@ -11,12 +13,15 @@ SIGNATURES = "signed by the coordinator; no organisation has signed yet"
 """Who stands behind a release until organisations sign releases too."""
 
 
-def protection_statement(organisations: int, unconfirmed_schema: bool) -> Sequence[tuple[str, str]]:
+def protection_statement(
+    organisations: int, unconfirmed_schema: bool, differencing: Differencing
+) -> Sequence[tuple[str, str]]:
     """(short, full) for each thing that the reader must know, the gravest first.
 
     Args:
         organisations: how many took part in the run.
         unconfirmed_schema: the schema was drafted from rows and a guess of it is not confirmed.
+        differencing: what the manifest records of the run's sums.
     """
     statements = [
         (
@@ -24,11 +29,7 @@ def protection_statement(organisations: int, unconfirmed_schema: bool) -> Sequen
             "No noise was added anywhere. A generator can memorise: single synthetic rows may come close to a real "
             "person's record, and nothing bounds what they tell about that person.",
         ),
-        (
-            "No protection against differencing",
-            "The set of organisations behind a sum may have changed between rounds or runs; whoever compares such "
-            "sums may learn one organisation's part.",
-        ),
+        differencing_statement(differencing),
         (
             "The coordinator saw exact sums",
             f"Each organisation's contribution was masked, but the sums over the {organisations} organisations came "

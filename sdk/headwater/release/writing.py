@@ -16,7 +16,7 @@ from headwater.release.card import dataset_card
 from headwater.release.facts import ReleaseFacts
 from headwater.release.hashing import hash_file
 from headwater.release.layout import CARD, CHECKSUMS, DATA, MANIFEST, SCHEMA, checksums, media_type
-from headwater.release.manifest import Figure, FileEntry, Manifest, SignedManifest
+from headwater.release.manifest import Figure, FileEntry, Manifest, Protection, SignedManifest
 from headwater.schema.table import Table
 
 __all__ = ["ROW_GROUP_ROWS", "DrawnFigure", "write_release"]
@@ -122,6 +122,7 @@ def _fill(
         rows=table.rows,
         columns=len(schema.columns),
         unconfirmed_schema=bool(schema.unconfirmed),
+        protection=Protection(differencing=facts.differencing),
         provenance=facts.provenance,
         figures=shown,
         files=entries,

@@ -124,7 +124,9 @@ def _dataset(pages: Pages, entry: ReleaseEntry, releases: ReleaseIndex) -> HTMLR
         digest=manifest.digest,
         files=list(entry.files.values()),
         preview=load_preview(entry.folder),
-        statement=protection_statement(provenance.organisations, manifest.unconfirmed_schema),
+        statement=protection_statement(
+            provenance.organisations, manifest.unconfirmed_schema, manifest.protection.differencing
+        ),
         not_for=not_to_be_used_for(),
         signatures=SIGNATURES,
         citation=citation(provenance.consortium, manifest.title, manifest.name, manifest.version, manifest.created),

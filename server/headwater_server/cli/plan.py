@@ -1,5 +1,6 @@
 """`plan draft|check|propose`: what a run will do, before anything runs."""
 
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,6 +9,7 @@ import typer
 from headwater_server.cli.options import HomeOption, open_home, open_storage
 
 if TYPE_CHECKING:
+    from headwater.agreement.differencing import MembershipChange
     from headwater.agreement.plan import Plan
 
 __all__ = ["read_plan", "register"]
@@ -34,16 +36,25 @@ def read_plan(path: Path) -> "Plan":
     return Plan.from_toml(path.read_text(encoding="utf-8"))
 
 
-@_group.command(epilog="Example:  headwater-coordinator plan draft --schema schema.toml --out plan.toml --rounds 4")
+@_group.command(epilog="Example:  headwater-coordinator plan draft --schema schema.toml --on-membership-change strict")
 def draft(
     schema: Annotated[Path, typer.Option(help="The schema that the members agreed on, TOML.")],
     out: Annotated[Path, typer.Option(help="The plan to write, TOML.")] = Path("plan.toml"),
     rounds: Annotated[int, typer.Option(help="Rounds of adversarial training; 0 fits to sums alone.", min=0)] = 4,
     seed: Annotated[int, typer.Option(help="Public seed of all draws that are not secret.", min=0)] = 0,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
+    on_membership_change: Annotated[
+        str | None, typer.Option(help="strict or continue: what the run does when an organisation stays away.")
+    ] = None,
 ) -> None:
-    """Write a plan with every setting at its default, to be read and edited."""
-    from headwater.agreement.plan import Plan
+    """Write a plan with every setting at its default, to be read and edited.
+
+    One choice has no default. Under `strict` each organisation refuses a sum over other organisations than before, so
+    that no two sums can be subtracted from each other; a run then needs the same organisations to its end. Under
+    `continue` a run goes on with those that remain, and its results say that nothing protects against differencing.
+    Without --on-membership-change you are asked.
+    """
+    from headwater.agreement.plan import AggregationTerms, Plan
     from headwater.errors import InputError
     from headwater.flower_bundle import bundle_sha256
     from headwater.recipe.settings import RecipeSettings
@@ -59,12 +70,41 @@ def draft(
         name=name[:64],
         schema=contract,
         recipe=RecipeSettings(rounds=rounds),
+        aggregation=AggregationTerms(on_membership_change=_membership_change(on_membership_change)),
         privacy="none",
         seed=seed,
         stub_sha256=bundle_sha256(),
     )
-    out.write_text(plan.to_toml(), encoding="utf-8")
+    out.write_text(_explained(plan.to_toml()), encoding="utf-8")
     typer.echo(f"wrote {out}; read it, then: headwater-coordinator plan check {out}")
+
+
+def _membership_change(choice: str | None) -> "MembershipChange":
+    from headwater.agreement.differencing import choice_in_words
+    from headwater.errors import InputError
+
+    if choice is None:
+        typer.echo(
+            f"When an organisation stays away:\n- {choice_in_words('strict')}.\n- {choice_in_words('continue')}."
+        )
+        try:
+            choice = typer.prompt("strict or continue")
+        except typer.Abort as error:
+            raise InputError("no plan was written; say --on-membership-change strict, or continue") from error
+    if choice == "strict":
+        return "strict"
+    if choice == "continue":
+        return "continue"
+    raise InputError(f"--on-membership-change is {choice!r}; say strict or continue")
+
+
+def _explained(text: str) -> str:
+    """The plan's TOML with what the choice means above it, for whoever reads or edits the file."""
+    from headwater.agreement.differencing import choice_in_words
+
+    words = textwrap.wrap(choice_in_words("strict"), 110) + textwrap.wrap(choice_in_words("continue"), 110)
+    comment = "\n".join(f"# {line}" for line in words)
+    return text.replace("on_membership_change = ", f"{comment}\non_membership_change = ", 1)
 
 
 @_group.command(epilog="Example:  headwater-coordinator plan check plan.toml")
@@ -72,6 +112,7 @@ def check(plan: Annotated[Path, typer.Argument(help="The plan, TOML.")]) -> None
     """Say in plain words what a plan would do, and what keeps it from being proposed."""
     from rich.console import Console
 
+    from headwater.agreement.differencing import choice_in_words
     from headwater.errors import InputError
 
     document = read_plan(plan)
@@ -82,7 +123,9 @@ def check(plan: Annotated[Path, typer.Argument(help="The plan, TOML.")]) -> None
     console.print(f"recipe {recipe.kind}, {recipe.rounds} rounds of training, at most {document.maximum_rounds} sums")
     console.print(f"at least {terms.minimum_cohort} organisations in each sum, {terms.retries} retries")
     console.print("[bold red]privacy: none[/bold red] – NOT DIFFERENTIALLY PRIVATE; the coordinator sees exact sums")
-    console.print("[bold red]no protection against differencing[/bold red] – a run goes on when a member drops out")
+    style = "bold" if terms.on_membership_change == "strict" else "bold red"
+    console.print(f"[{style}]{terms.protection}[/{style}]", soft_wrap=True)
+    console.print(choice_in_words(terms.on_membership_change), soft_wrap=True, highlight=False)
     console.print(f"plan {document.digest}", soft_wrap=True)
     if problems := _problems(document):
         raise InputError(f"the plan cannot be proposed: {'; '.join(problems)}")

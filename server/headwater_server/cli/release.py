@@ -34,6 +34,7 @@ def release(
     from rich.console import Console
     from rich.progress import Progress
 
+    from headwater.agreement.differencing import differencing_of
     from headwater.errors import InputError, OutOfOrder
     from headwater.generator.bundle import Bundle
     from headwater_server.release import ReleaseRequest, RunFacts, publish_release, sample_table
@@ -69,10 +70,11 @@ def release(
             plan_digest=plan.digest,
             charter_digest=signed.charter.digest,
             generator_digest=digest,
+            differencing=differencing_of(plan.aggregation.on_membership_change),
         ),
         place.charter_key(),
         datetime.datetime.now(datetime.UTC),
     )
     console.print(f"published {published.name} version {published.version}: {published.rows:,} rows", soft_wrap=True)
-    console.print("[bold red]NOT DIFFERENTIALLY PRIVATE[/bold red]; no protection against differencing")
+    console.print(f"[bold red]NOT DIFFERENTIALLY PRIVATE[/bold red]; {plan.aggregation.protection}")
     typer.echo(f"{published.folder}")

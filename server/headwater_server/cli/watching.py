@@ -69,7 +69,8 @@ def describe(record: Mapping[str, Any]) -> str:
             return f"setup {record['attempt']}: waiting for {', '.join(record['expected'])}"
         case "ready":
             members = ", ".join(record["members"])
-            return f"session of {len(record['members'])}: {members} – [red]{record['protection']}[/red]"
+            style = "red" if record["protection"].startswith("no ") else "green"
+            return f"session of {len(record['members'])}: {members} – [{style}]{record['protection']}[/{style}]"
         case "histograms":
             return f"histograms: {record['rows']:,} training rows, {record['codes']} codes{seconds}"
         case "marginals":

@@ -9,6 +9,7 @@ from typing import Any
 
 import tomlkit
 
+from headwater.agreement.differencing import MembershipChange
 from headwater.errors import TransportError
 from headwater.schema import Schema
 from headwater.schema.writing import write_csv
@@ -73,7 +74,12 @@ class Consortium:
         self._each(lambda member: self._organise(member, "charter", "accept", "--digest", self.charter_digest))
 
     def propose_plan(
-        self, schema: Schema, rounds: int, seed: int, edits: Mapping[str, Mapping[str, object]] | None = None
+        self,
+        schema: Schema,
+        rounds: int,
+        seed: int,
+        edits: Mapping[str, Mapping[str, object]] | None = None,
+        change: MembershipChange = "strict",
     ) -> Path:
         """Draft a plan, edit it, propose it.
 
@@ -82,12 +88,13 @@ class Consortium:
             rounds: of adversarial training.
             seed: public.
             edits: entries to set, by table; "recipe.update" is a table inside `recipe`.
+            change: what the run does when an organisation stays away.
         """
         schema_file, plan_file = self._folder / "schema.toml", self._folder / "plan.toml"
         schema_file.write_text(schema.to_toml(), encoding="utf-8")
         self._coordinate(
             "plan", "draft", "--schema", str(schema_file), "--out", str(plan_file), "--rounds", str(rounds),
-            "--seed", str(seed), home=False,
+            "--seed", str(seed), "--on-membership-change", change, home=False,
         )  # fmt: skip
         self._edit(plan_file, edits or {})
         self.run_id = self._coordinate("plan", "propose", str(plan_file)).strip().splitlines()[-1]

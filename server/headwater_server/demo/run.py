@@ -236,7 +236,8 @@ def _conclude(console: Console, request: DemoRequest, result: Mapping[str, objec
     add("the shared generator", {k: float(str(v)) for k, v in together.items()}, "bold")
     add("pooled real rows, which nobody may have", {k: float(str(v)) for k, v in real.items()}, "dim")
     console.print(grid)
-    console.print("[bold red]NOT DIFFERENTIALLY PRIVATE[/bold red], no protection against differencing: see the card")
+    console.print("[bold red]NOT DIFFERENTIALLY PRIVATE[/bold red]: see the card")
+    console.print(str(result["protection"]), soft_wrap=True)
     console.print(f"results in {request.out}: synthetic.csv, dataset/, result.json, health.svg", soft_wrap=True)
 
 

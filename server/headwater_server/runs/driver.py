@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from headwater.agreement.approval import SignedProposal
 from headwater.agreement.charter import Charter
+from headwater.agreement.plan import Plan
 from headwater.agreement.session import roster_of, terms_of
 from headwater.contribution.execution import execute
 from headwater.errors import HeadwaterError, InputError, OutOfOrder, TransportError
@@ -32,8 +33,6 @@ from headwater_server.storage import BlobStore, RunState, Storage
 __all__ = ["RunDriver"]
 
 _log = structlog.get_logger(__name__)
-
-PROTECTION = "no protection against differencing"
 
 
 @dataclass(slots=True)
@@ -130,7 +129,7 @@ class RunDriver:
         # Before anything slow: a member whose session just ends would ask for the next one.
         await self._hub.end_run(self._run_id, "the run is finished")
         self._count_traffic()
-        await asyncio.to_thread(self._finish, recipe, action, organisations)
+        await asyncio.to_thread(self._finish, proposal.proposal.plan, recipe, action, organisations)
 
     async def _compute(self, recipe: Recipe, action: Fit | Merge) -> None:
         loop = asyncio.get_running_loop()
@@ -200,7 +199,7 @@ class RunDriver:
             self._run_id, aggregator, members, persist=self._persist, observe=self._observe
         )
         ready = await self._session.ready()
-        self._recorder.add({"kind": "ready", "members": list(ready.members), "protection": PROTECTION})
+        self._recorder.add({"kind": "ready", "members": list(ready.members), "protection": plan.aggregation.protection})
         return self._session
 
     def _persist(self, event: Persist) -> None:
@@ -217,7 +216,7 @@ class RunDriver:
             self._cost.sent_bytes += self._session.traffic.sent_bytes
             self._session = None
 
-    def _finish(self, recipe: Recipe, done: Done, organisations: int) -> None:
+    def _finish(self, plan: Plan, recipe: Recipe, done: Done, organisations: int) -> None:
         bundle = Bundle(Model.from_bytes(done.model), done.encoding)
         folder = self._home.runs / self._run_id / "generator"
         digest = bundle.digest if folder.exists() else bundle.save(folder)
@@ -233,6 +232,6 @@ class RunDriver:
                 "rounds": sum(record.get("kind") == "update" for record in recipe.history),
                 "sums": len(self._journal.chain) - self._journal.aborts,
                 "privacy": "none",
-                "protection": PROTECTION,
+                "protection": plan.aggregation.protection,
             },
         )

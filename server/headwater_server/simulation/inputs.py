@@ -110,7 +110,8 @@ def _default_plan(schema: Schema, organisations: int) -> Plan:
         name=re.sub(r"[^a-z0-9._-]+", "-", schema.name.lower()).strip("._-")[:64] or "simulation",
         schema=schema,
         recipe=recipe.model_copy(update={"value_bits": min(recipe.value_bits, bits)}),
-        aggregation=AggregationTerms(),
+        # A simulation loses nobody: it is what a strict run comes to.
+        aggregation=AggregationTerms(on_membership_change="strict"),
         privacy="none",
         stub_sha256=bundle_sha256(),
     )

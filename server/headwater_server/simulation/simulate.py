@@ -20,12 +20,9 @@ from headwater_server.simulation.driving import Cost, LocalEngine, Watcher, driv
 from headwater_server.simulation.folder import check_replaceable, result_folder
 from headwater_server.simulation.inputs import SimulationInputs
 
-__all__ = ["DATASET", "HEALTH", "PROTECTION", "RESULT", "EngineName", "simulate"]
+__all__ = ["DATASET", "HEALTH", "RESULT", "EngineName", "simulate"]
 
 DATASET, RESULT, HEALTH = "synthetic.csv", "result.json", "health.svg"
-PROTECTION = "no protection against differencing"
-"""What every result says until the records of protocol 4.10 exist."""
-
 EngineName = Literal["local", "flower"]
 
 
@@ -114,6 +111,6 @@ def _result(
         "plan_digest": plan.digest,
         "schema_from_rows": inputs.schema_was_drafted,
         "privacy": plan.privacy,
-        "protection": PROTECTION,
+        "protection": plan.aggregation.protection,
         "history": list(recipe.history),
     }

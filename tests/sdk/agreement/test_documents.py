@@ -18,7 +18,13 @@ RUN = "ab" * 16
 
 
 def plan(**changes: object) -> Plan:
-    fields: dict[str, object] = {"name": "visits", "schema": SMALL_SCHEMA, "privacy": "none", "stub_sha256": "0" * 64}
+    fields: dict[str, object] = {
+        "name": "visits",
+        "schema": SMALL_SCHEMA,
+        "aggregation": {"on_membership_change": "strict"},
+        "privacy": "none",
+        "stub_sha256": "0" * 64,
+    }
     return Plan.model_validate(fields | changes)
 
 
@@ -118,8 +124,9 @@ def test_plan_survives_toml_with_its_digest() -> None:
     "changes",
     [
         {"privacy": "some"},
-        {"aggregation": {"on_membership_change": "strict"}},
-        {"aggregation": {"minimum_cohort": 2}},
+        {"aggregation": {"on_membership_change": "lenient"}},
+        {"aggregation": {"on_membership_change": "strict", "minimum_cohort": 2}},
+        {"aggregation": {"on_membership_change": "strict", "ring_bits": 48}},
         {"splits": {"train": 0.9, "validation": 0.2, "audit": 0.05}},
         {"recipe": {"kind": "magic"}},
         {"name": "../../etc"},
@@ -137,10 +144,19 @@ def test_plan_without_a_word_on_privacy_is_refused() -> None:
         Plan.from_toml(text)
 
 
+def test_plan_without_a_word_on_changing_members_is_refused() -> None:
+    text = plan().to_toml().replace('on_membership_change = "strict"\n', "")
+    with pytest.raises(InputError, match="on_membership_change"):
+        Plan.from_toml(text)
+
+
 def test_every_field_of_a_plan_moves_its_digest() -> None:
+    strict = {"on_membership_change": "strict"}
     digests = {plan().digest, plan(seed=1).digest, plan(rows=5).digest, plan(name="other").digest}
-    digests |= {plan(recipe={"rounds": 9}).digest, plan(aggregation={"retries": 1}).digest}
-    assert len(digests) == 6
+    digests |= {plan(recipe={"rounds": 9}).digest, plan(aggregation={**strict, "retries": 1}).digest}
+    digests |= {plan(aggregation={**strict, "ring_bits": 64}).digest}
+    digests |= {plan(aggregation={"on_membership_change": "continue"}).digest}
+    assert len(digests) == 8
 
 
 def test_proposal_is_held_to_charter_and_coordinator() -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from headwater.agreement.differencing import Differencing
 from headwater.release import Provenance, ReleaseFacts
 from headwater.release.card import dataset_card
 from headwater.schema import CategoricalColumn, NumericColumn, Schema
@@ -16,13 +17,14 @@ from support.releases import make_table
 SCHEMA = make_table(1).schema
 
 
-def facts(title: str = "Visits", description: str = "") -> ReleaseFacts:
+def facts(title: str = "Visits", description: str = "", differencing: Differencing = "unprotected") -> ReleaseFacts:
     return ReleaseFacts(
         name="visits",
         version=2,
         title=title,
         description=description,
         created="2026-11-21T12:00:00Z",
+        differencing=differencing,
         provenance=Provenance(
             consortium="Three Hospitals",
             organisations=3,
@@ -54,6 +56,13 @@ def header(card: str) -> Any:
 )
 def test_card_says_aloud(sentence: str) -> None:
     assert sentence in dataset_card(facts(), SCHEMA, 500)
+
+
+def test_card_of_a_strict_run_claims_one_cohort_and_no_more() -> None:
+    card = dataset_card(facts(differencing="one cohort"), SCHEMA, 500)
+    assert "No protection against differencing" not in card
+    assert "One cohort, no differencing of sums" in card
+    assert "nothing of what one sum tells by itself" in card
 
 
 def test_header_is_what_hubs_read() -> None:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from headwater.agreement.signing import public_key_hex, sign
 from headwater.errors import InputError, ReleaseRefused
-from headwater.release.manifest import MANIFEST_KIND, FileEntry, Manifest, Provenance, SignedManifest
+from headwater.release.manifest import MANIFEST_KIND, FileEntry, Manifest, Protection, Provenance, SignedManifest
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
 
@@ -28,6 +28,7 @@ def manifest(paths: tuple[str, ...] = ("README.md", "data.parquet", "schema.toml
         "created": "2026-11-21T12:00:00Z",
         "rows": 10,
         "columns": 2,
+        "protection": Protection(differencing="unprotected"),
         "provenance": Provenance(
             consortium="Three Hospitals",
             organisations=3,

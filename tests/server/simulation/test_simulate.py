@@ -69,7 +69,7 @@ def test_the_folder_holds_as_many_rows_as_the_training_part_and_the_figures(
     assert result["organisations"] == 3
     assert result["rounds"] == 2
     assert result["privacy"] == "none"
-    assert result["protection"] == "no protection against differencing"
+    assert result["protection"].startswith("one cohort")
     assert result["digest"] == sha256_hex((out / "synthetic.csv").read_bytes())
     assert set(result["seconds"]) >= {"histograms", "marginals", "fit", "update", "merge", "sample", "score"}
     assert result["bytes_up"] > 0
@@ -169,7 +169,9 @@ def test_a_plan_may_name_its_schema_file(data: Path, plan: Path, tmp_path: Path)
     (tmp_path / "schema.toml").write_text(SCHEMA.to_toml(), encoding="utf-8")
     named = tmp_path / "named.toml"
     named.write_text(
-        f'name = "small"\nschema = "schema.toml"\nprivacy = "none"\nstub_sha256 = "{"0" * 64}"\n', encoding="utf-8"
+        f'name = "small"\nschema = "schema.toml"\nprivacy = "none"\nstub_sha256 = "{"0" * 64}"\n'
+        'aggregation = { on_membership_change = "strict" }\n',
+        encoding="utf-8",
     )
     assert read_inputs(data, "outcome", 3, "iid", plan_file=named).plan.schema_ == SCHEMA
     assert not read_inputs(data, "outcome", 3, "iid", plan_file=named).schema_was_drafted
