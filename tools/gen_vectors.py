@@ -17,7 +17,7 @@ from headwater.secagg.envelope import MessageType, sign_envelope
 from headwater.secagg.keys import Secret, digest, expand, extract
 from headwater.secagg.masks import MaskStream, check_values
 from headwater.secagg.merkle import merkle_path, merkle_root
-from headwater.secagg.messages import Hello, Survivors
+from headwater.secagg.messages import SUITE, Hello, Survivors
 from headwater.secagg.pairing import Ratchets, mask_key, self_mask_key
 from headwater.secagg.rounds import rho, view_digest
 from headwater.secagg.sealing import seal
@@ -36,8 +36,8 @@ def _fixed(name: str) -> bytes:
 def _pair() -> dict[str, object]:
     keys = {name: X25519PrivateKey.from_private_bytes(_fixed(name)) for name in ("a", "b")}
     public = {name: key.public_key().public_bytes_raw() for name, key in keys.items()}
-    facts = SessionFacts(SID, ("a", "b"), {}, public, 2, 2)
-    ratchets = Ratchets(facts, "a", keys["a"], 1)
+    facts = SessionFacts(SID, ("a", "b"), {}, public, {}, 2, 2)
+    ratchets = Ratchets(facts, "a", keys["a"], {"b": Secret(_fixed("K"))}, 1)
     rows = []
     for position in (1, 2, 5):
         ratchets.advance(position)
@@ -77,7 +77,8 @@ def _shares() -> dict[str, object]:
 
 def _messages() -> dict[str, str]:
     key = Ed25519PrivateKey.from_private_bytes(_fixed("signer"))
-    hello = Hello("HW-SecAgg/1-x25519", "run-1", 1, SID, SID, _fixed("x"), b"", _fixed("s"), _fixed("last"))
+    shown = b"".join(_fixed(f"ek {part}") for part in range(37))
+    hello = Hello(SUITE, "run-1", 1, SID, SID, _fixed("x"), shown, _fixed("s"), _fixed("last"), 7)
     survivors = Survivors(3, _fixed("rho"), (("a", _fixed("ya")), ("b", _fixed("yb"))))
     return {
         "public_key": key.public_key().public_bytes_raw().hex(),

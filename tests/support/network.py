@@ -74,6 +74,8 @@ class World:
     traffic: list[tuple[str, str, bytes]] = field(default_factory=list)
     participants: dict[str, Participant] = field(default_factory=dict)
     online: set[str] = field(default_factory=set)
+    records: dict[str, int] = field(default_factory=dict)
+    seen: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Make keys, a roster and terms."""
@@ -109,7 +111,13 @@ class World:
         """Start fresh participants and connect them."""
         for name in names or tuple(self.names):
             self.participants[name] = Participant(
-                self.roster, self.terms(attempt or self.attempt), name, self.identity[name], last_receipt
+                self.roster,
+                self.terms(attempt or self.attempt),
+                name,
+                self.identity[name],
+                last_receipt,
+                records=self.records.get(name, 0),
+                seen={peer: count for peer, count in self.seen.items() if peer != name},
             )
             self.connect(name)
 
@@ -221,16 +229,24 @@ class World:
         return setup_context(self.roster, self.terms(self.attempt), self.attempt)
 
     def lie_to(
-        self, victims: Collection[str], kind: type[AnyMessage], change: Callable[[AnyMessage], AnyMessage]
+        self,
+        victims: Collection[str],
+        kind: type[AnyMessage],
+        change: Callable[[AnyMessage], AnyMessage],
+        *,
+        setup: bool = False,
     ) -> None:
-        """From now on the coordinator changes its messages of one kind to these members, and signs them."""
+        """From now on the coordinator changes its messages of one kind to these members, and signs them.
+
+        Messages of the setup are signed under the setup's context; `setup` says so for others than the usual ones.
+        """
 
         def tap(member: str, data: bytes) -> list[bytes]:
             envelope = open_envelope(data)
             if member not in victims or envelope.type is not kind.TYPE:
                 return [data]
-            setup = kind.TYPE in (MessageType.HELLOS, MessageType.SESSION, MessageType.INVITATION)
-            return [self.forge(change(kind.decode(envelope)), self.setup_context() if setup else None)]
+            early = setup or kind.TYPE in (MessageType.HELLOS, MessageType.SESSION, MessageType.INVITATION)
+            return [self.forge(change(kind.decode(envelope)), self.setup_context() if early else None)]
 
         self.to_member = tap
 

@@ -12,11 +12,12 @@ import grpc
 from headwater.errors import HeadwaterError
 from headwater.rpc.certificates import check_in_force, load_certificate
 from headwater.rpc.status import CODE_METADATA, error_of_status
+from headwater.secagg.codec import MAXIMUM_MESSAGE
 from headwater_client.transport.diagnosis import Endpoint, diagnose
 
 __all__ = ["MAXIMUM_MESSAGE_BYTES", "CoordinatorChannel", "Identity", "channel_options", "error_of_call"]
 
-MAXIMUM_MESSAGE_BYTES = 2 * 2**20
+MAXIMUM_MESSAGE_BYTES = MAXIMUM_MESSAGE + 1024
 """Largest message in either direction (protocol 4.9)."""
 
 

@@ -21,6 +21,7 @@ from headwater.secagg.events import (
 from headwater.secagg.gathering import Gathering
 from headwater.secagg.phases import CoordinatorPhase, CoordinatorStep, Stage
 from headwater.secagg.run_record import RunRecord
+from headwater.secagg.session import SessionFacts
 from headwater.secagg.terms import Roster, SessionTerms, cohort_problem
 
 __all__ = ["Aggregator"]
@@ -67,6 +68,7 @@ class Aggregator:
         self._attendance = Attendance()
         self._conductor: Conductor | None = None
         self._opening = b""
+        self._entered: set[str] = set()
 
     @property
     def closed(self) -> bool:
@@ -130,7 +132,13 @@ class Aggregator:
             return self._SETUP[envelope.type](self, envelope, now)
         if self._conductor is None:
             raise PeerError(f"a {envelope.type.name} message came from {member} before there is a session")
-        return [*self._conductor.receive(envelope, now)]
+        events = self._conductor.receive(envelope, now)
+        if envelope.type is MessageType.DEAL:
+            # A Deal proves that its member opened its capsules; n(n − 1)/2 of them are not held for longer.
+            self._entered.add(member)
+            if self._entered >= set(self._conductor.facts.members):
+                self._gathering.forget_capsules()
+        return events
 
     def begin_round(self, task: bytes, model: bytes, length: int, now: float) -> list[AggregatorEvent]:
         """Ask the present members for one vector.
@@ -187,12 +195,24 @@ class Aggregator:
             raise PeerError(f"an Accept of {member} came before the Hellos were shown")
         self._gathering.add_accept(envelope)
         self._attendance.show(member)
-        if self._conductor is None:
-            return self._progress(now)
-        if member not in self._conductor.facts.members:
+        if self._conductor is None or member not in self._conductor.facts.members:
             return []
         # A member that lives through a broken stream shows its Accept again: it is brought up to date.
-        return [Send(member, self._opening), *self._missed(member)]
+        return [*self._open_to(member, self._conductor.facts), *self._missed(member)]
+
+    def _on_capsules(self, envelope: Envelope, now: float) -> list[AggregatorEvent]:
+        if self.phase is _Phase.GREETING:
+            raise PeerError(f"capsules of {envelope.sender} came before the Hellos were shown")
+        if self._conductor is not None:
+            return []
+        self._gathering.add_capsules(envelope)
+        return self._progress(now)
+
+    def _open_to(self, member: str, facts: SessionFacts) -> list[AggregatorEvent]:
+        """What opens the session to a member: its capsules, then all Accepts (protocol 3.3)."""
+        if member in self._entered:
+            return []
+        return [Send(member, self._gathering.delivery_for(facts, member)), Send(member, self._opening)]
 
     def _on_refusal(self, envelope: Envelope, now: float) -> list[AggregatorEvent]:
         refusal, member = messages.Refusal.decode(envelope), envelope.sender
@@ -227,7 +247,7 @@ class Aggregator:
         gathering, attendance = self._gathering, self._attendance
         # A stream that breaks here may return before the deadline, so whoever was shown is waited for.
         awaited = set(gathering.hellos) - attendance.left_out
-        members = sorted(awaited & set(gathering.accepts) & attendance.present)
+        members = sorted(awaited & gathering.accepted & attendance.present)
         if not late and awaited != set(members):
             return []
         try:
@@ -245,7 +265,7 @@ class Aggregator:
             Persist("session", opening),
             *(MemberDropped(member, _Phase.ACCEPTING.value, "no accept came") for member in without),
             *(Send(member, farewell) for member in without),
-            *(Send(member, opening) for member in members),
+            *(event for member in members for event in self._open_to(member, facts)),
             SessionReady(facts.members, facts.sid, opening),
         ]
 
@@ -267,5 +287,6 @@ class Aggregator:
     _SETUP: ClassVar[Mapping[MessageType, Callable[["Aggregator", Envelope, float], list[AggregatorEvent]]]] = {
         MessageType.HELLO: _on_hello,
         MessageType.ACCEPT: _on_accept,
+        MessageType.CAPSULES: _on_capsules,
         MessageType.REFUSAL: _on_refusal,
     }

@@ -28,8 +28,8 @@ __all__ = [
 MAXIMUM_CHUNK = 2**20
 """Bytes of bulk data that one chunk message carries."""
 
-MAXIMUM_MESSAGE = MAXIMUM_CHUNK + 4096
-"""Bytes of the largest message; anything longer is refused unread (protocol 4.9)."""
+MAXIMUM_MESSAGE = 4 * 2**20
+"""Bytes of the largest message, a setup of 1,000 members; anything longer is refused unread (protocol 4.9)."""
 
 
 class Reader:

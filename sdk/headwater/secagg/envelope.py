@@ -40,6 +40,12 @@ class MessageType(IntEnum):
     REFUSAL = 17
     CLOSE = 18
     START_RECORD = 19
+    CAPSULES = 20
+    DELIVERY = 21
+    COMPLAINT = 22
+    INQUIRY = 23
+    BLOCKS = 24
+    SEED = 25
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ The machines perform no input or output. Every step returns a list of these even
 order: a `Persist` or `AttemptStarted` is durable before any later event of the list is performed (protocol 3.3).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +16,7 @@ __all__ = [
     "AttemptStarted",
     "MemberDropped",
     "MemberEvent",
+    "PeersSeen",
     "Persist",
     "RoundAborted",
     "RoundClosed",
@@ -57,6 +59,17 @@ class SessionReady:
     members: tuple[str, ...]
     sid: bytes
     opening: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PeersSeen:
+    """Participant: store the highest count of each member, over all runs (protocol 4.10: a rolled-back store shows).
+
+    Attributes:
+        records: member → the count of durable records in its Hello.
+    """
+
+    records: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,5 +198,7 @@ class SessionFailed:
     reason: str
 
 
-MemberEvent = Send | SessionReady | AttemptStarted | RoundRequested | RoundRefused | RoundClosed | SessionClosed
+MemberEvent = (
+    Send | PeersSeen | SessionReady | AttemptStarted | RoundRequested | RoundRefused | RoundClosed | SessionClosed
+)
 AggregatorEvent = Send | SessionReady | Persist | MemberDropped | RoundSummed | RoundAborted | SessionFailed

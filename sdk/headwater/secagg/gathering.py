@@ -5,10 +5,21 @@ from collections.abc import Collection
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from headwater.errors import PeerError
+from headwater.secagg.capsules import capsule_paths, capsules_root
 from headwater.secagg.codec import wire_text
 from headwater.secagg.envelope import Envelope, sign_envelope
 from headwater.secagg.events import COORDINATOR
-from headwater.secagg.messages import Close, Hello, Hellos, Invitation, Message, Refusal, Session
+from headwater.secagg.messages import (
+    Capsules,
+    Close,
+    Delivery,
+    Hello,
+    Hellos,
+    Invitation,
+    Message,
+    Refusal,
+    Session,
+)
 from headwater.secagg.receipts import Chain
 from headwater.secagg.session import (
     SessionFacts,
@@ -32,7 +43,10 @@ class Gathering:
         self.context = setup_context(roster, terms, terms.attempt)
         self.invitation = self.signed(Invitation(terms.run_id, terms.attempt))
         self.hellos: dict[str, Hello] = {}
-        self.accepts: dict[str, bytes] = {}
+        self._accepts: dict[str, bytes] = {}
+        self._roots: dict[str, bytes] = {}
+        self._capsules: dict[str, tuple[bytes, ...]] = {}
+        self._paths: dict[str, dict[str, tuple[bytes, ...]]] = {}
         self.shown = b""
         self._raw: dict[str, bytes] = {}
         self._raw_hellos: tuple[bytes, ...] = ()
@@ -55,7 +69,12 @@ class Gathering:
         if self._raw.get(member, envelope.data) != envelope.data:
             raise PeerError(f"{member} sent a second, different Hello in one setup; a restart waits for the next setup")
         for other, held in self.hellos.items():
-            if other != member and (hello.exchange_key == held.exchange_key or hello.session_key == held.session_key):
+            same = (
+                hello.exchange_key == held.exchange_key
+                or hello.encapsulation_key == held.encapsulation_key
+                or hello.session_key == held.session_key
+            )
+            if other != member and same:
                 raise PeerError(f"the Hello of {member} has a key of the Hello of {other}")
         return hello
 
@@ -80,9 +99,42 @@ class Gathering:
         Raises:
             PeerError: it is wrong, or differs from one kept before.
         """
-        member = read_accept(envelope.data, self.hellos, hellos_digest(self._raw_hellos), self.context)
-        if self.accepts.setdefault(member, envelope.data) != envelope.data:
+        member, accept = read_accept(envelope.data, self.hellos, hellos_digest(self._raw_hellos), self.context)
+        if self._accepts.setdefault(member, envelope.data) != envelope.data:
             raise PeerError(f"{member} sent a second, different Accept in one setup")
+        self._roots[member] = accept.capsules_root
+
+    def add_capsules(self, envelope: Envelope) -> None:
+        """Keep the capsules that a member's Accept commits to; once checked, the same again changes nothing.
+
+        Raises:
+            PeerError: the Accept did not come before them, or commits to others.
+        """
+        member, root = envelope.sender, self._roots.get(envelope.sender)
+        if root is None:
+            raise PeerError(f"capsules of {member} came before its Accept")
+        capsules = Capsules.decode(envelope).capsules
+        envelope.verify(self.hellos[member].session_key, self.context)
+        if self._capsules.get(member) == capsules:
+            return
+        if capsules_root(self.context, member, self._later(member), capsules) != root:
+            raise PeerError(f"the capsules of {member} are not those that its Accept commits to")
+        self._capsules[member] = capsules
+
+    @property
+    def accepted(self) -> set[str]:
+        """Members whose Accept and capsules are in."""
+        return set(self._capsules)
+
+    def delivery_for(self, facts: SessionFacts, member: str) -> bytes:
+        """The capsules that the session's members before this one made for it (protocol 3.3)."""
+        rows = []
+        for sender in (sender for sender in facts.members if sender < member):
+            later = self._later(sender)
+            if sender not in self._paths:
+                self._paths[sender] = capsule_paths(self.context, sender, later, self._capsules[sender])
+            rows.append((sender, self._capsules[sender][later.index(member)], self._paths[sender][member]))
+        return self.signed(Delivery(tuple(rows)))
 
     def add_refusal(self, envelope: Envelope, refusal: Refusal) -> None:
         """Check a member's refusal of the setup.
@@ -95,13 +147,21 @@ class Gathering:
             raise PeerError(f"a refusal of '{envelope.sender}' came, who has nothing to refuse")
         envelope.verify(hello.session_key, self.context)
 
+    def forget_capsules(self) -> None:
+        """Let go of what every member has opened."""
+        self._capsules.clear()
+        self._paths.clear()
+
     def open_session(self, members: Collection[str], chain: Chain) -> tuple[SessionFacts, bytes]:
         """Derive the session of these members and the message that opens it (protocol 3.3).
 
         Raises:
             PeerError: the final n may not begin a session.
         """
-        accepts = tuple(self.accepts[member] for member in sorted(members))
+        accepts = tuple(self._accepts[member] for member in sorted(members))
         facts = session_from(self._raw_hellos, accepts, self.hellos, self._roster, self._terms, self._terms.attempt)
         opening = self.signed(Session(self._raw_hellos, accepts, chain.last_round + 1, chain.head))
         return facts, opening
+
+    def _later(self, member: str) -> tuple[str, ...]:
+        return tuple(other for other in self.hellos if other > member)

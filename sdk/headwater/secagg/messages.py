@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields
 from typing import ClassVar, Self
 
 from headwater.errors import PeerError
+from headwater.secagg.capsules import CIPHERTEXT_BYTES, ENCAPSULATION_KEY_BYTES
 from headwater.secagg.codec import MAXIMUM_CHUNK, MAXIMUM_MESSAGE, Blob, Fixed, Layout, Listing, Number, Reader, Text
 from headwater.secagg.codec import Tuple as Row
 from headwater.secagg.envelope import Envelope, MessageType
@@ -16,11 +17,13 @@ __all__ = [
     "SUITE",
     "Abort",
     "Accept",
+    "Capsules",
     "Chunk",
     "Close",
     "Confirm",
     "Deal",
     "DealHeader",
+    "Delivery",
     "Hello",
     "Hellos",
     "Invitation",
@@ -36,8 +39,8 @@ __all__ = [
     "Upload",
 ]
 
-SUITE = "HW-SecAgg/1-x25519"
-"""The only suite so far: X25519 without ML-KEM. A downgrade is refused because every Hello names it."""
+SUITE = "HW-SecAgg/1-x25519-mlkem768"
+"""The only suite: a pair's secret comes from X25519 and ML-KEM-768 together. Every Hello names it: no downgrade."""
 
 DIGEST_BYTES = 32
 SEALED_BYTES = 2 * SHARE_BYTES + TAG_BYTES
@@ -96,11 +99,23 @@ class Invitation(Message):
 class Hello(Message):
     """Member → all: fresh keys for one setup, signed by the identity key (protocol 3.1).
 
-    `encapsulation_key` is ML-KEM's place: empty in this suite, and required to be.
+    `records` counts the durable records that the member's store ever made, this setup's attempt included: a peer that
+    saw a higher number knows that the store was rolled back (protocol 4.10).
     """
 
     TYPE = MessageType.HELLO
-    LAYOUT = (_ID, _ID, Number(255), _DIGEST, _DIGEST, _DIGEST, Fixed(0), _DIGEST, _DIGEST)
+    LAYOUT = (
+        _ID,
+        _ID,
+        Number(255),
+        _DIGEST,
+        _DIGEST,
+        _DIGEST,
+        Fixed(ENCAPSULATION_KEY_BYTES),
+        _DIGEST,
+        _DIGEST,
+        Number(2**62),
+    )
     suite: str
     run_id: str
     attempt: int
@@ -110,6 +125,7 @@ class Hello(Message):
     encapsulation_key: bytes
     session_key: bytes
     last_document: bytes
+    records: int = 0
 
 
 @dataclass(frozen=True)
@@ -123,15 +139,32 @@ class Hellos(Message):
 
 @dataclass(frozen=True)
 class Accept(Message):
-    """Member → all: TH, the digest of the Hellos it checked (protocol 3.3).
-
-    `ciphertexts` is ML-KEM's place: empty in this suite, and required to be.
-    """
+    """Member → all: TH, the digest of the Hellos it checked, and the root over its capsules (protocol 3.3)."""
 
     TYPE = MessageType.ACCEPT
-    LAYOUT = (_DIGEST, Listing(Row((_ID, Blob(2048))), 0))
+    LAYOUT = (_DIGEST, _DIGEST)
     hellos_digest: bytes
-    ciphertexts: tuple[tuple[str, bytes], ...] = ()
+    capsules_root: bytes
+
+
+@dataclass(frozen=True)
+class Capsules(Message):
+    """Member → coordinator: its ML-KEM ciphertexts for the members after it, in their order (protocol 3.3)."""
+
+    TYPE = MessageType.CAPSULES
+    LAYOUT = (Listing(Fixed(CIPHERTEXT_BYTES), MAXIMUM_MEMBERS),)
+    capsules: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class Delivery(Message):
+    """Coordinator → member: the ciphertext of each member before it, with its path to that member's root."""
+
+    TYPE = MessageType.DELIVERY
+    LAYOUT = (
+        Listing(Row((_ID, Fixed(CIPHERTEXT_BYTES), Listing(_DIGEST, 16))), MAXIMUM_MEMBERS, key=lambda row: row[0]),
+    )
+    capsules: tuple[tuple[str, bytes, tuple[bytes, ...]], ...]
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The secrets that a member shares with each peer, and the ratchet that forgets past rounds: protocol 3.4, 4.3."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
@@ -25,7 +26,12 @@ class Ratchets:
     """
 
     def __init__(
-        self, facts: SessionFacts, member: str, exchange: X25519PrivateKey, position: int, kem: bytes = b""
+        self,
+        facts: SessionFacts,
+        member: str,
+        exchange: X25519PrivateKey,
+        encapsulated: Mapping[str, Secret],
+        position: int,
     ) -> None:
         """Derive the roots of all pairs and forget them again.
 
@@ -33,8 +39,8 @@ class Ratchets:
             facts: the session.
             member: whose secrets these are.
             exchange: the X25519 key of this member's Hello; the caller drops it afterwards.
+            encapsulated: peer → K_ij of ML-KEM; both halves must be broken to learn a root (protocol 3.4).
             position: the round number that the chains begin at.
-            kem: K_ij, empty in the suite without ML-KEM.
         """
         self.position = position
         self._pairs: dict[str, _Pair] = {}
@@ -43,7 +49,7 @@ class Ratchets:
                 continue
             shared = exchange.exchange(X25519PublicKey.from_public_bytes(facts.exchange_keys[peer]))
             ends = sorted((member.encode(), peer.encode()))
-            root = extract(shared + kem, facts.sid, "root", *ends)
+            root = extract(shared + encapsulated[peer].value, facts.sid, "root", *ends)
             here, there = member.encode(), peer.encode()
             self._pairs[peer] = _Pair(
                 chain=expand(root, "mask chain"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import chain
+from types import MappingProxyType
 from typing import ClassVar
 
 import numpy as np
@@ -41,6 +42,8 @@ class Participant:
         last_receipt: bytes | None = None,
         *,
         required_members: Collection[str] = (),
+        records: int = 0,
+        seen: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         """Prepare to be invited.
 
@@ -51,6 +54,8 @@ class Participant:
             identity_key: its long-term key.
             last_receipt: the document of its last `RoundClosed` in this run, or None.
             required_members: members without whom it takes no part (protocol 1.2).
+            records: durable records that its store ever made, the attempt about to start not counted.
+            seen: member → the highest count of records that it showed here in any setup of any run (protocol 4.10).
 
         Raises:
             InputError: the id or key is not the charter's, or `last_receipt` is not a document of this coordinator.
@@ -59,6 +64,7 @@ class Participant:
             raise InputError(f"the charter has no member '{member_id}' with this identity key; check the enrolment")
         self._roster, self._terms, self._me, self._identity = roster, terms, member_id, identity_key
         self._required = frozenset(required_members)
+        self._records, self._seen = records, dict(seen)
         self._chain = receipts.Chain.after(last_receipt, roster, terms)
         self._phase = MemberPhase.WAITING
         self._joining: Joining | None = None
@@ -169,13 +175,21 @@ class Participant:
                 return []
             # protocol 4.1: what the coordinator may have missed is sent again, byte-identical.
             deal = self._session.deal if self._session is not None else None
-            again = [Send(COORDINATOR, self._joining.accept or self._joining.hello)]
-            return [*again, Send(COORDINATOR, deal.message)] if deal is not None else [*again]
+            again = [*(self._joining.accept or (self._joining.hello,)), *((deal.message,) if deal is not None else ())]
+            return [Send(COORDINATOR, data) for data in again]
         if attempt < self._terms.attempt:
             # protocol 3.3, 3.5: an attempt is used once; a restarted process waits for the next setup.
             return []
         self._joining = Joining(
-            self._roster, self._terms, self._me, self._identity, attempt, self._required, self._chain.head
+            self._roster,
+            self._terms,
+            self._me,
+            self._identity,
+            attempt,
+            self._required,
+            self._chain.head,
+            # protocol 3.3: the attempt itself is stored before this Hello leaves.
+            self._records + 1,
         )
         self._step(MemberStep.GREET)
         return [events.AttemptStarted(attempt), Send(COORDINATOR, self._joining.hello)]
@@ -186,11 +200,18 @@ class Participant:
         if self._phase is not MemberPhase.GREETED:
             return self._repeated("list of Hellos", raw == joining.raw_hellos)
         try:
-            accept = joining.accept_hellos(raw)
+            accept = joining.accept_hellos(raw, self._seen)
         except PeerError as error:
             return self._leave(str(error))
         self._step(MemberStep.ACCEPT)
-        return [Send(COORDINATOR, accept)]
+        return [Send(COORDINATOR, data) for data in accept]
+
+    def _on_delivery(self, envelope: Envelope, now: float) -> list[MemberEvent]:
+        delivery = messages.Delivery.decode(envelope)
+        joining = self._verify_setup(envelope)
+        if self._phase is MemberPhase.GREETED:
+            raise PeerError("capsules came before this member accepted the Hellos")
+        return [] if self._session is not None else self._repeated("delivery of capsules", joining.deliver(delivery))
 
     def _on_session(self, envelope: Envelope, now: float) -> list[MemberEvent]:
         joining = self._verify_setup(envelope)
@@ -206,7 +227,8 @@ class Participant:
         self._session, self._opening = Membership(facts, self._me, ratchets, key, last_round), envelope.data
         self._past = self._chain.last_round
         self._step(MemberStep.ENTER)
-        return [events.SessionReady(facts.members, facts.sid, envelope.data), *self._deal()]
+        seen = events.PeersSeen(joining.records)
+        return [seen, events.SessionReady(facts.members, facts.sid, envelope.data), *self._deal()]
 
     def _on_close(self, envelope: Envelope, now: float) -> list[MemberEvent]:
         close = messages.Close.decode(envelope)
@@ -389,6 +411,7 @@ class Participant:
     _HANDLERS: ClassVar[Mapping[MessageType, Callable[["Participant", Envelope, float], list[MemberEvent]]]] = {
         MessageType.INVITATION: _on_invitation,
         MessageType.HELLOS: _on_hellos,
+        MessageType.DELIVERY: _on_delivery,
         MessageType.SESSION: _on_session,
         MessageType.START: _on_start,
         MessageType.CHUNK: _on_chunk,

@@ -110,6 +110,7 @@ COORDINATOR_TABLE: Mapping[tuple[CoordinatorPhase, CoordinatorStep], Coordinator
 EXPECTED_IN: Mapping[MessageType, CoordinatorPhase] = {
     MessageType.HELLO: _C.GREETING,
     MessageType.ACCEPT: _C.ACCEPTING,
+    MessageType.CAPSULES: _C.ACCEPTING,
     MessageType.CHUNK: _C.UPLOADING,
     MessageType.UPLOAD: _C.UPLOADING,
     MessageType.CONFIRM: _C.CONFIRMING,

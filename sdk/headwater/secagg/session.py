@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from headwater.errors import InputError, PeerError
+from headwater.secagg.capsules import check_encapsulation_key
 from headwater.secagg.envelope import Envelope, open_envelope
 from headwater.secagg.keys import digest, number
 from headwater.secagg.messages import SUITE, Accept, Hello, Invitation
@@ -33,6 +34,7 @@ class SessionFacts:
         members: sorted ids; a member's rank is its place here.
         session_keys: member → 32-byte Ed25519 session key.
         exchange_keys: member → 32-byte X25519 key.
+        capsule_roots: member → root over the capsules that its Accept commits to.
         quorum: T(n).
         least_cohort: max(T, minimum cohort), the least |C_t| and |U_t|.
     """
@@ -41,6 +43,7 @@ class SessionFacts:
     members: tuple[str, ...]
     session_keys: Mapping[str, bytes]
     exchange_keys: Mapping[str, bytes]
+    capsule_roots: Mapping[str, bytes]
     quorum: int
     least_cohort: int
 
@@ -106,6 +109,10 @@ def read_hello(data: bytes, roster: Roster, terms: SessionTerms, attempt: int) -
         X25519PrivateKey.generate().exchange(X25519PublicKey.from_public_bytes(hello.exchange_key))
     except ValueError as error:
         raise PeerError(f"the Hello of {envelope.sender} has an exchange key of small order") from error
+    try:
+        check_encapsulation_key(hello.encapsulation_key)
+    except PeerError as error:
+        raise PeerError(f"the Hello of {envelope.sender} is unusable: {error}") from error
     return envelope.sender, hello
 
 
@@ -126,7 +133,7 @@ def check_hellos(raw: Sequence[bytes], roster: Roster, terms: SessionTerms, atte
             raise PeerError("the Hellos are not sorted by member, or one member has two")
         hellos[member] = hello
         last = member
-    for name in ("exchange_key", "session_key"):
+    for name in ("exchange_key", "encapsulation_key", "session_key"):
         if len({getattr(hello, name) for hello in hellos.values()}) != len(hellos):
             raise PeerError(f"two members have the same {name.replace('_', ' ')}; one copied the other's Hello")
     return hellos
@@ -137,11 +144,11 @@ def hellos_digest(raw: Sequence[bytes]) -> bytes:
     return digest("hellos", *raw)
 
 
-def read_accept(data: bytes, hellos: Mapping[str, Hello], agreed: bytes, context: bytes) -> str:
+def read_accept(data: bytes, hellos: Mapping[str, Hello], agreed: bytes, context: bytes) -> tuple[str, Accept]:
     """Check one Accept by the session key of its sender's Hello (protocol 3.3).
 
     Returns:
-        The member's id.
+        The member's id and its Accept.
 
     Raises:
         PeerError: a stranger, a wrong signature, or another TH.
@@ -154,7 +161,7 @@ def read_accept(data: bytes, hellos: Mapping[str, Hello], agreed: bytes, context
     envelope.verify(hello.session_key, context)
     if accept.hellos_digest != agreed:
         raise PeerError(f"the Accept of {envelope.sender} is for other Hellos; members were shown different ones")
-    return envelope.sender
+    return envelope.sender, accept
 
 
 def session_from(
@@ -172,11 +179,13 @@ def session_from(
     """
     agreed, context = hellos_digest(raw_hellos), setup_context(roster, terms, attempt)
     members: list[str] = []
+    roots: dict[str, bytes] = {}
     for data in raw_accepts:
-        member = read_accept(data, hellos, agreed, context)
+        member, accept = read_accept(data, hellos, agreed, context)
         if members and member <= members[-1]:
             raise PeerError("the Accepts are not sorted by member, or one member has two")
         members.append(member)
+        roots[member] = accept.capsules_root
     problem = cohort_problem(len(members), roster.minimum_cohort, roster.colluders)
     if problem is not None:
         raise PeerError(f"the session may not begin: {problem}")
@@ -190,6 +199,7 @@ def session_from(
         members=tuple(members),
         session_keys={member: hellos[member].session_key for member in members},
         exchange_keys={member: hellos[member].exchange_key for member in members},
+        capsule_roots=roots,
         quorum=quorum,
         least_cohort=max(quorum, roster.minimum_cohort),
     )

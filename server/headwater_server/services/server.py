@@ -7,12 +7,13 @@ import grpc.aio
 
 from headwater.errors import InputError
 from headwater.rpc.v1 import aggregation_pb2_grpc, enrolment_pb2_grpc, run_pb2_grpc
+from headwater.secagg.codec import MAXIMUM_MESSAGE
 from headwater_server.authority import KeyPair
 from headwater_server.services.boundary import ErrorBoundary
 
 __all__ = ["MAXIMUM_MESSAGE_BYTES", "Listener", "enrolment_listener", "member_listener"]
 
-MAXIMUM_MESSAGE_BYTES = 2 * 2**20
+MAXIMUM_MESSAGE_BYTES = MAXIMUM_MESSAGE + 1024
 """Largest message of a member; a larger one is refused by its length prefix, before it is buffered (protocol 4.9)."""
 
 _MAXIMUM_ENROLMENT_BYTES = 64 * 2**10

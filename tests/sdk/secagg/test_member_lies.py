@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 
 from headwater.errors import PeerError
 from headwater.secagg import dealing, messages
@@ -446,7 +447,13 @@ def test_bad_hellos_are_refused_at_the_door() -> None:
         "not theirs": signed("org-1", hello, identity["org-0"]),
         "unknown to this coordinator": signed(
             "org-1",
-            dataclasses.replace(hello, last_document=b"x" * 32, session_key=fresh, exchange_key=b"\x09" + bytes(31)),
+            dataclasses.replace(
+                hello,
+                last_document=b"x" * 32,
+                session_key=fresh,
+                exchange_key=b"\x09" + bytes(31),
+                encapsulation_key=MLKEM768PrivateKey.generate().public_key().public_bytes_raw(),
+            ),
             identity["org-1"],
         ),
     }
@@ -470,7 +477,7 @@ def test_messages_before_their_phase_are_refused() -> None:
     if joining is None:
         raise LookupError
     for kind, message in (
-        (KIND.ACCEPT, messages.Accept(bytes(32))),
+        (KIND.ACCEPT, messages.Accept(bytes(32), bytes(32))),
         (KIND.CONFIRM, messages.Confirm(1, bytes(32), bytes(32))),
         (KIND.REFUSAL, messages.Refusal(3, "why")),
     ):

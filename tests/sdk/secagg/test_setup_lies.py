@@ -74,7 +74,7 @@ def test_a_bad_list_of_hellos_is_refused(name: str) -> None:
 
 def accept_by(world: World, signer: str, agreed: bytes) -> bytes:
     key = world.participants[signer]._joining.session_key  # type: ignore[union-attr]
-    return sign_envelope(KIND.ACCEPT, signer, Accept(agreed).encode(), key, world.setup_context())
+    return sign_envelope(KIND.ACCEPT, signer, Accept(agreed, bytes(32)).encode(), key, world.setup_context())
 
 
 SESSION_LIES: dict[str, tuple[Callable[[World, Session], Session], str]] = {

@@ -8,7 +8,7 @@ import pytest
 from headwater.errors import InputError
 from headwater.rpc.v1 import aggregation_pb2, aggregation_pb2_grpc
 from headwater_client.transport.channel import Identity
-from headwater_server.services.server import enrolment_listener
+from headwater_server.services.server import MAXIMUM_MESSAGE_BYTES, enrolment_listener
 from support.plain_sum import PlainAggregator
 from support.rpc import LOOPBACK, LoopThread, RpcCoordinator
 
@@ -48,7 +48,7 @@ def test_a_message_above_the_limit_is_refused_and_never_reaches_the_aggregator(
     )
     identity = coordinator.admit("org-1")
     with _raw(coordinator, identity) as channel:
-        huge = iter([aggregation_pb2.Message(data=bytes(2 * 2**20 + 1))])
+        huge = iter([aggregation_pb2.Message(data=bytes(MAXIMUM_MESSAGE_BYTES + 1))])
         status = _participate(channel, huge, (("headwater-run", RUN),))
     assert status is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert received == []
