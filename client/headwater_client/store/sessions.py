@@ -1,0 +1,89 @@
+"""Which setups of a run were used up, and in which runs this organisation takes part right now (protocol 3.3, 3.5)."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from headwater.errors import BudgetExceeded, OutOfOrder, PeerError
+from headwater.secagg.terms import MAXIMUM_ATTEMPTS
+from headwater_client.store.database import Database, count_record
+
+__all__ = ["SESSION_TABLES", "Sessions"]
+
+SESSION_TABLES = """
+CREATE TABLE attempt (
+  run_id TEXT PRIMARY KEY,
+  number INTEGER NOT NULL
+) STRICT;
+CREATE TABLE live_session (
+  run_id TEXT PRIMARY KEY
+) STRICT;
+"""
+
+
+class Sessions(Database):
+    """The counter of setups and the lock of live sessions."""
+
+    def next_attempt(self, run_id: str) -> int:
+        """The least attempt number that may still be started: one above the last, from 1.
+
+        Raises:
+            BudgetExceeded: all attempts of the run are used up.
+        """
+        row = self._row("SELECT number FROM attempt WHERE run_id = ?", run_id)
+        following = 1 if row is None else int(row[0]) + 1
+        if following > MAXIMUM_ATTEMPTS:
+            raise _attempts_used(run_id)
+        return following
+
+    def record_attempt(self, run_id: str, attempt: int) -> None:
+        """Use an attempt number up, before its first message leaves (protocol 3.3: at most 8, one SID each).
+
+        Raises:
+            BudgetExceeded: the number is above 8.
+            PeerError: it, or a later one, was used before.
+        """
+        if attempt > MAXIMUM_ATTEMPTS:
+            raise _attempts_used(run_id)
+        with self._transaction() as connection:
+            row = connection.execute("SELECT number FROM attempt WHERE run_id = ?", (run_id,)).fetchone()
+            last = 0 if row is None else int(row[0])
+            if attempt <= last:
+                raise PeerError(
+                    f"attempt {attempt} of run {run_id} was used before, {last + 1} is the next; set up anew"
+                )
+            connection.execute("INSERT OR REPLACE INTO attempt VALUES (?, ?)", (run_id, attempt))
+            count_record(connection)
+
+    @contextmanager
+    def live_session(self, run_id: str) -> Iterator[None]:
+        """Hold the one live session of a run (protocol 3.5).
+
+        Raises:
+            OutOfOrder: it is held already.
+        """
+        try:
+            with self._transaction() as connection:
+                connection.execute("INSERT INTO live_session VALUES (?)", (run_id,))
+        except sqlite3.IntegrityError as error:
+            raise OutOfOrder(
+                f"this organisation takes part in run {run_id} already; one session of a run may live"
+            ) from error
+        try:
+            yield
+        finally:
+            with self._transaction() as connection:
+                connection.execute("DELETE FROM live_session WHERE run_id = ?", (run_id,))
+
+    def forget_live_sessions(self) -> None:
+        """Drop what a killed process left; for the holder of the folder's serve lock alone."""
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM live_session")
+
+    def live_sessions(self) -> tuple[str, ...]:
+        """Runs in which this organisation takes part right now."""
+        return tuple(str(row[0]) for row in self._rows("SELECT run_id FROM live_session ORDER BY run_id"))
+
+
+def _attempts_used(run_id: str) -> BudgetExceeded:
+    return BudgetExceeded(f"run {run_id} has used its {MAXIMUM_ATTEMPTS} setups; the operator must propose a new run")

@@ -1,0 +1,25 @@
+"""All durable records of one organisation, in one file."""
+
+from pathlib import Path
+
+from headwater_client.store.agreements import AGREEMENT_TABLES, Agreements
+from headwater_client.store.chains import CHAIN_TABLES, Chains
+from headwater_client.store.cohorts import COHORT_TABLES, CohortRecords
+from headwater_client.store.sessions import SESSION_TABLES, Sessions
+
+__all__ = ["Store"]
+
+
+class Store(Agreements, Sessions, Chains, CohortRecords):
+    """state.db of one organisation. Safe for use from several threads.
+
+    Guarantee: when a method returns, its change is on the disk; when it raises, nothing changed.
+    """
+
+    def __init__(self, file: Path) -> None:
+        """Open or create the database.
+
+        Raises:
+            StorageError: the file cannot be opened, or has another format.
+        """
+        super().__init__(file, AGREEMENT_TABLES + SESSION_TABLES + CHAIN_TABLES + COHORT_TABLES)
