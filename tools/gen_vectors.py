@@ -19,6 +19,7 @@ from headwater.secagg.masks import MaskStream, check_values
 from headwater.secagg.merkle import merkle_path, merkle_root
 from headwater.secagg.messages import SUITE, Hello, Survivors
 from headwater.secagg.pairing import Ratchets, mask_key, self_mask_key
+from headwater.secagg.ring import ring_type
 from headwater.secagg.rounds import rho, view_digest
 from headwater.secagg.sealing import seal
 from headwater.secagg.session import SessionFacts
@@ -54,10 +55,11 @@ def _pair() -> dict[str, object]:
     return {"private": {name: _fixed(name).hex() for name in keys}, "sid": SID.hex(), "rounds": rows}
 
 
-def _masked() -> str:
-    values = np.arange(10, dtype=np.uint32)
-    MaskStream([Secret(_fixed("k1")), Secret(_fixed("k2"))], [Secret(_fixed("k3"))]).apply(values)
-    return values.astype("<u4").tobytes().hex()
+def _masked(ring_bits: int) -> str:
+    values = np.arange(10).astype(ring_type(ring_bits))
+    keys = [Secret(_fixed(name)) for name in ("k1", "k2", "k3")]
+    MaskStream(keys[:2], keys[2:], ring_bits=ring_bits).apply(values)
+    return values.tobytes().hex()
 
 
 def _shares() -> dict[str, object]:
@@ -110,7 +112,9 @@ def vectors() -> dict[str, object]:
         "rho": bound.hex(),
         "view": view_digest(bound, (("a", _fixed("ya")), ("b", _fixed("yb")))).hex(),
         "check_values": check_values(bound).tolist(),
-        "masked_0_to_9": _masked(),
+        "check_values_64": check_values(bound, 64).tolist(),
+        "masked_0_to_9": _masked(32),
+        "masked_0_to_9_64": _masked(64),
         "sealed": seal(Secret(_fixed("seal")), b"plain", b"associated").hex(),
         "merkle": {"root": merkle_root(leaves).hex(), "path_of_4": [node.hex() for node in merkle_path(leaves, 4)]},
         "shamir": _shares(),

@@ -8,7 +8,6 @@ from typing import TypeVar
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from numpy.typing import NDArray
 
 from headwater.errors import PeerError
 from headwater.secagg import Aggregator, Participant, Roster, SessionTerms
@@ -28,9 +27,10 @@ from headwater.secagg.events import (
     SessionReady,
 )
 from headwater.secagg.messages import Message
+from headwater.secagg.ring import RingBits, RingVector, ring_type
 from headwater.secagg.session import setup_context
 
-Vector = NDArray[np.uint32]
+Vector = RingVector
 Tap = Callable[[str, bytes], Sequence[bytes]]
 """What the wire does with a message to or from a member: the messages that arrive instead, in order."""
 
@@ -61,6 +61,7 @@ class World:
     retries: int = 4
     length: int = 5
     colluders: int = 1
+    ring_bits: RingBits = 32
     now: float = 0.0
     to_member: Tap = lambda member, data: [data]
     to_coordinator: Tap = lambda member, data: [data]
@@ -93,11 +94,16 @@ class World:
         self.attempt = 0
         self.new_attempt()
         generator = np.random.default_rng(7)
-        self.vectors = {name: generator.integers(0, 2**32, size=self.length, dtype=np.uint32) for name in self.names}
+        kind, top = ring_type(self.ring_bits), 2**self.ring_bits
+        self.vectors = {
+            name: generator.integers(0, top, size=self.length, dtype=kind.type).astype(kind) for name in self.names
+        }
 
     def terms(self, attempt: int) -> SessionTerms:
         """The terms of an attempt."""
-        return SessionTerms("run-1", bytes(32), attempt, self.rounds, self.retries, 10_000_000, 20)
+        return SessionTerms(
+            "run-1", bytes(32), attempt, self.rounds, self.retries, 10_000_000, 20, ring_bits=self.ring_bits
+        )
 
     def new_attempt(self) -> None:
         """Build the aggregator of the next attempt, from the persisted chain."""
@@ -275,10 +281,9 @@ class World:
         return [event.document for event in self.member_events.get(member, []) if isinstance(event, RoundClosed)]
 
     def expected(self, contributors: Sequence[str]) -> Vector:
-        """The sum modulo 2^32, computed in 64 bits and without masks."""
-        wide = np.stack([self.vectors[name].astype(np.uint64) for name in contributors]).sum(axis=0)
-        total: Vector = np.mod(wide, np.uint64(2**32)).astype(np.uint32)
-        return total
+        """The sum modulo the ring, computed in whole numbers and without masks."""
+        whole = np.stack([self.vectors[name].astype(object) for name in contributors]).sum(axis=0)
+        return np.mod(whole, 2**self.ring_bits).astype(ring_type(self.ring_bits))
 
     def sent(self, kind: MessageType) -> Iterator[tuple[str, str, bytes]]:
         """Recorded traffic of one type."""

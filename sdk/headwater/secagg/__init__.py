@@ -9,7 +9,7 @@ Organisation:
 Participant(roster, terms, member_id, identity_key, last_receipt=None, *, required_members=())
     .start() -> list[MemberEvent]                        # once
     .receive(message: bytes, now: float) -> list[MemberEvent]    # PeerError: refused, nothing changed
-    .upload(round: int, vector: NDArray[uint32]) -> Iterator[bytes]  # send each; may run in a thread
+    .upload(round: int, vector: RingVector) -> Iterator[bytes]  # send each; may run in a thread
     .refuse(round: int, reason: str) -> list[MemberEvent]
     .tick(now) -> list[MemberEvent]; .next_deadline -> float | None
     .close(reason) -> list[MemberEvent]

@@ -4,7 +4,6 @@ import hashlib
 import hmac
 
 import numpy as np
-from numpy.typing import NDArray
 
 from headwater.errors import PeerError
 from headwater.secagg.chunks import Assembly
@@ -23,6 +22,7 @@ from headwater.secagg.messages import (
     Survivors,
     Upload,
 )
+from headwater.secagg.ring import RingVector, ring_type
 from headwater.secagg.rounds import deal_digest, rho, view_digest
 from headwater.secagg.session import SessionFacts
 from headwater.secagg.terms import SessionTerms
@@ -71,7 +71,7 @@ class Collection:
         self.confirms: dict[str, bytes] = {}
         self.reveals: dict[str, Reveal] = {}
         self._arriving: dict[str, Assembly] = {}
-        self._total = np.zeros(CHECK_VALUES + length, dtype=np.uint32)
+        self._total = np.zeros(CHECK_VALUES + length, dtype=ring_type(terms.ring_bits))
 
     def record(self) -> StartRecord:
         """What is stored before the first Start is sent (protocol 4.8)."""
@@ -115,7 +115,7 @@ class Collection:
         """
         if member in self.uploads:
             raise PeerError(f"a chunk of {member} came after its upload was complete")
-        assembly = self._arriving.setdefault(member, Assembly(4 * (CHECK_VALUES + self.length)))
+        assembly = self._arriving.setdefault(member, Assembly(self._total.nbytes))
         assembly.add(chunk)
 
     def finish_upload(self, member: str, upload: Upload) -> bool:
@@ -138,7 +138,7 @@ class Collection:
             raise PeerError(f"the upload of {member} ends before all its bytes came")
         if not hmac.compare_digest(assembly.digest, upload.vector_digest):
             raise PeerError(f"the upload of {member} is not the one its signature names: digest check failed")
-        self._total += np.frombuffer(assembly.data, dtype="<u4")
+        self._total += np.frombuffer(assembly.data, dtype=self._total.dtype)
         self.uploads[member] = upload.vector_digest
         del self._arriving[member]
         return True
@@ -195,11 +195,11 @@ class Collection:
                     raise PeerError(f"{member} reveals a share of {dealer} that is not the one dealt to it")
         self.reveals[member] = reveal
 
-    def open(self) -> NDArray[np.uint32]:
+    def open(self) -> RingVector:
         """The exact sum, once T members revealed; see `unmasking.unmask`."""
         return unmask(self._total, self.facts, self.deals, sorted(self.uploads), self.reveals, self.rho)
 
-    def receipt(self, vector: NDArray[np.uint32]) -> Receipt:
+    def receipt(self, vector: RingVector) -> Receipt:
         """The receipt of the opened sum; the DP charge's place is empty so far (protocol 4.7)."""
         return Receipt(
             self.facts.sid,
@@ -207,7 +207,7 @@ class Collection:
             self.rho,
             self.sorted_uploads(),
             self.quorum().confirms,
-            hashlib.sha256(vector.astype("<u4", copy=False).tobytes()).digest(),
+            hashlib.sha256(np.ascontiguousarray(vector).view(np.uint8).data).digest(),
             self.task_digest,
             self.model_digest,
             b"",

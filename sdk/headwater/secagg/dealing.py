@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from headwater.errors import PeerError
 from headwater.secagg.envelope import Envelope, MessageType, open_envelope
 from headwater.secagg.keys import Secret, digest, expand, number
-from headwater.secagg.merkle import merkle_path, merkle_root, verify_path
+from headwater.secagg.merkle import MerkleTree, merkle_root, verify_path
 from headwater.secagg.messages import DIGEST_BYTES, Deal, DealHeader
 from headwater.secagg.pairing import Ratchets
 from headwater.secagg.sealing import seal, unseal
@@ -69,7 +69,7 @@ class CheckedDeal:
         header: what the dealer signed.
         header_data: the signed header's exact bytes.
         openings: by rank, (h(share of b), h(share of w), h(q)).
-        leaves: by rank, the leaf digests.
+        leaves: the tree over the leaf digests, by rank.
         sealed: by rank, the sealed shares.
         bundle: the encrypted pair secrets.
         data: the whole message's exact bytes.
@@ -79,14 +79,14 @@ class CheckedDeal:
     header: DealHeader
     header_data: bytes
     openings: tuple[tuple[bytes, bytes, bytes], ...]
-    leaves: tuple[bytes, ...]
+    leaves: MerkleTree
     sealed: tuple[bytes, ...]
     bundle: bytes
     data: bytes
 
     def path(self, rank: int) -> tuple[bytes, ...]:
         """The path of the leaf of the receiver of this rank."""
-        return merkle_path(self.leaves, rank)
+        return self.leaves.path(rank)
 
 
 def part_digest(sid: bytes, round_number: int, dealer: str, receiver: str, kind: str, value: bytes) -> bytes:
@@ -174,8 +174,8 @@ def check_deal(envelope: Envelope, facts: SessionFacts, round_number: int) -> Ch
     for rank, sealed in enumerate(deal.sealed):
         if (facts.members[rank] == dealer) != (sealed == b""):
             raise PeerError(f"the Deal of {dealer} lacks the sealed shares of a receiver")
-    leaves = tuple(_leaf(peer, parts) for peer, parts in zip(facts.members, deal.openings, strict=True))
-    if not hmac.compare_digest(merkle_root(leaves), header.leaves_root):
+    leaves = MerkleTree([_leaf(peer, parts) for peer, parts in zip(facts.members, deal.openings, strict=True)])
+    if not hmac.compare_digest(leaves.root, header.leaves_root):
         raise PeerError(f"the Deal of {dealer} has leaves that its signed header does not commit to")
     if not hmac.compare_digest(hashlib.sha256(deal.bundle).digest(), header.bundle_digest):
         raise PeerError(f"the Deal of {dealer} has a bundle that its signed header does not commit to")

@@ -7,8 +7,7 @@ order: a `Persist` or `AttemptStarted` is durable before any later event of the 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
+from headwater.secagg.ring import RingVector
 
 __all__ = [
     "COORDINATOR",
@@ -87,7 +86,7 @@ class RoundRequested:
         round: the round number t, counted over the whole run.
         task: the Task's exact bytes, opaque to the protocol.
         model: the model's exact bytes, empty when the Task needs none.
-        length: the number of uint32 values that `upload` must be given.
+        length: the number of values that `upload` must be given.
         members: sorted ids of C_t, the members asked in this round.
     """
 
@@ -161,17 +160,17 @@ class MemberDropped:
 
 @dataclass(frozen=True, slots=True)
 class RoundSummed:
-    """Aggregator: the round's sum, exact modulo 2^32.
+    """Aggregator: the round's sum, exact modulo 2^32, or 2^64 in the ring of 64 bits.
 
     Attributes:
         round: the round number t.
-        vector: uint32, shape (length,): the sum of the contributors' vectors.
+        vector: uint32 or uint64 by the session's ring, shape (length,): the sum of the contributors' vectors.
         contributors: sorted ids of U_t, whose vectors are in the sum.
         receipt: the signed receipt, as persisted.
     """
 
     round: int
-    vector: NDArray[np.uint32] = field(repr=False)
+    vector: RingVector = field(repr=False)
     contributors: tuple[str, ...]
     receipt: bytes = field(repr=False)
 

@@ -6,19 +6,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from headwater.errors import InputError, PeerError
 from headwater.secagg.chunks import Assembly
-from headwater.secagg.codec import MAXIMUM_CHUNK
 from headwater.secagg.dealing import OwnDeal, Shares, open_shares, read_header
 from headwater.secagg.envelope import MessageType, pack_chunk
 from headwater.secagg.events import RoundRequested
 from headwater.secagg.keys import Secret
-from headwater.secagg.masks import CHECK_VALUES, MaskStream, check_values
+from headwater.secagg.masking import masked_parts
+from headwater.secagg.masks import MaskStream, check_values
 from headwater.secagg.messages import Chunk, Confirm, Quorum, Reveal, Start, Survivors, Upload
 from headwater.secagg.pairing import Ratchets, mask_key, self_mask_key
 from headwater.secagg.receipts import check_confirms
+from headwater.secagg.ring import RING_BITS, RingVector, ring_type
 from headwater.secagg.rounds import deal_digest, rho, view_digest
 from headwater.secagg.session import SessionFacts
 from headwater.secagg.terms import SessionTerms
@@ -39,6 +39,7 @@ class MemberRound:
         cohort: sorted ids of C_t.
         rho: ρ_t.
         shares: dealer → this member's shares of its seeds.
+        ring_bits: the session's ring.
     """
 
     facts: SessionFacts
@@ -50,6 +51,7 @@ class MemberRound:
     shares: dict[str, Shares] = field(repr=False)
     self_seed: Secret | None = field(repr=False)
     pair_secrets: dict[str, Secret] = field(repr=False)
+    ring_bits: int = RING_BITS
     vector_digest: bytes = b""
     survivors: Survivors | None = None
 
@@ -106,7 +108,7 @@ class MemberRound:
             previous=previous,
         )
         secrets = {peer: ratchets.pair_secret(peer) for peer in cohort if peer != member}
-        return cls(facts, member, start, cohort, bound, Assembly(size), shares, own.self_seed, secrets)
+        return cls(facts, member, start, cohort, bound, Assembly(size), shares, own.self_seed, secrets, terms.ring_bits)
 
     def request(self) -> RoundRequested:
         """Hand out the complete payload, checked against the digests that ρ_t binds.
@@ -125,19 +127,20 @@ class MemberRound:
         self.payload = Assembly(0)
         return RoundRequested(self.start.round, task, model, self.start.length, self.cohort)
 
-    def check_vector(self, vector: NDArray[np.uint32]) -> None:
+    def check_vector(self, vector: RingVector) -> None:
         """Refuse a vector of another shape or type than asked for.
 
         Raises:
-            InputError: it is not uint32 of shape (length,).
+            InputError: it is not of the ring's type and shape (length,).
         """
-        if vector.dtype != np.uint32 or vector.shape != (self.start.length,):
+        kind = ring_type(self.ring_bits)
+        if vector.dtype != kind or vector.shape != (self.start.length,):
             raise InputError(
-                f"a vector of {vector.dtype} and shape {vector.shape} was given, uint32 and "
+                f"a vector of {vector.dtype} and shape {vector.shape} was given, {kind} and "
                 f"({self.start.length},) were asked for; contribute as the Task says"
             )
 
-    def masked_messages(self, vector: NDArray[np.uint32], sign: Signer) -> Iterator[bytes]:
+    def masked_messages(self, vector: RingVector, sign: Signer) -> Iterator[bytes]:
         """Mask, hash and send chunk by chunk (protocol 4.4).
 
         The mask keys are derived, and the seeds they come from erased, before this returns; the iterator holds the
@@ -151,26 +154,22 @@ class MemberRound:
         masks = MaskStream(
             [own, *(key for peer, key in keys.items() if peer.encode() < self.member.encode())],
             [key for peer, key in keys.items() if peer.encode() > self.member.encode()],
+            ring_bits=self.ring_bits,
         )
         for secret in (*self.pair_secrets.values(), *keys.values(), own, self.self_seed):
             secret.erase()
         self.pair_secrets, self.self_seed = {}, None
         return self._stream(vector, masks, sign)
 
-    def _stream(self, vector: NDArray[np.uint32], masks: MaskStream, sign: Signer) -> Iterator[bytes]:
-        total, step = CHECK_VALUES + vector.size, MAXIMUM_CHUNK // 4
-        hashing, buffer = hashlib.sha256(), np.empty(min(step, total), dtype=np.uint32)
-        for index, begin in enumerate(range(0, total, step)):
-            part = buffer[: min(step, total - begin)]
-            front = CHECK_VALUES if begin == 0 else 0
-            part[:front] = check_values(self.rho)[:front]
-            part[front:] = vector[begin + front - CHECK_VALUES : begin + part.size - CHECK_VALUES]
-            masks.apply(part)
-            data = part.astype("<u4", copy=False).tobytes()
+    def _stream(self, vector: RingVector, masks: MaskStream, sign: Signer) -> Iterator[bytes]:
+        hashing, size = hashlib.sha256(), 0
+        for index, part in enumerate(masked_parts(check_values(self.rho, self.ring_bits), vector, masks)):
+            data = part.view(np.uint8).data
             hashing.update(data)
-            yield pack_chunk(self.member, Chunk(self.start.round, index, data).encode())
+            size += len(data)
+            yield pack_chunk(self.member, Chunk(self.start.round, index, bytes(data)).encode())
         self.vector_digest = hashing.digest()
-        yield sign(MessageType.UPLOAD, Upload(self.start.round, self.rho, 4 * total, self.vector_digest).encode())
+        yield sign(MessageType.UPLOAD, Upload(self.start.round, self.rho, size, self.vector_digest).encode())
 
     def confirm(self, survivors: Survivors) -> Confirm:
         """Check U_t and the digests, and sign this one view of them (protocol 4.5).

@@ -5,23 +5,47 @@ from collections.abc import Sequence
 
 from headwater.secagg.keys import digest, number
 
-__all__ = ["merkle_path", "merkle_root", "path_length", "verify_path"]
+__all__ = ["MerkleTree", "merkle_path", "merkle_root", "path_length", "verify_path"]
+
+
+class MerkleTree:
+    """All levels of a tree, each node hashed once.
+
+    Attributes:
+        root: the tree's digest; it commits to the leaves' number, order and values.
+    """
+
+    __slots__ = ("_levels", "root")
+
+    def __init__(self, leaves: Sequence[bytes]) -> None:
+        """Hash the levels over at least one leaf."""
+        levels = [list(leaves)]
+        while len(levels[-1]) > 1:
+            below = levels[-1]
+            level = [_node(below[i], below[i + 1]) for i in range(0, len(below) - 1, 2)]
+            levels.append([*level, below[-1]] if len(below) & 1 else level)
+        self.root = digest("merkle root", number(len(leaves)), levels[-1][0])
+        self._levels = levels[:-1]
+
+    def path(self, index: int) -> tuple[bytes, ...]:
+        """The sibling digests from leaf `index` up; a level without a sibling contributes none."""
+        path: list[bytes] = []
+        for level in self._levels:
+            sibling = index ^ 1
+            if sibling < len(level):
+                path.append(level[sibling])
+            index >>= 1
+        return tuple(path)
 
 
 def merkle_root(leaves: Sequence[bytes]) -> bytes:
-    """The tree's digest; it commits to the leaves' number, order and values."""
-    return digest("merkle root", number(len(leaves)), _levels(leaves)[-1][0])
+    """The digest of the tree over these leaves."""
+    return MerkleTree(leaves).root
 
 
 def merkle_path(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:
-    """The sibling digests from leaf `index` up; a level without a sibling contributes none."""
-    path: list[bytes] = []
-    for level in _levels(leaves)[:-1]:
-        sibling = index ^ 1
-        if sibling < len(level):
-            path.append(level[sibling])
-        index >>= 1
-    return tuple(path)
+    """The path of one leaf; for several paths of a tree keep the `MerkleTree`."""
+    return MerkleTree(leaves).path(index)
 
 
 def path_length(count: int, index: int) -> int:
@@ -44,14 +68,6 @@ def verify_path(root: bytes, count: int, index: int, leaf: bytes, path: Sequence
             node = _node(sibling, node) if index & 1 else _node(node, sibling)
         width, index = (width + 1) // 2, index >> 1
     return hmac.compare_digest(root, digest("merkle root", number(count), node))
-
-
-def _levels(leaves: Sequence[bytes]) -> list[list[bytes]]:
-    levels = [list(leaves)]
-    while len(levels[-1]) > 1:
-        below = levels[-1]
-        levels.append([_node(*below[i : i + 2]) if i + 1 < len(below) else below[i] for i in range(0, len(below), 2)])
-    return levels
 
 
 def _node(left: bytes, right: bytes) -> bytes:

@@ -275,7 +275,7 @@ class Upload(Message):
     """Member → coordinator: the signed trailer behind the chunks of y (protocol 4.4)."""
 
     TYPE = MessageType.UPLOAD
-    LAYOUT = (_ROUND, _DIGEST, Number(4 * MAXIMUM_LENGTH + 64), _DIGEST)
+    LAYOUT = (_ROUND, _DIGEST, Number(8 * MAXIMUM_LENGTH + 64), _DIGEST)
     round: int
     rho: bytes
     size: int

@@ -5,9 +5,7 @@ from itertools import chain
 from types import MappingProxyType
 from typing import ClassVar
 
-import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from numpy.typing import NDArray
 
 from headwater.errors import InputError, OutOfOrder, PeerError
 from headwater.secagg import events, messages, receipts
@@ -18,6 +16,7 @@ from headwater.secagg.joining import Joining
 from headwater.secagg.member_round import MemberRound
 from headwater.secagg.membership import Membership
 from headwater.secagg.phases import IN_ROUND, MEMBER_TABLE, MemberPhase, MemberStep, advance
+from headwater.secagg.ring import RingVector
 from headwater.secagg.session import read_invitation
 from headwater.secagg.terms import Roster, SessionTerms
 
@@ -116,7 +115,7 @@ class Participant:
             return []
         return handler(self, envelope, now)
 
-    def upload(self, round: int, vector: NDArray[np.uint32]) -> Iterator[bytes]:
+    def upload(self, round: int, vector: RingVector) -> Iterator[bytes]:
         """Mask the vector and give the messages that carry it, the next round's Deal after them.
 
         The round is used up by the call, before the first byte leaves (protocol 4.4). Walk the iterator once and to
@@ -124,7 +123,7 @@ class Participant:
 
         Args:
             round: the number in `RoundRequested`.
-            vector: uint32, shape (length,): values modulo 2^32, final, noise included.
+            vector: uint32 or uint64 by the session's ring, shape (length,): final, noise included.
 
         Raises:
             OutOfOrder: this round does not await a vector, or had one.

@@ -1,13 +1,36 @@
-"""Arithmetic modulo 2^32 on uint32 vectors, with the head-room that keeps a sum exact: protocol 2.1, 2.2."""
+"""Arithmetic modulo 2^32 or 2^64 on unsigned vectors, with the head-room that keeps a sum exact: protocol 2.1, 2.2."""
+
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from headwater.errors import InputError
 
-__all__ = ["RING_BITS", "check_headroom", "from_signed", "to_signed"]
+__all__ = ["RING_BITS", "RingBits", "RingVector", "check_headroom", "from_signed", "ring_type", "to_signed"]
 
-RING_BITS = 32
+RingBits = Literal[32, 64]
+"""The width of a session's ring."""
+
+RING_BITS: RingBits = 32
+"""The ring of a plan that does not ask for the wider one."""
+
+RingVector = NDArray[np.unsignedinteger[Any]]
+"""Ring elements: uint32 for 32 bits, uint64 for 64."""
+
+_TYPES: dict[int, np.dtype[np.unsignedinteger[Any]]] = {32: np.dtype("<u4"), 64: np.dtype("<u8")}
+
+
+def ring_type(ring_bits: int) -> np.dtype[np.unsignedinteger[Any]]:
+    """The little-endian type of one ring element: how it is held, masked, hashed and sent (protocol 4.4).
+
+    Raises:
+        InputError: there is no ring of this width.
+    """
+    try:
+        return _TYPES[ring_bits]
+    except KeyError as error:
+        raise InputError(f"a ring of {ring_bits} bits is asked for, there are 32 and 64; correct the plan") from error
 
 
 def check_headroom(
@@ -20,7 +43,7 @@ def check_headroom(
         members: n, the members whose vectors are summed.
         weight_bits: bits of the largest weight, when the values are multiplied by it.
         noise_bits: head-room for noise, tail 2^-40 over the vector.
-        ring_bits: 32.
+        ring_bits: 32 or 64.
 
     Raises:
         InputError: 1 (sign) + value + weight + ⌈log2 n⌉ + noise exceeds the ring.
@@ -39,20 +62,21 @@ def check_headroom(
         )
 
 
-def from_signed(values: NDArray[np.int64]) -> NDArray[np.uint32]:
+def from_signed(values: NDArray[np.int64], ring_bits: int = RING_BITS) -> RingVector:
     """Map signed integers to the ring, two's complement.
 
     Args:
-        values: any shape, each within [−2^31, 2^31).
+        values: any shape, each within [−2^31, 2^31) for the ring of 32 bits; any int64 for the other.
+        ring_bits: 32 or 64.
 
     Raises:
         InputError: a value is outside that range.
     """
-    if values.size and (values.min() < -(2**31) or values.max() >= 2**31):
+    if ring_bits == 32 and values.size and (values.min() < -(2**31) or values.max() >= 2**31):
         raise InputError("a value does not fit the 32-bit ring; clip or scale it before it is masked")
-    return values.astype(np.int64).astype(np.uint32)
+    return values.astype(np.int64).astype(ring_type(ring_bits))
 
 
-def to_signed(values: NDArray[np.uint32]) -> NDArray[np.int64]:
+def to_signed(values: RingVector) -> NDArray[np.int64]:
     """Read ring elements as the signed integers nearest zero; the inverse of `from_signed`."""
-    return values.view(np.int32).astype(np.int64)
+    return values.view(np.dtype(f"<i{values.itemsize}")).astype(np.int64)

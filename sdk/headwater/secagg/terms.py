@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from headwater.errors import InputError
-from headwater.secagg.ring import check_headroom
+from headwater.secagg.ring import RING_BITS, RingBits, check_headroom, ring_type
 
 __all__ = [
     "MAXIMUM_ATTEMPTS",
@@ -26,7 +26,7 @@ MAXIMUM_MEMBERS = 1024
 """Members that one charter may have; bounds every list read from the wire (protocol 5)."""
 
 MAXIMUM_LENGTH = 2**28
-"""Values that one vector may have: 1 GiB of uint32."""
+"""Values that one vector may have: 1 GiB in the ring of 32 bits, 2 GiB in that of 64."""
 
 IDENTIFIER_BYTES = 64
 """Longest member or run id in UTF-8."""
@@ -137,6 +137,7 @@ class SessionTerms:
         value_bits: bits of the largest magnitude that one organisation contributes anywhere, weight included.
         deadlines: seconds for each wait.
         max_payload: most bytes of Task and model together in one Start.
+        ring_bits: 32 or 64, the ring that vectors are summed in (protocol 2.1).
 
     Raises:
         InputError: a number is outside its range.
@@ -151,6 +152,7 @@ class SessionTerms:
     value_bits: int
     deadlines: Deadlines = field(default_factory=Deadlines)
     max_payload: int = 2**30
+    ring_bits: RingBits = RING_BITS
 
     def __post_init__(self) -> None:
         """Check everything once."""
@@ -166,6 +168,7 @@ class SessionTerms:
             raise InputError("a plan has 1 to 100000 rounds and 0 to 100000 retries; correct the plan")
         if not 1 <= self.max_length <= MAXIMUM_LENGTH:
             raise InputError(f"the longest vector has {self.max_length} values; give 1 to {MAXIMUM_LENGTH}")
+        ring_type(self.ring_bits)
         if not 1 <= self.max_payload <= 2**32:
             raise InputError("the largest Task and model together take 1 byte to 4 GiB; correct the terms")
 
@@ -180,7 +183,7 @@ class SessionTerms:
         Raises:
             InputError: the sum of `members` values does not fit the ring.
         """
-        check_headroom(self.value_bits, members)
+        check_headroom(self.value_bits, members, ring_bits=self.ring_bits)
 
 
 def _check_identifier(what: str, value: str) -> None:

@@ -5,7 +5,6 @@ import hmac
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from headwater.errors import PeerError
 from headwater.secagg.dealing import CheckedDeal, bundle_secrets
@@ -13,6 +12,7 @@ from headwater.secagg.keys import Secret
 from headwater.secagg.masks import CHECK_VALUES, MaskStream, check_values
 from headwater.secagg.messages import Reveal
 from headwater.secagg.pairing import mask_key, self_mask_key
+from headwater.secagg.ring import RingVector
 from headwater.secagg.session import SessionFacts
 from headwater.secagg.shamir import reconstruct
 
@@ -33,17 +33,17 @@ class DealerFault(PeerError):
 
 
 def unmask(
-    masked: NDArray[np.uint32],
+    masked: RingVector,
     facts: SessionFacts,
     deals: Mapping[str, CheckedDeal],
     survivors: Sequence[str],
     reveals: Mapping[str, Reveal],
     rho: bytes,
-) -> NDArray[np.uint32]:
+) -> RingVector:
     """Take all masks off the sum of the survivors' vectors.
 
     Args:
-        masked: uint32, shape (4 + length,): Σ y_i over the survivors; changed in place.
+        masked: of the ring's type, shape (4 + length,): Σ y_i over the survivors; changed in place.
         facts: the session.
         deals: the Deal of every member of C_t.
         survivors: sorted ids of U_t.
@@ -51,7 +51,7 @@ def unmask(
         rho: ρ_t.
 
     Returns:
-        uint32, shape (length,): the exact sum modulo 2^32.
+        Of the ring's type, shape (length,): the exact sum modulo 2^32 or 2^64.
 
     Raises:
         DealerFault: T digest-valid shares open another seed than committed to, or a bundle is off.
@@ -76,8 +76,9 @@ def unmask(
             # protocol 4.4: y_member holds + PRG(k) when the dropped dealer is lower, − PRG(k) when it is higher.
             side = subtracted if dealer.encode() < member.encode() else added
             side.append(mask_key(pairs[member], rho))
-    MaskStream(added, subtracted).apply(masked)
-    expected = check_values(rho) * np.uint32(len(survivors))
+    bits = 8 * masked.itemsize
+    MaskStream(added, subtracted, ring_bits=bits).apply_whole(masked)
+    expected = check_values(rho, bits) * masked.dtype.type(len(survivors))
     if not np.array_equal(masked[:CHECK_VALUES], expected):
         raise PeerError("the check coordinates of the sum are off: a member's vector is not masked as agreed")
     return masked[CHECK_VALUES:].copy()

@@ -1,6 +1,8 @@
 """Protocol 4.4: masks from AES-256-CTR, and the sums in which they cancel."""
 
 import json
+import threading
+from collections.abc import Generator
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,7 +14,9 @@ from hypothesis import strategies as st
 
 from headwater.errors import InputError, OutOfOrder
 from headwater.secagg.keys import Secret, digest, expand, hkdf, hkdf_expand, label_fields
-from headwater.secagg.masks import SLICE_VALUES, MaskStream, check_values, key_stream
+from headwater.secagg.masking import masked_parts
+from headwater.secagg.masks import LANE_BYTES, SLICE_BYTES, MaskStream, check_values, key_stream, useful_lanes
+from headwater.secagg.ring import RingVector, ring_type
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "secagg"
 
@@ -42,34 +46,113 @@ def test_mask_is_the_key_stream_from_counter_zero() -> None:
     assert values.astype("<u4").tobytes().hex() == "46f2fb342d6f0ab477476fc501242c5f"
 
 
-def slow_mask(key: bytes, count: int) -> list[int]:
-    """One AES block after the other, the counter written out."""
+def slow_mask(key: bytes, count: int, size: int = 4) -> list[int]:
+    """One AES block after the other, the counter written out; `size` is the bytes of a value."""
     cipher = Cipher(algorithms.AES256(key), modes.ECB()).encryptor()
-    stream = b"".join(cipher.update(block.to_bytes(16, "big")) for block in range(-(-count // 4)))
-    return [int.from_bytes(stream[4 * i : 4 * i + 4], "little") for i in range(count)]
+    stream = b"".join(cipher.update(block.to_bytes(16, "big")) for block in range(-(-count * size // 16)))
+    return [int.from_bytes(stream[size * i : size * (i + 1)], "little") for i in range(count)]
+
+
+def masks_of(added: int, subtracted: int, ring_bits: int = 32, lanes: int = 1) -> MaskStream:
+    """Masks under keys 1, 2, …"""
+    keys = [Secret(bytes([i + 1]) * 32) for i in range(added + subtracted)]
+    return MaskStream(keys[:added], keys[added:], ring_bits=ring_bits, lanes=lanes)
 
 
 @settings(max_examples=40)
-@given(st.integers(1, 70), st.lists(st.integers(0, 30), max_size=4), st.integers(0, 2), st.integers(0, 2))
+@given(
+    st.sampled_from([32, 64]),
+    st.integers(1, 70),
+    st.lists(st.integers(0, 30), max_size=4),
+    st.integers(0, 2),
+    st.integers(0, 2),
+)
 def test_masks_agree_with_the_slow_way_however_the_vector_is_cut(
-    count: int, cuts: list[int], added: int, subtracted: int
+    ring_bits: int, count: int, cuts: list[int], added: int, subtracted: int
 ) -> None:
-    keys = [bytes([i + 1]) * 32 for i in range(added + subtracted)]
-    stream = MaskStream([Secret(key) for key in keys[:added]], [Secret(key) for key in keys[added:]])
-    values = np.full(count, 2**32 - 1, dtype=np.uint32)
+    stream = masks_of(added, subtracted, ring_bits)
+    values = np.full(count, 2**ring_bits - 1, dtype=ring_type(ring_bits))
     # Parts end on a block's border, as chunks do; only the last may be shorter.
     borders = sorted({min(4 * cut, count) for cut in cuts} | {0, count})
     for begin, end in pairwise(borders):
         stream.apply(values[begin:end])
-    masks = [slow_mask(key, count) for key in keys]
+    masks = [slow_mask(bytes([i + 1]) * 32, count, ring_bits // 8) for i in range(added + subtracted)]
     expected = [
-        (2**32 - 1 + sum(m[i] for m in masks[:added]) - sum(m[i] for m in masks[added:])) % 2**32 for i in range(count)
+        (2**ring_bits - 1 + sum(m[i] for m in masks[:added]) - sum(m[i] for m in masks[added:])) % 2**ring_bits
+        for i in range(count)
     ]
     assert values.tolist() == expected
 
 
+@settings(max_examples=40)
+@given(st.sampled_from([32, 64]), st.integers(1, 200), st.permutations(range(4)), st.integers(1, 12))
+def test_parts_may_be_masked_in_any_order_and_lane(ring_bits: int, count: int, order: list[int], blocks: int) -> None:
+    whole, values = np.zeros((2, count), dtype=ring_type(ring_bits))
+    masks_of(2, 1, ring_bits).apply(whole)
+    stream, step = masks_of(2, 1, ring_bits, lanes=3), 4 * blocks
+    for lane, place in enumerate([*order, *range(4, -(-count // step))]):
+        part = values[place * step : (place + 1) * step]
+        if part.size:
+            stream.apply_at(part, place * step, lane % 3)
+    assert values.tolist() == whole.tolist()
+
+
+@pytest.mark.parametrize("ring_bits", [32, 64])
+@pytest.mark.parametrize("count", [1, 7, 4096, 3 * SLICE_BYTES // 4 + 5])
+@pytest.mark.parametrize("lanes", [2, 3, 8])
+def test_several_threads_give_what_one_gives_bit_by_bit(ring_bits: int, count: int, lanes: int) -> None:
+    one, many = np.zeros((2, count), dtype=ring_type(ring_bits))
+    masks_of(3, 2, ring_bits).apply_whole(one)
+    masks_of(3, 2, ring_bits, lanes).apply_whole(many)
+    assert one.any()
+    assert one.tobytes() == many.tobytes()
+
+
+@pytest.mark.parametrize("ring_bits", [32, 64])
+@pytest.mark.parametrize("lanes", [1, 2, 3])
+@pytest.mark.parametrize("megabytes", [0.1, 1, 4.3])
+def test_a_masked_vector_is_the_same_however_many_lanes_make_it(ring_bits: int, lanes: int, megabytes: float) -> None:
+    kind = ring_type(ring_bits)
+    vector = np.arange(int(megabytes * 2**20) // kind.itemsize).astype(kind)
+    front = check_values(bytes(32), ring_bits)
+    expected = np.concatenate([front, vector])
+    masks_of(1, 1, ring_bits).apply(expected)
+    parts = [part.tobytes() for part in masked_parts(front, vector, masks_of(1, 1, ring_bits, lanes))]
+    assert b"".join(parts) == expected.tobytes()
+    assert {len(part) for part in parts[:-1]} <= {2**20}
+    assert vector.tolist()[:3] == [0, 1, 2]
+
+
+def test_an_abandoned_vector_leaves_no_thread_behind() -> None:
+    before = threading.active_count()
+    parts = masked_parts(check_values(bytes(32)), np.zeros(2**20, np.uint32), masks_of(1, 0, lanes=2))
+    assert isinstance(parts, Generator)
+    next(parts)
+    assert threading.active_count() == before + 2
+    parts.close()
+    assert threading.active_count() == before
+
+
+def test_threads_are_started_for_work_that_is_worth_them() -> None:
+    assert useful_lanes(8, masks=10, size=4 * 10**4) == 1
+    assert useful_lanes(8, masks=1, size=3 * LANE_BYTES) == 3
+    assert useful_lanes(2, masks=10, size=4 * 10**7) == 2
+
+
+def test_a_part_that_begins_inside_a_block_is_refused() -> None:
+    with pytest.raises(InputError, match="inside a cipher block"):
+        masks_of(1, 0).apply_at(np.zeros(4, np.uint32), 2)
+
+
+def test_a_part_of_another_ring_is_refused() -> None:
+    values: RingVector = np.zeros(4, np.uint64)
+    with pytest.raises(InputError, match="the ring holds uint32"):
+        masks_of(1, 0).apply(values)
+    assert not values.any()
+
+
 def test_a_vector_of_several_slices_is_masked_as_one() -> None:
-    count = 2 * SLICE_VALUES + 5
+    count = 2 * SLICE_BYTES // 4 + 5
     values = np.zeros(count, dtype=np.uint32)
     MaskStream([Secret(b"k" * 32)], []).apply(values)
     assert values.tolist() == slow_mask(b"k" * 32, count)
@@ -102,7 +185,9 @@ def test_masks_keep_every_bit_of_their_key() -> None:
 
 def test_check_values_depend_on_rho() -> None:
     assert check_values(bytes(32)).tolist() != check_values(b"\1" * 32).tolist()
-    assert check_values(bytes(32)).shape == (4,)
+    for ring_bits in (32, 64):
+        values = check_values(bytes(32), ring_bits)
+        assert (values.shape, values.dtype) == ((4,), ring_type(ring_bits))
 
 
 @given(st.lists(st.binary(max_size=4), max_size=4), st.lists(st.binary(max_size=4), max_size=4))

@@ -48,10 +48,10 @@ def test_no_key_serves_two_masks(monkeypatch: pytest.MonkeyPatch) -> None:
     used: Counter[bytes] = Counter()
 
     class Recorded(MaskStream):
-        def __init__(self, added: Iterable[Secret], subtracted: Iterable[Secret]) -> None:
+        def __init__(self, added: Iterable[Secret], subtracted: Iterable[Secret], **ring: int) -> None:
             added, subtracted = list(added), list(subtracted)
             used.update(key.value for key in (*added, *subtracted))
-            super().__init__(added, subtracted)
+            super().__init__(added, subtracted, **ring)
 
     monkeypatch.setattr(member_round, "MaskStream", Recorded)
     world = World(4)

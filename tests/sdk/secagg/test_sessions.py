@@ -36,6 +36,31 @@ def test_rounds_give_the_exact_sum_over_all_members(count: int) -> None:
         np.testing.assert_array_equal(event.vector, world.expected(world.names))
 
 
+@pytest.mark.parametrize("length", [1, 11, 131_069])
+def test_the_wider_ring_sums_exactly_and_wraps_around(length: int) -> None:
+    world = World(4, length=length, ring_bits=64)
+    world.open()
+    world.play()
+    world.disconnect("org-2")
+    world.play()
+    assert world.errors == []
+    for event, members in zip(world.sums(), (world.names, ["org-0", "org-1", "org-3"]), strict=True):
+        assert event.contributors == tuple(members)
+        assert event.vector.dtype == np.uint64
+        np.testing.assert_array_equal(event.vector, world.expected(members))
+    assert int(world.sums()[0].vector.max()) >= 2**62
+
+
+def test_a_vector_of_another_ring_is_refused() -> None:
+    for world, wrong in ((World(3), np.uint64), (World(3, ring_bits=64), np.uint32)):
+        world.answering = False
+        world.open()
+        world.begin()
+        world.run()
+        with pytest.raises(InputError, match=f"uint{world.ring_bits} and"):
+            world.participants["org-0"].upload(1, np.zeros(world.length, wrong))
+
+
 def test_three_members_complete_with_a_threshold_of_three() -> None:
     assert threshold(3) == 3
     world = World(3)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from headwater.errors import InputError
 from headwater.secagg import Deadlines, Roster, SessionTerms, largest_collusion, threshold
-from headwater.secagg.ring import check_headroom, from_signed, to_signed
+from headwater.secagg.ring import check_headroom, from_signed, ring_type, to_signed
 from headwater.secagg.terms import cohort_problem
 
 TABLE = {3: 1, 4: 1, 5: 2, 6: 3, 7: 2, 8: 3, 9: 4, 10: 3, 20: 7, 50: 17, 100: 33, 200: 67}
@@ -52,15 +52,25 @@ def test_headroom_counts_sign_value_and_members(value_bits: int, members: int, f
             check_headroom(value_bits, members)
 
 
-@given(st.integers(1, 20), st.data())
-def test_sums_within_headroom_never_wrap(members: int, data: st.DataObject) -> None:
-    bits = 31 - (members - 1).bit_length()
-    check_headroom(bits, members)
+def test_the_wider_ring_has_room_for_more() -> None:
+    check_headroom(61, 4, ring_bits=64)
+    with pytest.raises(InputError, match="needs 65 bits and the ring has 64"):
+        check_headroom(62, 4, ring_bits=64)
+    wide = SessionTerms("run", bytes(32), 1, 3, 1, 10, 40, ring_bits=64)
+    wide.check_headroom(1000)
+    with pytest.raises(InputError, match="the ring has 32"):
+        dataclasses.replace(wide, ring_bits=32).check_headroom(1000)
+
+
+@given(st.sampled_from([32, 64]), st.integers(1, 20), st.data())
+def test_sums_within_headroom_never_wrap(ring_bits: int, members: int, data: st.DataObject) -> None:
+    bits = ring_bits - 1 - (members - 1).bit_length()
+    check_headroom(bits, members, ring_bits=ring_bits)
     limit = 2**bits - 1
     values = data.draw(st.lists(st.integers(-limit, limit), min_size=members, max_size=members))
-    total = np.zeros(1, dtype=np.uint32)
+    total = np.zeros(1, dtype=ring_type(ring_bits))
     for value in values:
-        total += from_signed(np.array([value], dtype=np.int64))
+        total += from_signed(np.array([value], dtype=np.int64), ring_bits)
     assert to_signed(total)[0] == sum(values)
 
 
@@ -110,6 +120,7 @@ def test_a_roster_cannot_gain_a_member_afterwards() -> None:
         {"retries": -1},
         {"max_length": 0},
         {"max_payload": 0},
+        {"ring_bits": 16},
         {"plan_digest": b""},
         {"run_id": ""},
     ],
