@@ -283,7 +283,8 @@ class World:
     def expected(self, contributors: Sequence[str]) -> Vector:
         """The sum modulo the ring, computed in whole numbers and without masks."""
         whole = np.stack([self.vectors[name].astype(object) for name in contributors]).sum(axis=0)
-        return np.mod(whole, 2**self.ring_bits).astype(ring_type(self.ring_bits))
+        total: Vector = np.mod(whole, 2**self.ring_bits).astype(ring_type(self.ring_bits))
+        return total
 
     def sent(self, kind: MessageType) -> Iterator[tuple[str, str, bytes]]:
         """Recorded traffic of one type."""
