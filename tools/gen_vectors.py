@@ -98,6 +98,7 @@ def vectors() -> dict[str, object]:
         round_number=7,
         length=10,
         task_digest=_fixed("task"),
+        charge=b"",
         model_digest=_fixed("model"),
         plan_digest=_fixed("plan"),
         deals=(("a", _fixed("deal a")), ("b", _fixed("deal b"))),

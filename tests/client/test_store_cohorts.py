@@ -164,7 +164,7 @@ def test_a_file_of_an_older_version_is_refused_in_one_line(file: Path) -> None:
     connection = sqlite3.connect(file)
     connection.execute("PRAGMA user_version = 1")
     connection.close()
-    with pytest.raises(StorageError, match="format 1 of an older version.*enrol anew") as refusal:
+    with pytest.raises(StorageError, match=r"format 1 of an older version.*enrol anew") as refusal:
         Store(file)
     assert "\n" not in str(refusal.value)
 

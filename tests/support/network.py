@@ -16,6 +16,7 @@ from headwater.secagg.events import (
     COORDINATOR,
     AggregatorEvent,
     AttemptStarted,
+    CohortConfirmed,
     MemberEvent,
     Persist,
     RoundAborted,
@@ -26,6 +27,7 @@ from headwater.secagg.events import (
     SessionFailed,
     SessionReady,
 )
+from headwater.secagg.families import Cohort, Family
 from headwater.secagg.messages import Message
 from headwater.secagg.ring import RingBits, RingVector, ring_type
 from headwater.secagg.session import setup_context
@@ -77,6 +79,9 @@ class World:
     online: set[str] = field(default_factory=set)
     records: dict[str, int] = field(default_factory=dict)
     seen: dict[str, int] = field(default_factory=dict)
+    strict: bool = False
+    family: Family | None = None
+    cohorts: dict[str, dict[Family, list[Cohort]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Make keys, a roster and terms."""
@@ -101,9 +106,8 @@ class World:
 
     def terms(self, attempt: int) -> SessionTerms:
         """The terms of an attempt."""
-        return SessionTerms(
-            "run-1", bytes(32), attempt, self.rounds, self.retries, 10_000_000, 20, ring_bits=self.ring_bits
-        )
+        limits = (self.rounds, self.retries, 10_000_000, 20)
+        return SessionTerms("run-1", bytes(32), attempt, *limits, ring_bits=self.ring_bits, strict=self.strict)
 
     def new_attempt(self) -> None:
         """Build the aggregator of the next attempt, from the persisted chain."""
@@ -124,6 +128,7 @@ class World:
                 last_receipt,
                 records=self.records.get(name, 0),
                 seen={peer: count for peer, count in self.seen.items() if peer != name},
+                cohorts=self.cohorts.get(name, {}),
             )
             self.connect(name)
 
@@ -143,9 +148,10 @@ class World:
         self.join()
         self.run()
 
-    def begin(self, task: bytes = TASK, model: bytes = b"", length: int | None = None) -> None:
+    def begin(self, task: bytes = TASK, model: bytes = b"", length: int | None = None, charge: bytes = b"") -> None:
         """Begin a round without running it."""
-        self.coordinator_does(self.aggregator.begin_round(task, model, length or self.length, self.now))
+        size = length or self.length
+        self.coordinator_does(self.aggregator.begin_round(task, model, size, self.now, charge))
 
     def play(self, task: bytes = TASK, model: bytes = b"") -> None:
         """Begin a round and run it to its end."""
@@ -208,8 +214,10 @@ class World:
                 case Send(_, data):
                     self.send(member, data)
                 case RoundRequested(number) if self.answering and member in self.vectors:
-                    for data in self.participants[member].upload(number, self.vectors[member]):
+                    for data in self.participants[member].upload(number, self.vectors[member], self.family):
                         self.send(member, data)
+                case CohortConfirmed(_, family, members):
+                    self.cohorts.setdefault(member, {}).setdefault(family, []).append(members)
                 case _:
                     pass
 

@@ -19,6 +19,7 @@ from headwater.secagg.events import (
     SessionReady,
 )
 from headwater.secagg.gathering import Gathering
+from headwater.secagg.messages import MAXIMUM_CHARGE
 from headwater.secagg.phases import CoordinatorPhase, CoordinatorStep, Stage
 from headwater.secagg.run_record import RunRecord
 from headwater.secagg.session import SessionFacts
@@ -140,7 +141,9 @@ class Aggregator:
                 self._gathering.forget_capsules()
         return events
 
-    def begin_round(self, task: bytes, model: bytes, length: int, now: float) -> list[AggregatorEvent]:
+    def begin_round(
+        self, task: bytes, model: bytes, length: int, now: float, charge: bytes = b""
+    ) -> list[AggregatorEvent]:
         """Ask the present members for one vector.
 
         Args:
@@ -148,6 +151,7 @@ class Aggregator:
             model: the model's bytes, empty for none.
             length: values in each member's vector.
             now: as everywhere.
+            charge: at most 4 KiB that say what the round costs a privacy ledger; bound into every mask and receipt.
 
         Returns:
             What to do; `SessionFailed` when the plan's rounds and retries are used up.
@@ -160,9 +164,11 @@ class Aggregator:
             raise OutOfOrder(f"a round was begun in the phase '{self.phase.value}'; wait for the round before it")
         if not 1 <= length <= self._terms.max_length or len(task) + len(model) > self._terms.max_payload:
             raise InputError("the vector, or Task and model together, are larger than the session's terms allow")
+        if len(charge) > MAXIMUM_CHARGE:
+            raise InputError(f"the charge has {len(charge)} bytes, at most {MAXIMUM_CHARGE} fit a receipt")
         if self._record.next_round > self._terms.last_round:
             return self._fail("the plan's rounds and retries are used up")
-        return self._conductor.begin(task, model, length, now)
+        return self._conductor.begin(task, model, length, charge, now)
 
     def tick(self, now: float) -> list[AggregatorEvent]:
         """Go on without whoever let the deadline pass (protocol 4.9)."""
@@ -236,6 +242,9 @@ class Aggregator:
         here = set(self._gathering.hellos) & self._attendance.present
         if not late and here != set(self._roster.members):
             return []
+        away = sorted(self._record.cohort - here) if self._terms.strict else []
+        if away:
+            return self._fail(f"strict: every sum is over one cohort, and {', '.join(away)} is away")
         problem = cohort_problem(len(here), self._roster.minimum_cohort, self._roster.colluders)
         if problem is not None:
             return self._fail(f"the setup failed: {problem}")

@@ -46,13 +46,14 @@ class Collection:
         length: int,
         task: bytes,
         model: bytes,
+        charge: bytes,
         previous: bytes,
     ) -> None:
         """Fix the Task and the cohort; `deals` are those of C_t for this round, checked."""
         self.facts, self.round, self.length, self.previous = facts, round_number, length, previous
         self.deals = dict(sorted(deals.items()))
         self.cohort = tuple(self.deals)
-        self.task, self.model = task, model
+        self.task, self.model, self.charge = task, model, charge
         self.task_digest, self.model_digest = hashlib.sha256(task).digest(), hashlib.sha256(model).digest()
         self._digests = tuple((dealer, deal_digest(deal.header_data)) for dealer, deal in self.deals.items())
         self.rho = rho(
@@ -61,6 +62,7 @@ class Collection:
             length=length,
             task_digest=self.task_digest,
             model_digest=self.model_digest,
+            charge=charge,
             plan_digest=terms.plan_digest,
             deals=self._digests,
             previous=previous,
@@ -96,6 +98,7 @@ class Collection:
             len(self.model),
             self.task_digest,
             self.model_digest,
+            self.charge,
             self.previous,
             tuple(
                 (dealer, deal.header_data, deal.sealed[rank], deal.path(rank)) for dealer, deal in self.deals.items()
@@ -200,7 +203,7 @@ class Collection:
         return unmask(self._total, self.facts, self.deals, sorted(self.uploads), self.reveals, self.rho)
 
     def receipt(self, vector: RingVector) -> Receipt:
-        """The receipt of the opened sum; the DP charge's place is empty so far (protocol 4.7)."""
+        """The receipt of the opened sum (protocol 4.7)."""
         return Receipt(
             self.facts.sid,
             self.round,
@@ -210,7 +213,7 @@ class Collection:
             hashlib.sha256(np.ascontiguousarray(vector).view(np.uint8).data).digest(),
             self.task_digest,
             self.model_digest,
-            b"",
+            self.charge,
             self.previous,
         )
 

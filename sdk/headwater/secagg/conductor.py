@@ -52,12 +52,12 @@ class Conductor:
         self._terms, self._key, self._record = terms, key, record
         self._attendance, self._stage, self._fail = attendance, stage, fail
         self._deals: dict[str, CheckedDeal] = {}
-        self._asked: tuple[bytes, bytes, int] = (b"", b"", 0)
+        self._asked: tuple[bytes, bytes, int, bytes] = (b"", b"", 0, b"")
         self._round: Collection | None = None
 
-    def begin(self, task: bytes, model: bytes, length: int, now: float) -> _Events:
+    def begin(self, task: bytes, model: bytes, length: int, charge: bytes, now: float) -> _Events:
         """Await the Deals for a round of this Task; the caller checked that the session is between rounds."""
-        self._asked = (task, model, length)
+        self._asked = (task, model, length, charge)
         self._stage.move(_Step.BEGIN_ROUND, now + self._terms.deadlines.deal)
         return self.progress(now)
 
@@ -192,14 +192,23 @@ class Conductor:
         number, least = self._record.next_round, self.facts.least_cohort
         here = (set(self.facts.members) & self._attendance.present) - self._attendance.left_out
         able = {member for member in here if member in self._deals and self._deals[member].header.round == number}
-        if not late and (able != here or len(able) < least):
+        bound = self._record.cohort if self._terms.strict else frozenset()
+        if bound:
+            # protocol 4.10: a sum over anybody else would be refused by every member that confirmed the first.
+            able, here = able & bound, set(bound)
+        awaited = here - able
+        if not late and (awaited or len(able) < least):
             return []
+        if bound and awaited:
+            return self._fail(f"strict: every sum is over one cohort, and {', '.join(sorted(awaited))} is away")
         if len(able) < least:
             return self._fail(f"{len(able)} members are present, a round needs {least}")
-        task, model, length = self._asked
+        task, model, length, charge = self._asked
         deals = {member: self._deals.pop(member) for member in able}
-        current = Collection(self.facts, self._terms, deals, number, length, task, model, self._record.chain.head)
-        self._round, self._asked = current, (b"", b"", 0)
+        current = Collection(
+            self.facts, self._terms, deals, number, length, task, model, charge, self._record.chain.head
+        )
+        self._round, self._asked = current, (b"", b"", 0, b"")
         self._stage.move(_Step.DEALS_IN, now + self._terms.deadlines.upload)
         chunks = list(chunk_messages(COORDINATOR, number, task, model))
         # protocol 4.8: Start is stored durably before it is sent.

@@ -7,12 +7,14 @@ order: a `Persist` or `AttemptStarted` is durable before any later event of the 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from headwater.secagg.families import Cohort, Family
 from headwater.secagg.ring import RingVector
 
 __all__ = [
     "COORDINATOR",
     "AggregatorEvent",
     "AttemptStarted",
+    "CohortConfirmed",
     "MemberDropped",
     "MemberEvent",
     "PeersSeen",
@@ -88,6 +90,7 @@ class RoundRequested:
         model: the model's exact bytes, empty when the Task needs none.
         length: the number of values that `upload` must be given.
         members: sorted ids of C_t, the members asked in this round.
+        charge: what the coordinator says that the round costs a privacy ledger; compare it with the plan's.
     """
 
     round: int
@@ -95,6 +98,22 @@ class RoundRequested:
     model: bytes = field(repr=False)
     length: int
     members: tuple[str, ...]
+    charge: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class CohortConfirmed:
+    """Participant: store durably that this family is summed over these members, then go on (protocol 4.10).
+
+    Attributes:
+        round: the round number t.
+        family: as given to `upload`.
+        members: sorted ids of U_t.
+    """
+
+    round: int
+    family: Family
+    members: Cohort
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +217,14 @@ class SessionFailed:
 
 
 MemberEvent = (
-    Send | PeersSeen | SessionReady | AttemptStarted | RoundRequested | RoundRefused | RoundClosed | SessionClosed
+    Send
+    | PeersSeen
+    | SessionReady
+    | AttemptStarted
+    | RoundRequested
+    | CohortConfirmed
+    | RoundRefused
+    | RoundClosed
+    | SessionClosed
 )
 AggregatorEvent = Send | SessionReady | Persist | MemberDropped | RoundSummed | RoundAborted | SessionFailed

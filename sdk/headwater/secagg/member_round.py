@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +12,7 @@ from headwater.secagg.chunks import Assembly
 from headwater.secagg.dealing import OwnDeal, Shares, open_shares, read_header
 from headwater.secagg.envelope import MessageType, pack_chunk
 from headwater.secagg.events import RoundRequested
+from headwater.secagg.families import Cohort, Family, cohort_conflict
 from headwater.secagg.keys import Secret
 from headwater.secagg.masking import masked_parts
 from headwater.secagg.masks import MaskStream, check_values
@@ -53,6 +54,7 @@ class MemberRound:
     pair_secrets: dict[str, Secret] = field(repr=False)
     ring_bits: int = RING_BITS
     vector_digest: bytes = b""
+    family: Family | None = None
     survivors: Survivors | None = None
 
     @classmethod
@@ -103,6 +105,7 @@ class MemberRound:
             length=start.length,
             task_digest=start.task_digest,
             model_digest=start.model_digest,
+            charge=start.charge,
             plan_digest=terms.plan_digest,
             deals=((dealer, deal_digest(header)) for dealer, header, _, _ in start.entries),
             previous=previous,
@@ -125,7 +128,7 @@ class MemberRound:
             if not hmac.compare_digest(hashlib.sha256(data).digest(), expected):
                 raise PeerError(f"the {what} that came is not the one that the Start names: digest check failed")
         self.payload = Assembly(0)
-        return RoundRequested(self.start.round, task, model, self.start.length, self.cohort)
+        return RoundRequested(self.start.round, task, model, self.start.length, self.cohort, self.start.charge)
 
     def check_vector(self, vector: RingVector) -> None:
         """Refuse a vector of another shape or type than asked for.
@@ -171,8 +174,12 @@ class MemberRound:
         self.vector_digest = hashing.digest()
         yield sign(MessageType.UPLOAD, Upload(self.start.round, self.rho, size, self.vector_digest).encode())
 
-    def confirm(self, survivors: Survivors) -> Confirm:
+    def confirm(self, survivors: Survivors, recorded: Collection[Cohort]) -> Confirm:
         """Check U_t and the digests, and sign this one view of them (protocol 4.5).
+
+        Args:
+            survivors: what the coordinator says was uploaded.
+            recorded: every cohort that this member confirmed for the round's family.
 
         Raises:
             PeerError: the named check failed; nothing was changed.
@@ -186,6 +193,10 @@ class MemberRound:
             raise PeerError("the survivors include a member who was not asked in this round")
         if not self.vector_digest or not hmac.compare_digest(uploads.get(self.member, b""), self.vector_digest):
             raise PeerError("the survivors lack this member, or name another vector than it uploaded")
+        if self.family is not None:
+            conflict = cohort_conflict(self.family, recorded, uploads)
+            if conflict is not None:
+                raise PeerError(conflict)
         self.survivors = survivors
         return Confirm(self.start.round, self.rho, view_digest(self.rho, survivors.uploads))
 

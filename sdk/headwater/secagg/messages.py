@@ -14,6 +14,7 @@ from headwater.secagg.terms import MAXIMUM_LENGTH, MAXIMUM_MEMBERS
 
 __all__ = [
     "DIGEST_BYTES",
+    "MAXIMUM_CHARGE",
     "SUITE",
     "Abort",
     "Accept",
@@ -43,6 +44,9 @@ SUITE = "HW-SecAgg/1-x25519-mlkem768"
 """The only suite: a pair's secret comes from X25519 and ML-KEM-768 together. Every Hello names it: no downgrade."""
 
 DIGEST_BYTES = 32
+MAXIMUM_CHARGE = 4096
+"""Bytes that a round's charge may have."""
+
 SEALED_BYTES = 2 * SHARE_BYTES + TAG_BYTES
 
 _ID = Text(64)
@@ -53,6 +57,7 @@ _SHARES = Listing(Row((_ID, Fixed(SHARE_BYTES))), MAXIMUM_MEMBERS, key=lambda ro
 _DIGESTS = Listing(Row((_ID, _DIGEST)), MAXIMUM_MEMBERS, key=lambda row: row[0])
 _ENVELOPES = Listing(Blob(MAXIMUM_MESSAGE), MAXIMUM_MEMBERS)
 _PAYLOAD_SIZE = Number(2**32)
+_CHARGE = Blob(MAXIMUM_CHARGE)
 
 
 @dataclass(frozen=True)
@@ -216,8 +221,9 @@ class Deal(Message):
 class Start(Message):
     """Coordinator → member: the round's Task and cohort, and this receiver's shares (protocol 4.2).
 
-    `payload_size` bytes of Task then model follow in chunks. Each entry: dealer, Deal header as signed by the
-    dealer, shares sealed to the receiver, and the path of the receiver's leaf.
+    Task and model follow in chunks. `charge` is what the round costs the organisation's privacy ledger, as bytes that
+    this protocol binds and does not read. Each entry: dealer, Deal header as signed by the dealer, shares sealed to
+    the receiver, and the path of the receiver's leaf.
     """
 
     TYPE = MessageType.START
@@ -228,6 +234,7 @@ class Start(Message):
         _PAYLOAD_SIZE,
         _DIGEST,
         _DIGEST,
+        _CHARGE,
         _DIGEST,
         Listing(
             Row((_ID, Blob(4096), Blob(SEALED_BYTES), Listing(_DIGEST, 16))), MAXIMUM_MEMBERS, key=lambda row: row[0]
@@ -239,6 +246,7 @@ class Start(Message):
     model_size: int
     task_digest: bytes
     model_digest: bytes
+    charge: bytes
     previous: bytes
     entries: tuple[tuple[str, bytes, bytes, tuple[bytes, ...]], ...]
 
@@ -328,7 +336,7 @@ class Reveal(Message):
 
 @dataclass(frozen=True)
 class Receipt(Message):
-    """Coordinator → all: a round's sum was opened (protocol 4.7). `charge` is the DP charge's place, empty so far."""
+    """Coordinator → all: a round's sum was opened (protocol 4.7), at the charge that its Start named."""
 
     TYPE = MessageType.RECEIPT
     LAYOUT = (
@@ -340,7 +348,7 @@ class Receipt(Message):
         _DIGEST,
         _DIGEST,
         _DIGEST,
-        Blob(4096),
+        _CHARGE,
         _DIGEST,
     )
     sid: bytes

@@ -12,6 +12,7 @@ from headwater.secagg import events, messages, receipts
 from headwater.secagg.codec import wire_text
 from headwater.secagg.envelope import Envelope, MessageType, open_envelope
 from headwater.secagg.events import COORDINATOR, MemberEvent, Send
+from headwater.secagg.families import Cohort, Family
 from headwater.secagg.joining import Joining
 from headwater.secagg.member_round import MemberRound
 from headwater.secagg.membership import Membership
@@ -43,6 +44,7 @@ class Participant:
         required_members: Collection[str] = (),
         records: int = 0,
         seen: Mapping[str, int] = MappingProxyType({}),
+        cohorts: Mapping[Family, Collection[Cohort]] = MappingProxyType({}),
     ) -> None:
         """Prepare to be invited.
 
@@ -55,6 +57,7 @@ class Participant:
             required_members: members without whom it takes no part (protocol 1.2).
             records: durable records that its store ever made, the attempt about to start not counted.
             seen: member → the highest count of records that it showed here in any setup of any run (protocol 4.10).
+            cohorts: family that this run may touch → every cohort on record for it, over all runs (protocol 4.10).
 
         Raises:
             InputError: the id or key is not the charter's, or `last_receipt` is not a document of this coordinator.
@@ -64,6 +67,7 @@ class Participant:
         self._roster, self._terms, self._me, self._identity = roster, terms, member_id, identity_key
         self._required = frozenset(required_members)
         self._records, self._seen = records, dict(seen)
+        self._cohorts = {family: set(recorded) for family, recorded in cohorts.items()}
         self._chain = receipts.Chain.after(last_receipt, roster, terms)
         self._phase = MemberPhase.WAITING
         self._joining: Joining | None = None
@@ -115,7 +119,7 @@ class Participant:
             return []
         return handler(self, envelope, now)
 
-    def upload(self, round: int, vector: RingVector) -> Iterator[bytes]:
+    def upload(self, round: int, vector: RingVector, family: Family | None = None) -> Iterator[bytes]:
         """Mask the vector and give the messages that carry it, the next round's Deal after them.
 
         The round is used up by the call, before the first byte leaves (protocol 4.4). Walk the iterator once and to
@@ -124,6 +128,7 @@ class Participant:
         Args:
             round: the number in `RoundRequested`.
             vector: uint32 or uint64 by the session's ring, shape (length,): final, noise included.
+            family: what the vector belongs to under a `strict` plan; None records and refuses no cohort.
 
         Raises:
             OutOfOrder: this round does not await a vector, or had one.
@@ -131,6 +136,7 @@ class Participant:
         """
         current, session = self._asked(round)
         current.check_vector(vector)
+        current.family = family
         self._step(MemberStep.UPLOAD)
         masked = current.masked_messages(vector, session.sign)
         return chain(masked, session.make_deal())
@@ -220,6 +226,7 @@ class Participant:
             return self._repeated("session", envelope.data == self._opening)
         try:
             facts, ratchets = joining.enter(envelope.data, self._chain)
+            self._check_cohorts(facts.members)
         except PeerError as error:
             return self._leave(str(error))
         key, last_round = joining.session_key, self._terms.last_round
@@ -228,6 +235,16 @@ class Participant:
         self._step(MemberStep.ENTER)
         seen = events.PeersSeen(joining.records)
         return [seen, events.SessionReady(facts.members, facts.sid, envelope.data), *self._deal()]
+
+    def _check_cohorts(self, members: tuple[str, ...]) -> None:
+        """Refuse a session in which a family's only cohort can never be summed again (protocol 4.10)."""
+        for family, recorded in self._cohorts.items():
+            missing = sorted({member for cohort in recorded for member in cohort} - set(members))
+            if family.tolerance is None and missing:
+                raise PeerError(
+                    f"differencing: the family '{family.name}' was summed with {', '.join(missing)}, who is not in "
+                    "this session; wait for them, or let a person allow another cohort"
+                )
 
     def _on_close(self, envelope: Envelope, now: float) -> list[MemberEvent]:
         close = messages.Close.decode(envelope)
@@ -294,11 +311,16 @@ class Participant:
         if self._phase is not MemberPhase.UPLOADED:
             raise PeerError(f"survivors of round {survivors.round} came before this member uploaded")
         try:
-            confirm = current.confirm(survivors)
+            confirm = current.confirm(survivors, self._cohorts.get(current.family, ()) if current.family else ())
         except PeerError as error:
             return self._refuse(survivors.round, str(error))
         self._step(MemberStep.CONFIRM)
-        return [self._signed(MessageType.CONFIRM, confirm.encode())]
+        recorded: list[MemberEvent] = []
+        if current.family is not None:
+            cohort = tuple(member for member, _ in survivors.uploads)
+            self._cohorts.setdefault(current.family, set()).add(cohort)
+            recorded.append(events.CohortConfirmed(survivors.round, current.family, cohort))
+        return [*recorded, self._signed(MessageType.CONFIRM, confirm.encode())]
 
     def _on_quorum(self, envelope: Envelope, now: float) -> list[MemberEvent]:
         quorum = messages.Quorum.decode(envelope)
@@ -324,7 +346,7 @@ class Participant:
             raise PeerError("a receipt or abort came before this member was invited")
         current = self._round
         facts = self._session.facts if self._session is not None else None
-        asked = (current.start.round, current.rho) if current is not None else None
+        asked = (current.start.round, current.rho, current.start.charge) if current is not None else None
         receipts.check_next(document, self._chain, facts, asked)
         self._chain.extend(document)
         self._past = max(self._past, document.round)

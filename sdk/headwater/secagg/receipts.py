@@ -27,6 +27,9 @@ __all__ = [
     "verify_chain",
 ]
 
+# The phases of a round, as an Abort names them, in which Confirms have been asked for.
+_AFTER_UPLOADS = frozenset({"confirm", "reveal", "inquiry"})
+
 
 @dataclass(frozen=True)
 class Document:
@@ -48,6 +51,11 @@ class Document:
     def completed(self) -> bool:
         """Whether the round's sum was opened."""
         return isinstance(self.content, Receipt)
+
+    @property
+    def asked_confirms(self) -> bool:
+        """Whether members may have confirmed the cohort, so that it is on their records (protocol 4.10)."""
+        return isinstance(self.content, Receipt) or self.content.phase in _AFTER_UPLOADS
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -122,14 +130,16 @@ def read_document(data: bytes, roster: Roster) -> Document:
     return Document(content.round, content, data, document_digest(data))
 
 
-def check_next(document: Document, chain: Chain, facts: SessionFacts | None, asked: tuple[int, bytes] | None) -> None:
+def check_next(
+    document: Document, chain: Chain, facts: SessionFacts | None, asked: tuple[int, bytes, bytes] | None
+) -> None:
     """Check the next link as far as a member can (protocol 4.7).
 
     Args:
         document: its coordinator's signature is verified.
         chain: what the member holds.
         facts: the member's live session; Confirms of a receipt of that session are verified.
-        asked: round number and ρ of the round that the member is in.
+        asked: round number, ρ and charge of the round that the member is in.
 
     Raises:
         PeerError: it is not the next link, lacks its quorum, or is for another request than the member had.
@@ -139,8 +149,11 @@ def check_next(document: Document, chain: Chain, facts: SessionFacts | None, ask
     if isinstance(content, Abort) or facts is None or content.sid != facts.sid:
         return
     check_confirms(content.confirms, content.round, content.rho, content.uploads, facts)
-    if asked is not None and asked[0] == content.round and asked[1] != content.rho:
-        raise PeerError(f"the receipt of round {content.round} is for another Task or cohort than was asked here")
+    if asked is not None and asked[0] == content.round:
+        if asked[1] != content.rho:
+            raise PeerError(f"the receipt of round {content.round} is for another Task or cohort than was asked here")
+        if asked[2] != content.charge:
+            raise PeerError(f"the receipt of round {content.round} names another charge than its Start did")
 
 
 def closed_event(document: Document) -> RoundClosed:

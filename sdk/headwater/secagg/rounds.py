@@ -20,6 +20,7 @@ def rho(
     length: int,
     task_digest: bytes,
     model_digest: bytes,
+    charge: bytes,
     plan_digest: bytes,
     deals: Iterable[tuple[str, bytes]],
     previous: bytes,
@@ -32,6 +33,7 @@ def rho(
         length: values in the vector, check coordinates not counted.
         task_digest: SHA-256 of the Task's bytes.
         model_digest: SHA-256 of the model's bytes, of nothing when there is none.
+        charge: what the round costs a privacy ledger.
         plan_digest: the approved plan.
         deals: (dealer, digest of its Deal) of C_t, sorted by dealer.
         previous: digest of the run's last receipt or abort.
@@ -39,9 +41,8 @@ def rho(
     Guarantee: any change of any argument gives another ρ_t, so masks of different requests never cancel.
     """
     cohort = b"".join(digest("cohort member", dealer.encode(), value) for dealer, value in deals)
-    return digest(
-        "rho", sid, number(round_number), number(length), task_digest, model_digest, plan_digest, cohort, previous
-    )
+    fields = (task_digest, model_digest, charge, plan_digest, cohort, previous)
+    return digest("rho", sid, number(round_number), number(length), *fields)
 
 
 def view_digest(rho_value: bytes, uploads: Iterable[tuple[str, bytes]]) -> bytes:

@@ -34,6 +34,14 @@ class RunRecord:
         """The number after the last document's."""
         return self.chain.last_round + 1
 
+    @property
+    def cohort(self) -> frozenset[str]:
+        """The members whose Confirms were asked last; nobody before the first (protocol 4.10)."""
+        for document in reversed(self._documents):
+            if document.asked_confirms:
+                return frozenset(document.members)
+        return frozenset()
+
     def add(self, data: bytes) -> Document:
         """Make a signed document the head of the chain."""
         document = read_document(data, self._roster)

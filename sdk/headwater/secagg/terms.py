@@ -138,6 +138,7 @@ class SessionTerms:
         deadlines: seconds for each wait.
         max_payload: most bytes of Task and model together in one Start.
         ring_bits: 32 or 64, the ring that vectors are summed in (protocol 2.1).
+        strict: every sum of the run is over one cohort, the first that was asked to confirm (protocol 4.10).
 
     Raises:
         InputError: a number is outside its range.
@@ -153,6 +154,7 @@ class SessionTerms:
     deadlines: Deadlines = field(default_factory=Deadlines)
     max_payload: int = 2**30
     ring_bits: RingBits = RING_BITS
+    strict: bool = False
 
     def __post_init__(self) -> None:
         """Check everything once."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from headwater.errors import HeadwaterError, InputError, OutOfOrder, PeerError, TransportError
 from headwater.secagg.events import COORDINATOR, MemberEvent, RoundClosed, RoundRequested, RoundSummed, Send
 from headwater_client.transport.aggregation import participate
-from headwater_client.transport.channel import CoordinatorChannel, Identity
+from headwater_client.transport.channel import MAXIMUM_MESSAGE_BYTES, CoordinatorChannel, Identity
 from headwater_client.transport.participation import (
     Backoff,
     Connecting,
@@ -269,12 +269,12 @@ def test_bytes_that_the_protocol_refuses_end_the_stream_with_one_line(organisati
     assert not session.over
 
 
-def test_a_message_above_two_mebibytes_does_not_leave(organisations: Organisations) -> None:
+def test_a_message_above_the_limit_does_not_leave(organisations: Organisations) -> None:
     organisations.open(PlainAggregator(frozenset(MEMBERS)))
 
     class Boasting(PlainParticipant):
         def receive(self, message: bytes, now: float) -> list[MemberEvent]:
-            return [Send(COORDINATOR, bytes(3 * 2**20))]
+            return [Send(COORDINATOR, bytes(MAXIMUM_MESSAGE_BYTES + 1))]
 
     with pytest.raises(PeerError, match="larger than the limit"):
         organisations.join("org-1", participant=Boasting()).result(20)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from headwater.errors import TransportError
 from headwater.secagg.aggregator import Aggregator
 from headwater.secagg.events import AggregatorEvent, Persist, RoundRequested, RoundSummed
+from headwater.secagg.families import Family
 from headwater.secagg.participant import Participant
 from headwater.secagg.terms import Roster, SessionTerms
 from headwater_client.transport.aggregation import participate
@@ -124,8 +125,8 @@ def test_a_member_whose_connection_breaks_in_mid_upload_costs_its_vector_alone(
     leaving = five.members[1]
 
     class Leaving(Participant):
-        def upload(self, round: int, vector: NDArray[np.uint32]) -> Iterator[bytes]:
-            whole = super().upload(round, vector)
+        def upload(self, round: int, vector: NDArray[np.uint32], family: Family | None = None) -> Iterator[bytes]:
+            whole = super().upload(round, vector, family)
             yield next(whole)
             five.stops[leaving].set()
 
@@ -146,8 +147,8 @@ def test_a_member_that_reconnects_is_in_the_next_round(
     broke = threading.Event()
 
     class Blinking(Participant):
-        def upload(self, round: int, vector: NDArray[np.uint32]) -> Iterator[bytes]:
-            whole = super().upload(round, vector)
+        def upload(self, round: int, vector: NDArray[np.uint32], family: Family | None = None) -> Iterator[bytes]:
+            whole = super().upload(round, vector, family)
             if not broke.is_set():
                 broke.set()
                 yield next(whole)
