@@ -1,14 +1,15 @@
-"""One aggregation session: the aggregator's single thread of events, between member streams and the run driver."""
+"""One aggregation session: the aggregator's one line of inputs, between member streams and the run driver."""
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import structlog
 
 from headwater.errors import HeadwaterError, OutOfOrder, StorageError, TransportError
 from headwater.secagg.events import (
     AggregatorEvent,
+    MemberDropped,
     Persist,
     RoundAborted,
     RoundSummed,
@@ -16,6 +17,7 @@ from headwater.secagg.events import (
     SessionFailed,
     SessionReady,
 )
+from headwater_server.services.inbox import Attach, Begin, Close, Detach, Inbox, Input, Pending, Receive, Tick
 from headwater_server.services.machine import AggregatorMachine
 from headwater_server.services.stream import MemberStream
 
@@ -24,9 +26,14 @@ __all__ = ["AggregationSession", "RoundResult", "Traffic"]
 _log = structlog.get_logger(__name__)
 
 RoundResult = RoundSummed | RoundAborted
+_Outcome = list[AggregatorEvent] | HeadwaterError
 
-# After a tick that left its deadline in the past, members' messages come first for this long.
-_TICK_PAUSE_SECONDS = 0.05
+# Messages that one trip to a worker thread takes along; a deadline waits for at most so many.
+_BATCH_MESSAGES = 32
+
+# Up to here an input costs the event loop a few milliseconds at most, and a trip to a thread costs more than most.
+_QUICK_MEMBERS = 16
+_QUICK_BYTES = 2**20
 
 
 @dataclass(slots=True)
@@ -37,48 +44,12 @@ class Traffic:
     sent_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Attach:
-    stream: MemberStream
-
-
-@dataclass(frozen=True, slots=True)
-class _Detach:
-    stream: MemberStream
-
-
-@dataclass(frozen=True, slots=True)
-class _Receive:
-    stream: MemberStream
-    data: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class _Begin:
-    task: bytes = field(repr=False)
-    model: bytes = field(repr=False)
-    length: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Close:
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Tick:
-    pass
-
-
-_Command = _Attach | _Detach | _Receive | _Begin | _Close | _Tick
-_Pending = tuple[_Command, "asyncio.Future[None] | None"]
-
-
 class AggregationSession:
     """Feeds one aggregator, one input at a time, and performs what it asks for in the order in which it asks.
 
-    The aggregator's arithmetic and the durable writes run in worker threads, so that the event loop stays free for
-    the other streams; a member's next message is read when its last one is dealt with.
+    A member's next message is read when its last one is dealt with. Durable writes run in a worker thread; so does
+    the aggregator's arithmetic, unless the session is small: then the event loop does it faster than it could hand
+    it over.
     """
 
     def __init__(
@@ -99,15 +70,15 @@ class AggregationSession:
         self._persist = persist
         self._observe = observe
         self._now = now
-        self._commands: asyncio.Queue[_Pending] = asyncio.Queue()
+        self._inbox = Inbox(lambda: aggregator.next_deadline, now)
         self._streams: dict[str, MemberStream] = {}
+        self._quick = len(members) <= _QUICK_MEMBERS
         self._ready: asyncio.Future[SessionReady] = asyncio.get_running_loop().create_future()
         self._ready.add_done_callback(_retrieve)
         self._round: asyncio.Future[RoundResult] | None = None
         self._failure: HeadwaterError | None = None
         self._over = False
-        self._ticked = False
-        self._current: asyncio.Future[None] | None = None
+        self._current: Sequence[Pending] = ()
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -133,7 +104,7 @@ class AggregationSession:
         Args:
             task: the Task's exact bytes.
             model: the model's exact bytes, empty when the Task needs none.
-            length: number of uint32 values in the sum.
+            length: number of values in the sum.
 
         Raises:
             OutOfOrder: a round is under way.
@@ -146,7 +117,7 @@ class AggregationSession:
         outcome.add_done_callback(_retrieve)
         self._round = outcome
         try:
-            await self._submit(_Begin(task, model, length))
+            await self._submit(Begin(task, model, length))
         except HeadwaterError:
             self._round = None
             raise
@@ -155,7 +126,7 @@ class AggregationSession:
     async def close(self, reason: str = "the run is over") -> None:
         """End the session: members are told, their streams end with OK; again does nothing."""
         if not self._over:
-            await self._submit(_Close(reason))
+            await self._submit(Close(reason))
         if self._task is not None:
             await self._task
 
@@ -165,48 +136,39 @@ class AggregationSession:
         Raises:
             HeadwaterError: the session is over.
         """
-        await self._submit(_Attach(stream))
+        await self._submit(Attach(stream))
 
     async def deliver(self, stream: MemberStream, data: bytes) -> None:
         """Hand over one message and wait until it is dealt with: this wait is the back-pressure.
 
+        Whoever stops waiting does not take the message back.
+
         Raises:
             PeerError: the protocol refused the message.
             OutOfOrder: the stream was replaced, or the session is over.
+            TransportError: what the member sent could not be kept; it may connect again.
         """
-        await self._submit(_Receive(stream, data))
+        await self._submit(Receive(stream, data))
 
     def detach(self, stream: MemberStream) -> None:
         """Say that a stream ended; one that was replaced before is no longer the member's and changes nothing."""
         if not self._over:
-            self._commands.put_nowait((_Detach(stream), None))
+            self._inbox.put(Pending(Detach(stream)))
 
-    async def _submit(self, command: _Command) -> None:
+    async def _submit(self, given: Attach | Begin | Close | Receive) -> None:
         if self._over:
             raise self._failure or OutOfOrder(f"the session of run {self.run_id} is over")
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._commands.put_nowait((command, done))
+        self._inbox.put(Pending(given, done))
         await done
 
     async def _work(self) -> None:
         broken = TransportError(f"the session of run {self.run_id} broke off; the coordinator's log says why")
         try:
             while not self._over:
-                command, done = await self._next()
-                self._current = done
-                try:
-                    await self._perform(await self._step(command))
-                    if isinstance(command, _Close):
-                        self._end(OutOfOrder(f"the session of run {self.run_id} is over"), clean=True)
-                except HeadwaterError as error:
-                    if done is None or isinstance(error, StorageError):
-                        raise
-                    # protocol 4.9: a refused input is its sender's error alone; the session goes on.
-                    if not done.done():
-                        done.set_exception(error)
-                else:
-                    if done is not None and not done.done():
-                        done.set_result(None)
+                self._current = await self._inbox.next(_BATCH_MESSAGES)
+                for pending, outcome in await self._outcomes(self._current):
+                    await self._settle(pending, outcome)
         except Exception as error:  # noqa: BLE001  a bug must not leave driver and members waiting for ever
             _log.error("session_broken", run=self.run_id, exc_info=error)
             self._end(error if isinstance(error, HeadwaterError) else broken, clean=False)
@@ -214,50 +176,86 @@ class AggregationSession:
             # Also when the task is cancelled because the coordinator stops.
             self._end(TransportError(f"the coordinator left the session of run {self.run_id}"), clean=False)
 
-    async def _next(self) -> _Pending:
-        deadline = self._aggregator.next_deadline
-        if deadline is None:
-            self._ticked = False
-            return await self._commands.get()
-        wait = deadline - self._now()
-        if wait <= 0 and not self._ticked:
-            # A queue that is never empty must not keep a deadline from passing, nor the other way round.
-            self._ticked = True
-            return _Tick(), None
-        self._ticked = False
-        try:
-            return await asyncio.wait_for(self._commands.get(), max(wait, _TICK_PAUSE_SECONDS))
-        except TimeoutError:
-            self._ticked = True
-            return _Tick(), None
+    async def _outcomes(self, batch: Sequence[Pending]) -> list[tuple[Pending, _Outcome]]:
+        """What the aggregator answers to each input, in their order; nothing of it is performed yet."""
+        now, given = self._now(), batch[0].input
+        if isinstance(given, Begin):
+            size = max(4 * given.length, len(given.task) + len(given.model))
+            self._quick = size <= _QUICK_BYTES and len(self.members) <= _QUICK_MEMBERS
+        if self._quick:
+            return [(pending, self._outcome(pending, now)) for pending in batch]
+        return await asyncio.to_thread(lambda: [(pending, self._outcome(pending, now)) for pending in batch])
 
-    async def _step(self, command: _Command) -> list[AggregatorEvent]:
-        aggregator, now = self._aggregator, self._now()
-        match command:
-            case _Attach(stream):
-                events: list[AggregatorEvent] = []
-                old = self._streams.pop(stream.member, None)
-                if old is not None:
-                    old.fail(OutOfOrder(f"another stream of {stream.member!r} took this one's place; run one process"))
-                    events += await asyncio.to_thread(aggregator.disconnected, stream.member, now)
-                self._streams[stream.member] = stream
-                return events + list(await asyncio.to_thread(aggregator.connected, stream.member, now))
-            case _Detach(stream):
-                if self._streams.get(stream.member) is not stream:
-                    return []
-                del self._streams[stream.member]
-                return list(await asyncio.to_thread(aggregator.disconnected, stream.member, now))
-            case _Receive(stream, data):
-                if self._streams.get(stream.member) is not stream:
+    def _outcome(self, pending: Pending, now: float) -> _Outcome:
+        try:
+            return self._apply(pending.input, now)
+        except HeadwaterError as error:
+            if pending.done is None:
+                raise
+            return error
+
+    def _apply(self, given: Input, now: float) -> list[AggregatorEvent]:
+        aggregator = self._aggregator
+        match given:
+            case Receive(stream, data):
+                if not self._is_open(stream):
                     raise OutOfOrder("this stream was replaced by a newer one")
                 self.traffic.received_bytes += len(data)
-                return list(await asyncio.to_thread(aggregator.receive, stream.member, data, now))
-            case _Begin(task, model, length):
-                return list(await asyncio.to_thread(aggregator.begin_round, task, model, length, now))
-            case _Close(reason):
-                return list(await asyncio.to_thread(aggregator.close, reason, now))
-            case _Tick():
-                return list(await asyncio.to_thread(aggregator.tick, now))
+                return list(aggregator.receive(stream.member, data, now))
+            case Attach(stream):
+                gone = aggregator.disconnected(stream.member, now) if stream.member in self._streams else []
+                return [*gone, *aggregator.connected(stream.member, now)]
+            case Detach(stream):
+                return list(aggregator.disconnected(stream.member, now)) if self._is_open(stream) else []
+            case Begin(task, model, length):
+                return list(aggregator.begin_round(task, model, length, now))
+            case Close(reason):
+                return list(aggregator.close(reason, now))
+            case Tick():
+                return list(aggregator.tick(now))
+
+    async def _settle(self, pending: Pending, outcome: _Outcome) -> None:
+        """Perform what the aggregator asked for, then let go on whoever gave the input."""
+        given = pending.input
+        if isinstance(outcome, HeadwaterError):
+            if isinstance(given, Receive):
+                outcome = await self._refuse(given.stream, outcome)
+            elif isinstance(outcome, StorageError):
+                raise outcome
+            pending.settle(outcome)
+            return
+        if isinstance(given, Attach):
+            self._replace(given.stream)
+        elif isinstance(given, Detach) and self._is_open(given.stream):
+            del self._streams[given.stream.member]
+        await self._perform(outcome)
+        if isinstance(given, Close):
+            self._end(OutOfOrder(f"the session of run {self.run_id} is over"), clean=True)
+        pending.settle()
+
+    async def _refuse(self, stream: MemberStream, error: HeadwaterError) -> HeadwaterError:
+        """Name in the log who sent what was refused; protocol 4.9: it is that member's affair alone."""
+        run, member = self.run_id, stream.member
+        if isinstance(error, OutOfOrder):
+            # Of a stream that was replaced, which is told so itself.
+            return error
+        if not isinstance(error, StorageError):
+            _log.warning("message_refused", run=run, member=member, reason=str(error))
+            return error
+        _log.error("message_not_kept", run=run, member=member, reason=str(error))
+        if self._is_open(stream):
+            del self._streams[member]
+            await self._perform(self._aggregator.disconnected(member, self._now()))
+        return TransportError("the coordinator could not keep what this member sent; connect again for the next round")
+
+    def _is_open(self, stream: MemberStream) -> bool:
+        return self._streams.get(stream.member) is stream
+
+    def _replace(self, stream: MemberStream) -> None:
+        old = self._streams.get(stream.member)
+        if old is not None:
+            old.fail(OutOfOrder(f"another stream of {stream.member!r} took this one's place; run one process"))
+        self._streams[stream.member] = stream
 
     async def _perform(self, events: Sequence[AggregatorEvent]) -> None:
         for event in events:
@@ -274,14 +272,22 @@ class AggregationSession:
                 case SessionReady():
                     if not self._ready.done():
                         self._ready.set_result(event)
-                case RoundSummed() | RoundAborted():
-                    if self._round is not None and not self._round.done():
-                        self._round.set_result(event)
+                case MemberDropped(member, phase, reason):
+                    _log.warning("member_dropped", run=self.run_id, member=member, phase=phase, reason=reason)
+                case RoundSummed(number, _, contributors):
+                    _log.info("round_summed", run=self.run_id, round=number, contributors=len(contributors))
+                    self._report(event)
+                case RoundAborted(number, reason):
+                    _log.warning("round_aborted", run=self.run_id, round=number, reason=reason)
+                    self._report(event)
                 case SessionFailed(reason):
+                    _log.warning("session_failed", run=self.run_id, reason=reason)
                     self._end(TransportError(f"the session of run {self.run_id} ended: {reason}"), clean=True)
-                case _:
-                    pass
             self._observe(event)
+
+    def _report(self, result: RoundResult) -> None:
+        if self._round is not None and not self._round.done():
+            self._round.set_result(result)
 
     def _end(self, error: HeadwaterError, *, clean: bool) -> None:
         """Stop taking input; `clean`: the members' streams end with OK, after what waits in them."""
@@ -298,13 +304,9 @@ class AggregationSession:
             else:
                 stream.fail(TransportError(f"the session of run {self.run_id} broke off; connect again"))
         self._streams.clear()
-        waiting = [self._commands.get_nowait()[1] for _ in range(self._commands.qsize())]
-        if not clean:
-            # The input that broke the session; a clean end is settled by its own.
-            waiting.append(self._current)
-        for done in waiting:
-            if done is not None and not done.done():
-                done.set_exception(error)
+        # Those in work are settled as they end, unless one of them broke the session.
+        for pending in [*self._inbox.drain(), *(() if clean else self._current)]:
+            pending.settle(error)
 
 
 def _retrieve(outcome: "asyncio.Future[RoundResult] | asyncio.Future[SessionReady]") -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
 from headwater.errors import OutOfOrder, PeerError, StorageError, TransportError
 from headwater.secagg.events import AggregatorEvent, Persist, RoundAborted, RoundSummed, SessionFailed
@@ -177,24 +178,150 @@ def test_a_refused_message_is_its_senders_error_alone() -> None:
     asyncio.run(scenario())
 
 
-def test_one_message_at_a_time_is_taken_from_each_member() -> None:
-    # Back-pressure: while the aggregator works on a message, its sender's next one is not asked for.
-    entered, let_go = threading.Event(), threading.Event()
+def test_a_refused_message_is_logged_with_its_sender_and_reason() -> None:
+    async def scenario() -> None:
+        hub, session = await _open(PlainAggregator(MEMBERS))
+        streams = await _all_joined(hub, session)
+        with pytest.raises(PeerError):
+            await session.deliver(streams["org-2"], b"\xff\xff")
+        await session.close()
 
-    class Slow(PlainAggregator):
+    with capture_logs() as lines:
+        asyncio.run(scenario())
+    (line,) = [line for line in lines if line["event"] == "message_refused"]
+    assert (line["run"], line["member"]) == (RUN, "org-2")
+    assert line["reason"] == "these bytes are no message of the protocol; refused"
+
+
+def test_what_cannot_be_kept_of_one_member_is_named_and_costs_that_member_alone() -> None:
+    # As when the disk is full on which incomplete uploads are spooled.
+    class Spooling(PlainAggregator):
         def receive(self, member: str, message: bytes, now: float) -> Sequence[AggregatorEvent]:
-            entered.set()
-            let_go.wait(10)
+            if member == "org-2" and message.startswith(b"U"):
+                raise StorageError("/var/spool/headwater is full")
             return super().receive(member, message, now)
 
+        def disconnected(self, member: str, now: float) -> Sequence[AggregatorEvent]:
+            self.refused.add(member)
+            return [*super().disconnected(member, now), *self._finish()]
+
+    async def scenario() -> Spooling:
+        aggregator = Spooling(MEMBERS)
+        hub, session = await _open(aggregator)
+        streams = await _all_joined(hub, session)
+        outcome = asyncio.create_task(session.round(b"task", b"", 1))
+        while not aggregator.running:
+            await asyncio.sleep(0)
+        one = b"U 1 " + np.ones(1, dtype="<u4").tobytes()
+        with pytest.raises(TransportError, match="could not keep") as caught:
+            await session.deliver(streams["org-2"], one)
+        assert "/var" not in str(caught.value)
+        with pytest.raises(OutOfOrder, match="replaced"):
+            await session.deliver(streams["org-2"], one)
+        for member in ("org-1", "org-3"):
+            await session.deliver(streams[member], one)
+        result = await asyncio.wait_for(outcome, 10)
+        assert isinstance(result, RoundSummed)
+        assert result.contributors == ("org-1", "org-3")
+        await session.close()
+        return aggregator
+
+    with capture_logs() as lines:
+        aggregator = asyncio.run(scenario())
+    assert aggregator.calls.count(("disconnected", "org-2")) == 1
+    named = [(line["event"], line["member"]) for line in lines if "member" in line]
+    assert named == [("message_not_kept", "org-2"), ("member_dropped", "org-2")]
+
+
+class Slow(PlainAggregator):
+    """Works on a message until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__(MEMBERS)
+        self.entered, self.let_go = threading.Event(), threading.Event()
+        self.order: list[tuple[str, bytes, int]] = []
+
+    def receive(self, member: str, message: bytes, now: float) -> Sequence[AggregatorEvent]:
+        if message.startswith(b"U"):
+            self.order.append((member, message, threading.get_ident()))
+            self.entered.set()
+            self.let_go.wait(10)
+        return super().receive(member, message, now)
+
+
+async def _large_round(aggregator: Slow) -> tuple[AggregationSession, dict[str, MemberStream], asyncio.Task[object]]:
+    hub, session = await _open(aggregator)
+    streams = await _all_joined(hub, session)
+    outcome: asyncio.Task[object] = asyncio.create_task(session.round(b"task", b"", 10**7))
+    while not aggregator.running:
+        await asyncio.sleep(0)
+    return session, streams, outcome
+
+
+def test_one_message_at_a_time_is_taken_from_each_member() -> None:
+    # Back-pressure: while the aggregator works on a message, its sender's next one is not asked for.
     async def scenario() -> None:
-        hub, session = await _open(Slow(MEMBERS))
-        stream = await _attach(hub, "org-1")
-        first = asyncio.create_task(session.deliver(stream, b"J 0 "))
-        await asyncio.to_thread(entered.wait, 10)
+        aggregator = Slow()
+        session, streams, outcome = await _large_round(aggregator)
+        first = asyncio.create_task(session.deliver(streams["org-1"], b"U 1 "))
+        assert await asyncio.to_thread(aggregator.entered.wait, 10)
         assert not first.done()
-        let_go.set()
+        aggregator.let_go.set()
         await asyncio.wait_for(first, 10)
+        await session.close()
+        with pytest.raises(OutOfOrder):
+            await outcome
+
+    asyncio.run(scenario())
+
+
+def test_messages_that_wait_while_a_large_round_computes_are_taken_in_their_order_off_the_loop() -> None:
+    async def scenario() -> None:
+        aggregator = Slow()
+        session, streams, outcome = await _large_round(aggregator)
+        first = asyncio.create_task(session.deliver(streams["org-1"], b"U 1 "))
+        assert await asyncio.to_thread(aggregator.entered.wait, 10)
+        refused = asyncio.create_task(session.deliver(streams["org-2"], b"U"))
+        last = asyncio.create_task(session.deliver(streams["org-3"], b"U 1 x"))
+        await asyncio.sleep(0)
+        aggregator.let_go.set()
+        await asyncio.gather(first, last)
+        with pytest.raises(PeerError):
+            await refused
+        assert [(member, data) for member, data, _ in aggregator.order] == [
+            ("org-1", b"U 1 "),
+            ("org-2", b"U"),
+            ("org-3", b"U 1 x"),
+        ]
+        assert threading.get_ident() not in {thread for *_, thread in aggregator.order}
+        await session.close()
+        with pytest.raises(OutOfOrder):
+            await outcome
+
+    asyncio.run(scenario())
+
+
+def test_a_message_that_was_handed_over_counts_although_its_stream_ends_at_once() -> None:
+    # An organisation that is killed after its upload: who waited for the message is gone, the message is not.
+    async def scenario() -> None:
+        aggregator = PlainAggregator(MEMBERS)
+        hub, session = await _open(aggregator)
+        streams = await _all_joined(hub, session)
+        outcome = asyncio.create_task(session.round(b"task", b"", 1))
+        while not aggregator.running:
+            await asyncio.sleep(0)
+        one = b"U 1 " + np.ones(1, dtype="<u4").tobytes()
+        for member, stream in streams.items():
+            delivery = asyncio.create_task(session.deliver(stream, one))
+            if member == "org-2":
+                await asyncio.sleep(0)
+                delivery.cancel()
+                session.detach(stream)
+            else:
+                await delivery
+        result = await asyncio.wait_for(outcome, 10)
+        assert isinstance(result, RoundSummed)
+        assert result.contributors == ("org-1", "org-2", "org-3")
         await session.close()
 
     asyncio.run(scenario())
