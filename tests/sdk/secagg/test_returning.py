@@ -7,10 +7,8 @@ from headwater.errors import InputError, PeerError
 from headwater.secagg import Aggregator
 from headwater.secagg.envelope import MessageType
 from headwater.secagg.events import Persist, RoundClosed, SessionClosed
-from headwater.secagg.messages import Invitation
 from headwater.secagg.phases import MemberPhase
 from headwater.secagg.receipts import close_unfinished
-from headwater.secagg.session import setup_context
 from support.network import World, kind_of
 
 KIND = MessageType
@@ -201,13 +199,3 @@ def test_a_broken_stored_chain_is_refused() -> None:
     for chain in (world.chain[1:], world.chain[::-1], [world.chain[0], world.chain[0]], [b"nonsense"]):
         with pytest.raises(InputError, match="unusable"):
             Aggregator(world.roster, world.terms(2), world.coordinator_key, now=0.0, chain=chain)
-
-
-def test_a_ninth_attempt_is_refused_by_both_sides() -> None:
-    world = World(3)
-    with pytest.raises(InputError, match="outside 1 to 8"):
-        world.terms(9)
-    world.join("org-0")
-    context = setup_context(world.roster, world.terms(8), 9)
-    with pytest.raises(PeerError, match="not awaited"):
-        world.participants["org-0"].receive(world.forge(Invitation("run-1", 9), context), 0.0)

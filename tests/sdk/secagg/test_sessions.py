@@ -8,8 +8,10 @@ from headwater.secagg import Aggregator, Participant, Roster, threshold
 from headwater.secagg.envelope import MessageType, open_envelope
 from headwater.secagg.events import (
     AttemptStarted,
+    MemberDropped,
     Persist,
     RoundClosed,
+    RoundRefused,
     RoundRequested,
     RoundSummed,
     Send,
@@ -269,16 +271,6 @@ def test_machines_refuse_keys_that_are_not_the_charters() -> None:
         Participant(world.roster, world.terms(1), "org-0", world.identity["org-0"], bytes(32))
 
 
-def test_the_final_number_of_members_decides_on_collusion() -> None:
-    # protocol 1.2: five members bear c = 2, four do not, though the minimum cohort would allow them.
-    world = World(5, colluders=2)
-    world.join(*world.names[:4])
-    world.run()
-    world.tick(60)
-    world.run()
-    assert world.failures() == ["the setup failed: 4 members bear at most 1 colluding ones, the plan allows for 2"]
-
-
 def test_a_session_whose_sums_could_wrap_is_refused_by_all() -> None:
     world = World(3)
     roomless = world.terms(1).__class__("run-1", bytes(32), 1, 4, 4, 10, value_bits=30)
@@ -305,3 +297,19 @@ def test_order_of_ids_is_that_of_their_bytes() -> None:
     (summed,) = world.sums()
     assert isinstance(summed, RoundSummed)
     np.testing.assert_array_equal(summed.vector, world.expected(world.names))
+
+
+def test_an_organisation_may_refuse_a_task() -> None:
+    world = World(5)
+    world.vectors.pop("org-3")
+    world.open()
+    world.begin()
+    world.run()
+    world.member_does("org-3", world.participants["org-3"].refuse(1, "the plan allows no such Task"))
+    world.run()
+    assert world.events_of("org-3", RoundRefused) == [RoundRefused(1, "the plan allows no such Task")]
+    assert [abort.reason for abort in world.aborts()] == ["org-3 refused: the plan allows no such Task"]
+    dropped = [event for event in world.aggregator_events if isinstance(event, MemberDropped)]
+    assert [(event.member, event.reason) for event in dropped] == [("org-3", "the plan allows no such Task")]
+    world.play()
+    assert world.sums()[0].contributors == ("org-0", "org-1", "org-2", "org-4")

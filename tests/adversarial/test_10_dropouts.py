@@ -1,4 +1,4 @@
-"""Protocol 4.8: whoever leaves, whenever: the exact sum or an abort, never a wrong sum."""
+"""Protocol 7, item 10 (4.8): whoever leaves, whenever: the exact sum or an abort, never a wrong sum."""
 
 from collections.abc import Mapping
 from itertools import combinations

@@ -1,19 +1,20 @@
-"""A coordinator that lies in the setup: each check of a member, met with a list or opening that fails it."""
+"""Protocol 7, item 6: substituted keys, points of small order, swapped capsules, copied Hellos, a ninth attempt."""
 
 import dataclasses
 from collections.abc import Callable
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 
-from headwater.secagg import Participant
-from headwater.secagg.envelope import MessageType, open_envelope, sign_envelope
+from headwater.errors import InputError, PeerError
+from headwater.secagg import messages
+from headwater.secagg.envelope import open_envelope, sign_envelope
 from headwater.secagg.events import SessionClosed
-from headwater.secagg.messages import Accept, Hello, Hellos, Session
+from headwater.secagg.messages import Accept, Delivery, Hello, Hellos, Invitation, Session
+from headwater.secagg.session import setup_context
+from support.lies import KIND, VICTIM
 from support.network import World
-
-KIND = MessageType
-VICTIM = "org-1"
 
 
 def hello_lies() -> dict[str, tuple[Callable[[World, Hellos], tuple[bytes, ...]], str]]:
@@ -121,23 +122,74 @@ def test_a_bad_opening_of_the_session_is_refused(name: str) -> None:
     assert world.sums()[0].contributors == ("org-0", "org-2", "org-3", "org-4")
 
 
-@pytest.mark.parametrize("count", [3, 4])
-def test_a_session_shrunk_below_what_bears_the_colluders_is_refused(count: int) -> None:
-    world = World(5, colluders=2)
-    world.lie_to([VICTIM], Session, lambda session: dataclasses.replace(session, accepts=session.accepts[:count]))
-    world.open()
-    (closed,) = world.events_of(VICTIM, SessionClosed)
-    assert isinstance(closed, SessionClosed)
-    assert "bear at most 1 colluding" in closed.reason
+def test_bad_hellos_are_refused_at_the_door() -> None:
+    world = World(3)
+    world.join("org-0")
+    world.run()
+    good = next(data for _, _, data in world.sent(KIND.HELLO))
+    hello = messages.Hello.decode(open_envelope(good))
+    context, identity = world.setup_context(), world.identity
+
+    def signed(member: str, changed: messages.Hello, key: Ed25519PrivateKey) -> bytes:
+        return sign_envelope(KIND.HELLO, member, changed.encode(), key, context)
+
+    fresh = Ed25519PrivateKey.generate().public_key().public_bytes_raw()
+    cases = {
+        "key of the Hello of org-0": signed("org-1", hello, identity["org-1"]),
+        "another plan": signed("org-1", dataclasses.replace(hello, plan_digest=b"x" * 32), identity["org-1"]),
+        "not theirs": signed("org-1", hello, identity["org-0"]),
+        "unknown to this coordinator": signed(
+            "org-1",
+            dataclasses.replace(
+                hello,
+                last_document=b"x" * 32,
+                session_key=fresh,
+                exchange_key=b"\x09" + bytes(31),
+                encapsulation_key=MLKEM768PrivateKey.generate().public_key().public_bytes_raw(),
+            ),
+            identity["org-1"],
+        ),
+    }
+    for reason, data in cases.items():
+        with pytest.raises(PeerError, match=reason):
+            world.aggregator.receive("org-1", data, 0.0)
+    second = signed("org-0", dataclasses.replace(hello, session_key=fresh), identity["org-0"])
+    with pytest.raises(PeerError, match="second, different Hello"):
+        world.aggregator.receive("org-0", second, 0.0)
+    world.join("org-1", "org-2")
+    world.run()
+    world.play()
+    assert len(world.sums()) == 1
 
 
-def test_a_required_member_must_take_part() -> None:
+def test_a_coordinator_that_swaps_capsules_is_found_out() -> None:
     world = World(4)
-    world.join(*world.names[1:])
-    terms = world.terms(1)
-    picky = Participant(world.roster, terms, "org-1", world.identity["org-1"], required_members=["org-0"])
-    world.participants["org-1"] = picky
-    world.run()
-    world.tick(60)
-    world.run()
-    assert world.events_of("org-1", SessionClosed) == [SessionClosed("this organisation takes no part without org-0")]
+
+    def swapped(delivery: Delivery) -> Delivery:
+        (first, one, path), (second, two, other) = delivery.capsules[:2]
+        return Delivery(((first, two, path), (second, one, other), *delivery.capsules[2:]))
+
+    world.lie_to(["org-2"], Delivery, swapped, setup=True)
+    world.open()
+    (closed,) = world.events_of("org-2", SessionClosed)
+    assert isinstance(closed, SessionClosed)
+    assert "capsule check failed" in closed.reason
+
+
+def test_a_coordinator_that_withholds_capsules_is_found_out() -> None:
+    world = World(4)
+    world.lie_to(["org-2"], Delivery, lambda delivery: Delivery(delivery.capsules[1:]), setup=True)
+    world.open()
+    (closed,) = world.events_of("org-2", SessionClosed)
+    assert isinstance(closed, SessionClosed)
+    assert "without the capsules" in closed.reason
+
+
+def test_a_ninth_attempt_is_refused_by_both_sides() -> None:
+    world = World(3)
+    with pytest.raises(InputError, match="outside 1 to 8"):
+        world.terms(9)
+    world.join("org-0")
+    context = setup_context(world.roster, world.terms(8), 9)
+    with pytest.raises(PeerError, match="not awaited"):
+        world.participants["org-0"].receive(world.forge(Invitation("run-1", 9), context), 0.0)

@@ -1,4 +1,4 @@
-"""Protocol 4.7: the chain of a run, verified by somebody who was not there."""
+"""Protocol 7, item 18: the chain of a run, verified by somebody who was not there."""
 
 import dataclasses
 
@@ -8,8 +8,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from headwater.errors import PeerError
 from headwater.secagg.envelope import MessageType, open_envelope
 from headwater.secagg.events import Persist
-from headwater.secagg.messages import Receipt
+from headwater.secagg.messages import (
+    Receipt,
+)
 from headwater.secagg.receipts import close_unfinished, read_document, read_opening, verify_chain
+from support.lies import VICTIM
 from support.network import World, kind_of
 
 
@@ -106,3 +109,18 @@ def test_only_a_record_of_this_coordinator_is_closed(world: World) -> None:
         close_unfinished(record, Ed25519PrivateKey.generate())
     with pytest.raises(PeerError):
         close_unfinished(world.chain[0], world.coordinator_key)
+
+
+def test_receipts_with_other_contents_than_confirmed_are_refused() -> None:
+    for changes, reason in (
+        ({"rho": bytes(32)}, "another view"),
+        ({"confirms": ()}, "0 members confirmed"),
+        ({"previous": bytes(32)}, "does not continue the chain"),
+        ({"sid": bytes(32)}, "not theirs"),
+    ):
+        world = World(3)
+        world.open()
+        world.lie_to([VICTIM], Receipt, lambda receipt, c=changes: dataclasses.replace(receipt, **c))  # type: ignore[misc]
+        world.play()
+        assert reason in world.errors[-1][1]
+        assert world.documents_of(VICTIM) == []
