@@ -10,7 +10,7 @@ export FLWR_TELEMETRY_ENABLED := 0
 export FLWR_DISABLE_UPDATE_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-slow check format protos vectors docs bench-quality clean
+.PHONY: help setup demo test test-fast test-slow test-crash check format protos vectors docs bench-quality clean
 
 help:  ## Show what can be made.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,13 +30,16 @@ setup: $(STAMP)  ## Make .venv with everything that development needs.
 demo: $(STAMP)  ## A whole consortium on this machine, end to end. ARGS="--organisations 5 …" passes options.
 	$(BIN)/headwater-coordinator demo $(ARGS)
 
-test: test-fast test-slow  ## All tests.
+test: test-fast test-slow  ## All tests but those that kill processes (test-crash).
 
 test-fast: $(STAMP)  ## The fast suite.
-	$(BIN)/python -m pytest -q -n 2 -m "not slow" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -q -n 2 -m "not slow and not crash" $(PYTEST_ARGS)
 
 test-slow: $(STAMP)  ## End-to-end runs of real processes.
 	$(BIN)/python -m pytest -q -m slow $(PYTEST_ARGS)
+
+test-crash: $(STAMP)  ## Processes killed at every point of a round, full disks, records rolled back.
+	$(BIN)/python -m pytest -q -m crash tests/crash $(PYTEST_ARGS)
 
 check: $(STAMP)  ## Format, lint, types, import contracts, generated code.
 	$(BIN)/ruff format --check .

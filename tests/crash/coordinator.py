@@ -1,0 +1,116 @@
+"""The coordinator's process in a crash test: real listener, hub, driver, journal and storage; Flower only invites."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from crash.known import KnownRecipe
+from crash.points import Point, Watch
+from crash.tape import Recorder
+from headwater.agreement.plan import Plan
+from headwater_server.runs import driver as driver_module
+from headwater_server.runs.driver import RunDriver
+from headwater_server.services.aggregation import AggregationService
+from headwater_server.services.consortium import ConsortiumService
+from headwater_server.services.hub import AggregationHub
+from headwater_server.services.server import member_listener
+from headwater_server.settings import CoordinatorHome
+from headwater_server.storage import RoundEntry, SqlStorage
+
+__all__ = ["run_coordinator"]
+
+
+def run_coordinator(recorder: Recorder, points: list[Point], options: dict[str, Any]) -> None:
+    """Drive a run to its end, then answer members until SIGTERM comes.
+
+    Args:
+        recorder: of this process.
+        points: where it dies.
+        options: "home": its folder; "run": the run's id; "lengths": of the sums.
+    """
+    asyncio.run(_serve(recorder, Watch(recorder, points, options["run"]), options))
+
+
+async def _serve(recorder: Recorder, watch: Watch, options: dict[str, Any]) -> None:
+    home, stop = CoordinatorHome(Path(options["home"])), asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+
+    def recipe_of(plan: Plan) -> KnownRecipe:
+        return KnownRecipe(plan, options["lengths"])
+
+    settings = home.settings()
+    storage, hub = _WatchedStorage(home.database_url(settings), watch), AggregationHub()
+    listener = member_listener(
+        ConsortiumService(storage, storage, storage),
+        _WatchedService(storage, hub, watch),
+        home.server_pair(),
+        home.authority().certificate_pem,
+        settings.address,
+        settings.grpc_port,
+    )
+    await listener.start()
+    with patch.object(driver_module, "build_recipe", recipe_of):
+        await _KnownRun(options["run"], home, storage, hub, _NobodyInvited(), home.charter_key()).drive()
+    recorder.note("driven", storage.run_state(options["run"]).value)
+    await stop.wait()
+    await hub.close()
+    await listener.stop(0.2)
+    storage.close()
+
+
+class _KnownRun(RunDriver):
+    """A run whose generator nobody needs."""
+
+    def _finish(self, *_: object) -> None:
+        self._storage.set_result(self._run_id, {})
+
+
+class _NobodyInvited:
+    """In place of Flower: the test starts the organisations itself."""
+
+    async def start_run(self, run_id: str) -> int:
+        return 1
+
+    async def run_is_over(self, flower_run: int) -> bool:
+        return False
+
+    async def stop_run(self, flower_run: int) -> None:
+        return None
+
+
+class _WatchedService(AggregationService):
+    """The boundary between this process and its members' streams."""
+
+    def __init__(self, storage: SqlStorage, hub: AggregationHub, watch: Watch) -> None:
+        super().__init__(storage, hub)
+        self._watch = watch
+
+    async def Participate(self, request_iterator: Any, context: Any) -> AsyncIterator[Any]:
+        async with aclosing(super().Participate(self._receiving(request_iterator), context)) as responses:  # type: ignore[type-var]
+            async for response in responses:
+                self._watch.message("sending", response.data)
+                yield response
+                self._watch.message("sent", response.data)
+
+    async def _receiving(self, requests: Any) -> AsyncIterator[Any]:
+        async for request in requests:
+            self._watch.message("received", request.data)
+            yield request
+            self._watch.message("handled", request.data)
+
+
+class _WatchedStorage(SqlStorage):
+    """The boundary between this process and its records."""
+
+    def __init__(self, url: str, watch: Watch) -> None:
+        super().__init__(url)
+        self._watch = watch
+
+    def add_round_entry(self, run_id: str, entry: RoundEntry) -> None:
+        self._watch.passes("persisting", entry.kind)
+        super().add_round_entry(run_id, entry)
+        self._watch.passes("persisted", entry.kind)

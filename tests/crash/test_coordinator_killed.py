@@ -1,0 +1,70 @@
+"""kill -9 of the coordinator at every message type that it receives or sends, and at every record that it stores."""
+
+import pytest
+
+from crash.evidence import check_all
+from crash.points import Point
+from crash.world import COORDINATOR, CrashWorld
+from headwater.secagg.receipts import Document
+from headwater_server.storage import RunState
+
+pytestmark = pytest.mark.crash
+
+MEMBERS = 4
+
+RECEIVED = ("HELLO", "ACCEPT", "DEAL", "CHUNK", "UPLOAD", "CONFIRM", "REVEAL")
+SENT = ("INVITATION", "HELLOS", "SESSION", "START", "CHUNK", "SURVIVORS", "QUORUM", "RECEIPT", "CLOSE")
+STORED = ("attempt", "session", "start", "receipt", "sum")
+
+
+def killed_and_started_again(world: CrashWorld, point: Point, *lengths: int) -> list[Document]:
+    """Kill the coordinator at a point of a run of three sums, start it again, and check what is left."""
+    world.propose(lengths or (64, 64, 64))
+    assert world.drive({COORDINATOR: [point]}) is RunState.FINISHED
+    assert any(entry.what == "struck" for entry in world.tape.entries), "the process did not come by the point"
+    chain = check_all(world)
+    completed = [document for document in chain if document.completed]
+    # protocol 4.8: at most the round in flight is lost; everybody is there again for the others.
+    assert len(chain) <= len(world.lengths) + 1
+    assert all(document.members == world.members for document in completed)
+    return chain
+
+
+@pytest.mark.parametrize("boundary", ["received", "handled"])
+@pytest.mark.parametrize("kind", RECEIVED)
+def test_killed_at_the_second_message_that_it_receives_of_a_kind(world: CrashWorld, kind: str, boundary: str) -> None:
+    killed_and_started_again(world, Point(boundary, kind, 2))
+
+
+@pytest.mark.parametrize("kind", ["UPLOAD", "CONFIRM", "REVEAL"])
+def test_killed_at_the_last_message_of_a_kind_of_the_second_round(world: CrashWorld, kind: str) -> None:
+    killed_and_started_again(world, Point("received", kind, 2 * MEMBERS))
+
+
+@pytest.mark.parametrize("kind", SENT)
+def test_killed_when_one_member_of_four_was_sent_a_message(world: CrashWorld, kind: str) -> None:
+    killed_and_started_again(world, Point("sent", kind, 1))
+
+
+@pytest.mark.parametrize("kind", ["START", "SURVIVORS", "QUORUM", "RECEIPT"])
+def test_killed_when_all_members_were_sent_a_message_of_the_second_round(world: CrashWorld, kind: str) -> None:
+    killed_and_started_again(world, Point("sent", kind, 2 * MEMBERS))
+
+
+@pytest.mark.parametrize("boundary", ["persisting", "persisted"])
+@pytest.mark.parametrize("kind", STORED)
+def test_killed_around_a_record(world: CrashWorld, kind: str, boundary: str) -> None:
+    killed_and_started_again(world, Point(boundary, kind, 1))
+
+
+def test_killed_inside_an_upload_of_several_chunks(world: CrashWorld) -> None:
+    killed_and_started_again(world, Point("handled", "CHUNK", 6), 600_000, 64)
+
+
+def test_killed_once_in_each_of_three_rounds(world: CrashWorld) -> None:
+    world.propose()
+    points = [Point("handled", "UPLOAD", 2), Point("persisted", "receipt", 1), Point("received", "REVEAL", 3)]
+    assert world.drive({COORDINATOR: points[:1]}, again={COORDINATOR: [points[1:2], points[2:]]}) is RunState.FINISHED
+    assert sum(entry.what == "struck" for entry in world.tape.entries) == len(points)
+    chain = check_all(world)
+    assert [document.completed for document in chain].count(False) <= len(points)
