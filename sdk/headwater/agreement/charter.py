@@ -1,34 +1,49 @@
 """The charter: who the members are, by which keys, and the least protection they accept."""
 
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import Field, model_validator
 
-from headwater.agreement.documents import Document, HexDigest, HexKey, HexSignature, Instant, MemberId
+from headwater.agreement.documents import DataSetId, Document, HexDigest, HexKey, HexSignature, Instant, MemberId
 from headwater.agreement.signing import is_signed_by, sign
 from headwater.errors import InputError, PeerError
 
-__all__ = ["CHARTER_KIND", "Charter", "Member", "SignedCharter"]
+__all__ = ["CHARTER_KIND", "MAXIMUM_VERSION", "Charter", "Member", "SignedCharter"]
 
 CHARTER_KIND = "charter"
+"""The word under which a charter is signed, so that its signature serves no other document."""
+
+MAXIMUM_VERSION = 10_000
+"""Versions that one consortium may have; bounds every walk through its history."""
+
 MINIMUM_MEMBERS = 3
 
 
 class Member(Document):
-    """One organisation: its id, the name that people know it by, and its Ed25519 identity key."""
+    """One organisation of the charter.
+
+    Attributes:
+        id: also the common name of its certificate.
+        name: as people know it.
+        identity_key: Ed25519; signs documents and Hellos.
+        data_set: the collection of records that it takes part with; with the id it names a family of sums
+            (protocol 4.10), so it must stay the same for as long as the records are about the same people.
+    """
 
     id: MemberId
     name: str = Field(min_length=1, max_length=200)
     identity_key: HexKey
+    data_set: DataSetId = "main"
 
 
 class Charter(Document):
     """What the members sign before anything else (protocol 1.1).
 
     Attributes:
-        version: 1 for a consortium's first; every member must sign version 1.
+        version: 1 for a consortium's first; each later one follows the one before it.
+        previous: digest of the version before; None exactly for version 1.
         members: sorted by id; no id and no key stands twice.
         coordinator_key: the Ed25519 key that signs receipts, proposals and releases.
         minimum_cohort: least number of organisations in any sum, at least 3 (protocol 1.2).
@@ -36,7 +51,8 @@ class Charter(Document):
         ca_digest: SHA-256 of the consortium's CA certificate (DER), which every TLS connection must chain to.
     """
 
-    version: Literal[1]
+    version: int = Field(ge=1, le=MAXIMUM_VERSION)
+    previous: HexDigest | None = None
     consortium: str = Field(min_length=1, max_length=200)
     members: tuple[Member, ...]
     coordinator_key: HexKey
@@ -44,6 +60,12 @@ class Charter(Document):
     colluders: int = Field(default=1, ge=1, le=1000)
     ca_digest: HexDigest
     created: Instant
+
+    @model_validator(mode="after")
+    def _check_version(self) -> Self:
+        if (self.previous is None) != (self.version == 1):
+            raise ValueError("version 1 has no previous version, every later one names the digest of the one before")
+        return self
 
     @model_validator(mode="after")
     def _check_members(self) -> Self:
@@ -79,64 +101,109 @@ class Charter(Document):
         """Raw Ed25519 public keys (32 bytes) by member id."""
         return {member.id: bytes.fromhex(member.identity_key) for member in self.members}
 
+    @property
+    def keys(self) -> dict[str, str]:
+        """Ed25519 public keys in hexadecimal by member id."""
+        return {member.id: member.identity_key for member in self.members}
+
     def signed_by(self, key: Ed25519PrivateKey) -> str:
         """A signature over this charter, for `SignedCharter.signatures`."""
         return sign(key, CHARTER_KIND, self.to_bytes())
 
 
 class SignedCharter(Document):
-    """A charter with the signatures that it has so far: the coordinator's and, one by one, the members'."""
+    """A charter with the signatures that it has so far; whether they suffice is `headwater.agreement.succession`'s.
+
+    Attributes:
+        charter: what is signed.
+        coordinator_signature: by the charter's own coordinator key.
+        signatures: by member id, each by the key that this version gives the member.
+        former_coordinator_signature: by the coordinator key of the version before; only where the key is another.
+        former_signatures: by member id, each by the key that the version before gave the member; of members whom this
+            version removes or gives another key.
+    """
 
     charter: Charter
     coordinator_signature: HexSignature
     signatures: Mapping[MemberId, HexSignature] = Field(default_factory=dict)
+    former_coordinator_signature: HexSignature | None = None
+    former_signatures: Mapping[MemberId, HexSignature] = Field(default_factory=dict)
 
     @property
     def missing_signatures(self) -> tuple[str, ...]:
-        """Members who have not signed yet, sorted."""
+        """Members of this version who have not signed it, sorted."""
         return tuple(member.id for member in self.charter.members if member.id not in self.signatures)
 
-    def with_signature(self, member_id: str, signature: str) -> "SignedCharter":
+    def with_signature(self, member_id: str, signature: str, former: Charter | None = None) -> "SignedCharter":
         """The same charter with one more signature, checked.
 
+        Args:
+            member_id: the signer, a member of this version or of `former`.
+            signature: 128 hexadecimal digits.
+            former: the version before; without it members of this version alone may sign.
+
         Raises:
-            PeerError: the signer is no member, or the signature is not its own over this charter.
+            PeerError: the signer is a member of neither, or the signature is not its own over this charter.
         """
-        self._check(member_id, signature)
-        return SignedCharter(
-            charter=self.charter,
-            coordinator_signature=self.coordinator_signature,
-            signatures={**self.signatures, member_id: signature},
-        )
+        keys, former_keys = self.charter.keys, {} if former is None else former.keys
+        if member_id not in keys and member_id not in former_keys:
+            raise PeerError(f"{member_id!r} signed the charter but is no member of it; refused")
+        if self._is_signed(keys.get(member_id), signature):
+            return self.model_copy(update={"signatures": {**self.signatures, member_id: signature}})
+        if self._is_signed(former_keys.get(member_id), signature):
+            return self.model_copy(update={"former_signatures": {**self.former_signatures, member_id: signature}})
+        raise PeerError(f"the signature of {member_id!r} on the charter is wrong; it must sign again")
 
     def check_signatures(self) -> None:
-        """Check every signature that is there; members may still be missing.
+        """Check every signature by a key of this version; members may still be missing.
 
         Raises:
             PeerError: a signature is not its signer's, or a stranger signed.
         """
-        data = self.charter.to_bytes()
-        if not is_signed_by(self.charter.coordinator_key, CHARTER_KIND, data, self.coordinator_signature):
+        if not self._is_signed(self.charter.coordinator_key, self.coordinator_signature):
             raise PeerError("the coordinator's signature on the charter is wrong; do not accept it, ask the operator")
-        for member_id, signature in self.signatures.items():
-            self._check(member_id, signature)
+        self._check_members(self.charter.keys, self.signatures)
 
-    def verify(self) -> None:
-        """Check that the charter is in force: signed by the coordinator and by every member (protocol 1.1).
+    def check_former_signatures(self, former: Charter) -> None:
+        """Check every signature by a key of the version before.
 
         Raises:
-            PeerError: a signature is wrong, or one is missing.
+            PeerError: a signature is not its signer's, or somebody signed who was no member then.
         """
+        signature = self.former_coordinator_signature
+        if signature is not None and not self._is_signed(former.coordinator_key, signature):
+            raise PeerError(
+                f"the signature of version {former.version}'s coordinator on the charter is wrong; "
+                "do not accept it, ask the operator"
+            )
+        self._check_members(former.keys, self.former_signatures)
+
+    def verify(self) -> None:
+        """Check that a first version is in force: signed by the coordinator and by every member (protocol 1.1).
+
+        Raises:
+            PeerError: a signature is wrong, or one is missing, or it is a later version: that comes in force by the
+                members of the one before, which `headwater.agreement.succession` checks.
+        """
+        if self.charter.version != 1:
+            raise PeerError(
+                f"version {self.charter.version} of the charter cannot be judged without the versions before it; "
+                "fetch those too"
+            )
         self.check_signatures()
+        if self.former_signatures or self.former_coordinator_signature is not None:
+            raise PeerError("version 1 of the charter carries signatures of former members; there are none, refused")
         if self.missing_signatures:
             raise PeerError(
                 f"the charter is not signed by {', '.join(self.missing_signatures)}; every member must accept it first"
             )
 
-    def _check(self, member_id: str, signature: str) -> None:
-        for member in self.charter.members:
-            if member.id == member_id:
-                if not is_signed_by(member.identity_key, CHARTER_KIND, self.charter.to_bytes(), signature):
-                    raise PeerError(f"the signature of {member_id!r} on the charter is wrong; it must sign again")
-                return
-        raise PeerError(f"{member_id!r} signed the charter but is no member of it; refused")
+    def _check_members(self, keys: Mapping[str, str], signatures: Mapping[str, str]) -> None:
+        for member_id, signature in signatures.items():
+            if member_id not in keys:
+                raise PeerError(f"{member_id!r} signed the charter but is no member of it; refused")
+            if not self._is_signed(keys[member_id], signature):
+                raise PeerError(f"the signature of {member_id!r} on the charter is wrong; it must sign again")
+
+    def _is_signed(self, key: str | None, signature: str) -> bool:
+        return key is not None and is_signed_by(key, CHARTER_KIND, self.charter.to_bytes(), signature)

@@ -8,7 +8,20 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from headwater.canonical import canonical_json, sha256_hex
 from headwater.errors import InputError
 
-__all__ = ["Document", "HexDigest", "HexKey", "HexSignature", "Instant", "MemberId", "RunId", "first_problem"]
+__all__ = [
+    "DataSetId",
+    "Document",
+    "HexDigest",
+    "HexKey",
+    "HexSignature",
+    "Instant",
+    "MemberId",
+    "RunId",
+    "first_problem",
+]
+
+DataSetId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,47}$")]
+"""One collection of records of a member, whatever rows are in it today: lower-case letters, digits and hyphens."""
 
 MemberId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,47}$")]
 """An organisation in the charter: lower-case letters, digits and hyphens; also its certificate's common name."""

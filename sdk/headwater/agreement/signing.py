@@ -34,8 +34,12 @@ def is_signed_by(public_key: str, kind: str, data: bytes, signature: str) -> boo
         False for anything malformed: a check fails closed.
     """
     try:
+        raw = bytes.fromhex(signature)
+        if raw.hex() != signature:
+            # fromhex takes blanks and capitals: a document has one spelling.
+            return False
         key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
-        key.verify(bytes.fromhex(signature), _message(kind, data))
+        key.verify(raw, _message(kind, data))
     except (InvalidSignature, ValueError):
         return False
     return True

@@ -1,0 +1,71 @@
+"""What a version of the charter would change, in the words that people decide by."""
+
+from headwater.agreement.charter import Charter, Member
+from headwater.agreement.signing import fingerprint
+from headwater.secagg.terms import threshold
+
+__all__ = ["changes_in_words"]
+
+
+def changes_in_words(former: Charter, following: Charter) -> tuple[str, ...]:
+    """Everything in which two versions differ but their dates, one line each; what weakens protection is said so.
+
+    Args:
+        former: the version that the reader holds to; `following` may be more than one version later.
+        following: the version that is shown.
+    """
+    before = {member.id: member for member in former.members}
+    now = {member.id: member for member in following.members}
+    lines = [f"added: {_named(now[member])}" for member in now if member not in before]
+    lines += [f"removed: {_named(before[member])}" for member in before if member not in now]
+    for member in now:
+        if member in before:
+            lines += _member_changes(before[member], now[member])
+    if former.coordinator_key != following.coordinator_key:
+        lines.append(f"the coordinator has another key: {fingerprint(following.coordinator_key)}")
+    lines += _number_changes(former, following)
+    if former.ca_digest != following.ca_digest:
+        lines.append(f"another CA vouches for connections: {following.ca_digest[:16]}…")
+    if former.consortium != following.consortium:
+        lines.append(f"the consortium's name: {following.consortium}, before {former.consortium}")
+    return tuple(lines)
+
+
+def _named(member: Member) -> str:
+    return f"{member.name} ({member.id})"
+
+
+def _member_changes(before: Member, now: Member) -> list[str]:
+    lines = []
+    if before.identity_key != now.identity_key:
+        lines.append(f"{_named(now)} has another key: {fingerprint(now.identity_key)}; ask it whether it made it")
+    if before.data_set != now.data_set:
+        lines.append(
+            f"{_named(now)} takes part with data set {now.data_set!r}, before {before.data_set!r}: sums over the two "
+            "count as sums over different people"
+        )
+    if before.name != now.name:
+        lines.append(f"{now.id} is called {now.name}, before {before.name}")
+    return lines
+
+
+def _number_changes(former: Charter, following: Charter) -> list[str]:
+    lines = []
+    if following.minimum_cohort != former.minimum_cohort:
+        lowered = following.minimum_cohort < former.minimum_cohort
+        lines.append(
+            f"minimum cohort {'LOWERED' if lowered else 'raised'} from {former.minimum_cohort} to "
+            f"{following.minimum_cohort}" + (": sums over fewer organisations become possible" if lowered else "")
+        )
+    if following.colluders != former.colluders:
+        lowered = following.colluders < former.colluders
+        lines.append(
+            f"members who may work with the coordinator {'LOWERED' if lowered else 'raised'} from {former.colluders} "
+            f"to {following.colluders}" + (": protection holds against fewer of them" if lowered else "")
+        )
+    quorums = threshold(len(former.members)), threshold(len(following.members))
+    if quorums[0] != quorums[1]:
+        lines.append(
+            f"{quorums[1]} of {len(following.members)} members decide on the next version, before {quorums[0]}"
+        )
+    return lines
