@@ -139,7 +139,7 @@ async def _catalogue(
             consortium=settings.consortium,
             address=f"https://{_bracketed(settings.host)}:{settings.https_port}",
             host=settings.address,
-            charter=storage.charter,
+            charter=storage.charter_in_force,
             token_digest=settings.catalogue_token_sha256 or None,
             ca_digest=home.authority().digest,
         ),

@@ -79,7 +79,7 @@ def run_catalogue(
         consortium=consortium.charter.charter.consortium,
         address="https://127.0.0.1:9445",
         host="127.0.0.1",
-        charter=lambda: consortium.charter,
+        charter=consortium.charter_of,
         token_digest=None if token is None else hashlib.sha256(token.encode()).hexdigest(),
     )
     inner = spoil(build_catalogue(FolderReleaseIndex(releases), settings))

@@ -1,7 +1,8 @@
 """A charter in force, a small table and a published release, for tests of releases and catalogues."""
 
 import datetime
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,15 @@ class Consortium:
 
     charter: SignedCharter
     coordinator_key: Ed25519PrivateKey
+    keys: Mapping[str, Ed25519PrivateKey] = field(default_factory=dict)
+    later: list[SignedCharter] = field(default_factory=list)
+
+    def charter_of(self, version: int | None = None) -> SignedCharter | None:
+        """A version in force, as the catalogue is given it; the newest for None."""
+        versions = [self.charter, *self.later]
+        if version is None:
+            return versions[-1]
+        return versions[version - 1] if version <= len(versions) else None
 
     @property
     def digest(self) -> str:
@@ -52,7 +62,7 @@ def make_consortium(ca_digest: str = "0" * 64, name: str = "Three Hospitals") ->
         coordinator_signature=sign(coordinator, CHARTER_KIND, charter.to_bytes()),
         signatures={member: charter.signed_by(key) for member, key in keys.items()},
     )
-    return Consortium(signed, coordinator)
+    return Consortium(signed, coordinator, keys)
 
 
 def make_table(rows: int = 500, seed: int = 7) -> Table:

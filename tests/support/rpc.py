@@ -75,7 +75,7 @@ class MemoryStore:
     invited: dict[str, _Invited] = field(default_factory=dict)
     members: dict[str, EnrolledMember] = field(default_factory=dict)
     certificates: dict[str, str] = field(default_factory=dict)
-    signed_charter: SignedCharter | None = None
+    charters: list[SignedCharter] = field(default_factory=list)
     proposals: dict[str, SignedProposal] = field(default_factory=dict)
     records: dict[str, RunRecord] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
@@ -107,19 +107,35 @@ class MemoryStore:
         """As `MemberStore`."""
         return self.certificates.get(member_id)
 
-    def charter(self) -> SignedCharter | None:
+    @property
+    def signed_charter(self) -> SignedCharter | None:
+        """The newest version, which a test may replace."""
+        return self.charters[-1] if self.charters else None
+
+    @signed_charter.setter
+    def signed_charter(self, signed: SignedCharter | None) -> None:
+        before = 0 if signed is None else signed.charter.version - 1
+        self.charters = self.charters[:before] + ([] if signed is None else [signed])
+
+    def charter(self, version: int | None = None) -> SignedCharter | None:
         """As `CharterStore`."""
-        return self.signed_charter
+        if version is None:
+            return self.signed_charter
+        return self.charters[version - 1] if 0 < version <= len(self.charters) else None
+
+    def charter_by_digest(self, digest: str) -> SignedCharter | None:
+        """As `CharterStore`."""
+        return next((signed for signed in self.charters if signed.charter.digest == digest), None)
 
     def add_charter_signature(self, charter_digest: str, member_id: str, signature: str) -> SignedCharter:
         """As `CharterStore`."""
         with self.lock:
-            if self.signed_charter is None or self.signed_charter.charter.digest != charter_digest:
+            signed = self.signed_charter
+            if signed is None or signed.charter.digest != charter_digest:
                 raise OutOfOrder("the charter was changed; fetch and compare it again")
-            # Unchecked, as a table would take it: checking is the service's.
-            signatures = {**self.signed_charter.signatures, member_id: signature}
-            self.signed_charter = self.signed_charter.model_copy(update={"signatures": signatures})
-            return self.signed_charter
+            former = self.charters[-2].charter if len(self.charters) > 1 else None
+            self.charters[-1] = signed.with_signature(member_id, signature, former)
+            return self.charters[-1]
 
     def runs(self) -> Sequence[RunRecord]:
         """As `RunStore`."""

@@ -100,7 +100,7 @@ def verify_succession(former: SignedCharter, following: SignedCharter) -> None:
 
     It is when both coordinators signed it (one, if the key is the same), at least T(n) = ⌊2n/3⌋ + 1 of the former
     version's n members by their keys of then, and every member that is new or has another key. The minimum cohort may
-    fall: those who sign are shown that (`headwater.agreement.changes`).
+    fall: those who sign are shown that (`headwater.agreement.charter_words`).
 
     Raises:
         PeerError: as `check_succession`, or a signature is missing; the line says whose.

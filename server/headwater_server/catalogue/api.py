@@ -74,9 +74,18 @@ def api_router(releases: ReleaseIndex, settings: CatalogueSettings) -> APIRouter
     @router.get("/charter", operation_id="get_charter", response_class=Response)
     def get_charter() -> Response:
         """The signed charter in force, in canonical form; its digest is what readers pin."""
-        charter = settings.charter()
+        charter = settings.charter(None)
         if charter is None:
             raise HTTPException(404, "no charter is in force yet; every member must sign it first")
+        return Response(charter.to_bytes(), media_type="application/json")
+
+    @router.head("/charters/{version:int}", include_in_schema=False)
+    @router.get("/charters/{version:int}", operation_id="get_charter_version", response_class=Response)
+    def get_charter_version(version: int) -> Response:
+        """One version that is or was in force, so that readers who pinned an older one can follow."""
+        charter = settings.charter(version)
+        if charter is None:
+            raise HTTPException(404, "no such version of the charter has been in force; see /api/v1/charter")
         return Response(charter.to_bytes(), media_type="application/json")
 
     @router.head("/releases", include_in_schema=False)

@@ -29,7 +29,7 @@ class CatalogueSettings:
         consortium: whose datasets these are.
         address: the URL by which readers reach it, https://HOST:PORT without a path.
         host: the address that the listener is bound to.
-        charter: gives the charter in force, None while there is none.
+        charter: gives a version of the charter that is or was in force, the newest for None; None where there is none.
         token_digest: SHA-256 (hexadecimal) of the access token; None lets everybody in who can connect.
         ca_digest: SHA-256 of the consortium's CA certificate, shown to be compared; empty if unknown.
 
@@ -40,7 +40,7 @@ class CatalogueSettings:
     consortium: str
     address: str
     host: str
-    charter: Callable[[], SignedCharter | None]
+    charter: Callable[[int | None], SignedCharter | None]
     token_digest: str | None = None
     ca_digest: str = ""
 

@@ -1,16 +1,27 @@
-"""`charter propose|show`: who the members are, signed by each."""
+"""`charter propose|show`: who the members are, version by version, signed by them."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from headwater_server.cli.options import HomeOption, open_home, open_storage
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from headwater.agreement.charter import Charter, SignedCharter
+    from headwater_server.services.ports import CharterRecord
+    from headwater_server.storage import SqlStorage
+
 __all__ = ["register"]
 
 _group = typer.Typer(
-    no_args_is_help=True, rich_markup_mode="markdown", help="Propose the charter and see who has signed it."
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="Propose the charter or its next version, and see who has signed it.",
 )
 
 
@@ -19,70 +30,149 @@ def register(app: typer.Typer) -> None:
     app.add_typer(_group, name="charter")
 
 
-@_group.command(epilog="Example:  headwater-coordinator charter propose --minimum-cohort 3")
+@_group.command(epilog="Example:  headwater-coordinator charter propose --remove hospital-c --minimum-cohort 4")
 def propose(
-    minimum_cohort: Annotated[int, typer.Option(help="Least number of organisations in any sum.", min=3)] = 3,
-    colluders: Annotated[int, typer.Option(help="Members that may collude with the coordinator.", min=1)] = 1,
+    minimum_cohort: Annotated[
+        int | None,
+        typer.Option(help="Least number of organisations in any sum; unchanged where left out, 3 at first.", min=3),
+    ] = None,
+    colluders: Annotated[
+        int | None,
+        typer.Option(
+            help="Members that may collude with the coordinator; unchanged where left out, 1 at first.", min=1
+        ),
+    ] = None,
+    remove: Annotated[list[str] | None, typer.Option(help="Id of a member to leave out; may be repeated.")] = None,
+    data_set: Annotated[
+        list[str] | None,
+        typer.Option(help="MEMBER=ID, where a member's records are no longer the same collection; may be repeated."),
+    ] = None,
     home: HomeOption = Path("coordinator"),
 ) -> None:
-    """Propose version 1 of the charter with everybody who has enrolled.
+    """Propose the charter, or the version that follows the one in force, with everybody who has enrolled.
 
-    It is in force when every member has compared the fingerprints and signed: headwater-org charter accept.
+    Version 1 is in force when every member has compared the fingerprints and signed: headwater-org charter accept. A
+    later version is in force when more than two thirds of the members of the version before have signed it, and
+    everybody who is new in it. Until then the version before stays in force, and a new proposal takes its place. Runs
+    go on under the version that they were proposed under.
     """
     import datetime
 
-    from pydantic import ValidationError
-
-    from headwater.agreement.charter import CHARTER_KIND, Charter, Member, SignedCharter
-    from headwater.agreement.documents import first_problem
-    from headwater.agreement.signing import public_key_hex, sign
-    from headwater.errors import InputError
-    from headwater.secagg.terms import cohort_problem
+    from headwater.agreement.charter import SignedCharter
+    from headwater.agreement.signing import public_key_hex
+    from headwater.agreement.succession import CharterHistory
+    from headwater_server.charters import CharterRequest, Founding, draw_up, not_enrolled
 
     place = open_home(home)
     storage = open_storage(place)
     key = place.charter_key()
-    members = storage.members()
-    if problem := cohort_problem(len(members), minimum_cohort, colluders):
-        raise InputError(f"a charter cannot hold: {problem}; invite more organisations or lower the numbers")
-    try:
-        charter = Charter(
-            version=1,
-            consortium=place.settings().consortium,
-            members=tuple(Member(id=m.member_id, name=m.name, identity_key=m.identity_key) for m in members),
-            coordinator_key=public_key_hex(key),
-            minimum_cohort=minimum_cohort,
-            colluders=colluders,
-            ca_digest=place.authority().digest,
-            created=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        )
-    except ValidationError as error:
-        raise InputError(f"the charter does not hold: {first_problem(error)}") from error
-    signature = sign(key, CHARTER_KIND, charter.to_bytes())
-    storage.add_charter(SignedCharter(charter=charter, coordinator_signature=signature))
-    show(home)
+    now = datetime.datetime.now(datetime.UTC)
+    in_force = tuple(storage.charters_in_force())
+    enrolled, invited = storage.members(), storage.open_invitations(now)
+    charter = draw_up(
+        CharterHistory(in_force) if in_force else None,
+        enrolled,
+        invited,
+        Founding(place.settings().consortium, public_key_hex(key), place.authority().digest),
+        CharterRequest(remove or (), minimum_cohort, colluders, _data_sets(data_set or [])),
+        now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+    )
+    storage.add_charter(SignedCharter(charter=charter, coordinator_signature=charter.signed_by(key)))
+    _show(storage)
+    if waiting := not_enrolled(enrolled, invited):
+        typer.echo(f"Invited and not enrolled, so not in it: {', '.join(waiting)}.")
+    typer.echo(f"charter {charter.digest}")
+
+
+def _data_sets(options: list[str]) -> dict[str, str]:
+    from headwater.errors import InputError
+
+    pairs = [option.partition("=") for option in options]
+    if wrong := [option for option, (_, sign, _) in zip(options, pairs, strict=True) if not sign]:
+        raise InputError(f"--data-set {wrong[0]!r} is not MEMBER=ID; write hospital-a=registry-2026")
+    return {member: data_set for member, _, data_set in pairs}
 
 
 @_group.command(epilog="Example:  headwater-coordinator charter show")
 def show(home: HomeOption = Path("coordinator")) -> None:
-    """Show members, fingerprints, signatures and the digest that researchers pin."""
+    """Show every version, who has signed the newest, how many more must, and the digest that researchers pin.
+
+    The last line is the digest of the version in force; before there is one, that of the version that is proposed.
+    """
+    from headwater.errors import OutOfOrder
+
+    storage = open_storage(open_home(home))
+    newest = storage.charter_in_force() or storage.charter()
+    if newest is None:
+        raise OutOfOrder("no charter has been proposed; headwater-coordinator charter propose makes one")
+    _show(storage)
+    typer.echo(f"charter {newest.charter.digest}")
+
+
+def _show(storage: "SqlStorage") -> None:
     from rich.console import Console
+
+    from headwater.agreement.charter_words import changes_in_words, signatures_in_words
+    from headwater.errors import OutOfOrder
+
+    newest, records = storage.charter(), storage.charter_records()
+    if newest is None:
+        raise OutOfOrder("the charter changed meanwhile; look again")
+    previous = newest.charter.previous
+    before = None if previous is None else storage.charter_by_digest(previous)
+    former = None if before is None else before.charter
+    console = Console(highlight=False)
+    if len(records) > 1:
+        _show_versions(console, records)
+    _show_members(console, newest, former)
+    charter = newest.charter
+    console.print(f"minimum cohort {charter.minimum_cohort}, colluders {charter.colluders}")
+    if former is not None:
+        console.print(f"Against version {former.version}:")
+        for line in changes_in_words(former, charter):
+            console.print(f"- {line}", soft_wrap=True, markup=False)
+    words = signatures_in_words(newest, former)
+    console.print(f"{words[0].upper()}{words[1:]}.", soft_wrap=True, markup=False)
+
+
+def _show_versions(console: "Console", records: "Sequence[CharterRecord]") -> None:
+    from rich.table import Table
+
+    grid = Table("version", "state", "made", "members", "signed", "digest", title="Versions")
+    grid.columns[5].overflow = "fold"
+    for record in records:
+        charter = record.signed.charter
+        signed = f"{len(record.signed.signatures)} + {len(record.signed.former_signatures)} former"
+        grid.add_row(
+            str(charter.version), record.state, charter.created, str(len(charter.members)), signed, charter.digest
+        )
+    console.print(grid)
+
+
+def _show_members(console: "Console", signed: "SignedCharter", former: "Charter | None") -> None:
+    from rich.markup import escape
     from rich.table import Table
 
     from headwater.agreement.signing import fingerprint
-    from headwater.errors import OutOfOrder
 
-    signed = open_storage(open_home(home)).charter()
-    if signed is None:
-        raise OutOfOrder("no charter has been proposed; headwater-coordinator charter propose makes one")
-    charter = signed.charter
-    console = Console()
-    grid = Table("member", "name", "fingerprint", "signed", title=f"Charter of {charter.consortium}, version 1")
+    charter, before = signed.charter, {} if former is None else former.keys
+    title = f"Charter of {escape(charter.consortium)}, version {charter.version}"
+    grid = Table("member", "name", "data set", "fingerprint", "", "signed", title=title)
+    grid.columns[3].overflow = "fold"
+
+    def mark(done: bool) -> str:
+        return "[green]yes[/green]" if done else "[yellow]not yet[/yellow]"
+
     for member in charter.members:
-        mark = "[green]yes[/green]" if member.id in signed.signatures else "[yellow]not yet[/yellow]"
-        grid.add_row(member.id, member.name, fingerprint(member.identity_key), mark)
+        word = ""
+        if former is not None and before.get(member.id) != member.identity_key:
+            word = "other key" if member.id in before else "new"
+        key = fingerprint(member.identity_key)
+        grid.add_row(member.id, escape(member.name), member.data_set, key, word, mark(member.id in signed.signatures))
+    for member in () if former is None else former.members:
+        if charter.keys.get(member.id) != member.identity_key:
+            word = "former key" if member.id in charter.keys else "removed"
+            key = fingerprint(member.identity_key)
+            done = member.id in signed.former_signatures
+            grid.add_row(member.id, escape(member.name), member.data_set, key, word, mark(done))
     console.print(grid)
-    console.print(f"minimum cohort {charter.minimum_cohort}, colluders {charter.colluders}")
-    missing = signed.missing_signatures
-    console.print("In force." if not missing else f"Waiting for {', '.join(missing)} to sign.")
-    typer.echo(f"charter {charter.digest}")

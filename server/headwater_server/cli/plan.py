@@ -155,28 +155,23 @@ def propose(
     """Propose one run of a plan to the members; prints the run id on its last line.
 
     Each organisation decides by the plan's digest: headwater-org plan approve RUN. Refused are plans with guesses that
-    nobody confirmed, and a charter that not every member has signed.
+    nobody confirmed. A run stands under the version of the charter that is in force now, whatever follows it.
     """
     import datetime
     import secrets
 
     from headwater.agreement.approval import RunProposal, SignedProposal
     from headwater.agreement.session import roster_of, terms_of
-    from headwater.errors import InputError, OutOfOrder
+    from headwater.errors import InputError
     from headwater.secagg.terms import cohort_problem
+    from headwater_server.runs.charters import charter_for_new_runs
 
     document = read_plan(plan)
     if problems := _problems(document):
         raise InputError(f"the plan cannot be proposed: {'; '.join(problems)}")
     place = open_home(home)
     storage = open_storage(place)
-    signed = storage.charter()
-    if signed is None:
-        raise OutOfOrder("there is no charter yet; headwater-coordinator charter propose comes first")
-    if signed.missing_signatures:
-        raise OutOfOrder(f"the charter is not signed by {', '.join(signed.missing_signatures)}; wait for them")
-    signed.verify()
-    charter, run_id = signed.charter, secrets.token_hex(16)
+    charter, run_id = charter_for_new_runs(storage), secrets.token_hex(16)
     roster = roster_of(charter, document)
     if problem := cohort_problem(len(charter.members), roster.minimum_cohort, roster.colluders):
         raise InputError(f"the plan cannot run under this charter: {problem}")

@@ -35,9 +35,10 @@ def release(
     from rich.progress import Progress
 
     from headwater.agreement.differencing import differencing_of
-    from headwater.errors import InputError, OutOfOrder
+    from headwater.errors import OutOfOrder
     from headwater.generator.bundle import Bundle
     from headwater_server.release import ReleaseRequest, RunFacts, publish_release, sample_table
+    from headwater_server.runs.charters import agreed
     from headwater_server.storage import RunState
 
     place = open_home(home)
@@ -46,9 +47,7 @@ def release(
     state, result = storage.run_state(run_id), storage.result(run_id)
     if state is not RunState.FINISHED or result is None:
         raise OutOfOrder(f"run {run_id} is {state}; only a finished run can be released")
-    proposal, signed = storage.proposal(run_id), storage.charter()
-    if proposal is None or signed is None:
-        raise InputError(f"run {run_id} has no proposal or no charter; the database is damaged")
+    proposal, charter = agreed(storage, run_id)
     plan = proposal.proposal.plan
     digest = str(result["generator_digest"])
     bundle = Bundle.load(place.runs / run_id / "generator", digest)
@@ -64,11 +63,11 @@ def release(
         table,
         ReleaseRequest(name, title, description, licence),
         RunFacts(
-            consortium=signed.charter.consortium,
+            consortium=charter.consortium,
             organisations=int(str(result["organisations"])),
             run_id=run_id,
             plan_digest=plan.digest,
-            charter_digest=signed.charter.digest,
+            charter_digest=charter.digest,
             generator_digest=digest,
             differencing=differencing_of(plan.aggregation.on_membership_change),
         ),

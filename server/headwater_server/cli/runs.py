@@ -29,18 +29,17 @@ def register(app: typer.Typer) -> None:
 @_group.command(epilog="Example:  headwater-coordinator run start 3f0c --follow")
 def start(run: Run, follow: Follow = False, home: HomeOption = Path("coordinator")) -> None:
     """Start a run that enough organisations approved; the coordinator must be serving."""
-    from headwater.errors import InputError, OutOfOrder
+    from headwater.errors import OutOfOrder
     from headwater_server.lock import require_serving
+    from headwater_server.runs.charters import agreed
     from headwater_server.runs.quorum import approved_members
     from headwater_server.storage import RunState
 
     place = open_home(home)
     storage = open_storage(place)
     run_id = resolve_run(storage, run)
-    proposal, signed = storage.proposal(run_id), storage.charter()
-    if proposal is None or signed is None:
-        raise InputError(f"run {run_id} has no proposal or no charter; propose it again")
-    members = approved_members(storage, proposal, signed.charter)
+    proposal, charter = agreed(storage, run_id)
+    members = approved_members(storage, proposal, charter)
     require_serving(place)
     if storage.run_state(run_id) is not RunState.PROPOSED:
         raise OutOfOrder(f"run {run_id} is {storage.run_state(run_id)}; only a proposed run can be started")

@@ -13,7 +13,7 @@ from headwater.agreement.charter import Charter
 from headwater.agreement.plan import Plan
 from headwater.agreement.session import roster_of, terms_of
 from headwater.contribution.execution import execute
-from headwater.errors import HeadwaterError, InputError, OutOfOrder, TransportError
+from headwater.errors import HeadwaterError, OutOfOrder, TransportError
 from headwater.generator.bundle import Bundle
 from headwater.generator.model import Model
 from headwater.recipe.actions import Aggregate, Done, Fit, Merge
@@ -21,6 +21,7 @@ from headwater.recipe.machine import Recipe, build_recipe
 from headwater.secagg import Aggregator
 from headwater.secagg.events import AggregatorEvent, MemberDropped, Persist, RoundAborted
 from headwater.secagg.terms import MAXIMUM_ATTEMPTS
+from headwater_server.runs.charters import agreed
 from headwater_server.runs.inviting import Inviting, invited
 from headwater_server.runs.quorum import approved_members
 from headwater_server.runs.record import RunRecorder
@@ -101,12 +102,8 @@ class RunDriver:
             self._storage.move_run(self._run_id, RunState.FAILED, reason)
 
     def _agreed(self) -> tuple[SignedProposal, Charter, tuple[str, ...]]:
-        proposal, signed = self._storage.proposal(self._run_id), self._storage.charter()
-        if proposal is None or signed is None:
-            raise InputError(f"run {self._run_id} has no proposal or no charter; propose it again")
-        signed.verify()
-        proposal.verify(signed.charter)
-        return proposal, signed.charter, approved_members(self._storage, proposal, signed.charter)
+        proposal, charter = agreed(self._storage, self._run_id)
+        return proposal, charter, approved_members(self._storage, proposal, charter)
 
     async def _follow_recipe(self, proposal: SignedProposal, charter: Charter, members: tuple[str, ...]) -> None:
         recipe = build_recipe(proposal.proposal.plan)

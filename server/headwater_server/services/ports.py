@@ -7,12 +7,23 @@ Each is one transaction. Besides the errors that are named, all may raise `Stora
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 from headwater.agreement.approval import SignedApproval, SignedProposal
 from headwater.agreement.charter import SignedCharter
 
-__all__ = ["CharterStore", "EnrolledMember", "EnrolmentStore", "MemberStore", "RunRecord", "RunStore"]
+__all__ = [
+    "CharterRecord",
+    "CharterState",
+    "CharterStore",
+    "EnrolledMember",
+    "EnrolmentStore",
+    "MemberStore",
+    "OpenInvitation",
+    "RunRecord",
+    "RunStore",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +45,21 @@ class EnrolledMember:
     flower_public_key: str
     certificate_pem: bytes = field(repr=False)
     certificate_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenInvitation:
+    """An invitation that somebody can still use.
+
+    Attributes:
+        member_id: for whom it is.
+        name: as people know the organisation.
+        expires: UTC, "2026-11-21T09:30:00Z".
+    """
+
+    member_id: str
+    name: str
+    expires: str
 
 
 class EnrolmentStore(Protocol):
@@ -59,21 +85,53 @@ class MemberStore(Protocol):
         ...
 
 
-class CharterStore(Protocol):
-    """The charter that is proposed or in force."""
+class CharterState(StrEnum):
+    """What became of a charter that was proposed."""
 
-    def charter(self) -> SignedCharter | None:
-        """The newest charter with the signatures that it has; None before the operator proposes one."""
+    PROPOSED = "proposed"
+    IN_FORCE = "in force"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class CharterRecord:
+    """One charter that was ever proposed.
+
+    Attributes:
+        signed: with the signatures that it has.
+        state: in force stays in force; the newest such version is the one that new runs are proposed under.
+    """
+
+    signed: SignedCharter
+    state: CharterState
+
+
+class CharterStore(Protocol):
+    """The versions of the charter."""
+
+    def charter(self, version: int | None = None) -> SignedCharter | None:
+        """A version that is in force or proposed, with the signatures that it has; None if there is none such.
+
+        Args:
+            version: from 1; the newest by default.
+        """
+        ...
+
+    def charter_by_digest(self, digest: str) -> SignedCharter | None:
+        """The charter with this digest, whatever became of it."""
         ...
 
     def add_charter_signature(self, charter_digest: str, member_id: str, signature: str) -> SignedCharter:
-        """Record a member's signature, which the caller has verified; again is the same as once.
+        """Record the signature of a member of this version or of the one before; again is the same as once.
+
+        The signature that completes a version brings it in force at once (protocol 1.1).
 
         Returns:
             The charter with it.
 
         Raises:
             OutOfOrder: the newest charter has another digest.
+            PeerError: the signature is not the member's over this charter.
         """
         ...
 

@@ -8,7 +8,15 @@ from typing import Protocol
 
 from headwater.agreement.approval import SignedApproval, SignedProposal
 from headwater.agreement.charter import SignedCharter
-from headwater_server.services.ports import CharterStore, EnrolledMember, EnrolmentStore, MemberStore, RunStore
+from headwater_server.services.ports import (
+    CharterRecord,
+    CharterStore,
+    EnrolledMember,
+    EnrolmentStore,
+    MemberStore,
+    OpenInvitation,
+    RunStore,
+)
 
 __all__ = ["TRANSITIONS", "RoundEntry", "RunState", "Storage"]
 
@@ -66,12 +74,28 @@ class Storage(EnrolmentStore, MemberStore, CharterStore, RunStore, Protocol):
         """Everybody who enrolled, by id."""
         ...
 
+    def open_invitations(self, now: datetime) -> Sequence[OpenInvitation]:
+        """Invitations that somebody can still use, by member id."""
+        ...
+
     def add_charter(self, charter: SignedCharter) -> None:
-        """Record a proposed charter; one that nobody but the coordinator signed is replaced.
+        """Record a proposed version of the charter; one that is not in force yet is withdrawn and kept.
 
         Raises:
-            OutOfOrder: a charter is signed by members already.
+            OutOfOrder: it does not follow the version in force, or a first version is signed by members already.
         """
+        ...
+
+    def charter_in_force(self, version: int | None = None) -> SignedCharter | None:
+        """A version that is or was in force, the newest by default; None while there is none such."""
+        ...
+
+    def charters_in_force(self) -> Sequence[SignedCharter]:
+        """Every version that is or was in force, oldest first: a `CharterHistory`."""
+        ...
+
+    def charter_records(self) -> Sequence[CharterRecord]:
+        """Every charter that was ever proposed, oldest first, with what became of it."""
         ...
 
     def add_run(self, proposal: SignedProposal) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from headwater.agreement.approval import SignedApproval, SignedProposal
-from headwater.agreement.charter import Charter, SignedCharter
 from headwater.errors import InputError, OutOfOrder, PeerError
-from headwater_server.services.ports import EnrolledMember, RunRecord
+from headwater_server.services.ports import EnrolledMember, OpenInvitation, RunRecord
 from headwater_server.storage import tables
+from headwater_server.storage.charters import SqlCharters
 from headwater_server.storage.database import Database
 from headwater_server.storage.port import TRANSITIONS, RoundEntry, RunState
 
@@ -25,7 +25,7 @@ def _text(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-class SqlStorage:
+class SqlStorage(SqlCharters):
     """`Storage` by SQLAlchemy Core; see there for what each method promises."""
 
     def __init__(self, url: str) -> None:
@@ -53,6 +53,17 @@ class SqlStorage:
                     secret_sha256=secret_sha256, member_id=member_id, name=name, expires=_text(expires)
                 )
             )
+
+    def open_invitations(self, now: datetime) -> Sequence[OpenInvitation]:
+        """Invitations that somebody can still use, by member id."""
+        table = tables.invitations
+        with self._database.transaction() as connection:
+            rows = connection.execute(
+                select(table.c.member_id, table.c.name, table.c.expires)
+                .where(table.c.redeemed.is_(None), table.c.expires >= _text(now))
+                .order_by(table.c.member_id)
+            ).all()
+        return [OpenInvitation(row.member_id, row.name, row.expires) for row in rows]
 
     def redeem(self, secret_sha256: str, member: EnrolledMember, now: datetime) -> None:
         """Use up an invitation and record the member, both or neither."""
@@ -106,47 +117,6 @@ class SqlStorage:
                 select(table.c.certificate_sha256).where(table.c.member_id == member_id)
             ).scalar_one_or_none()
         return found
-
-    # Charter
-
-    def charter(self) -> SignedCharter | None:
-        """The newest charter with the signatures that it has."""
-        with self._database.transaction() as connection:
-            return _newest_charter(connection)
-
-    def add_charter(self, charter: SignedCharter) -> None:
-        """Record a proposed charter; one that no member signed is replaced."""
-        with self._database.transaction() as connection:
-            present = _newest_charter(connection)
-            if present is not None and present.signatures:
-                raise OutOfOrder(
-                    f"members have signed charter {present.charter.digest[:12]} already; "
-                    "start a new consortium for other members"
-                )
-            connection.execute(delete(tables.charters))
-            connection.execute(
-                insert(tables.charters).values(
-                    digest=charter.charter.digest,
-                    version=charter.charter.version,
-                    document=charter.charter.to_bytes(),
-                    coordinator_signature=charter.coordinator_signature,
-                )
-            )
-
-    def add_charter_signature(self, charter_digest: str, member_id: str, signature: str) -> SignedCharter:
-        """Record a member's verified signature; again is the same as once."""
-        table = tables.charter_signatures
-        with self._database.transaction() as connection:
-            present = _newest_charter(connection)
-            if present is None or present.charter.digest != charter_digest:
-                raise OutOfOrder("the charter changed meanwhile; look at it again before signing")
-            connection.execute(
-                delete(table).where(table.c.charter_digest == charter_digest, table.c.member_id == member_id)
-            )
-            connection.execute(
-                insert(table).values(charter_digest=charter_digest, member_id=member_id, signature=signature)
-            )
-            return present.with_signature(member_id, signature)
 
     # Runs
 
@@ -300,21 +270,6 @@ def _check_invitation(row: Row[Any] | None, member: EnrolledMember, now: datetim
         raise PeerError(f"the invitation expired at {row.expires}; ask the operator for a new one")
     if (row.member_id, row.name) != (member.member_id, member.name):
         raise PeerError("the invitation is made out to another member id or name; use it as it was sent")
-
-
-def _newest_charter(connection: Connection) -> SignedCharter | None:
-    row = connection.execute(select(tables.charters).order_by(tables.charters.c.version.desc()).limit(1)).one_or_none()
-    if row is None:
-        return None
-    table = tables.charter_signatures
-    signatures = connection.execute(
-        select(table.c.member_id, table.c.signature).where(table.c.charter_digest == row.digest)
-    ).all()
-    return SignedCharter(
-        charter=Charter.from_bytes(row.document),
-        coordinator_signature=row.coordinator_signature,
-        signatures={signature.member_id: signature.signature for signature in signatures},
-    )
 
 
 def _state(connection: Connection, run_id: str) -> RunState:

@@ -1,11 +1,24 @@
 """The tables, as SQLAlchemy Core knows them; migrations/ makes them."""
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 
 __all__ = [
     "approvals",
     "charter_signatures",
     "charters",
+    "former_charter_signatures",
     "invitations",
     "members",
     "metadata",
@@ -45,10 +58,36 @@ charters = Table(
     Column("version", Integer, nullable=False),
     Column("document", LargeBinary, nullable=False),
     Column("coordinator_signature", String(128), nullable=False),
+    Column("former_coordinator_signature", String(128)),
+    Column("state", String(16), nullable=False),
+    Column("number", Integer, nullable=False, unique=True),
+    # Whatever a race between commands would have: one charter of a version is in force, and one at most is proposed.
+    Index(
+        "one_charter_in_force",
+        "version",
+        unique=True,
+        sqlite_where=text("state = 'in force'"),
+        postgresql_where=text("state = 'in force'"),
+    ),
+    Index(
+        "one_charter_proposed",
+        "state",
+        unique=True,
+        sqlite_where=text("state = 'proposed'"),
+        postgresql_where=text("state = 'proposed'"),
+    ),
 )
 
 charter_signatures = Table(
     "charter_signatures",
+    metadata,
+    Column("charter_digest", String(64), ForeignKey("charters.digest", ondelete="CASCADE"), primary_key=True),
+    Column("member_id", String(48), primary_key=True),
+    Column("signature", String(128), nullable=False),
+)
+
+former_charter_signatures = Table(
+    "former_charter_signatures",
     metadata,
     Column("charter_digest", String(64), ForeignKey("charters.digest", ondelete="CASCADE"), primary_key=True),
     Column("member_id", String(48), primary_key=True),

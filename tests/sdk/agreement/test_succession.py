@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from headwater.agreement.changes import changes_in_words
 from headwater.agreement.charter import Charter, Member, SignedCharter
+from headwater.agreement.charter_words import changes_in_words, signatures_in_words
 from headwater.agreement.signing import is_signed_by, public_key_hex, sign
 from headwater.agreement.succession import CharterHistory, check_succession, tally, verify_succession
 from headwater.errors import PeerError
@@ -278,3 +278,18 @@ def test_another_data_set_is_said_in_words() -> None:
 def test_the_quorum_of_the_next_version_is_said_when_it_moves() -> None:
     keys = {**WORLD.keys, "org-6": KEYS[6]}
     assert "5 of 6 members decide on the next version, before 4" in shown(keys=keys)
+
+
+def test_who_must_sign_yet_is_said_in_words() -> None:
+    assert "2 of 5 members have signed; org-3, org-4, org-5 must" in signatures_in_words(
+        WORLD.signed_charter(without=ALL[2:])
+    )
+    assert signatures_in_words(second(without=ALL[3:]), FIRST.charter) == (
+        "3 of the 5 members of version 1 have signed version 2; it is not in force yet: 1 more of org-4, org-5 must"
+    )
+    assert signatures_in_words(second(without=ALL[4:]), FIRST.charter).endswith("4 had to: it is in force")
+    keys = {**WORLD.keys, "org-6": KEYS[6]}
+    new_coordinator = following(FIRST.charter, keys, coordinator_key=public_key_hex(KEYS[7]))
+    words = signatures_in_words(signed_by(new_coordinator, KEYS[7], WORLD.keys), FIRST.charter)
+    assert "org-6 must, being new" in words
+    assert "the coordinator must with its former key" in words

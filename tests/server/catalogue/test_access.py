@@ -124,17 +124,17 @@ def test_session_of_another_key_is_refused() -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "data.example.org", ""])
 def test_open_catalogue_on_an_open_address_is_refused(host: str) -> None:
     with pytest.raises(InputError, match="set a token"):
-        CatalogueSettings("C", "https://data.example.org", host, lambda: None)
+        CatalogueSettings("C", "https://data.example.org", host, lambda version: None)
     digest = hashlib.sha256(b"t").hexdigest()
-    CatalogueSettings("C", "https://data.example.org", host, lambda: None, token_digest=digest)
+    CatalogueSettings("C", "https://data.example.org", host, lambda version: None, token_digest=digest)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.8.9.1"])
 def test_loopback_may_be_open(host: str) -> None:
-    assert CatalogueSettings("C", "https://127.0.0.1:9445", host, lambda: None).token_digest is None
+    assert CatalogueSettings("C", "https://127.0.0.1:9445", host, lambda version: None).token_digest is None
 
 
 @pytest.mark.parametrize("address", ["http://x", "https://x/path", "x", "https://x\n"])
 def test_address_that_is_none_is_refused(address: str) -> None:
     with pytest.raises(InputError, match="HOST:PORT"):
-        CatalogueSettings("C", address, "127.0.0.1", lambda: None)
+        CatalogueSettings("C", address, "127.0.0.1", lambda version: None)

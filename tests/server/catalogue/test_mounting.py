@@ -42,7 +42,7 @@ def test_mounted_catalogue_answers_as_alone(tmp_path: Path, path: str, status: i
 
 
 def test_before_any_charter_the_page_still_stands(tmp_path: Path) -> None:
-    settings = CatalogueSettings("Three Hospitals", "https://127.0.0.1:1", "127.0.0.1", lambda: None)
+    settings = CatalogueSettings("Three Hospitals", "https://127.0.0.1:1", "127.0.0.1", lambda version: None)
     app = build_catalogue(FolderReleaseIndex(tmp_path), settings)
 
     async def ask() -> list[int]:

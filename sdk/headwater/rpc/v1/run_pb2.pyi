@@ -8,7 +8,8 @@ names the caller. Documents travel as the exact canonical JSON (RFC 8785) that w
 receiver checks signatures over the bytes it got (headwater.agreement).
 
 Errors are gRPC statuses with one public line; the table is sdk/headwater/rpc/status.py. Every call may answer
-PERMISSION_DENIED to a certificate that is not the one on record for its member.
+PERMISSION_DENIED to a certificate that is not the one on record for its member, and every call about a run to a member
+that the run's charter does not name.
 """
 
 from collections import abc as _abc
@@ -30,12 +31,17 @@ DESCRIPTOR: _descriptor.FileDescriptor
 class GetCharterRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    VERSION_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    """From 1; 0 asks for the newest, proposed or in force."""
     def __init__(
         self,
+        *,
+        version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -70,26 +70,29 @@ class ConsortiumServicer:
     """Missing associated documentation comment in .proto file."""
 
     def GetCharter(self, request, context):
-        """The proposed or accepted charter with the signatures that it has so far.
+        """One version of the charter, in force or proposed, with the signatures that it has so far. A member that holds to
+        version k follows k+1, k+2, … itself: nothing that this service says of them counts but the signatures. Any enrolled
+        organisation may ask, one that a later version removed too, so that it can see why.
 
         FAILED_PRECONDITION: the operator has proposed none yet.
+        INVALID_ARGUMENT: there is no such version.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SignCharter(self, request, context):
-        """Adds the caller's signature to the charter.
+        """Adds the caller's signature to the newest version. A member of the version before may sign its own removal.
 
-        FAILED_PRECONDITION: another charter than the named one is proposed; fetch and compare it again.
-        PERMISSION_DENIED: the caller is no member of it, or the signature is not the caller's.
+        FAILED_PRECONDITION: another charter than the named one is the newest; fetch and compare it again.
+        PERMISSION_DENIED: the caller is a member neither of it nor of the version before, or the signature is not its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListRuns(self, request, context):
-        """Runs that were proposed to the members, oldest first.
+        """Runs that were proposed under a charter that names the caller, oldest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

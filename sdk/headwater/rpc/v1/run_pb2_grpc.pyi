@@ -8,7 +8,8 @@ names the caller. Documents travel as the exact canonical JSON (RFC 8785) that w
 receiver checks signatures over the bytes it got (headwater.agreement).
 
 Errors are gRPC statuses with one public line; the table is sdk/headwater/rpc/status.py. Every call may answer
-PERMISSION_DENIED to a certificate that is not the one on record for its member.
+PERMISSION_DENIED to a certificate that is not the one on record for its member, and every call about a run to a member
+that the run's charter does not name.
 """
 
 from collections import abc as _abc
@@ -40,18 +41,21 @@ class ConsortiumStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ConsortiumAsyncStub: ...
     GetCharter: _grpc.UnaryUnaryMultiCallable[_run_pb2.GetCharterRequest, _run_pb2.GetCharterResponse]
-    """The proposed or accepted charter with the signatures that it has so far.
+    """One version of the charter, in force or proposed, with the signatures that it has so far. A member that holds to
+    version k follows k+1, k+2, … itself: nothing that this service says of them counts but the signatures. Any enrolled
+    organisation may ask, one that a later version removed too, so that it can see why.
 
     FAILED_PRECONDITION: the operator has proposed none yet.
+    INVALID_ARGUMENT: there is no such version.
     """
     SignCharter: _grpc.UnaryUnaryMultiCallable[_run_pb2.SignCharterRequest, _run_pb2.SignCharterResponse]
-    """Adds the caller's signature to the charter.
+    """Adds the caller's signature to the newest version. A member of the version before may sign its own removal.
 
-    FAILED_PRECONDITION: another charter than the named one is proposed; fetch and compare it again.
-    PERMISSION_DENIED: the caller is no member of it, or the signature is not the caller's.
+    FAILED_PRECONDITION: another charter than the named one is the newest; fetch and compare it again.
+    PERMISSION_DENIED: the caller is a member neither of it nor of the version before, or the signature is not its own.
     """
     ListRuns: _grpc.UnaryUnaryMultiCallable[_run_pb2.ListRunsRequest, _run_pb2.ListRunsResponse]
-    """Runs that were proposed to the members, oldest first."""
+    """Runs that were proposed under a charter that names the caller, oldest first."""
     GetRun: _grpc.UnaryUnaryMultiCallable[_run_pb2.GetRunRequest, _run_pb2.GetRunResponse]
     """One run's proposal, whole, as the coordinator signed it.
 
@@ -70,18 +74,21 @@ class ConsortiumStub:
 class ConsortiumAsyncStub(ConsortiumStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetCharter: _aio.UnaryUnaryMultiCallable[_run_pb2.GetCharterRequest, _run_pb2.GetCharterResponse]  # type: ignore[assignment]
-    """The proposed or accepted charter with the signatures that it has so far.
+    """One version of the charter, in force or proposed, with the signatures that it has so far. A member that holds to
+    version k follows k+1, k+2, … itself: nothing that this service says of them counts but the signatures. Any enrolled
+    organisation may ask, one that a later version removed too, so that it can see why.
 
     FAILED_PRECONDITION: the operator has proposed none yet.
+    INVALID_ARGUMENT: there is no such version.
     """
     SignCharter: _aio.UnaryUnaryMultiCallable[_run_pb2.SignCharterRequest, _run_pb2.SignCharterResponse]  # type: ignore[assignment]
-    """Adds the caller's signature to the charter.
+    """Adds the caller's signature to the newest version. A member of the version before may sign its own removal.
 
-    FAILED_PRECONDITION: another charter than the named one is proposed; fetch and compare it again.
-    PERMISSION_DENIED: the caller is no member of it, or the signature is not the caller's.
+    FAILED_PRECONDITION: another charter than the named one is the newest; fetch and compare it again.
+    PERMISSION_DENIED: the caller is a member neither of it nor of the version before, or the signature is not its own.
     """
     ListRuns: _aio.UnaryUnaryMultiCallable[_run_pb2.ListRunsRequest, _run_pb2.ListRunsResponse]  # type: ignore[assignment]
-    """Runs that were proposed to the members, oldest first."""
+    """Runs that were proposed under a charter that names the caller, oldest first."""
     GetRun: _aio.UnaryUnaryMultiCallable[_run_pb2.GetRunRequest, _run_pb2.GetRunResponse]  # type: ignore[assignment]
     """One run's proposal, whole, as the coordinator signed it.
 
@@ -103,9 +110,12 @@ class ConsortiumServicer(metaclass=_abc_1.ABCMeta):
         request: _run_pb2.GetCharterRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_run_pb2.GetCharterResponse, _abc.Awaitable[_run_pb2.GetCharterResponse]]:
-        """The proposed or accepted charter with the signatures that it has so far.
+        """One version of the charter, in force or proposed, with the signatures that it has so far. A member that holds to
+        version k follows k+1, k+2, … itself: nothing that this service says of them counts but the signatures. Any enrolled
+        organisation may ask, one that a later version removed too, so that it can see why.
 
         FAILED_PRECONDITION: the operator has proposed none yet.
+        INVALID_ARGUMENT: there is no such version.
         """
 
     @_abc_1.abstractmethod
@@ -114,10 +124,10 @@ class ConsortiumServicer(metaclass=_abc_1.ABCMeta):
         request: _run_pb2.SignCharterRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_run_pb2.SignCharterResponse, _abc.Awaitable[_run_pb2.SignCharterResponse]]:
-        """Adds the caller's signature to the charter.
+        """Adds the caller's signature to the newest version. A member of the version before may sign its own removal.
 
-        FAILED_PRECONDITION: another charter than the named one is proposed; fetch and compare it again.
-        PERMISSION_DENIED: the caller is no member of it, or the signature is not the caller's.
+        FAILED_PRECONDITION: another charter than the named one is the newest; fetch and compare it again.
+        PERMISSION_DENIED: the caller is a member neither of it nor of the version before, or the signature is not its own.
         """
 
     @_abc_1.abstractmethod
@@ -126,7 +136,7 @@ class ConsortiumServicer(metaclass=_abc_1.ABCMeta):
         request: _run_pb2.ListRunsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_run_pb2.ListRunsResponse, _abc.Awaitable[_run_pb2.ListRunsResponse]]:
-        """Runs that were proposed to the members, oldest first."""
+        """Runs that were proposed under a charter that names the caller, oldest first."""
 
     @_abc_1.abstractmethod
     def GetRun(

@@ -1,10 +1,11 @@
-"""What a version of the charter would change, in the words that people decide by."""
+"""A version of the charter in the words that people decide by: what it changes, who has to sign it yet."""
 
-from headwater.agreement.charter import Charter, Member
+from headwater.agreement.charter import Charter, Member, SignedCharter
 from headwater.agreement.signing import fingerprint
+from headwater.agreement.succession import tally
 from headwater.secagg.terms import threshold
 
-__all__ = ["changes_in_words"]
+__all__ = ["changes_in_words", "signatures_in_words"]
 
 
 def changes_in_words(former: Charter, following: Charter) -> tuple[str, ...]:
@@ -29,6 +30,35 @@ def changes_in_words(former: Charter, following: Charter) -> tuple[str, ...]:
     if former.consortium != following.consortium:
         lines.append(f"the consortium's name: {following.consortium}, before {former.consortium}")
     return tuple(lines)
+
+
+def signatures_in_words(signed: SignedCharter, former: Charter | None = None) -> str:
+    """Who has signed and who must yet, in one line; the signatures must have been checked.
+
+    Args:
+        signed: any version.
+        former: the version before it; None for version 1.
+    """
+    counted, members = tally(former, signed), len(signed.charter.members)
+    if former is None:
+        missing = counted.newcomers_missing
+        if not missing:
+            return f"all {members} members have signed: the charter is in force"
+        return f"{members - len(missing)} of {members} members have signed; {', '.join(missing)} must accept it yet"
+    done = (
+        f"{len(counted.former_signed)} of the {len(former.members)} members of version {former.version} have signed "
+        f"version {signed.charter.version}"
+    )
+    if counted.complete:
+        return f"{done}, {counted.needed} had to: it is in force"
+    parts = []
+    if counted.more_needed:
+        parts.append(f"{counted.more_needed} more of {', '.join(counted.former_missing)} must")
+    if counted.newcomers_missing:
+        parts.append(f"{', '.join(counted.newcomers_missing)} must, being new or having another key in it")
+    if counted.former_coordinator_missing:
+        parts.append("the coordinator must with its former key")
+    return f"{done}; it is not in force yet: {'; '.join(parts)}"
 
 
 def _named(member: Member) -> str:
