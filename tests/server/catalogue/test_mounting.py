@@ -26,7 +26,9 @@ from support.releases import make_consortium, publish
 def test_mounted_catalogue_answers_as_alone(tmp_path: Path, path: str, status: int) -> None:
     consortium = make_consortium()
     publish(tmp_path, consortium)
-    settings = CatalogueSettings("Three Hospitals", "https://127.0.0.1:1", "127.0.0.1", lambda: consortium.charter)
+    settings = CatalogueSettings(
+        "Three Hospitals", "https://127.0.0.1:1", "127.0.0.1", lambda version: consortium.charter
+    )
     app = Starlette(routes=[Mount("/", app=build_catalogue(FolderReleaseIndex(tmp_path), settings))])
 
     async def ask() -> httpx.Response:
