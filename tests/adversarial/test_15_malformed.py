@@ -97,7 +97,7 @@ BAD_UPLOADS: dict[str, tuple[type[messages.Message], Callable[..., messages.Mess
         "digest check failed",
     ),
     "chunk too short": (messages.Chunk, lambda m: dataclasses.replace(m, data=m.data[:-1]), "36 were expected"),
-    "chunk too long": (messages.Chunk, lambda m: dataclasses.replace(m, data=m.data + b"x"), "36 were expected"),
+    "chunk too long": (messages.Chunk, lambda m: dataclasses.replace(m, data=bytes(m.data) + b"x"), "36 were expected"),
     "chunk out of order": (messages.Chunk, lambda m: dataclasses.replace(m, index=1), "order is broken"),
     "chunk of a later round": (messages.Chunk, lambda m: dataclasses.replace(m, round=2), "did not begin"),
 }

@@ -32,9 +32,9 @@ LIAR = "org-1"
 """The member that lies."""
 
 
-def flipped(data: bytes) -> bytes:
+def flipped(data: bytes | memoryview) -> bytes:
     """The bytes with one bit changed."""
-    return bytes([data[0] ^ 1]) + data[1:]
+    return bytes([data[0] ^ 1]) + bytes(data[1:])
 
 
 def replaced(**changes: object) -> Callable[[AnyMessage], AnyMessage]:

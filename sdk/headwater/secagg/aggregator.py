@@ -23,6 +23,7 @@ from headwater.secagg.messages import MAXIMUM_CHARGE
 from headwater.secagg.phases import CoordinatorPhase, CoordinatorStep, Stage
 from headwater.secagg.run_record import RunRecord
 from headwater.secagg.session import SessionFacts
+from headwater.secagg.spool import MemorySpool, Spool
 from headwater.secagg.terms import Roster, SessionTerms, cohort_problem
 
 __all__ = ["Aggregator"]
@@ -47,6 +48,7 @@ class Aggregator:
         *,
         now: float,
         chain: Sequence[bytes] = (),
+        spool: Spool | None = None,
     ) -> None:
         """Open a setup; the deadline for Hellos runs from `now`.
 
@@ -56,6 +58,7 @@ class Aggregator:
             coordinator_key: the charter's coordinator key.
             now: seconds on any clock that only goes forward.
             chain: every receipt and abort of the run so far, in order, `close_unfinished` ones included.
+            spool: where incomplete uploads wait; in memory without a limit when it is not given.
 
         Raises:
             InputError: the key is not the charter's, or the chain is broken.
@@ -64,6 +67,7 @@ class Aggregator:
             raise InputError("the coordinator's key is not the one that the charter names; use the charter's key")
         self._roster, self._terms, self._key = roster, terms, coordinator_key
         self._record = RunRecord(roster, terms, chain)
+        self._spool = spool or MemorySpool()
         self._stage = Stage(_Phase.GREETING, now + terms.deadlines.hello)
         self._gathering = Gathering(roster, terms, coordinator_key)
         self._attendance = Attendance()
@@ -122,6 +126,7 @@ class Aggregator:
 
         Raises:
             PeerError: the bytes were refused and nothing was changed. The driver should end the stream.
+            StorageError: the spool is full. The member's upload is given up; the driver should end its stream.
         """
         self._known(member)
         envelope = open_envelope(message)
@@ -264,7 +269,9 @@ class Aggregator:
         except PeerError as error:
             return self._fail(f"the setup failed: {error}")
         self._opening = opening
-        self._conductor = Conductor(facts, self._terms, self._key, self._record, attendance, self._stage, self._fail)
+        self._conductor = Conductor(
+            facts, self._terms, self._key, self._record, attendance, self._stage, self._fail, self._spool
+        )
         self._stage.move(_Step.ACCEPTS_IN, None)
         for member in members:
             attendance.learn(member, self._record.chain.last_round)

@@ -15,6 +15,7 @@ __all__ = [
     "MAXIMUM_CHUNK",
     "MAXIMUM_MESSAGE",
     "Blob",
+    "Bulk",
     "Fixed",
     "Layout",
     "Listing",
@@ -35,7 +36,7 @@ MAXIMUM_MESSAGE = 4 * 2**20
 class Reader:
     """Reads values off the front of received bytes; whatever does not fit raises `PeerError`."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes | memoryview) -> None:
         """Begin at the first byte."""
         self._data = data
         self._at = 0
@@ -47,10 +48,21 @@ class Reader:
 
     def take(self, size: int) -> bytes:
         """The next `size` bytes."""
-        if size > len(self._data) - self._at:
+        begin = self.skip(size)
+        return bytes(self._data[begin : self._at])
+
+    def view(self, size: int) -> memoryview:
+        """The next `size` bytes where they stand, not copied."""
+        begin = self.skip(size)
+        return memoryview(self._data)[begin : self._at]
+
+    def skip(self, size: int) -> int:
+        """Pass the next `size` bytes by; returns where they begin."""
+        begin = self._at
+        if size > len(self._data) - begin:
             raise PeerError(f"a message ends inside a field of {size} bytes; it was cut or is malformed")
-        self._at += size
-        return self._data[self._at - size : self._at]
+        self._at = begin + size
+        return begin
 
     def length(self, maximum: int) -> int:
         """A 4-byte length, at most `maximum`."""
@@ -120,6 +132,21 @@ class Blob:
 
 
 @dataclass(frozen=True, slots=True)
+class Bulk:
+    """At most `maximum` bytes behind their length, read where they stand: bulk data is not copied."""
+
+    maximum: int
+
+    def write(self, value: bytes | memoryview) -> bytes:
+        """Encode."""
+        return Blob(self.maximum).write(bytes(value))
+
+    def read(self, reader: Reader) -> memoryview:
+        """Decode."""
+        return reader.view(reader.length(self.maximum))
+
+
+@dataclass(frozen=True, slots=True)
 class Text:
     """At most `maximum` bytes of UTF-8 behind their length, printable."""
 
@@ -186,7 +213,7 @@ class Listing:
         return all(first < second for first, second in pairwise(keys))
 
 
-Layout = Number | Fixed | Blob | Text | Tuple | Listing
+Layout = Number | Fixed | Blob | Bulk | Text | Tuple | Listing
 
 
 def wire_text(text: str) -> str:

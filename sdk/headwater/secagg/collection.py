@@ -5,8 +5,8 @@ import hmac
 
 import numpy as np
 
-from headwater.errors import PeerError
-from headwater.secagg.chunks import Assembly
+from headwater.errors import PeerError, StorageError
+from headwater.secagg.chunks import Arrival
 from headwater.secagg.dealing import CheckedDeal, part_digest
 from headwater.secagg.envelope import Envelope
 from headwater.secagg.masks import CHECK_VALUES
@@ -25,6 +25,7 @@ from headwater.secagg.messages import (
 from headwater.secagg.ring import RingVector, ring_type
 from headwater.secagg.rounds import deal_digest, rho, view_digest
 from headwater.secagg.session import SessionFacts
+from headwater.secagg.spool import Spool
 from headwater.secagg.terms import SessionTerms
 from headwater.secagg.unmasking import unmask
 
@@ -48,6 +49,7 @@ class Collection:
         model: bytes,
         charge: bytes,
         previous: bytes,
+        spool: Spool,
     ) -> None:
         """Fix the Task and the cohort; `deals` are those of C_t for this round, checked."""
         self.facts, self.round, self.length, self.previous = facts, round_number, length, previous
@@ -72,7 +74,8 @@ class Collection:
         self.survivors: Survivors | None = None
         self.confirms: dict[str, bytes] = {}
         self.reveals: dict[str, Reveal] = {}
-        self._arriving: dict[str, Assembly] = {}
+        self._spool = spool
+        self._arriving: dict[str, Arrival] = {}
         self._total = np.zeros(CHECK_VALUES + length, dtype=ring_type(terms.ring_bits))
 
     def record(self) -> StartRecord:
@@ -108,18 +111,25 @@ class Collection:
     def drop(self, member: str) -> None:
         """Count on nothing more of this member; what it uploaded in full stays in the sum."""
         self.active.discard(member)
-        self._arriving.pop(member, None)
+        arrival = self._arriving.pop(member, None)
+        if arrival is not None:
+            arrival.discard()
 
     def add_chunk(self, member: str, chunk: Chunk) -> None:
         """Take the next chunk of a member's vector.
 
         Raises:
             PeerError: it is out of order, repeated, too many or of the wrong size.
+            StorageError: the spool could not keep it; what came of the member's vector is given up.
         """
         if member in self.uploads:
             raise PeerError(f"a chunk of {member} came after its upload was complete")
-        assembly = self._arriving.setdefault(member, Assembly(self._total.nbytes))
-        assembly.add(chunk)
+        arrival = self._arriving.setdefault(member, Arrival(self._total.nbytes, self._spool))
+        try:
+            arrival.add(chunk)
+        except StorageError as error:
+            self._arriving.pop(member).discard()
+            raise StorageError(f"the upload of {member} in round {self.round} was given up: {error}") from error
 
     def finish_upload(self, member: str, upload: Upload) -> bool:
         """Take the signed trailer, and add the vector to the sum.
@@ -129,6 +139,7 @@ class Collection:
 
         Raises:
             PeerError: another ρ, size or digest than the bytes that came.
+            StorageError: what the spool kept cannot be read back; the sum is lost and the round must be aborted.
         """
         if upload.rho != self.rho:
             raise PeerError(f"the upload of {member} is for another Task or cohort than this round's")
@@ -136,12 +147,12 @@ class Collection:
             if hmac.compare_digest(self.uploads[member], upload.vector_digest):
                 return False
             raise PeerError(f"{member} uploaded a second, different vector in round {self.round}")
-        assembly = self._arriving.get(member)
-        if assembly is None or not assembly.complete or upload.size != assembly.size:
+        arrival = self._arriving.get(member)
+        if arrival is None or not arrival.complete or upload.size != arrival.size:
             raise PeerError(f"the upload of {member} ends before all its bytes came")
-        if not hmac.compare_digest(assembly.digest, upload.vector_digest):
+        if not hmac.compare_digest(arrival.digest, upload.vector_digest):
             raise PeerError(f"the upload of {member} is not the one its signature names: digest check failed")
-        self._total += np.frombuffer(assembly.data, dtype=self._total.dtype)
+        arrival.add_to(self._total)
         self.uploads[member] = upload.vector_digest
         del self._arriving[member]
         return True
@@ -152,9 +163,15 @@ class Collection:
 
     def close_uploads(self) -> Survivors:
         """Fix U_t; later uploads are ignored (protocol 4.5)."""
-        self._arriving.clear()
+        self.discard_arrivals()
         self.survivors = Survivors(self.round, self.rho, self.sorted_uploads())
         return self.survivors
+
+    def discard_arrivals(self) -> None:
+        """Let go of the uploads that are not complete."""
+        for arrival in self._arriving.values():
+            arrival.discard()
+        self._arriving.clear()
 
     def add_confirm(self, envelope: Envelope, confirm: Confirm) -> None:
         """Take a Confirm of the coordinator's one view, its signature checked by the caller.

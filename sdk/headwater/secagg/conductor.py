@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from headwater.errors import OutOfOrder, PeerError
+from headwater.errors import OutOfOrder, PeerError, StorageError
 from headwater.secagg import messages
 from headwater.secagg.attendance import Attendance
 from headwater.secagg.chunks import chunk_messages
@@ -25,6 +25,7 @@ from headwater.secagg.events import (
 from headwater.secagg.phases import EXPECTED_IN, CoordinatorPhase, CoordinatorStep, Stage
 from headwater.secagg.run_record import RunRecord
 from headwater.secagg.session import SessionFacts
+from headwater.secagg.spool import Spool
 from headwater.secagg.terms import SessionTerms
 from headwater.secagg.unmasking import DealerFault
 
@@ -46,11 +47,12 @@ class Conductor:
         attendance: Attendance,
         stage: Stage,
         fail: Callable[[str], _Events],
+        spool: Spool,
     ) -> None:
-        """Stand between rounds; `fail` ends the session with a reason."""
+        """Stand between rounds; `fail` ends the session with a reason, incomplete uploads wait in `spool`."""
         self.facts = facts
         self._terms, self._key, self._record = terms, key, record
-        self._attendance, self._stage, self._fail = attendance, stage, fail
+        self._attendance, self._stage, self._fail, self._spool = attendance, stage, fail, spool
         self._deals: dict[str, CheckedDeal] = {}
         self._asked: tuple[bytes, bytes, int, bytes] = (b"", b"", 0, b"")
         self._round: Collection | None = None
@@ -146,7 +148,12 @@ class Conductor:
         current = self._in_time(member, upload.round, envelope.type)
         if current is None:
             return self._revive(member)
-        return self.progress(now) if current.finish_upload(member, upload) else []
+        try:
+            return self.progress(now) if current.finish_upload(member, upload) else []
+        except StorageError:
+            # Part of the vector may be in the sum already: no sum rather than a wrong one. Members read this reason,
+            # and the spool's own words are for the operator.
+            return self.abort(f"the coordinator's spool did not give back the upload of {member} unchanged")
 
     def _on_confirm(self, envelope: Envelope, now: float) -> _Events:
         confirm, member = messages.Confirm.decode(envelope), envelope.sender
@@ -206,7 +213,7 @@ class Conductor:
         task, model, length, charge = self._asked
         deals = {member: self._deals.pop(member) for member in able}
         current = Collection(
-            self.facts, self._terms, deals, number, length, task, model, charge, self._record.chain.head
+            self.facts, self._terms, deals, number, length, task, model, charge, self._record.chain.head, self._spool
         )
         self._round, self._asked = current, (b"", b"", 0, b"")
         self._stage.move(_Step.DEALS_IN, now + self._terms.deadlines.upload)
@@ -269,6 +276,7 @@ class Conductor:
     def _end_round(self, data: bytes) -> _Events:
         """Make the signed document the next link, store it, then send it to every present member."""
         document = self._record.add(data)
+        self._flight().discard_arrivals()
         self._round = None
         self._stage.move(_Step.END_ROUND, None)
         members = sorted(set(self.facts.members) & self._attendance.present)

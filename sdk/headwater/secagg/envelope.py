@@ -6,7 +6,7 @@ from enum import IntEnum
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from headwater.errors import PeerError
+from headwater.errors import InputError, PeerError
 from headwater.secagg.codec import MAXIMUM_MESSAGE, Blob, Reader, Text
 from headwater.secagg.keys import digest
 
@@ -14,8 +14,8 @@ __all__ = ["Envelope", "MessageType", "open_envelope", "pack_chunk", "sign_envel
 
 _MAGIC = b"HWS\x01"
 _SENDER = Text(64)
-_BODY = Blob(MAXIMUM_MESSAGE)
 _SIGNATURE = Blob(64)
+_NO_SIGNATURE = _SIGNATURE.write(b"")
 
 
 class MessageType(IntEnum):
@@ -55,18 +55,33 @@ class Envelope:
     Attributes:
         type: what it claims to be.
         sender: who it claims to come from; empty for the coordinator.
-        body: the encoded fields.
         signature: 64 bytes, or none on a chunk, which a signed header or trailer binds.
         data: the exact bytes received.
-        signed: the exact bytes received before the signature; what the signature covers.
+        body_begin: where in them the encoded fields begin.
+        body_end: where those end and the signature's field begins.
     """
 
     type: MessageType
     sender: str
-    body: bytes = field(repr=False)
     signature: bytes = field(repr=False)
     data: bytes = field(repr=False)
-    signed: bytes = field(repr=False)
+    body_begin: int = field(repr=False)
+    body_end: int = field(repr=False)
+
+    @property
+    def body(self) -> bytes:
+        """The encoded fields, copied."""
+        return self.data[self.body_begin : self.body_end]
+
+    @property
+    def body_view(self) -> memoryview:
+        """The encoded fields where they stand."""
+        return memoryview(self.data)[self.body_begin : self.body_end]
+
+    @property
+    def signed(self) -> bytes:
+        """The exact bytes received before the signature; what the signature covers."""
+        return self.data[: self.body_end]
 
     def verify(self, key: bytes, context: bytes) -> None:
         """Check the signature over H(type, SID, exact received bytes).
@@ -105,13 +120,13 @@ def open_envelope(data: bytes) -> Envelope:
     except ValueError as error:
         raise PeerError(f"a message has the unknown type {code}; the other side has another version") from error
     sender = _SENDER.read(reader)
-    body = _BODY.read(reader)
-    signed = data[: reader.position]
+    size = reader.length(MAXIMUM_MESSAGE)
+    begin = reader.skip(size)
     signature = _SIGNATURE.read(reader)
     reader.end()
     if len(signature) != (0 if kind is MessageType.CHUNK else 64):
         raise PeerError(f"a {kind.name} message has a signature of {len(signature)} bytes; it is malformed")
-    return Envelope(kind, sender, body, signature, data, signed)
+    return Envelope(kind, sender, signature, data, begin, begin + size)
 
 
 def sign_envelope(kind: MessageType, sender: str, body: bytes, key: Ed25519PrivateKey, context: bytes) -> bytes:
@@ -120,13 +135,23 @@ def sign_envelope(kind: MessageType, sender: str, body: bytes, key: Ed25519Priva
     return signed + _SIGNATURE.write(key.sign(_signing_input(kind, context, signed)))
 
 
-def pack_chunk(sender: str, body: bytes) -> bytes:
-    """Build a chunk message, which carries no signature: its stream's digest is signed."""
-    return _signed_part(MessageType.CHUNK, sender, body) + _SIGNATURE.write(b"")
+def pack_chunk(sender: str, *body: bytes | memoryview) -> bytes:
+    """Build a chunk message, which carries no signature: its stream's digest is signed.
+
+    The body may be given in parts, so that bulk data is copied once.
+    """
+    size = sum(len(part) for part in body)
+    return b"".join((_head(MessageType.CHUNK, sender, size), *body, _NO_SIGNATURE))
 
 
 def _signed_part(kind: MessageType, sender: str, body: bytes) -> bytes:
-    return b"".join((_MAGIC, bytes([kind]), _SENDER.write(sender), _BODY.write(body)))
+    return _head(kind, sender, len(body)) + body
+
+
+def _head(kind: MessageType, sender: str, size: int) -> bytes:
+    if size > MAXIMUM_MESSAGE:
+        raise InputError(f"a message body has {size} bytes, at most {MAXIMUM_MESSAGE} fit")
+    return b"".join((_MAGIC, bytes([kind]), _SENDER.write(sender), size.to_bytes(4, "big")))
 
 
 def _signing_input(kind: MessageType, context: bytes, signed: bytes) -> bytes:

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from headwater.errors import InputError, PeerError
-from headwater.secagg.chunks import Assembly
+from headwater.secagg.chunks import Assembly, chunk_message
 from headwater.secagg.dealing import OwnDeal, Shares, open_shares, read_header
-from headwater.secagg.envelope import MessageType, pack_chunk
+from headwater.secagg.envelope import MessageType
 from headwater.secagg.events import RoundRequested
 from headwater.secagg.families import Cohort, Family, cohort_conflict
 from headwater.secagg.keys import Secret
 from headwater.secagg.masking import masked_parts
 from headwater.secagg.masks import MaskStream, check_values
-from headwater.secagg.messages import Chunk, Confirm, Quorum, Reveal, Start, Survivors, Upload
+from headwater.secagg.messages import Confirm, Quorum, Reveal, Start, Survivors, Upload
 from headwater.secagg.pairing import Ratchets, mask_key, self_mask_key
 from headwater.secagg.receipts import check_confirms
 from headwater.secagg.ring import RING_BITS, RingVector, ring_type
@@ -119,8 +119,8 @@ class MemberRound:
         Raises:
             PeerError: the bytes are not those of the Start.
         """
-        task = bytes(memoryview(self.payload.data)[: self.start.task_size])
-        model = bytes(memoryview(self.payload.data)[self.start.task_size :])
+        task = self.payload.cut(0, self.start.task_size)
+        model = self.payload.cut(self.start.task_size, self.payload.size)
         for what, data, expected in (
             ("Task", task, self.start.task_digest),
             ("model", model, self.start.model_digest),
@@ -170,7 +170,7 @@ class MemberRound:
             data = part.view(np.uint8).data
             hashing.update(data)
             size += len(data)
-            yield pack_chunk(self.member, Chunk(self.start.round, index, bytes(data)).encode())
+            yield chunk_message(self.member, self.start.round, index, [data])
         self.vector_digest = hashing.digest()
         yield sign(MessageType.UPLOAD, Upload(self.start.round, self.rho, size, self.vector_digest).encode())
 

@@ -5,7 +5,18 @@ from typing import ClassVar, Self
 
 from headwater.errors import PeerError
 from headwater.secagg.capsules import CIPHERTEXT_BYTES, ENCAPSULATION_KEY_BYTES
-from headwater.secagg.codec import MAXIMUM_CHUNK, MAXIMUM_MESSAGE, Blob, Fixed, Layout, Listing, Number, Reader, Text
+from headwater.secagg.codec import (
+    MAXIMUM_CHUNK,
+    MAXIMUM_MESSAGE,
+    Blob,
+    Bulk,
+    Fixed,
+    Layout,
+    Listing,
+    Number,
+    Reader,
+    Text,
+)
 from headwater.secagg.codec import Tuple as Row
 from headwater.secagg.envelope import Envelope, MessageType
 from headwater.secagg.sealing import TAG_BYTES
@@ -84,7 +95,7 @@ class Message:
         """
         if envelope.type is not cls.TYPE:
             raise PeerError(f"a message is a {envelope.type.name} where a {cls.TYPE.name} was expected")
-        reader = Reader(envelope.body)
+        reader = Reader(envelope.body_view if cls.TYPE is MessageType.CHUNK else envelope.body)
         values = Row(cls.LAYOUT).read(reader)
         reader.end()
         return cls(*values)
@@ -272,10 +283,15 @@ class Chunk(Message):
     """One part of a Start's payload or of an Upload's vector; the stream's digest is signed elsewhere."""
 
     TYPE = MessageType.CHUNK
-    LAYOUT = (_ROUND, Number(2**32), Blob(MAXIMUM_CHUNK))
+    LAYOUT = (_ROUND, Number(2**32), Bulk(MAXIMUM_CHUNK))
     round: int
     index: int
-    data: bytes
+    data: bytes | memoryview
+
+    @classmethod
+    def head(cls, round_number: int, index: int, size: int) -> bytes:
+        """The encoding of a chunk of `size` bytes up to the bytes themselves, which end it."""
+        return Row(cls.LAYOUT[:2]).write((round_number, index)) + size.to_bytes(4, "big")
 
 
 @dataclass(frozen=True)

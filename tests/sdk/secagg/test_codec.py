@@ -9,7 +9,19 @@ from hypothesis import strategies as st
 
 from headwater.errors import InputError, PeerError
 from headwater.secagg import messages
-from headwater.secagg.codec import MAXIMUM_MESSAGE, Blob, Fixed, Layout, Listing, Number, Reader, Text, Tuple, wire_text
+from headwater.secagg.codec import (
+    MAXIMUM_MESSAGE,
+    Blob,
+    Bulk,
+    Fixed,
+    Layout,
+    Listing,
+    Number,
+    Reader,
+    Text,
+    Tuple,
+    wire_text,
+)
 from headwater.secagg.envelope import MessageType, open_envelope, sign_envelope
 from headwater.secagg.messages import Message
 
@@ -26,7 +38,7 @@ def values(layout: Layout) -> st.SearchStrategy[object]:
             return st.integers(0, maximum)
         case Fixed(size):
             return st.binary(min_size=size, max_size=size)
-        case Blob(maximum):
+        case Blob(maximum) | Bulk(maximum):
             return st.binary(max_size=min(maximum, 40))
         case Text():
             return NAMES
