@@ -5,10 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from numpy.typing import NDArray
 
 from headwater.agreement.charter import Charter
 from headwater.agreement.plan import Plan
@@ -27,6 +25,7 @@ from headwater.secagg.events import (
     SessionClosed,
     SessionReady,
 )
+from headwater.secagg.ring import RingVector
 from headwater_client.connectors import RowSource
 from headwater_client.consent import check_proposal, refusals
 from headwater_client.flower.client_app import Outcome
@@ -43,7 +42,7 @@ from headwater_client.transport.aggregation import (
 __all__ = ["RunPart", "SessionDriver", "join_run"]
 
 SessionDriver = Callable[
-    [str, Participant, Callable[[RoundRequested], NDArray[np.uint32]], threading.Event, Callable[[Progress], None]],
+    [str, Participant, Callable[[RoundRequested], RingVector], threading.Event, Callable[[Progress], None]],
     Participation,
 ]
 """Carries one session: (run id, participant, contribute, stop, on_progress); `transport.participate` on a channel."""
@@ -161,7 +160,7 @@ class RunPart:
             required_members=self.required_members,
         )
 
-    def _vector(self, gate: TaskGate, request: RoundRequested) -> NDArray[np.uint32]:
+    def _vector(self, gate: TaskGate, request: RoundRequested) -> RingVector:
         task = gate.admit(request.task, request.model, request.length)
         _log.info("task_admitted", run=self.run_id, round=request.round, kind=task.kind, step=task.step)
         return contribute(task, request.model, self.rows, self.plan)

@@ -8,12 +8,11 @@ from queue import Empty, SimpleQueue
 from typing import Literal
 
 import grpc
-import numpy as np
 import structlog
-from numpy.typing import NDArray
 
 from headwater.errors import HeadwaterError, InputError, OutOfOrder, PeerError, TransportError
 from headwater.secagg.events import MemberEvent, RoundRequested, Send, SessionClosed
+from headwater.secagg.ring import RingVector
 from headwater_client.transport.channel import CoordinatorChannel
 from headwater_client.transport.contributor import Computed, Contribute, Contributor
 from headwater_client.transport.participation import (
@@ -173,7 +172,7 @@ class _Loop:
         self._refused_in_a_row, self._last_refusal = 0, None
         self._perform(events)
 
-    def _contribute(self, number: int, vector: NDArray[np.uint32] | None, error: Exception | None) -> None:
+    def _contribute(self, number: int, vector: RingVector | None, error: Exception | None) -> None:
         try:
             if vector is not None and self._stream is not None:
                 self._stream.send(_announced(number, self._participant.upload(number, vector)))

@@ -5,15 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 
-import numpy as np
-from numpy.typing import NDArray
-
 from headwater.secagg.events import RoundRequested
+from headwater.secagg.ring import RingVector
 
 __all__ = ["Computed", "Contribute", "Contributor"]
 
-Contribute = Callable[[RoundRequested], NDArray[np.uint32]]
-"""(task, model, length) → the vector, uint32 of shape (length,). `PeerError`: the plan does not allow the Task."""
+Contribute = Callable[[RoundRequested], RingVector]
+"""(task, model, length) → the vector, of the session's ring and shape (length,). `PeerError`: the plan does not allow the Task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +19,7 @@ class Computed:
     """A contribution is there, or the error that came of it."""
 
     round: int
-    vector: NDArray[np.uint32] | None = field(repr=False)
+    vector: RingVector | None = field(repr=False)
     error: Exception | None = None
 
 
