@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from headwater.secagg.events import MemberEvent
+from headwater.secagg.families import Family
 from headwater.secagg.ring import RingVector
 
 __all__ = [
@@ -42,7 +43,7 @@ class ParticipantMachine(Protocol):
         """Take one message; `PeerError` refuses it."""
         ...
 
-    def upload(self, round: int, vector: RingVector) -> Iterator[bytes]:
+    def upload(self, round: int, vector: RingVector, family: Family | None = None) -> Iterator[bytes]:
         """Mask a vector; the iterator is walked in another thread."""
         ...
 
