@@ -74,8 +74,11 @@ def test_a_bad_start_is_refused_and_the_round_aborted(change: Callable[[Start], 
     assert world.events_of(VICTIM, RoundRequested) == []
     assert not [data for sender, _, data in world.sent(KIND.CHUNK) if sender == VICTIM]
     (abort,) = world.aborts()
-    assert abort.reason.startswith(f"{VICTIM} refused: ")
-    # The session goes on, without the member that refused.
+    # What a dealer may have dealt is complained of, whoever changed it; everything else is refused.
+    complained = "check failed" in reason
+    assert abort.reason.startswith(f"{VICTIM} complains of org-2" if complained else f"{VICTIM} refused: ")
+    assert abort.disputes == (((VICTIM, "org-2"),) if complained else ())
+    # The session goes on, without the member that took no part: without both, too few would remain.
     world.play()
     assert world.sums()[0].contributors == ("org-0", "org-2", "org-3", "org-4")
     np.testing.assert_array_equal(world.sums()[0].vector, world.expected(world.sums()[0].contributors))

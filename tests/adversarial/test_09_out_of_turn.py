@@ -11,6 +11,7 @@ from headwater.secagg.messages import (
     Chunk,
     Confirm,
     Deal,
+    Inquiry,
     Quorum,
     Receipt,
     Survivors,
@@ -27,7 +28,9 @@ def test_messages_out_of_turn_are_refused_and_change_nothing() -> None:
         Survivors(1, bytes(32), ()),
         Quorum(1, ()),
         Receipt(world.sid(), 1, bytes(32), (), (), bytes(32), bytes(32), bytes(32), b"", bytes(32)),
-        Abort(world.sid(), 1, bytes(32), "upload", (), "why", bytes(32)),
+        Abort(world.sid(), 1, bytes(32), "upload", (), "why", (), (), bytes(32)),
+        Inquiry(1, bytes(32), 0),
+        Inquiry(1, bytes(32), 1),
         Confirm(1, bytes(32), bytes(32)),
         Deal(b"", (), (), b""),
     ):

@@ -15,10 +15,18 @@ def test_revealing_erases_the_round() -> None:
     for name in world.names:
         current = world.participants[name]._round
         assert current is not None
-        assert (current.shares, current.pair_secrets, current.self_seed) == ({}, {}, None)
+        assert (current.shares, current.pair_secrets) == ({}, {})
+        seed = current.self_seed
+        assert seed is not None
+        # The receipt ends what an inquiry could still ask for (protocol 4.8).
+        receipt = next(data for data in reversed(world.chain))
+        world.deliver_to_member(name, receipt)
+        assert world.participants[name]._round is None
+        assert (current.check_masks, current.self_seed) == ({}, None)
+        assert seed.erased
 
 
-def test_masking_erases_the_seeds_before_the_first_byte() -> None:
+def test_masking_erases_the_pair_secrets_before_the_first_byte() -> None:
     world = World(3, answering=False)
     world.open()
     world.begin()
@@ -26,9 +34,10 @@ def test_masking_erases_the_seeds_before_the_first_byte() -> None:
     member = world.participants["org-0"]
     current = member._round
     assert current is not None
-    seeds = [*current.pair_secrets.values(), current.self_seed]
+    secrets = list(current.pair_secrets.values())
+    assert len(secrets) == 2
     member.upload(1, world.vectors["org-0"])
-    assert all(seed is not None and seed.erased for seed in seeds)
+    assert all(secret.erased for secret in secrets)
 
 
 def test_the_state_after_a_round_opens_nothing_of_it() -> None:

@@ -82,6 +82,7 @@ class World:
     strict: bool = False
     family: Family | None = None
     cohorts: dict[str, dict[Family, list[Cohort]]] = field(default_factory=dict)
+    excluded: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Make keys, a roster and terms."""
@@ -129,6 +130,7 @@ class World:
                 records=self.records.get(name, 0),
                 seen={peer: count for peer, count in self.seen.items() if peer != name},
                 cohorts=self.cohorts.get(name, {}),
+                excluded=self.excluded,
             )
             self.connect(name)
 

@@ -26,7 +26,6 @@ from headwater.secagg.events import (
     SessionClosed,
     SessionReady,
 )
-from headwater.secagg.families import Family
 
 __all__ = ["PlainAggregator", "PlainParticipant"]
 
@@ -93,9 +92,7 @@ class PlainAggregator:
             raise PeerError(f"a message of kind {kind!r} came; refused")
         return self._finish()
 
-    def begin_round(
-        self, task: bytes, model: bytes, length: int, now: float, charge: bytes = b""
-    ) -> Sequence[AggregatorEvent]:
+    def begin_round(self, task: bytes, model: bytes, length: int, now: float) -> Sequence[AggregatorEvent]:
         """Ask everybody."""
         if self.running:
             raise OutOfOrder("a round is under way")
@@ -170,7 +167,7 @@ class PlainParticipant:
             case _:
                 raise PeerError(f"a message of kind {kind!r} came; refused")
 
-    def upload(self, round: int, vector: NDArray[np.uint32], family: Family | None = None) -> Iterator[bytes]:
+    def upload(self, round: int, vector: NDArray[np.uint32]) -> Iterator[bytes]:
         """Cut the vector up."""
         if round != self.awaited:
             raise OutOfOrder(f"round {round} awaits no vector")

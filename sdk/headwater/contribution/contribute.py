@@ -18,12 +18,13 @@ from headwater.recipe.settings import RecipeTerms
 from headwater.recipe.task import Task
 from headwater.schema import DateColumn, NumericColumn
 from headwater.schema.table import Table
-from headwater.secagg.ring import RingVector
 
 __all__ = ["contribute"]
 
+U32 = NDArray[np.uint32]
 
-def contribute(task: Task, model: bytes, rows: Table, plan: RecipeTerms) -> RingVector:
+
+def contribute(task: Task, model: bytes, rows: Table, plan: RecipeTerms) -> U32:
     """Compute what a task asks for.
 
     Rows with a value that is not finite contribute zero and are counted (protocol 2.3). Training that breaks, or has
@@ -36,7 +37,7 @@ def contribute(task: Task, model: bytes, rows: Table, plan: RecipeTerms) -> Ring
         plan: as approved.
 
     Returns:
-        In the plan's ring, shape (task.length,): `[payload | weight | metrics]` in the ring.
+        uint32, shape (task.length,): `[payload | weight | metrics]` modulo 2^32.
 
     Raises:
         PeerError: the task is not one of the plan's, or asks for what the encoding does not have.
@@ -61,8 +62,7 @@ def contribute(task: Task, model: bytes, rows: Table, plan: RecipeTerms) -> Ring
     if layout.length != task.length:
         raise PeerError(f"the task names {task.length} values and asks for {layout.length}; it contradicts itself")
     skipped = part.rows - used.rows
-    largest = largest_magnitude(task.value_bits)
-    return layout.join(counts, used.rows, {"skipped_rows": skipped}, largest=largest, ring_bits=plan.ring_bits)
+    return layout.join(counts, used.rows, {"skipped_rows": skipped}, largest=largest_magnitude(task.value_bits))
 
 
 def _encoding(task: Task, plan: RecipeTerms) -> Encoding:

@@ -70,7 +70,8 @@ class Aggregator:
         self._spool = spool or MemorySpool()
         self._stage = Stage(_Phase.GREETING, now + terms.deadlines.hello)
         self._gathering = Gathering(roster, terms, coordinator_key)
-        self._attendance = Attendance()
+        # protocol 4.8: whoever an abort blames is out for the run.
+        self._attendance = Attendance(left_out=set(self._record.blamed))
         self._conductor: Conductor | None = None
         self._opening = b""
         self._entered: set[str] = set()
@@ -194,6 +195,8 @@ class Aggregator:
             return [Send(member, gathering.shown)]
         if self.phase is not _Phase.GREETING:
             return []
+        if member in self._record.blamed:
+            raise PeerError(f"{member} is blamed by an abort of this run, which goes on without it")
         hello = gathering.check_hello(envelope)
         self._attendance.learn(member, self._record.round_of(hello.last_document))
         gathering.keep_hello(envelope, hello)
@@ -244,8 +247,8 @@ class Aggregator:
         return self._conductor.progress(now, late=late) if self._conductor is not None else []
 
     def _end_greeting(self, now: float, late: bool) -> list[AggregatorEvent]:
-        here = set(self._gathering.hellos) & self._attendance.present
-        if not late and here != set(self._roster.members):
+        here = (set(self._gathering.hellos) & self._attendance.present) - self._attendance.left_out
+        if not late and here != set(self._roster.members) - self._attendance.left_out:
             return []
         away = sorted(self._record.cohort - here) if self._terms.strict else []
         if away:

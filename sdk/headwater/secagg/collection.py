@@ -6,17 +6,20 @@ import hmac
 import numpy as np
 
 from headwater.errors import PeerError, StorageError
+from headwater.secagg.blame import Verdict, judge
 from headwater.secagg.chunks import Arrival
 from headwater.secagg.dealing import CheckedDeal, part_digest
 from headwater.secagg.envelope import Envelope
-from headwater.secagg.masks import CHECK_VALUES
+from headwater.secagg.masks import CHECK_VALUES, check_values
 from headwater.secagg.messages import (
     Abort,
+    Blocks,
     Chunk,
     Confirm,
     Quorum,
     Receipt,
     Reveal,
+    Seed,
     Start,
     StartRecord,
     Survivors,
@@ -27,7 +30,7 @@ from headwater.secagg.rounds import deal_digest, rho, view_digest
 from headwater.secagg.session import SessionFacts
 from headwater.secagg.spool import Spool
 from headwater.secagg.terms import SessionTerms
-from headwater.secagg.unmasking import unmask
+from headwater.secagg.unmasking import OpenedMasks, open_masks, seed_matches, unmask
 
 __all__ = ["Collection"]
 
@@ -74,6 +77,11 @@ class Collection:
         self.survivors: Survivors | None = None
         self.confirms: dict[str, bytes] = {}
         self.reveals: dict[str, Reveal] = {}
+        self.given_seeds: dict[str, bytes] = {}
+        self.told: dict[str, dict[str, RingVector]] = {}
+        self.asked: str | None = None
+        self._opened: OpenedMasks | None = None
+        self._fronts: dict[str, RingVector] = {}
         self._spool = spool
         self._arriving: dict[str, Arrival] = {}
         self._total = np.zeros(CHECK_VALUES + length, dtype=ring_type(terms.ring_bits))
@@ -152,7 +160,9 @@ class Collection:
             raise PeerError(f"the upload of {member} ends before all its bytes came")
         if not hmac.compare_digest(arrival.digest, upload.vector_digest):
             raise PeerError(f"the upload of {member} is not the one its signature names: digest check failed")
+        before = self._total[:CHECK_VALUES].copy()
         arrival.add_to(self._total)
+        self._fronts[member] = self._total[:CHECK_VALUES] - before
         self.uploads[member] = upload.vector_digest
         del self._arriving[member]
         return True
@@ -216,8 +226,54 @@ class Collection:
         self.reveals[member] = reveal
 
     def open(self) -> RingVector:
-        """The exact sum, once T members revealed; see `unmasking.unmask`."""
-        return unmask(self._total, self.facts, self.deals, sorted(self.uploads), self.reveals, self.rho)
+        """The exact sum, once T members revealed; see `unmasking`.
+
+        Raises:
+            DealerFault: a Deal does not hold together; the total is untouched.
+            CheckFailed: somebody's vector is not masked as agreed; the total is spoilt.
+        """
+        survivors = sorted(self.uploads)
+        self._opened = open_masks(self.facts, self.deals, survivors, self.reveals, self.rho, self.given_seeds)
+        return unmask(self._total, self._opened, self.rho)
+
+    def give_seed(self, member: str, seed: Seed) -> None:
+        """Take a dealer's own seed in place of shares that do not open it (protocol 4.8).
+
+        Raises:
+            PeerError: another ρ, or not the seed that its Deal commits to.
+        """
+        if seed.rho != self.rho or not seed_matches(seed.seed, self.deals[member].header.self_seed_digest):
+            raise PeerError(f"{member} gives another seed than its Deal commits to")
+        self.given_seeds[member] = seed.seed
+
+    def tell(self, member: str, blocks: Blocks) -> None:
+        """Take what an uploader tells of its pair masks (protocol 4.7).
+
+        Raises:
+            PeerError: another ρ, other peers than U_t, or another size than the check coordinates'.
+        """
+        masks = dict(blocks.masks)
+        right = {len(mask) for mask in masks.values()} <= {CHECK_VALUES * self._total.itemsize}
+        if blocks.rho != self.rho or set(masks) != set(self.uploads) - {member} or not right:
+            raise PeerError(f"{member} tells other masks than the inquiry asked for")
+        self.told[member] = {peer: self._values(mask) for peer, mask in masks.items()}
+
+    def judge(self) -> Verdict:
+        """Who is at fault for check coordinates that are off, from what was told so far; see `blame`."""
+        if self._opened is None:
+            return Verdict()
+        bits = 8 * self._total.itemsize
+        return judge(
+            sorted(self.uploads),
+            check_values(self.rho, bits),
+            self._fronts,
+            self._opened.own_fronts(bits),
+            self.told,
+            self._opened.pair_fronts(bits),
+        )
+
+    def _values(self, data: bytes) -> RingVector:
+        return np.frombuffer(data, dtype=ring_type(8 * self._total.itemsize))
 
     def receipt(self, vector: RingVector) -> Receipt:
         """The receipt of the opened sum (protocol 4.7)."""
@@ -234,6 +290,7 @@ class Collection:
             self.previous,
         )
 
-    def abort(self, phase: str, reason: str) -> Abort:
-        """The abort of the round, with the uploads that came (protocol 4.7)."""
-        return Abort(self.facts.sid, self.round, self.rho, phase, self.sorted_uploads(), reason, self.previous)
+    def abort(self, phase: str, reason: str, verdict: Verdict) -> Abort:
+        """The abort of the round, with the uploads that came and whoever is at fault (protocol 4.7)."""
+        uploads, who = self.sorted_uploads(), (verdict.convicted, verdict.disputes)
+        return Abort(self.facts.sid, self.round, self.rho, phase, uploads, reason, *who, self.previous)

@@ -8,10 +8,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from headwater.errors import OutOfOrder, PeerError, StorageError
 from headwater.secagg import messages
 from headwater.secagg.attendance import Attendance
+from headwater.secagg.blame import Verdict
 from headwater.secagg.chunks import chunk_messages
 from headwater.secagg.codec import wire_text
 from headwater.secagg.collection import Collection
-from headwater.secagg.dealing import CheckedDeal, check_deal
+from headwater.secagg.dealing import CheckedDeal, DealerFault, check_deal
+from headwater.secagg.disputes import Disputes
 from headwater.secagg.envelope import Envelope, MessageType, open_envelope, sign_envelope
 from headwater.secagg.events import (
     COORDINATOR,
@@ -27,7 +29,7 @@ from headwater.secagg.run_record import RunRecord
 from headwater.secagg.session import SessionFacts
 from headwater.secagg.spool import Spool
 from headwater.secagg.terms import SessionTerms
-from headwater.secagg.unmasking import DealerFault
+from headwater.secagg.unmasking import CheckFailed
 
 __all__ = ["Conductor"]
 
@@ -53,6 +55,7 @@ class Conductor:
         self.facts = facts
         self._terms, self._key, self._record = terms, key, record
         self._attendance, self._stage, self._fail, self._spool = attendance, stage, fail, spool
+        self._disputes = Disputes(record.disputes)
         self._deals: dict[str, CheckedDeal] = {}
         self._asked: tuple[bytes, bytes, int, bytes] = (b"", b"", 0, b"")
         self._round: Collection | None = None
@@ -97,14 +100,20 @@ class Conductor:
             return [dropped, *self.progress(now)]
         return [dropped, *self.abort(f"{member} refused: {refusal.reason}")]
 
-    def abort(self, reason: str) -> _Events:
-        """End the round in flight without a sum; nothing happens between rounds."""
+    def abort(self, reason: str, verdict: Verdict = Verdict()) -> _Events:
+        """End the round in flight without a sum; nothing happens between rounds.
+
+        Whoever the verdict convicts, or found silent, is left out of later rounds, and of each disputing pair one is.
+        """
         current = self._round
         if current is None:
             return []
         text = wire_text(reason)
-        data = self._signed(current.abort(self._stage.phase.value, text))
-        return [*self._end_round(data), RoundAborted(current.round, text, data)]
+        self._attendance.left_out.update(verdict.convicted, verdict.silent)
+        for accuser, accused in verdict.disputes:
+            self._disputes.add(accuser, accused)
+        data = self._signed(current.abort(self._stage.phase.value, text, verdict))
+        return [*self._end_round(data), RoundAborted(current.round, text, data, verdict.convicted, verdict.disputes)]
 
     def progress(self, now: float, *, late: bool = False) -> _Events:
         """Leave the present phase if everything awaited is in, or `late` and enough is in (protocol 4.9)."""
@@ -116,7 +125,9 @@ class Conductor:
             case _Phase.CONFIRMING:
                 return self._end_confirming(now, late)
             case _Phase.REVEALING:
-                return self._end_revealing(late)
+                return self._end_revealing(now, late)
+            case _Phase.INQUIRING:
+                return self._end_inquiring(now, late)
             case _:
                 return []
 
@@ -171,6 +182,39 @@ class Conductor:
         current.add_reveal(member, reveal)
         return self.progress(now)
 
+    def _on_complaint(self, envelope: Envelope, now: float) -> _Events:
+        complaint, member = messages.Complaint.decode(envelope), envelope.sender
+        dealer, number, current = complaint.dealer, complaint.round, self._round
+        if dealer == member or dealer not in self.facts.members:
+            raise PeerError(f"{member} complains of '{dealer}', who is no other member of the session")
+        if number > self._record.chain.last_round and (current is None or number != current.round):
+            raise PeerError(f"{member} complains of round {number}, which did not begin")
+        if current is None or number != current.round:
+            # Another complaint ended the round first; this pair is kept apart all the same.
+            self._disputes.add(member, dealer)
+            return self._revive(member)
+        if not {member, dealer} <= set(current.cohort) or member in current.uploads:
+            raise PeerError(f"{member} complains of {dealer} in round {number}, in which it has no cause to")
+        reason = f"{member} complains of {dealer}: what it was dealt fails the {complaint.check} check"
+        dropped = MemberDropped(member, self._stage.phase.value, reason)
+        return [dropped, *self.abort(reason, Verdict(disputes=((member, dealer),)))]
+
+    def _on_seed(self, envelope: Envelope, now: float) -> _Events:
+        seed, member = messages.Seed.decode(envelope), envelope.sender
+        current = self._in_time(member, seed.round, envelope.type)
+        if current is None:
+            return self._revive(member)
+        current.give_seed(member, seed)
+        return self.progress(now)
+
+    def _on_blocks(self, envelope: Envelope, now: float) -> _Events:
+        blocks, member = messages.Blocks.decode(envelope), envelope.sender
+        current = self._in_time(member, blocks.round, envelope.type)
+        if current is None:
+            return self._revive(member)
+        current.tell(member, blocks)
+        return self.progress(now)
+
     def _verify(self, envelope: Envelope) -> None:
         key = self.facts.session_keys.get(envelope.sender)
         if key is None:
@@ -198,6 +242,7 @@ class Conductor:
     def _end_dealing(self, now: float, late: bool) -> _Events:
         number, least = self._record.next_round, self.facts.least_cohort
         here = (set(self.facts.members) & self._attendance.present) - self._attendance.left_out
+        here -= self._disputes.left_out(here, least)
         able = {member for member in here if member in self._deals and self._deals[member].header.round == number}
         bound = self._record.cohort if self._terms.strict else frozenset()
         if bound:
@@ -251,24 +296,57 @@ class Conductor:
         self._stage.move(_Step.CONFIRMS_IN, now + self._terms.deadlines.reveal)
         return [*dropped, *(Send(member, confirms) for member in sorted(here))]
 
-    def _end_revealing(self, late: bool) -> _Events:
+    def _end_revealing(self, now: float, late: bool) -> _Events:
         current, quorum = self._flight(), self.facts.quorum
         if len(current.reveals) >= quorum:
-            return self._open(current)
+            return self._open(current, now)
         awaited = set() if late else current.active - set(current.reveals)
         if len(current.reveals) + len(awaited) < quorum:
             return self.abort(f"{len(current.reveals)} members revealed, a round needs {quorum}")
         return []
 
-    def _open(self, current: Collection) -> _Events:
+    def _end_inquiring(self, now: float, late: bool) -> _Events:
+        current = self._flight()
+        asked = current.asked
+        if asked is None:
+            return [] if not late and current.active - set(current.told) else self._judge(current)
+        if asked in current.given_seeds:
+            return self._open(current, now)
+        if not late and asked in current.active:
+            return []
+        return self.abort(f"the shares of {asked} open another seed than it committed to", Verdict((asked,)))
+
+    def _judge(self, current: Collection) -> _Events:
+        verdict = current.judge()
+        found = [
+            *(f"{member} masked another vector than it says" for member in verdict.convicted),
+            *(f"{low} and {high} tell different masks" for low, high in verdict.disputes),
+            *(f"{member} did not answer" for member in verdict.silent),
+        ]
+        return self.abort(f"the check coordinates are off: {'; '.join(found) or 'nobody is found at fault'}", verdict)
+
+    def _inquire(self, current: Collection, asked: str | None, now: float) -> _Events:
+        """Ask the dealer `asked` for its own seed, or with None everybody for the pair masks of the check values."""
+        inquiry = self._signed(messages.Inquiry(current.round, current.rho, int(asked is not None)))
+        again = self._stage.phase is _Phase.INQUIRING
+        deadline = self._stage.deadline if again else now + self._terms.deadlines.reveal
+        current.asked = asked
+        self._stage.move(_Step.INQUIRE, deadline)
+        receivers = sorted(current.active) if asked is None else [asked]
+        return [*(Send(member, inquiry) for member in receivers), *self.progress(now)]
+
+    def _open(self, current: Collection, now: float) -> _Events:
         try:
             vector = current.open()
         except DealerFault as fault:
-            # protocol 4.8: T digest-valid shares that miss the commitment: the dealer is at fault.
-            self._attendance.left_out.add(fault.dealer)
-            return self.abort(str(fault))
-        except PeerError as error:
-            return self.abort(str(error))
+            if fault.check == "seed" and fault.dealer in current.active:
+                # protocol 4.8: T digest-valid shares that miss the commitment; its dealer may still save the round.
+                return self._inquire(current, fault.dealer, now)
+            return self.abort(str(fault), Verdict((fault.dealer,)))
+        except CheckFailed:
+            return self._inquire(current, None, now)
+        # Whoever had to give its seed dealt shares that do not open it: no later round counts on it.
+        self._attendance.left_out.update(current.given_seeds)
         data = self._signed(current.receipt(vector))
         contributors = tuple(sorted(current.uploads))
         return [*self._end_round(data), RoundSummed(current.round, vector, contributors, data)]
@@ -303,4 +381,7 @@ class Conductor:
         MessageType.UPLOAD: _on_upload,
         MessageType.CONFIRM: _on_confirm,
         MessageType.REVEAL: _on_reveal,
+        MessageType.COMPLAINT: _on_complaint,
+        MessageType.SEED: _on_seed,
+        MessageType.BLOCKS: _on_blocks,
     }

@@ -17,6 +17,7 @@ from headwater.secagg.shamir import SHARE_BYTES, split
 
 __all__ = [
     "CheckedDeal",
+    "DealerFault",
     "OwnDeal",
     "Shares",
     "bundle_secrets",
@@ -29,6 +30,20 @@ __all__ = [
 
 Signer = Callable[[MessageType, bytes], bytes]
 """Signs a body of a type under the session's SID, giving the whole message."""
+
+
+class DealerFault(PeerError):
+    """What a dealer dealt does not hold together.
+
+    Attributes:
+        dealer: whose Deal it is.
+        check: what failed: "seal", "leaf", "seed" or "bundle".
+    """
+
+    def __init__(self, dealer: str, check: str, message: str) -> None:
+        """Name the dealer and the check beside the message."""
+        super().__init__(message)
+        self.dealer, self.check = dealer, check
 
 
 @dataclass(frozen=True)
@@ -194,15 +209,15 @@ def open_shares(
     """Open the shares that `dealer` sealed to `member`, and recompute the leaf with the own q_ij,t (protocol 4.2).
 
     Raises:
-        PeerError: the seal or the leaf is off; the message names the dealer and the check.
+        DealerFault: the seal or the leaf is off.
     """
     try:
         associated = _associated(facts.sid, header.round, dealer, member, header.leaves_root)
         plain = unseal(ratchets.incoming_key(dealer), sealed, associated)
     except PeerError as error:
-        raise PeerError(f"the shares of {dealer} do not open: seal check failed") from error
+        raise DealerFault(dealer, "seal", f"the shares of {dealer} do not open: seal check failed") from error
     if len(plain) != 2 * SHARE_BYTES:
-        raise PeerError(f"the shares of {dealer} have the wrong size: share check failed")
+        raise DealerFault(dealer, "seal", f"the shares of {dealer} have the wrong size: seal check failed")
     self_share, bundle_share = plain[:SHARE_BYTES], plain[SHARE_BYTES:]
     parts = (
         part_digest(facts.sid, header.round, dealer, member, "self", self_share),
@@ -210,7 +225,7 @@ def open_shares(
         part_digest(facts.sid, header.round, dealer, member, "pair", ratchets.pair_secret(dealer).value),
     )
     if not verify_path(header.leaves_root, len(facts.members), facts.rank(member), _leaf(member, parts), path):
-        raise PeerError(f"the shares of {dealer} are not those it committed to: leaf check failed")
+        raise DealerFault(dealer, "leaf", f"the shares of {dealer} are not those it committed to: leaf check failed")
     return Shares(Secret(self_share), Secret(bundle_share))
 
 
@@ -221,23 +236,24 @@ def bundle_secrets(deal: CheckedDeal, bundle_seed: Secret, facts: SessionFacts) 
         Peer → q of the dealer with that peer.
 
     Raises:
-        PeerError: the bundle does not open or a q is not the one committed to; the dealer is named.
+        DealerFault: the bundle does not open, or a q is not the one committed to.
     """
     associated = _bundle_associated(facts.sid, deal.header.round, deal.dealer)
     try:
         plain = unseal(expand(bundle_seed, "bundle"), deal.bundle, associated)
     except PeerError as error:
-        raise PeerError(f"the bundle of {deal.dealer} does not open") from error
+        raise DealerFault(deal.dealer, "bundle", f"the bundle of {deal.dealer} does not open") from error
     peers = [peer for peer in facts.members if peer != deal.dealer]
     if len(plain) != DIGEST_BYTES * len(peers):
-        raise PeerError(f"the bundle of {deal.dealer} has the wrong size")
+        raise DealerFault(deal.dealer, "bundle", f"the bundle of {deal.dealer} has the wrong size")
     secrets: dict[str, Secret] = {}
     for place, peer in enumerate(peers):
         value = plain[DIGEST_BYTES * place : DIGEST_BYTES * (place + 1)]
         expected = deal.openings[facts.rank(peer)][2]
         got = part_digest(facts.sid, deal.header.round, deal.dealer, peer, "pair", value)
         if not hmac.compare_digest(expected, got):
-            raise PeerError(f"the bundle of {deal.dealer} holds another pair secret than it committed to")
+            text = f"the bundle of {deal.dealer} holds another pair secret than it committed to"
+            raise DealerFault(deal.dealer, "bundle", text)
         secrets[peer] = Secret(value)
     return secrets
 

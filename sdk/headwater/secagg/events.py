@@ -135,12 +135,14 @@ class RoundClosed:
         receipt: the signed receipt of a completed round.
         abort: the signed abort of a round without a sum.
         reason: why it was aborted; empty for a receipt.
+        blamed: sorted ids of the members whose fault the abort states; the run goes on without them.
     """
 
     round: int
     receipt: bytes | None = field(default=None, repr=False)
     abort: bytes | None = field(default=None, repr=False)
     reason: str = ""
+    blamed: tuple[str, ...] = ()
 
     @property
     def document(self) -> bytes:
@@ -202,11 +204,15 @@ class RoundAborted:
         round: the round number t, used up.
         reason: the named reason.
         abort: the signed abort, as persisted.
+        blamed: sorted ids of the members whose fault is shown; the run goes on without them.
+        disputes: sorted pairs (accuser, accused) of whom one lies; no later cohort of the run has both.
     """
 
     round: int
     reason: str
     abort: bytes = field(repr=False)
+    blamed: tuple[str, ...] = ()
+    disputes: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,16 @@ from headwater.errors import InputError
 from headwater.secagg.keys import Secret, digest
 from headwater.secagg.ring import RING_BITS, RingVector, ring_type
 
-__all__ = ["CHECK_VALUES", "LANE_BYTES", "SLICE_BYTES", "MaskStream", "check_values", "key_stream", "useful_lanes"]
+__all__ = [
+    "CHECK_VALUES",
+    "LANE_BYTES",
+    "SLICE_BYTES",
+    "MaskStream",
+    "check_values",
+    "front_mask",
+    "key_stream",
+    "useful_lanes",
+]
 
 SLICE_BYTES = 128 * 1024
 """Bytes masked at a time: that much of vector, key stream and zeros together stay in the cache (protocol 6)."""
@@ -31,6 +40,12 @@ def check_values(rho: bytes, ring_bits: int = RING_BITS) -> RingVector:
     """The four public check coordinates PRF(ρ_t) that each member puts in front of its vector (protocol 4.4)."""
     kind = ring_type(ring_bits)
     return np.frombuffer(digest("check", rho)[: kind.itemsize * CHECK_VALUES], dtype=kind)
+
+
+def front_mask(key: Secret, ring_bits: int = RING_BITS) -> RingVector:
+    """The part of a mask that lies on the check coordinates, shape (4,); see `blame` (protocol 4.7)."""
+    kind = ring_type(ring_bits)
+    return np.frombuffer(key_stream(key.value).update(bytes(kind.itemsize * CHECK_VALUES)), dtype=kind)
 
 
 def key_stream(key: bytes, counter: bytes = bytes(BLOCK_BYTES)) -> CipherContext:

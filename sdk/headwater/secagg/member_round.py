@@ -15,8 +15,8 @@ from headwater.secagg.events import RoundRequested
 from headwater.secagg.families import Cohort, Family, cohort_conflict
 from headwater.secagg.keys import Secret
 from headwater.secagg.masking import masked_parts
-from headwater.secagg.masks import MaskStream, check_values
-from headwater.secagg.messages import Confirm, Quorum, Reveal, Start, Survivors, Upload
+from headwater.secagg.masks import MaskStream, check_values, front_mask
+from headwater.secagg.messages import Blocks, Confirm, Inquiry, Quorum, Reveal, Seed, Start, Survivors, Upload
 from headwater.secagg.pairing import Ratchets, mask_key, self_mask_key
 from headwater.secagg.receipts import check_confirms
 from headwater.secagg.ring import RING_BITS, RingVector, ring_type
@@ -24,7 +24,7 @@ from headwater.secagg.rounds import deal_digest, rho, view_digest
 from headwater.secagg.session import SessionFacts
 from headwater.secagg.terms import SessionTerms
 
-__all__ = ["MemberRound"]
+__all__ = ["MemberRound", "Signer"]
 
 Signer = Callable[[MessageType, bytes], bytes]
 
@@ -41,6 +41,7 @@ class MemberRound:
         rho: ρ_t.
         shares: dealer → this member's shares of its seeds.
         ring_bits: the session's ring.
+        check_masks: peer → its pair mask on the check coordinates; no part of it hides a value of the vector.
     """
 
     facts: SessionFacts
@@ -53,6 +54,8 @@ class MemberRound:
     self_seed: Secret | None = field(repr=False)
     pair_secrets: dict[str, Secret] = field(repr=False)
     ring_bits: int = RING_BITS
+    check_masks: dict[str, bytes] = field(default_factory=dict, repr=False)
+    masked: bool = False
     vector_digest: bytes = b""
     family: Family | None = None
     survivors: Survivors | None = None
@@ -73,6 +76,7 @@ class MemberRound:
         The caller checked the coordinator's signature and that the round number is the own outstanding Deal's.
 
         Raises:
+            DealerFault: what a dealer dealt to this member is off; it is to be complained of.
             PeerError: the named check failed; nothing was changed.
         """
         cohort = tuple(dealer for dealer, _, _, _ in start.entries)
@@ -146,10 +150,10 @@ class MemberRound:
     def masked_messages(self, vector: RingVector, sign: Signer) -> Iterator[bytes]:
         """Mask, hash and send chunk by chunk (protocol 4.4).
 
-        The mask keys are derived, and the seeds they come from erased, before this returns; the iterator holds the
-        only means to make y, and can be walked once.
+        The mask keys are derived, and the pair secrets they come from erased, before this returns; the iterator holds
+        the only means to make y, and can be walked once. The self seed stays until the round's document, for `tell`.
         """
-        if self.self_seed is None:
+        if self.masked or self.self_seed is None:
             raise InputError("the vector of this round was masked before; it is never masked twice")
         # protocol 4.4: + PRG(k_ij) for j < i, − PRG(k_ij) for j > i, in byte order of ids.
         keys = {peer: mask_key(secret, self.rho) for peer, secret in self.pair_secrets.items()}
@@ -159,9 +163,10 @@ class MemberRound:
             [key for peer, key in keys.items() if peer.encode() > self.member.encode()],
             ring_bits=self.ring_bits,
         )
-        for secret in (*self.pair_secrets.values(), *keys.values(), own, self.self_seed):
+        self.check_masks = {peer: front_mask(key, self.ring_bits).tobytes() for peer, key in keys.items()}
+        for secret in (*self.pair_secrets.values(), *keys.values(), own):
             secret.erase()
-        self.pair_secrets, self.self_seed = {}, None
+        self.pair_secrets, self.masked = {}, True
         return self._stream(vector, masks, sign)
 
     def _stream(self, vector: RingVector, masks: MaskStream, sign: Signer) -> Iterator[bytes]:
@@ -219,13 +224,38 @@ class MemberRound:
             tuple((dealer, self.shares[dealer].bundle_share.value) for dealer in self.cohort if dealer not in alive),
         )
 
-    def erase(self) -> None:
-        """Forget every secret of the round (protocol 4.6)."""
+    def tell(self, inquiry: Inquiry) -> Seed | Blocks:
+        """Answer what shows who is at fault for a round that cannot be opened (protocol 4.7, 4.8).
+
+        The caller saw to it that this member revealed, so that a quorum holds it to be in U_t.
+
+        Raises:
+            PeerError: the inquiry is of another ρ, or nothing was revealed here.
+
+        Guarantee: what is told opens nothing that the Reveal did not: the self seed of a member of U_t, whose shares
+        the same quorum opens, or masks on check coordinates alone, whose values are public.
+        """
+        if inquiry.rho != self.rho:
+            raise PeerError("the inquiry is of a round with another ρ: another Task or cohort")
+        if self.survivors is None or self.self_seed is None:
+            raise PeerError(f"an inquiry of round {inquiry.round} came before this member revealed")
+        if inquiry.seed:
+            return Seed(self.start.round, self.rho, self.self_seed.value)
+        peers = (member for member, _ in self.survivors.uploads if member != self.member)
+        return Blocks(self.start.round, self.rho, tuple((peer, self.check_masks[peer]) for peer in peers))
+
+    def forget_shares(self) -> None:
+        """Forget the shares of the round, which are revealed once (protocol 4.6)."""
         for shares in self.shares.values():
             shares.erase()
+        self.shares = {}
+
+    def erase(self) -> None:
+        """Forget every secret of the round (protocol 4.6)."""
+        self.forget_shares()
         for secret in self.pair_secrets.values():
             secret.erase()
         if self.self_seed is not None:
             self.self_seed.erase()
-        self.shares, self.pair_secrets, self.self_seed = {}, {}, None
+        self.pair_secrets, self.check_masks, self.self_seed = {}, {}, None
         self.payload = Assembly(0)

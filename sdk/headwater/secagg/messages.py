@@ -29,21 +29,25 @@ __all__ = [
     "SUITE",
     "Abort",
     "Accept",
+    "Blocks",
     "Capsules",
     "Chunk",
     "Close",
+    "Complaint",
     "Confirm",
     "Deal",
     "DealHeader",
     "Delivery",
     "Hello",
     "Hellos",
+    "Inquiry",
     "Invitation",
     "Message",
     "Quorum",
     "Receipt",
     "Refusal",
     "Reveal",
+    "Seed",
     "Session",
     "Start",
     "StartRecord",
@@ -351,6 +355,53 @@ class Reveal(Message):
 
 
 @dataclass(frozen=True)
+class Complaint(Message):
+    """Member → coordinator: a Deal of the cohort is off, so there is no Upload (protocol 4.2)."""
+
+    TYPE = MessageType.COMPLAINT
+    LAYOUT = (_ROUND, _ID, Text(16))
+    round: int
+    dealer: str
+    check: str
+
+
+@dataclass(frozen=True)
+class Inquiry(Message):
+    """Coordinator → uploaders that revealed: the round cannot be opened; tell what shows who is at fault.
+
+    `seed` asks for the receiver's own self seed (protocol 4.8), else for its pair masks on the check coordinates (4.7).
+    """
+
+    TYPE = MessageType.INQUIRY
+    LAYOUT = (_ROUND, _DIGEST, Number(1))
+    round: int
+    rho: bytes
+    seed: int
+
+
+@dataclass(frozen=True)
+class Blocks(Message):
+    """Member → coordinator: the masks of its pairs in U_t on the check coordinates alone (protocol 4.7)."""
+
+    TYPE = MessageType.BLOCKS
+    LAYOUT = (_ROUND, _DIGEST, Listing(Row((_ID, Blob(32))), MAXIMUM_MEMBERS, key=lambda row: row[0]))
+    round: int
+    rho: bytes
+    masks: tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True)
+class Seed(Message):
+    """Member → coordinator: its own self seed, when T shares of it do not open it (protocol 4.8)."""
+
+    TYPE = MessageType.SEED
+    LAYOUT = (_ROUND, _DIGEST, _DIGEST)
+    round: int
+    rho: bytes
+    seed: bytes
+
+
+@dataclass(frozen=True)
 class Receipt(Message):
     """Coordinator → all: a round's sum was opened (protocol 4.7), at the charge that its Start named."""
 
@@ -381,16 +432,31 @@ class Receipt(Message):
 
 @dataclass(frozen=True)
 class Abort(Message):
-    """Coordinator → all: a round ended without a sum (protocol 4.7)."""
+    """Coordinator → all: a round ended without a sum (protocol 4.7).
+
+    `blamed` are members whose fault is shown; of each pair in `disputes` one lies.
+    """
 
     TYPE = MessageType.ABORT
-    LAYOUT = (_DIGEST, _ROUND, _DIGEST, Text(32), _DIGESTS, _REASON, _DIGEST)
+    LAYOUT = (
+        _DIGEST,
+        _ROUND,
+        _DIGEST,
+        Text(32),
+        _DIGESTS,
+        _REASON,
+        Listing(_ID, MAXIMUM_MEMBERS, key=lambda member: member),
+        Listing(Row((_ID, _ID)), MAXIMUM_MEMBERS),
+        _DIGEST,
+    )
     sid: bytes
     round: int
     rho: bytes
     phase: str
     uploads: tuple[tuple[str, bytes], ...]
     reason: str
+    blamed: tuple[str, ...]
+    disputes: tuple[tuple[str, str], ...]
     previous: bytes
 
 

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from headwater.errors import InputError, OutOfOrder, PeerError
 from headwater.secagg import events, messages, receipts
 from headwater.secagg.codec import wire_text
+from headwater.secagg.dealing import DealerFault
 from headwater.secagg.envelope import Envelope, MessageType, open_envelope
 from headwater.secagg.events import COORDINATOR, MemberEvent, Send
 from headwater.secagg.families import Cohort, Family
@@ -45,6 +46,7 @@ class Participant:
         records: int = 0,
         seen: Mapping[str, int] = MappingProxyType({}),
         cohorts: Mapping[Family, Collection[Cohort]] = MappingProxyType({}),
+        excluded: Collection[str] = (),
     ) -> None:
         """Prepare to be invited.
 
@@ -58,6 +60,7 @@ class Participant:
             records: durable records that its store ever made, the attempt about to start not counted.
             seen: member → the highest count of records that it showed here in any setup of any run (protocol 4.10).
             cohorts: family that this run may touch → every cohort on record for it, over all runs (protocol 4.10).
+            excluded: members that earlier aborts of this run blame; nothing is shared with them (protocol 4.8).
 
         Raises:
             InputError: the id or key is not the charter's, or `last_receipt` is not a document of this coordinator.
@@ -68,6 +71,7 @@ class Participant:
         self._required = frozenset(required_members)
         self._records, self._seen = records, dict(seen)
         self._cohorts = {family: set(recorded) for family, recorded in cohorts.items()}
+        self._excluded = set(excluded) - {member_id}
         self._chain = receipts.Chain.after(last_receipt, roster, terms)
         self._phase = MemberPhase.WAITING
         self._joining: Joining | None = None
@@ -226,6 +230,7 @@ class Participant:
             return self._repeated("session", envelope.data == self._opening)
         try:
             facts, ratchets = joining.enter(envelope.data, self._chain)
+            self._check_excluded(facts.members)
             self._check_cohorts(facts.members)
         except PeerError as error:
             return self._leave(str(error))
@@ -235,6 +240,12 @@ class Participant:
         self._step(MemberStep.ENTER)
         seen = events.PeersSeen(joining.records)
         return [seen, events.SessionReady(facts.members, facts.sid, envelope.data), *self._deal()]
+
+    def _check_excluded(self, members: Collection[str]) -> None:
+        """Refuse whoever an abort of this run blamed (protocol 4.8)."""
+        back = sorted(self._excluded & set(members))
+        if back:
+            raise PeerError(f"an abort of this run blames {', '.join(back)}; nothing more is shared with them in it")
 
     def _check_cohorts(self, members: tuple[str, ...]) -> None:
         """Refuse a session in which a family's only cohort can never be summed again (protocol 4.10)."""
@@ -265,9 +276,14 @@ class Participant:
             # protocol 4.2: only the one outstanding Deal of this live session can be used.
             raise PeerError(f"a Start of round {start.round} came, for which this member has no outstanding Deal")
         try:
+            self._check_excluded([dealer for dealer, _, _, _ in start.entries])
             current = MemberRound.accept(
                 start, session.facts, self._me, self._terms, own, session.ratchets, self._chain.head
             )
+        except DealerFault as fault:
+            # protocol 4.2: no Upload, but a word about who dealt what is off.
+            complaint = messages.Complaint(start.round, fault.dealer, fault.check)
+            return self._end_part(start.round, str(fault), complaint)
         except PeerError as error:
             return self._refuse(start.round, str(error))
         self._round, self._start_data = current, envelope.data
@@ -335,8 +351,18 @@ class Participant:
             return self._refuse(quorum.round, str(error))
         self._step(MemberStep.REVEAL)
         # protocol 4.6: revealed once, then erased.
-        current.erase()
+        current.forget_shares()
         return [self._signed(MessageType.REVEAL, reveal.encode())]
+
+    def _on_inquiry(self, envelope: Envelope, now: float) -> list[MemberEvent]:
+        inquiry = messages.Inquiry.decode(envelope)
+        current = self._in_round(envelope, inquiry.round)
+        if current is None:
+            return []
+        if self._phase is not MemberPhase.REVEALED:
+            raise PeerError(f"an inquiry of round {inquiry.round} came before this member revealed")
+        answer = current.tell(inquiry)
+        return [self._signed(answer.TYPE, answer.encode())]
 
     def _on_document(self, envelope: Envelope, now: float) -> list[MemberEvent]:
         document = receipts.read_document(envelope.data, self._roster)
@@ -350,6 +376,7 @@ class Participant:
         receipts.check_next(document, self._chain, facts, asked)
         self._chain.extend(document)
         self._past = max(self._past, document.round)
+        self._excluded |= document.blamed - {self._me}
         if current is not None and current.start.round <= document.round:
             self._drop_round()
         if self._session is not None:
@@ -408,13 +435,14 @@ class Participant:
 
     def _refuse(self, number: int, reason: str) -> list[MemberEvent]:
         """Take no further part in a round whose check failed, and say so."""
-        reason = wire_text(reason)
+        return self._end_part(number, reason, messages.Refusal(number, wire_text(reason)))
+
+    def _end_part(self, number: int, reason: str, word: messages.Refusal | messages.Complaint) -> list[MemberEvent]:
         self._past = number
         self._drop_round()
         if self._session is not None:
             self._session.pass_round(number)
-        refusal = messages.Refusal(number, reason).encode()
-        return [self._signed(MessageType.REFUSAL, refusal), events.RoundRefused(number, reason)]
+        return [self._signed(word.TYPE, word.encode()), events.RoundRefused(number, wire_text(reason))]
 
     def _leave(self, reason: str) -> list[MemberEvent]:
         """Take no part in a session whose setup failed a check, and say so."""
@@ -438,6 +466,7 @@ class Participant:
         MessageType.CHUNK: _on_chunk,
         MessageType.SURVIVORS: _on_survivors,
         MessageType.QUORUM: _on_quorum,
+        MessageType.INQUIRY: _on_inquiry,
         MessageType.RECEIPT: _on_document,
         MessageType.ABORT: _on_document,
         MessageType.CLOSE: _on_close,

@@ -61,6 +61,7 @@ class CoordinatorPhase(Enum):
     UPLOADING = "upload"
     CONFIRMING = "confirm"
     REVEALING = "reveal"
+    INQUIRING = "inquiry"
     CLOSED = "closed"
 
 
@@ -73,6 +74,7 @@ class CoordinatorStep(Enum):
     DEALS_IN = "all deals are in"
     UPLOADS_IN = "all uploads are in"
     CONFIRMS_IN = "all confirms are in"
+    INQUIRE = "ask who is at fault"
     END_ROUND = "end the round"
     CLOSE = "close"
 
@@ -103,7 +105,9 @@ COORDINATOR_TABLE: Mapping[tuple[CoordinatorPhase, CoordinatorStep], Coordinator
     (_C.DEALING, _T.DEALS_IN): _C.UPLOADING,
     (_C.UPLOADING, _T.UPLOADS_IN): _C.CONFIRMING,
     (_C.CONFIRMING, _T.CONFIRMS_IN): _C.REVEALING,
-    **{(phase, _T.END_ROUND): _C.READY for phase in (_C.UPLOADING, _C.CONFIRMING, _C.REVEALING)},
+    (_C.REVEALING, _T.INQUIRE): _C.INQUIRING,
+    (_C.INQUIRING, _T.INQUIRE): _C.INQUIRING,
+    **{(phase, _T.END_ROUND): _C.READY for phase in (_C.UPLOADING, _C.CONFIRMING, _C.REVEALING, _C.INQUIRING)},
     **{(phase, _T.CLOSE): _C.CLOSED for phase in CoordinatorPhase},
 }
 
@@ -115,8 +119,10 @@ EXPECTED_IN: Mapping[MessageType, CoordinatorPhase] = {
     MessageType.UPLOAD: _C.UPLOADING,
     MessageType.CONFIRM: _C.CONFIRMING,
     MessageType.REVEAL: _C.REVEALING,
+    MessageType.BLOCKS: _C.INQUIRING,
+    MessageType.SEED: _C.INQUIRING,
 }
-"""The one phase in which the coordinator takes a message; Deals and refusals come at any time of a session."""
+"""The one phase in which the coordinator takes a message; Deals, complaints and refusals come at any time."""
 
 _Phase = TypeVar("_Phase", MemberPhase, CoordinatorPhase)
 _Step = TypeVar("_Step", MemberStep, CoordinatorStep)

@@ -58,6 +58,16 @@ class Document:
         return isinstance(self.content, Receipt) or self.content.phase in _AFTER_UPLOADS
 
     @property
+    def blamed(self) -> frozenset[str]:
+        """The members whose fault an abort states (protocol 4.7, 4.8)."""
+        return frozenset(self.content.blamed) if isinstance(self.content, Abort) else frozenset()
+
+    @property
+    def disputes(self) -> tuple[tuple[str, str], ...]:
+        """The pairs of whom an abort states that one lies (protocol 4.2, 4.7)."""
+        return self.content.disputes if isinstance(self.content, Abort) else ()
+
+    @property
     def members(self) -> tuple[str, ...]:
         """Sorted ids of the members whose vectors were uploaded."""
         return tuple(member for member, _ in self.content.uploads)
@@ -94,14 +104,12 @@ class Chain:
         """Refuse a document that is not the next link.
 
         Raises:
-            PeerError: it names another predecessor, or is not of the next round.
+            PeerError: it names another predecessor, or its round number does not grow.
         """
         if document.content.previous != self.head:
             raise PeerError(f"the document of round {document.round} does not continue the chain this party holds")
-        if document.round != self.last_round + 1:
-            # Every round that began has a document, so a gap hides one. Whoever steps a ratchet to a document's round
-            # takes one step, whatever number a lying coordinator signs.
-            raise PeerError(f"the document of round {document.round} follows round {self.last_round}, not the next one")
+        if document.round <= self.last_round:
+            raise PeerError(f"the document of round {document.round} follows round {self.last_round}; rounds only grow")
 
     def extend(self, document: Document) -> None:
         """Check the next link, then make it the head."""
@@ -140,21 +148,15 @@ def check_next(
     Args:
         document: its coordinator's signature is verified.
         chain: what the member holds.
-        facts: the member's live session, which the document must be of; a receipt's Confirms are verified by it.
+        facts: the member's live session; Confirms of a receipt of that session are verified.
         asked: round number, ρ and charge of the round that the member is in.
 
     Raises:
-        PeerError: it is not the next link, of another session than the live one, lacks its quorum, or is for another
-            request than the member had.
+        PeerError: it is not the next link, lacks its quorum, or is for another request than the member had.
     """
     chain.check(document)
     content = document.content
-    if facts is None:
-        return
-    if content.sid != facts.sid:
-        # The session continues the chain that the member held when it opened: whatever follows is of this session.
-        raise PeerError(f"the document of round {content.round} is of another session than the one in progress")
-    if isinstance(content, Abort):
+    if isinstance(content, Abort) or facts is None or content.sid != facts.sid:
         return
     check_confirms(content.confirms, content.round, content.rho, content.uploads, facts)
     if asked is not None and asked[0] == content.round:
@@ -168,7 +170,8 @@ def closed_event(document: Document) -> RoundClosed:
     """The event that hands a document to the member's driver."""
     if isinstance(document.content, Receipt):
         return RoundClosed(document.round, receipt=document.data)
-    return RoundClosed(document.round, abort=document.data, reason=document.content.reason)
+    abort = document.content
+    return RoundClosed(document.round, abort=document.data, reason=abort.reason, blamed=abort.blamed)
 
 
 def check_confirms(
@@ -267,6 +270,6 @@ def close_unfinished(record: bytes, coordinator_key: Ed25519PrivateKey) -> bytes
     start = StartRecord.decode(envelope)
     envelope.verify(coordinator_key.public_key().public_bytes_raw(), start.sid)
     abort = Abort(
-        start.sid, start.round, start.rho, "interrupted", (), "the coordinator was interrupted", start.previous
+        start.sid, start.round, start.rho, "interrupted", (), "the coordinator was interrupted", (), (), start.previous
     )
     return sign_envelope(MessageType.ABORT, COORDINATOR, abort.encode(), coordinator_key, start.sid)

@@ -42,6 +42,16 @@ class RunRecord:
                 return frozenset(document.members)
         return frozenset()
 
+    @property
+    def blamed(self) -> frozenset[str]:
+        """The members whose fault an abort of the run states; the run goes on without them (protocol 4.8)."""
+        return frozenset(member for document in self._documents for member in document.blamed)
+
+    @property
+    def disputes(self) -> tuple[tuple[str, str], ...]:
+        """Every pair of the run of whom one lies, in the order in which they came up (protocol 4.2)."""
+        return tuple(pair for document in self._documents for pair in document.disputes)
+
     def add(self, data: bytes) -> Document:
         """Make a signed document the head of the chain."""
         document = read_document(data, self._roster)

@@ -119,7 +119,8 @@ class Deadlines:
     @property
     def whole_round(self) -> float:
         """Seconds after which a member gives a round up."""
-        return self.upload + self.confirm + self.reveal
+        # protocol 4.7: who is at fault is asked for at most as long as the Reveals were.
+        return self.upload + self.confirm + 2 * self.reveal
 
 
 @dataclass(frozen=True)

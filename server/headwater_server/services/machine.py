@@ -28,9 +28,7 @@ class AggregatorMachine(Protocol):
         """A member sent a message; `PeerError` refuses it."""
         ...
 
-    def begin_round(
-        self, task: bytes, model: bytes, length: int, now: float, charge: bytes = b""
-    ) -> Sequence[AggregatorEvent]:
+    def begin_round(self, task: bytes, model: bytes, length: int, now: float) -> Sequence[AggregatorEvent]:
         """The driver asks for a sum."""
         ...
 

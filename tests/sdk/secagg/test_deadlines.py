@@ -133,7 +133,7 @@ def test_a_member_gives_up_a_round_that_never_ends() -> None:
     world.run()
     member = world.participants["org-0"]
     deadline = member.next_deadline
-    assert deadline == 660
+    assert deadline == 690
     assert member.tick(deadline - 1) == []
     world.member_does("org-0", member.tick(deadline))
     assert world.events_of("org-0", RoundRefused) == [RoundRefused(1, "the round's deadline passed")]

@@ -1,0 +1,40 @@
+"""Pairs of members of whom one must be lying, and whom the next cohorts leave out for it: protocol 4.2, 4.7."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+
+__all__ = ["Disputes"]
+
+
+class Disputes:
+    """Who accused whom in one run. The coordinator cannot tell which of the two lies, so nobody is convicted."""
+
+    def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
+        """Begin with the pairs (accuser, accused) of the run so far."""
+        self._pairs = set(pairs)
+
+    def add(self, accuser: str, accused: str) -> None:
+        """Note a pair; the same again changes nothing."""
+        self._pairs.add((accuser, accused))
+
+    def left_out(self, present: Collection[str], least: int) -> frozenset[str]:
+        """Whom a next cohort leaves out, so that no disputing pair is in it.
+
+        Whoever stands in most disputes goes first. Of a pair that nobody else disputes with both go, if `least`
+        members remain without them; else the accuser does.
+
+        Args:
+            present: members that could take part.
+            least: the least size of a cohort.
+        """
+        out: set[str] = set()
+        while pairs := {pair for pair in self._pairs if out.isdisjoint(pair) and set(pair) <= set(present)}:
+            degrees = Counter(member for pair in pairs for member in pair)
+            member, degree = min(degrees.items(), key=lambda item: (-item[1], item[0]))
+            if degree > 1:
+                out.add(member)
+                continue
+            accuser, accused = min(pairs)
+            enough = len(set(present) - out) - 2 >= least
+            out |= {accuser, accused} if enough else {accuser}
+        return frozenset(out)
