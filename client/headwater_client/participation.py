@@ -5,12 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from numpy.typing import NDArray
 
 from headwater.agreement.charter import Charter
+from headwater.agreement.families import families_of_run, family_of
 from headwater.agreement.plan import Plan
 from headwater.agreement.session import roster_of, terms_of
 from headwater.contribution.contribute import contribute
@@ -21,6 +20,8 @@ from headwater.schema.table import Table
 from headwater.secagg import Participant
 from headwater.secagg.events import (
     AttemptStarted,
+    CohortConfirmed,
+    PeersSeen,
     RoundClosed,
     RoundRefused,
     RoundRequested,
@@ -34,6 +35,7 @@ from headwater_client.membership import Membership
 from headwater_client.store import Store
 from headwater_client.task_check import TaskGate
 from headwater_client.transport.aggregation import (
+    Contribution,
     Disconnected,
     MessageRefused,
     Participation,
@@ -43,12 +45,13 @@ from headwater_client.transport.aggregation import (
 __all__ = ["RunPart", "SessionDriver", "join_run"]
 
 SessionDriver = Callable[
-    [str, Participant, Callable[[RoundRequested], NDArray[np.uint32]], threading.Event, Callable[[Progress], None]],
+    [str, Participant, Callable[[RoundRequested], Contribution], threading.Event, Callable[[Progress], None]],
     Participation,
 ]
 """Carries one session: (run id, participant, contribute, stop, on_progress); `transport.participate` on a channel."""
 
 _NEXT_SESSION_SECONDS = 1.0
+_DATA_SET = "main"
 
 _log = structlog.get_logger(__name__)
 
@@ -140,7 +143,7 @@ class RunPart:
                 # protocol 3.3: at most 8 attempts a run.
                 _log.warning("run_refused", run=self.run_id, reasons=[str(error)])
                 return OUTCOME_REFUSED
-            contribute_checked = partial(self._vector, TaskGate(self.plan))
+            contribute_checked = partial(self._contribution, TaskGate(self.plan))
             try:
                 end = drive(self.run_id, participant, contribute_checked, stop, self._note)
             except OutOfOrder as error:
@@ -152,19 +155,27 @@ class RunPart:
         raise OutOfOrder(f"this organisation left run {self.run_id}: its agent is stopping")
 
     def _participant(self) -> Participant:
+        roster = roster_of(self.charter, self.plan)
+        families = families_of_run(self.plan, _DATA_SET, self.run_id, roster.colluders)
         return Participant(
-            roster_of(self.charter, self.plan),
+            roster,
             terms_of(self.plan, self.run_id, self.store.next_attempt(self.run_id)),
             self.member_id,
             self.identity_key,
             self.store.last_receipt(self.run_id),
             required_members=self.required_members,
+            records=self.store.records,
+            seen=self.store.peers(),
+            cohorts=self.store.cohorts_of(families),
         )
 
-    def _vector(self, gate: TaskGate, request: RoundRequested) -> NDArray[np.uint32]:
-        task = gate.admit(request.task, request.model, request.length)
+    def _contribution(self, gate: TaskGate, request: RoundRequested) -> Contribution:
+        task = gate.admit(request.task, request.model, request.length, request.charge)
         _log.info("task_admitted", run=self.run_id, round=request.round, kind=task.kind, step=task.step)
-        return contribute(task, request.model, self.rows, self.plan)
+        family = None
+        if self.plan.aggregation.on_membership_change == "strict":
+            family = family_of(task.kind, _DATA_SET, self.run_id, roster_of(self.charter, self.plan).colluders)
+        return Contribution(contribute(task, request.model, self.rows, self.plan), family)
 
     def _note(self, event: Progress) -> None:
         """Store what must be durable before anything later happens (protocol 3.3, 4.8), and log the rest."""
@@ -176,7 +187,14 @@ class RunPart:
             case RoundClosed(round=number, reason=reason):
                 self.store.record_receipt(run, number, event.document)
                 _log.info("round_closed", run=run, round=number, completed=event.receipt is not None, reason=reason)
-            case SessionReady(members):
+            case CohortConfirmed(number, family, members):
+                # protocol 4.10: stored before the Confirm leaves, which is the next event.
+                self.store.record_cohort(run, number, family, members)
+                _log.info("cohort_recorded", run=run, round=number, family=family.name, members=list(members))
+            case PeersSeen(records):
+                self.store.record_peers(records)
+            case SessionReady(members, opening=opening):
+                self.store.record_opening(run, opening)
                 _log.info("session_ready", run=run, members=list(members))
             case RoundRefused(number, reason):
                 _log.warning("round_refused", run=run, round=number, reason=reason)

@@ -1,5 +1,6 @@
 """Whether a session's Tasks are what the approved plan asks for: the organisation's own reading, before any row."""
 
+from headwater.agreement.charge import charge_of
 from headwater.agreement.plan import Plan
 from headwater.contribution.allowed import check_task
 from headwater.errors import PeerError
@@ -12,8 +13,8 @@ class TaskGate:
     """Lets the Tasks of one session through, in order, as far as the plan allows them.
 
     Guarantee: a Task that is let through is of a kind, step, length, column set, seed, clip and scale that the plan
-        names, goes with the model whose digest it states, and comes in order: a step never goes back, and a step
-        that is repeated asks for the very same.
+        names, is charged as the plan says, goes with the model whose digest it states, and comes in order: a step
+        never goes back, and a step that is repeated asks for the very same.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -21,20 +22,27 @@ class TaskGate:
         self._plan = plan
         self._last: Task | None = None
 
-    def admit(self, task_bytes: bytes, model: bytes, length: int) -> Task:
+    def admit(self, task_bytes: bytes, model: bytes, length: int, charge: bytes) -> Task:
         """Read a Task and check it against the plan (protocol 4.2: a Task that the plan does not allow is refused).
 
         Args:
             task_bytes: exactly as received; they are what the masks are bound to.
             model: the model's bytes, empty if none came.
-            length: uint32 values that the session asks for.
+            length: values that the session asks for.
+            charge: what the coordinator says that the round costs.
 
         Raises:
             PeerError: the Task is malformed or not allowed; nothing changed.
         """
         task = Task.from_bytes(task_bytes)
         check_task(task, model, self._plan)
-        for problem in (self._form_problem(task, length), self._column_problem(task), self._order_problem(task)):
+        problems = (
+            self._form_problem(task, length),
+            self._charge_problem(task, charge),
+            self._column_problem(task),
+            self._order_problem(task),
+        )
+        for problem in problems:
             if problem is not None:
                 raise PeerError(f"the coordinator's task of step {task.step} is refused: {problem}")
         self._last = task
@@ -49,6 +57,10 @@ class TaskGate:
         if task.seed != seed_for(self._plan.seed, task.kind, task.step):
             return "its seed does not follow from the plan's"
         return None
+
+    def _charge_problem(self, task: Task, charge: bytes) -> str | None:
+        # protocol 4.7: the receipt carries these bytes, so they are what this organisation's ledger would be charged.
+        return None if charge == charge_of(self._plan, task) else "its charge is not what plan and task come to"
 
     def _column_problem(self, task: Task) -> str | None:
         columns = range(len(self._plan.schema_.columns))

@@ -8,9 +8,8 @@ import pytest
 from headwater.errors import PeerError
 from headwater.secagg import messages
 from headwater.secagg.envelope import open_envelope, sign_envelope
-from headwater.secagg.messages import (
-    Start,
-)
+from headwater.secagg.messages import Abort, Start
+from headwater.secagg.receipts import document_digest
 from support.lies import KIND, LIAR, VICTIM, play_to_the_end, replaced, session_key
 from support.network import World, kind_of
 
@@ -27,6 +26,19 @@ def test_a_start_of_a_round_not_dealt_for_is_refused_without_any_ratchet_step(nu
     world.to_member = lambda member, data: [data]
     true = next(data for sender, to, data in world.sent(KIND.START) if to == "org-0")
     assert kind_of(true) is KIND.START
+
+
+@pytest.mark.parametrize("number", [3, 2**62])
+def test_an_abort_of_a_round_far_ahead_steps_no_ratchet_and_is_refused(number: int) -> None:
+    # A member that stepped its chains as often as the number says would never come back.
+    world = World(3)
+    world.open()
+    world.play()
+    head = document_digest(world.chain[-1])
+    world.deliver_to_member(VICTIM, world.forge(Abort(world.sid(), number, bytes(32), "upload", (), "why", head)))
+    assert world.errors == [(VICTIM, f"the document of round {number} follows round 1, not the next one")]
+    world.play()
+    assert [total.contributors for total in world.sums()] == [tuple(world.names)] * 2
 
 
 def test_late_and_repeated_messages_of_the_coordinator_are_ignored() -> None:

@@ -7,11 +7,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from headwater.errors import PeerError
 from headwater.secagg.envelope import MessageType, open_envelope
-from headwater.secagg.events import Persist
-from headwater.secagg.messages import (
-    Receipt,
-)
-from headwater.secagg.receipts import close_unfinished, read_document, read_opening, verify_chain
+from headwater.secagg.events import Persist, RoundRefused
+from headwater.secagg.messages import Abort, Receipt
+from headwater.secagg.receipts import close_unfinished, document_digest, read_document, read_opening, verify_chain
 from support.lies import VICTIM
 from support.network import World, kind_of
 
@@ -124,3 +122,78 @@ def test_receipts_with_other_contents_than_confirmed_are_refused() -> None:
         world.play()
         assert reason in world.errors[-1][1]
         assert world.documents_of(VICTIM) == []
+
+
+@pytest.mark.parametrize("kind", [Receipt, Abort])
+def test_a_document_of_a_session_that_never_was_is_refused_in_a_live_one(kind: type) -> None:
+    # It continues the chain and the coordinator signed it, but nobody confirmed anything: the session is invented.
+    world = World(3)
+    world.open()
+    world.play()
+    sid, head = b"s" * 32, document_digest(world.chain[-1])
+    document = (
+        Receipt(sid, 2, bytes(32), (), (), bytes(32), bytes(32), bytes(32), b"", head)
+        if kind is Receipt
+        else Abort(sid, 2, bytes(32), "upload", (), "why", head)
+    )
+    world.deliver_to_member(VICTIM, world.forge(document, sid))
+    assert world.errors == [(VICTIM, "the document of round 2 is of another session than the one in progress")]
+    world.play()
+    assert world.sums()[-1].contributors == tuple(world.names)
+
+
+def test_members_who_were_told_different_outcomes_never_sum_together_again() -> None:
+    # A fork: the victim is told that the round was aborted, the others hold its receipt.
+    world = World(5)
+    world.open()
+
+    def tap(member: str, data: bytes) -> list[bytes]:
+        if member != VICTIM or kind_of(data) is not MessageType.RECEIPT:
+            return [data]
+        true = Receipt.decode(open_envelope(data))
+        told = Abort(true.sid, true.round, true.rho, "reveal", true.uploads, "it broke", true.previous)
+        return [world.forge(told)]
+
+    world.to_member = tap
+    world.play()
+    world.to_member = lambda member, data: [data]
+    world.play()
+    (refusal,) = world.events_of(VICTIM, RoundRefused)
+    assert isinstance(refusal, RoundRefused)
+    assert "broken chain" in refusal.reason
+    assert len(world.sums()) == 1
+    # Nor at the next setup: what the victim holds is no document of the chain that the others hold.
+    world.new_attempt()
+    for name in world.names:
+        world.join(name, last_receipt=world.documents_of(name)[-1])
+    world.run()
+    assert ("", "a member holds a receipt unknown to this coordinator; one of their records was rolled back") in (
+        world.errors
+    )
+
+
+def test_a_coordinator_that_rolled_back_or_edited_a_receipt_finds_nobody_to_go_on_with() -> None:
+    world = World(3)
+    world.open()
+    world.play()
+    world.play()
+    second = Receipt.decode(open_envelope(world.chain[1]))
+    edited = world.forge(dataclasses.replace(second, sum_digest=bytes(32)), second.sid)
+    held = world.chain[1]
+    for chain in (world.chain[:1], [world.chain[0], edited]):
+        world.chain = chain
+        world.errors.clear()
+        world.new_attempt()
+        for name in world.names:
+            world.join(name, last_receipt=held)
+        world.run()
+        assert len([text for _, text in world.errors if "unknown to this coordinator" in text]) == 3
+
+
+def test_a_hidden_abort_is_a_gap_that_every_member_and_verifier_notices(world: World) -> None:
+    first, _, third = world.chain
+    # Re-chained by the coordinator itself over the abort that it wants to hide: the round number tells.
+    receipt = Receipt.decode(open_envelope(third))
+    hidden = world.forge(dataclasses.replace(receipt, previous=document_digest(first)), receipt.sid)
+    with pytest.raises(PeerError, match="round 3 follows round 1, not the next one"):
+        verify_chain([first, hidden], world.roster, world.terms(1))

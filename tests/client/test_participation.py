@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 from structlog.testing import capture_logs
 
+from headwater.agreement.charge import charge_of
 from headwater.agreement.plan import Plan
 from headwater.agreement.session import roster_of, terms_of
 from headwater.contribution.contribute import contribute
@@ -81,7 +82,7 @@ async def sum_once(
     session = await hub.open_session(RUN, aggregator, consortium.homes, persist=stored.append)
     await session.ready()
     try:
-        return await session.round(task.to_bytes(), b"", task.length)
+        return await session.round(task.to_bytes(), b"", task.length, charge_of(plan, task))
     finally:
         await session.close("the test has its sum")
 

@@ -12,6 +12,7 @@ from headwater_client.task_check import TaskGate
 from support.consortium import SMALL_SCHEMA, ConsortiumInMemory
 
 PLAN = ConsortiumInMemory().plan(seed=5)
+CHARGE = b'{"mechanism":"none"}'
 
 
 def first_task() -> Task:
@@ -26,8 +27,8 @@ def changed(**changes: Any) -> Task:
 
 def test_the_recipes_own_task_is_admitted_and_so_is_its_repetition() -> None:
     gate, task = TaskGate(PLAN), first_task()
-    assert gate.admit(task.to_bytes(), b"", task.length) == task
-    assert gate.admit(task.to_bytes(), b"", task.length) == task
+    assert gate.admit(task.to_bytes(), b"", task.length, CHARGE) == task
+    assert gate.admit(task.to_bytes(), b"", task.length, CHARGE) == task
 
 
 @pytest.mark.parametrize(
@@ -52,25 +53,32 @@ def test_the_recipes_own_task_is_admitted_and_so_is_its_repetition() -> None:
 def test_each_field_alone_is_held_to_the_plan(changes: dict[str, Any], said: str) -> None:
     task = changed(**changes)
     with pytest.raises(PeerError, match=said):
-        TaskGate(PLAN).admit(task.to_bytes(), b"", task.length)
+        TaskGate(PLAN).admit(task.to_bytes(), b"", task.length, CHARGE)
 
 
 def test_the_sessions_length_is_the_tasks() -> None:
     task = first_task()
     with pytest.raises(PeerError, match="the session for"):
-        TaskGate(PLAN).admit(task.to_bytes(), b"", task.length + 1)
+        TaskGate(PLAN).admit(task.to_bytes(), b"", task.length + 1, CHARGE)
+
+
+@pytest.mark.parametrize("charge", [b"", b"{}", b'{"mechanism": "none"}', b'{"mechanism":"gaussian","sigma":1}'])
+def test_a_charge_that_is_not_the_plans_is_refused(charge: bytes) -> None:
+    task = first_task()
+    with pytest.raises(PeerError, match="charge is not what plan and task come to"):
+        TaskGate(PLAN).admit(task.to_bytes(), b"", task.length, charge)
 
 
 def test_a_model_that_no_task_names_is_refused() -> None:
     task = first_task()
     with pytest.raises(PeerError, match="model"):
-        TaskGate(PLAN).admit(task.to_bytes(), b"model", task.length)
+        TaskGate(PLAN).admit(task.to_bytes(), b"model", task.length, CHARGE)
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"[]", b"\xff\xfe", b"[" * 100_000])
 def test_bytes_that_are_no_task_are_refused(data: bytes) -> None:
     with pytest.raises(PeerError, match="not of this version"):
-        TaskGate(PLAN).admit(data, b"", 1)
+        TaskGate(PLAN).admit(data, b"", 1, CHARGE)
 
 
 def counting(step: int, subsets: list[list[int]]) -> Task:
@@ -83,20 +91,20 @@ def counting(step: int, subsets: list[list[int]]) -> Task:
 
 def test_a_step_is_not_asked_twice_for_different_things() -> None:
     gate = TaskGate(PLAN)
-    gate.admit(counting(2, [[0, 1]]).to_bytes(), b"", 8)
+    gate.admit(counting(2, [[0, 1]]).to_bytes(), b"", 8, CHARGE)
     with pytest.raises(PeerError, match="something else before"):
-        gate.admit(counting(2, [[0, 2]]).to_bytes(), b"", 8)
+        gate.admit(counting(2, [[0, 2]]).to_bytes(), b"", 8, CHARGE)
 
 
 def test_a_step_never_goes_back() -> None:
     gate = TaskGate(PLAN)
-    gate.admit(counting(3, [[0, 1]]).to_bytes(), b"", 8)
+    gate.admit(counting(3, [[0, 1]]).to_bytes(), b"", 8, CHARGE)
     with pytest.raises(PeerError, match="step 3 was asked before"):
-        gate.admit(counting(2, [[0, 1]]).to_bytes(), b"", 8)
+        gate.admit(counting(2, [[0, 1]]).to_bytes(), b"", 8, CHARGE)
 
 
 def test_a_refused_task_changes_nothing() -> None:
     gate = TaskGate(PLAN)
     with pytest.raises(PeerError):
-        gate.admit(changed(step=3, seed=1).to_bytes(), b"", first_task().length)
-    gate.admit(first_task().to_bytes(), b"", first_task().length)
+        gate.admit(changed(step=3, seed=1).to_bytes(), b"", first_task().length, CHARGE)
+    gate.admit(first_task().to_bytes(), b"", first_task().length, CHARGE)

@@ -26,6 +26,7 @@ from headwater.secagg.events import (
     SessionClosed,
     SessionReady,
 )
+from headwater.secagg.families import Family
 
 __all__ = ["PlainAggregator", "PlainParticipant"]
 
@@ -92,7 +93,9 @@ class PlainAggregator:
             raise PeerError(f"a message of kind {kind!r} came; refused")
         return self._finish()
 
-    def begin_round(self, task: bytes, model: bytes, length: int, now: float) -> Sequence[AggregatorEvent]:
+    def begin_round(
+        self, task: bytes, model: bytes, length: int, now: float, charge: bytes = b""
+    ) -> Sequence[AggregatorEvent]:
         """Ask everybody."""
         if self.running:
             raise OutOfOrder("a round is under way")
@@ -167,7 +170,7 @@ class PlainParticipant:
             case _:
                 raise PeerError(f"a message of kind {kind!r} came; refused")
 
-    def upload(self, round: int, vector: NDArray[np.uint32]) -> Iterator[bytes]:
+    def upload(self, round: int, vector: NDArray[np.uint32], family: Family | None = None) -> Iterator[bytes]:
         """Cut the vector up."""
         if round != self.awaited:
             raise OutOfOrder(f"round {round} awaits no vector")

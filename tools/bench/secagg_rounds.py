@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from headwater.secagg import Aggregator, Participant, Roster, SessionTerms
 from headwater.secagg.events import Persist, RoundClosed, RoundRequested, RoundSummed
 from headwater_client.store import Store
-from headwater_client.transport.aggregation import Progress, participate
+from headwater_client.transport.aggregation import Contribution, Progress, participate
 from headwater_client.transport.channel import CoordinatorChannel, Identity
 from headwater_client.transport.diagnosis import Endpoint
 from headwater_server.runs.replay import RunJournal, StoredSum
@@ -101,10 +101,10 @@ def _take_part(organisation: _Organisation, report: Connection) -> None:
     store = Store(organisation.home / f"{organisation.member}.db")
     base: dict[int, NDArray[np.uint32]] = {}
 
-    def contribute(request: RoundRequested) -> NDArray[np.uint32]:
+    def contribute(request: RoundRequested) -> Contribution:
         if request.length not in base:
             base[request.length] = _vector(organisation.place, 0, request.length)
-        return base[request.length] + np.uint32(request.round)
+        return Contribution(base[request.length] + np.uint32(request.round))
 
     def note(event: Progress) -> None:
         if isinstance(event, RoundClosed):

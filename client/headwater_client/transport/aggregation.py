@@ -8,14 +8,12 @@ from queue import Empty, SimpleQueue
 from typing import Literal
 
 import grpc
-import numpy as np
 import structlog
-from numpy.typing import NDArray
 
 from headwater.errors import HeadwaterError, InputError, OutOfOrder, PeerError, TransportError
 from headwater.secagg.events import MemberEvent, RoundRequested, Send, SessionClosed
 from headwater_client.transport.channel import CoordinatorChannel
-from headwater_client.transport.contributor import Computed, Contribute, Contributor
+from headwater_client.transport.contributor import Computed, Contribute, Contribution, Contributor
 from headwater_client.transport.participation import (
     Backoff,
     Connecting,
@@ -30,6 +28,7 @@ from headwater_client.transport.stream import Ended, ParticipationStream, Receiv
 __all__ = [
     "Backoff",
     "Connecting",
+    "Contribution",
     "Disconnected",
     "MessageRefused",
     "ParticipantMachine",
@@ -62,10 +61,11 @@ def participate(
         channel: to the coordinator.
         run_id: from this organisation's own approval (protocol 3.3).
         participant: fresh; nobody else may call it meanwhile. Broken streams are reopened while it lives.
-        contribute: computes a vector from a request; called on a thread of its own, one request at a time.
+        contribute: computes a contribution from a request; called on a thread of its own, one request at a time.
         stop: set it from anywhere to leave.
         on_progress: sees every event but `Send`, on the calling thread, before any later one is performed: what it
-            stores of `AttemptStarted` and `RoundClosed` is durable in time. What it raises ends the participation.
+            stores of `AttemptStarted`, `CohortConfirmed` and `RoundClosed` is durable in time. What it raises ends the
+            participation.
         backoff: waits between streams.
         now: seconds on a clock that only goes forward.
 
@@ -154,8 +154,8 @@ class _Loop:
                     stream.taken()
                 case Ended(source, _) if source is stream:
                     return item
-                case Computed(number, vector, error):
-                    self._contribute(number, vector, error)
+                case Computed(number, contribution, error):
+                    self._contribute(number, contribution, error)
                 case _:
                     continue
         return None
@@ -173,10 +173,11 @@ class _Loop:
         self._refused_in_a_row, self._last_refusal = 0, None
         self._perform(events)
 
-    def _contribute(self, number: int, vector: NDArray[np.uint32] | None, error: Exception | None) -> None:
+    def _contribute(self, number: int, contribution: Contribution | None, error: Exception | None) -> None:
         try:
-            if vector is not None and self._stream is not None:
-                self._stream.send(_announced(number, self._participant.upload(number, vector)))
+            if contribution is not None and self._stream is not None:
+                masked = self._participant.upload(number, contribution.vector, contribution.family)
+                self._stream.send(_announced(number, masked))
                 return
         except OutOfOrder:
             # The round ended while the vector was computed; nothing of it leaves.

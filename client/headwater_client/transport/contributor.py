@@ -5,15 +5,28 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 
-import numpy as np
-from numpy.typing import NDArray
-
 from headwater.secagg.events import RoundRequested
+from headwater.secagg.families import Family
+from headwater.secagg.ring import RingVector
 
-__all__ = ["Computed", "Contribute", "Contributor"]
+__all__ = ["Computed", "Contribute", "Contribution", "Contributor"]
 
-Contribute = Callable[[RoundRequested], NDArray[np.uint32]]
-"""(task, model, length) → the vector, uint32 of shape (length,). `PeerError`: the plan does not allow the Task."""
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """What an organisation gives to a round.
+
+    Attributes:
+        vector: in the session's ring, shape (length,).
+        family: what it belongs to under a `strict` plan; None records and refuses no cohort (protocol 4.10).
+    """
+
+    vector: RingVector = field(repr=False)
+    family: Family | None = None
+
+
+Contribute = Callable[[RoundRequested], Contribution]
+"""Computes a contribution. `PeerError`: the plan does not allow the Task, or not for this charge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +34,7 @@ class Computed:
     """A contribution is there, or the error that came of it."""
 
     round: int
-    vector: NDArray[np.uint32] | None = field(repr=False)
+    contribution: Contribution | None
     error: Exception | None = None
 
 

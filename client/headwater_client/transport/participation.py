@@ -5,10 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from headwater.secagg.events import MemberEvent
+from headwater.secagg.families import Family
+from headwater.secagg.ring import RingVector
 
 __all__ = [
     "Backoff",
@@ -44,7 +43,7 @@ class ParticipantMachine(Protocol):
         """Take one message; `PeerError` refuses it."""
         ...
 
-    def upload(self, round: int, vector: NDArray[np.uint32]) -> Iterator[bytes]:
+    def upload(self, round: int, vector: RingVector, family: Family | None = None) -> Iterator[bytes]:
         """Mask a vector; the iterator is walked in another thread."""
         ...
 

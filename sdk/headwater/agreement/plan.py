@@ -11,6 +11,7 @@ from headwater.agreement.documents import Document, HexDigest, first_problem
 from headwater.errors import InputError
 from headwater.recipe.settings import RecipeSettings, SplitShares
 from headwater.schema import Schema
+from headwater.secagg.ring import RING_BITS, RingBits
 
 __all__ = ["AggregationTerms", "Plan"]
 
@@ -35,7 +36,7 @@ class AggregationTerms(Document):
     retries: int = Field(default=5, ge=0, le=100)
     setup_seconds: float = Field(default=60.0, gt=0, le=86_400)
     round_seconds: float = Field(default=120.0, gt=0, le=86_400)
-    ring_bits: Literal[32, 64] = 32
+    ring_bits: RingBits = RING_BITS
     on_membership_change: MembershipChange
 
     @property
@@ -77,6 +78,11 @@ class Plan(Document):
     @field_serializer("schema_")
     def _write_schema(self, schema: Schema) -> dict[str, object]:
         return schema.to_document()
+
+    @property
+    def ring_bits(self) -> RingBits:
+        """The ring that vectors are summed in (protocol 2.1)."""
+        return self.aggregation.ring_bits
 
     @property
     def maximum_rounds(self) -> int:

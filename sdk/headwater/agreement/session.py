@@ -46,5 +46,7 @@ def terms_of(plan: Plan, run_id: str, attempt: int) -> SessionTerms:
         retries=plan.aggregation.retries,
         max_length=longest_vector(plan),
         value_bits=plan.recipe.value_bits,
+        ring_bits=plan.ring_bits,
+        strict=plan.aggregation.on_membership_change == "strict",
         deadlines=Deadlines(hello=setup, accept=setup, deal=trip, upload=trip, confirm=trip, reveal=trip),
     )

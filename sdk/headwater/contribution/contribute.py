@@ -18,13 +18,12 @@ from headwater.recipe.settings import RecipeTerms
 from headwater.recipe.task import Task
 from headwater.schema import DateColumn, NumericColumn
 from headwater.schema.table import Table
+from headwater.secagg.ring import RingVector
 
 __all__ = ["contribute"]
 
-U32 = NDArray[np.uint32]
 
-
-def contribute(task: Task, model: bytes, rows: Table, plan: RecipeTerms) -> U32:
+def contribute(task: Task, model: bytes, rows: Table, plan: RecipeTerms) -> RingVector:
     """Compute what a task asks for.
 
     Rows with a value that is not finite contribute zero and are counted (protocol 2.3). Training that breaks, or has
@@ -37,7 +36,7 @@ def contribute(task: Task, model: bytes, rows: Table, plan: RecipeTerms) -> U32:
         plan: as approved.
 
     Returns:
-        uint32, shape (task.length,): `[payload | weight | metrics]` modulo 2^32.
+        In the plan's ring, shape (task.length,): `[payload | weight | metrics]` in the ring.
 
     Raises:
         PeerError: the task is not one of the plan's, or asks for what the encoding does not have.
@@ -62,7 +61,8 @@ def contribute(task: Task, model: bytes, rows: Table, plan: RecipeTerms) -> U32:
     if layout.length != task.length:
         raise PeerError(f"the task names {task.length} values and asks for {layout.length}; it contradicts itself")
     skipped = part.rows - used.rows
-    return layout.join(counts, used.rows, {"skipped_rows": skipped}, largest=largest_magnitude(task.value_bits))
+    largest = largest_magnitude(task.value_bits)
+    return layout.join(counts, used.rows, {"skipped_rows": skipped}, largest=largest, ring_bits=plan.ring_bits)
 
 
 def _encoding(task: Task, plan: RecipeTerms) -> Encoding:

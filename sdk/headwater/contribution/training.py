@@ -18,13 +18,14 @@ from headwater.recipe.layout import layout_of_update
 from headwater.recipe.settings import RecipeTerms, UpdateSettings
 from headwater.recipe.task import Task, seed_for
 from headwater.schema.table import Table
+from headwater.secagg.ring import RingVector
 
 __all__ = ["train", "training_terms"]
 
 _LEAST_ROWS = 2
 
 
-def train(task: Task, model: bytes, rows: Table, encoding: Encoding, plan: RecipeTerms) -> NDArray[np.uint32]:
+def train(task: Task, model: bytes, rows: Table, encoding: Encoding, plan: RecipeTerms) -> RingVector:
     """Train from the shared model on an organisation's training rows.
 
     Args:
@@ -35,7 +36,7 @@ def train(task: Task, model: bytes, rows: Table, encoding: Encoding, plan: Recip
         plan: as approved.
 
     Returns:
-        uint32, shape (task.length,): weight × clipped change in fixed point, the weight, metrics.
+        In the plan's ring, shape (task.length,): weight × clipped change in fixed point, the weight, metrics.
 
     Raises:
         PeerError: the model is unusable or does not fit the task.
@@ -56,11 +57,13 @@ def train(task: Task, model: bytes, rows: Table, encoding: Encoding, plan: Recip
             delta = train_locally(shared, codes, training_terms(plan), _seed(task, codes), "cpu").delta
     if delta is None or not np.isfinite(delta).all():
         # protocol 2.3: what is not finite contributes zero and is counted.
-        return layout.join(np.zeros(layout.payload, np.int64), 0, {"skipped": 1, "clipped": 0}, largest=largest)
+        nothing = np.zeros(layout.payload, np.int64)
+        return layout.join(nothing, 0, {"skipped": 1, "clipped": 0}, largest=largest, ring_bits=plan.ring_bits)
     weight = min(rows.rows, settings.row_cap) / settings.row_cap
     payload = fixed_point(delta, task.clip, task.scale, weight)
     clipped = int(float(np.linalg.norm(delta.astype(np.float64))) > task.clip)
-    return layout.join(payload, round(weight * largest), {"skipped": 0, "clipped": clipped}, largest=largest)
+    metrics = {"skipped": 0, "clipped": clipped}
+    return layout.join(payload, round(weight * largest), metrics, largest=largest, ring_bits=plan.ring_bits)
 
 
 def training_terms(plan: RecipeTerms) -> UpdateSettings:

@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headwater.errors import InputError
+from headwater.secagg.ring import RING_BITS, RingBits, RingVector, from_signed, to_signed
 
 __all__ = ["COUNT_METRICS", "UPDATE_METRICS", "Layout", "Summed", "layout_of_counts", "layout_of_update"]
 
 I64 = NDArray[np.int64]
-U32 = NDArray[np.uint32]
 
 COUNT_METRICS = ("skipped_rows",)
 """Whole numbers, summed: rows with a value that is not finite."""
@@ -52,7 +52,9 @@ class Layout:
         """Values in the whole vector."""
         return self.payload + 1 + len(self.metrics)
 
-    def join(self, payload: I64, weight: int, metrics: Mapping[str, int], *, largest: int) -> U32:
+    def join(
+        self, payload: I64, weight: int, metrics: Mapping[str, int], *, largest: int, ring_bits: RingBits = RING_BITS
+    ) -> RingVector:
         """One vector in the ring.
 
         Args:
@@ -60,6 +62,7 @@ class Layout:
             weight: not negative.
             metrics: a value for each name.
             largest: no magnitude may be above it, or the sum could wrap around.
+            ring_bits: 32 or 64.
 
         Raises:
             InputError: a part has the wrong size, or a value is too large.
@@ -72,17 +75,19 @@ class Layout:
             raise InputError(
                 f"a contributed value passes the plan's {largest}; raise recipe.value_bits, or give fewer rows"
             )
-        return vector.astype(np.uint32)
+        return from_signed(vector, ring_bits)
 
-    def split(self, vector: U32) -> Summed:
-        """Take a summed vector apart.
+    def split(self, vector: RingVector) -> Summed:
+        """Take a summed vector apart, of whichever ring it is.
 
         Raises:
-            InputError: of another length.
+            InputError: of another length, or no vector of a ring.
         """
-        if vector.shape != (self.length,) or vector.dtype != np.uint32:
-            raise InputError(f"a sum has shape {vector.shape} and type {vector.dtype}, expected {self.length} × uint32")
-        signed = vector.view(np.int32).astype(np.int64)
+        if vector.shape != (self.length,) or vector.dtype not in (np.uint32, np.uint64):
+            raise InputError(
+                f"a sum has shape {vector.shape} and type {vector.dtype}, expected {self.length} × uint32 or uint64"
+            )
+        signed = to_signed(vector)
         values = signed[self.payload + 1 :]
         metrics = {name: int(value) for name, value in zip(self.metrics, values, strict=True)}
         return Summed(signed[: self.payload], int(signed[self.payload]), metrics)

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from enum import Enum
 
 import numpy as np
-from numpy.typing import NDArray
 
 from headwater.encoding.encoding import Encoding
 from headwater.encoding.grid import Histograms
@@ -19,10 +18,10 @@ from headwater.recipe.sums import read_histograms, read_tables, read_update
 from headwater.recipe.supercolumns import propose, settle, still_to_count
 from headwater.recipe.task import Task, seed_for
 from headwater.recipe.tasks import histograms_task, marginals_task, update_task
+from headwater.secagg.ring import RingVector
 
 __all__ = ["Recipe", "build_recipe"]
 
-U32 = NDArray[np.uint32]
 Record = dict[str, object]
 
 
@@ -82,11 +81,11 @@ class Recipe:
             self._action = self._ask()
         return self._action
 
-    def add_sum(self, vector: U32, contributors: int) -> None:
+    def add_sum(self, vector: RingVector, contributors: int) -> None:
         """Answer `Aggregate` with the ring sum.
 
         Args:
-            vector: uint32, shape (task.length,).
+            vector: uint32 or uint64 by the plan's ring, shape (task.length,).
             contributors: organisations in the sum.
 
         Raises:
@@ -163,7 +162,7 @@ class Recipe:
             measure_seed=seed_for(self._terms.seed, "measure"),
         )
 
-    def _take_histograms(self, vector: U32, record: Record) -> None:
+    def _take_histograms(self, vector: RingVector, record: Record) -> None:
         summed = read_histograms(vector, self._histograms)
         encoding = Encoding.fit(self._terms.schema_, summed.payload, self._settings.encoding)
         self._encoding, self._rows = encoding, summed.weight
@@ -176,7 +175,7 @@ class Recipe:
         alone = self._settings.kind == "adversarial" or len(encoding.sizes) < 2
         self._phase = _Phase.FIT if alone else _Phase.MARGINALS
 
-    def _take_marginals(self, vector: U32, record: Record) -> None:
+    def _take_marginals(self, vector: RingVector, record: Record) -> None:
         sizes, settings = self._fitted().sizes, self._settings.marginals
         counted, summed = read_tables(vector, self._subsets, sizes)
         self._marginals += with_pairs(counted, sizes)
@@ -190,7 +189,7 @@ class Recipe:
             self._settle_groups(record)
         self._history.append(record)
 
-    def _take_groups(self, vector: U32, record: Record) -> None:
+    def _take_groups(self, vector: RingVector, record: Record) -> None:
         counted, summed = read_tables(vector, self._subsets, self._fitted().sizes)
         self._marginals += counted
         record |= {"tables": len(counted), "cells": len(summed.payload), **summed.metrics}
@@ -205,7 +204,7 @@ class Recipe:
         record["super_columns"] = [[names[column] for column in group.columns] for group in groups]
         self._phase = _Phase.FIT
 
-    def _take_update(self, task: Task, vector: U32, contributors: int, record: Record) -> None:
+    def _take_update(self, task: Task, vector: RingVector, contributors: int, record: Record) -> None:
         mean, summed = read_update(vector, self._weights, contributors, task.scale, task.value_bits)
         self._history.append({**record, **summed.metrics})
         if mean is None:

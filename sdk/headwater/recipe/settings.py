@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from headwater.encoding.settings import EncodingSettings
 from headwater.schema import Schema
+from headwater.secagg.ring import RingBits
 
 __all__ = [
     "EncodingSettings",
@@ -154,3 +155,7 @@ class RecipeTerms(Protocol):
     @property
     def seed(self) -> int:
         """Start of every seed of the run that is not secret."""
+
+    @property
+    def ring_bits(self) -> RingBits:
+        """The ring that vectors are summed in."""

@@ -10,16 +10,16 @@ from headwater.encoding.marginals import Marginal, Subset, cells_of
 from headwater.errors import InputError
 from headwater.recipe.fixed_point import integer_norm_squared, largest_magnitude, to_real
 from headwater.recipe.layout import Layout, Summed, layout_of_counts, layout_of_update
+from headwater.secagg.ring import RingVector
 
 __all__ = ["read_histograms", "read_tables", "read_update"]
 
-U32 = NDArray[np.uint32]
 F64 = NDArray[np.float64]
 
 _WRONG = "the sum cannot be one of contributions to this task ({}); do not use it, look for a faulty organisation"
 
 
-def read_histograms(vector: U32, histograms: Histograms) -> Summed:
+def read_histograms(vector: RingVector, histograms: Histograms) -> Summed:
     """The columns' histograms; each must count the same rows.
 
     Raises:
@@ -33,7 +33,7 @@ def read_histograms(vector: U32, histograms: Histograms) -> Summed:
     return summed
 
 
-def read_tables(vector: U32, subsets: Sequence[Subset], sizes: Sequence[int]) -> tuple[list[Marginal], Summed]:
+def read_tables(vector: RingVector, subsets: Sequence[Subset], sizes: Sequence[int]) -> tuple[list[Marginal], Summed]:
     """The marginal of each subset; each must count the same rows.
 
     Raises:
@@ -48,7 +48,7 @@ def read_tables(vector: U32, subsets: Sequence[Subset], sizes: Sequence[int]) ->
 
 
 def read_update(
-    vector: U32, weights: int, contributors: int, scale: float, value_bits: int
+    vector: RingVector, weights: int, contributors: int, scale: float, value_bits: int
 ) -> tuple[F64 | None, Summed]:
     """The weighted mean of the organisations' changes; None where nobody's weight is above 0.
 
@@ -69,7 +69,7 @@ def read_update(
     return to_real(summed.payload, scale) / (summed.weight / unit), summed
 
 
-def _counts(layout: Layout, vector: U32) -> Summed:
+def _counts(layout: Layout, vector: RingVector) -> Summed:
     summed = layout.split(vector)
     if summed.weight < 0 or min(summed.metrics.values()) < 0 or (summed.payload < 0).any():
         raise InputError(_WRONG.format("a count is negative"))

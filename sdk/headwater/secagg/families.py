@@ -1,6 +1,6 @@
 """Families of sums, and which cohorts may be summed for one of them: protocol 4.10."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 __all__ = ["Cohort", "Family", "cohort_conflict"]
@@ -33,16 +33,36 @@ class Family:
 def cohort_conflict(family: Family, recorded: Iterable[Cohort], asked: Collection[str]) -> str | None:
     """Say why a sum over `asked` would tell members apart, or None when it may be confirmed.
 
+    Any whole-number combination of the sums weighs members alike that are in the very same cohorts. Each such group
+    must be large: then no combination, of two sums or of more, shows fewer members than the family tolerates. Pairs
+    alone do not tell: four cohorts that differ from each other by four members each can overlap in a single one.
+
     Args:
         family: what is summed.
         recorded: every cohort that this organisation confirmed for the family.
         asked: U of the round at hand.
     """
-    for cohort in recorded:
+    cohorts = list(recorded)
+    for cohort in cohorts:
         if not family.allows(cohort, asked):
             changed = ", ".join(sorted(set(cohort) ^ set(asked)))
             return (
                 f"differencing: the family '{family.name}' was summed over another cohort before, and the difference "
                 f"would show {changed}"
             )
+    whole = [set(cohort) for cohort in (*cohorts, asked)]
+    small = [group for group in _alike(whole) if len(group) < (family.tolerance or 0) and group not in whole]
+    if small:
+        return (
+            f"differencing: the sums of the family '{family.name}' over all its cohorts together would show "
+            f"{', '.join(sorted(small[0]))}"
+        )
     return None
+
+
+def _alike(cohorts: Sequence[set[str]]) -> list[set[str]]:
+    """The groups of members that are in the very same cohorts."""
+    groups: dict[tuple[bool, ...], set[str]] = {}
+    for member in sorted(set[str]().union(*cohorts)):
+        groups.setdefault(tuple(member in cohort for cohort in cohorts), set()).add(member)
+    return list(groups.values())

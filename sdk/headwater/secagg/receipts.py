@@ -104,12 +104,14 @@ class Chain:
         """Refuse a document that is not the next link.
 
         Raises:
-            PeerError: it names another predecessor, or its round number does not grow.
+            PeerError: it names another predecessor, or is not of the next round.
         """
         if document.content.previous != self.head:
             raise PeerError(f"the document of round {document.round} does not continue the chain this party holds")
-        if document.round <= self.last_round:
-            raise PeerError(f"the document of round {document.round} follows round {self.last_round}; rounds only grow")
+        if document.round != self.last_round + 1:
+            # Every round that began has a document, so a gap hides one. Whoever steps a ratchet to a document's round
+            # takes one step, whatever number a lying coordinator signs.
+            raise PeerError(f"the document of round {document.round} follows round {self.last_round}, not the next one")
 
     def extend(self, document: Document) -> None:
         """Check the next link, then make it the head."""
@@ -148,15 +150,21 @@ def check_next(
     Args:
         document: its coordinator's signature is verified.
         chain: what the member holds.
-        facts: the member's live session; Confirms of a receipt of that session are verified.
+        facts: the member's live session, which the document must be of; a receipt's Confirms are verified by it.
         asked: round number, ρ and charge of the round that the member is in.
 
     Raises:
-        PeerError: it is not the next link, lacks its quorum, or is for another request than the member had.
+        PeerError: it is not the next link, of another session than the live one, lacks its quorum, or is for another
+            request than the member had.
     """
     chain.check(document)
     content = document.content
-    if isinstance(content, Abort) or facts is None or content.sid != facts.sid:
+    if facts is None:
+        return
+    if content.sid != facts.sid:
+        # The session continues the chain that the member held when it opened: whatever follows is of this session.
+        raise PeerError(f"the document of round {content.round} is of another session than the one in progress")
+    if isinstance(content, Abort):
         return
     check_confirms(content.confirms, content.round, content.rho, content.uploads, facts)
     if asked is not None and asked[0] == content.round:

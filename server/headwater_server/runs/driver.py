@@ -9,6 +9,7 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from headwater.agreement.approval import SignedProposal
+from headwater.agreement.charge import charge_of
 from headwater.agreement.charter import Charter
 from headwater.agreement.plan import Plan
 from headwater.agreement.session import roster_of, terms_of
@@ -19,7 +20,7 @@ from headwater.generator.model import Model
 from headwater.recipe.actions import Aggregate, Done, Fit, Merge
 from headwater.recipe.machine import Recipe, build_recipe
 from headwater.secagg import Aggregator
-from headwater.secagg.events import AggregatorEvent, MemberDropped, Persist, RoundAborted
+from headwater.secagg.events import AggregatorEvent, MemberDropped, Persist, RoundAborted, SessionFailed
 from headwater.secagg.terms import MAXIMUM_ATTEMPTS
 from headwater_server.runs.charters import agreed
 from headwater_server.runs.inviting import Inviting, invited
@@ -34,6 +35,8 @@ from headwater_server.storage import BlobStore, RunState, Storage
 __all__ = ["RunDriver"]
 
 _log = structlog.get_logger(__name__)
+
+_STRICT, _DIFFERENCING = "strict:", "differencing:"
 
 
 @dataclass(slots=True)
@@ -71,6 +74,7 @@ class RunDriver:
         self._recorder = RunRecorder(storage, run_id, home.runs / run_id)
         self._cost = _Cost()
         self._session: AggregationSession | None = None
+        self._away = ""
 
     async def drive(self) -> None:
         """Run to the end, and leave the state finished, failed or (when cancelled) as it is."""
@@ -156,7 +160,7 @@ class RunDriver:
         while True:
             try:
                 session = await self._open_session(proposal, charter, members)
-                outcome = await session.round(task, action.model, action.task.length)
+                outcome = await session.round(task, action.model, action.task.length, charge_of(plan, action.task))
             except TransportError as error:
                 # The session is gone, for instance below its threshold; the next attempt is a whole new setup.
                 self._recorder.add({"kind": "session_failed", "reason": str(error)})
@@ -183,7 +187,10 @@ class RunDriver:
         self._journal.close_unfinished(self._key)
         attempt = self._journal.next_attempt()
         if attempt > MAXIMUM_ATTEMPTS:
-            raise OutOfOrder(f"the setup of run {self._run_id} failed {MAXIMUM_ATTEMPTS} times; propose a new run")
+            because = f"{self._away}; " if self._away else ""
+            raise OutOfOrder(
+                f"{because}the setup of run {self._run_id} failed {MAXIMUM_ATTEMPTS} times; propose a new run"
+            )
         self._recorder.add({"kind": "setup", "attempt": attempt, "expected": list(members)})
         aggregator = Aggregator(
             roster_of(charter, plan),
@@ -196,6 +203,7 @@ class RunDriver:
             self._run_id, aggregator, members, persist=self._persist, observe=self._observe
         )
         ready = await self._session.ready()
+        self._away = ""
         self._recorder.add({"kind": "ready", "members": list(ready.members), "protection": plan.aggregation.protection})
         return self._session
 
@@ -206,6 +214,11 @@ class RunDriver:
         if isinstance(event, MemberDropped):
             record = {"kind": "dropped", "member": event.member, "phase": event.phase, "reason": event.reason}
             self._recorder.add(record)
+            if _DIFFERENCING in event.reason:
+                self._away = f"{event.member} refused: {event.reason}"
+        elif isinstance(event, SessionFailed) and event.reason.startswith(_STRICT):
+            # protocol 4.10: the next setups wait for whoever is away; this is what is said if none brings it back.
+            self._away = event.reason
 
     def _count_traffic(self) -> None:
         if self._session is not None:

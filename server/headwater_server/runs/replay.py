@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from numpy.typing import NDArray
 
-from headwater.errors import StorageError
+from headwater.errors import InputError, StorageError
 from headwater.secagg.receipts import close_unfinished
+from headwater.secagg.ring import RingVector, ring_type
 from headwater_server.storage import BlobStore, RoundEntry, Storage
 
 __all__ = ["RunJournal", "StoredSum"]
@@ -23,11 +23,11 @@ class StoredSum:
     """A sum that the recipe took.
 
     Attributes:
-        vector: uint32, shape (length,).
+        vector: uint32 or uint64 by the plan's ring, shape (length,).
         contributors: organisations in it.
     """
 
-    vector: NDArray[np.uint32]
+    vector: RingVector
     contributors: int
 
 
@@ -73,8 +73,10 @@ class RunJournal:
 
     def add_sum(self, total: StoredSum) -> None:
         """Store a sum before the recipe takes it."""
-        digest = self._blobs.put(total.vector.astype("<u4").tobytes())
-        self.add(_SUM, json.dumps({"sha256": digest, "contributors": total.contributors}).encode())
+        bits = 8 * total.vector.dtype.itemsize
+        digest = self._blobs.put(total.vector.astype(ring_type(bits)).tobytes())
+        record = {"sha256": digest, "contributors": total.contributors, "ring_bits": bits}
+        self.add(_SUM, json.dumps(record).encode())
 
     def sums(self) -> list[StoredSum]:
         """Every sum so far, in the order in which the recipe took them."""
@@ -84,9 +86,10 @@ class RunJournal:
                 try:
                     document = json.loads(entry.data)
                     digest, contributors = str(document["sha256"]), int(document["contributors"])
-                except (ValueError, KeyError, TypeError) as error:
+                    kind = ring_type(int(document["ring_bits"]))
+                except (ValueError, KeyError, TypeError, InputError) as error:
                     raise StorageError(f"a stored sum of run {self._run_id} is damaged; propose a new run") from error
-                vector = np.frombuffer(self._blobs.get(digest), dtype="<u4").astype(np.uint32)
+                vector = np.frombuffer(self._blobs.get(digest), dtype=kind).copy()
                 found.append(StoredSum(vector, contributors))
         return found
 

@@ -43,6 +43,7 @@ class Begin:
     task: bytes = field(repr=False)
     model: bytes = field(repr=False)
     length: int
+    charge: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,9 @@ class AggregatorMachine(Protocol):
         """A member sent a message; `PeerError` refuses it."""
         ...
 
-    def begin_round(self, task: bytes, model: bytes, length: int, now: float) -> Sequence[AggregatorEvent]:
+    def begin_round(
+        self, task: bytes, model: bytes, length: int, now: float, charge: bytes = b""
+    ) -> Sequence[AggregatorEvent]:
         """The driver asks for a sum."""
         ...
 

@@ -98,13 +98,14 @@ class AggregationSession:
         """
         return await asyncio.shield(self._ready)
 
-    async def round(self, task: bytes, model: bytes, length: int) -> RoundResult:
+    async def round(self, task: bytes, model: bytes, length: int, charge: bytes = b"") -> RoundResult:
         """Ask the members for one sum and wait for it, or for its abort.
 
         Args:
             task: the Task's exact bytes.
             model: the model's exact bytes, empty when the Task needs none.
             length: number of values in the sum.
+            charge: what the round costs a privacy ledger; its receipt carries it.
 
         Raises:
             OutOfOrder: a round is under way.
@@ -117,7 +118,7 @@ class AggregationSession:
         outcome.add_done_callback(_retrieve)
         self._round = outcome
         try:
-            await self._submit(Begin(task, model, length))
+            await self._submit(Begin(task, model, length, charge))
         except HeadwaterError:
             self._round = None
             raise
@@ -207,8 +208,8 @@ class AggregationSession:
                 return [*gone, *aggregator.connected(stream.member, now)]
             case Detach(stream):
                 return list(aggregator.disconnected(stream.member, now)) if self._is_open(stream) else []
-            case Begin(task, model, length):
-                return list(aggregator.begin_round(task, model, length, now))
+            case Begin(task, model, length, charge):
+                return list(aggregator.begin_round(task, model, length, now, charge))
             case Close(reason):
                 return list(aggregator.close(reason, now))
             case Tick():

@@ -10,7 +10,6 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from headwater.agreement.plan import Plan
 from headwater.contribution.contribute import contribute
@@ -19,17 +18,16 @@ from headwater.recipe.actions import Aggregate, Done, Fit
 from headwater.recipe.machine import Recipe
 from headwater.recipe.task import Task
 from headwater.schema.table import Table
+from headwater.secagg.ring import RingVector, ring_type
 
 __all__ = ["Cost", "LocalEngine", "RoundEngine", "Watcher", "drive"]
-
-U32 = NDArray[np.uint32]
 
 
 class RoundEngine(Protocol):
     """Where contributions are computed."""
 
-    def sum(self, task: Task, model: bytes) -> tuple[U32, int]:
-        """The sum modulo 2^32 of every organisation's contribution, and how many there are."""
+    def sum(self, task: Task, model: bytes) -> tuple[RingVector, int]:
+        """The sum in the ring of every organisation's contribution, and how many there are."""
 
 
 class Watcher(Protocol):
@@ -74,11 +72,11 @@ class LocalEngine:
         self._parts = parts
         self._plan = plan
 
-    def sum(self, task: Task, model: bytes) -> tuple[U32, int]:
+    def sum(self, task: Task, model: bytes) -> tuple[RingVector, int]:
         """Sum what each contributes; unsigned addition wraps around, as the ring does (protocol 2.1)."""
         # The task goes through its bytes, as it would over the wire.
         received = Task.from_bytes(task.to_bytes())
-        total = np.zeros(task.length, dtype=np.uint32)
+        total: RingVector = np.zeros(task.length, dtype=ring_type(self._plan.ring_bits))
         with _single_threaded(), ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
             for vector in pool.map(lambda rows: contribute(received, model, rows, self._plan), self._parts):
                 total += vector
@@ -119,7 +117,7 @@ def drive(
             watcher.begins(what)
             total, organisations = engine.sum(action.task, action.model)
             cost.sums += 1
-            cost.bytes_up += 4 * action.task.length * organisations
+            cost.bytes_up += total.itemsize * action.task.length * organisations
             cost.bytes_down += (len(action.task.to_bytes()) + len(action.model)) * organisations
             recipe.add_sum(total, organisations)
         else:

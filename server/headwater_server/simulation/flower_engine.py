@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow.parquet
-from numpy.typing import NDArray
 
 from headwater.agreement.plan import Plan
 from headwater.errors import HeadwaterError, InputError
@@ -21,12 +20,12 @@ from headwater.recipe.machine import Recipe
 from headwater.recipe.task import Task
 from headwater.schema.conform import conform
 from headwater.schema.table import Table
+from headwater.secagg.ring import RING_BITS, RingBits, RingVector, ring_type
 from headwater_server.flower import QUIET_ENVIRONMENT
 from headwater_server.simulation.driving import Cost, Watcher, drive
 
 __all__ = ["FlowerEngine", "contribution_app", "drive_on_flower", "write_organisations"]
 
-U32 = NDArray[np.uint32]
 
 _RECORD, _TASK, _MODEL, _VECTOR, _REFUSAL = "headwater", "task", "model", "vector", "refusal"
 _PLAN_FILE = "plan.toml"
@@ -54,7 +53,7 @@ def drive_on_flower(recipe: Recipe, parts: Sequence[Table], plan: Plan, watcher:
     def main(grid: Grid, context: Context) -> None:
         del context
         try:
-            outcome.append(drive(recipe, FlowerEngine(grid, len(parts)), watcher, cost))
+            outcome.append(drive(recipe, FlowerEngine(grid, len(parts), ring_bits=plan.ring_bits), watcher, cost))
         except BaseException as error:  # noqa: BLE001  it is raised again outside Flower's thread
             outcome.append(error)
 
@@ -115,7 +114,7 @@ def _answer(folder: str, number: int, task: bytes, model: bytes) -> dict[str, An
 
     try:
         plan, rows = _organisation(folder, number)
-        return {_VECTOR: contribute(Task.from_bytes(task), model, rows, plan).astype("<u4").tobytes()}
+        return {_VECTOR: contribute(Task.from_bytes(task), model, rows, plan).tobytes()}
     except HeadwaterError as error:
         return {_REFUSAL: str(error)}
 
@@ -130,14 +129,15 @@ def _organisation(folder: str, number: int) -> tuple[Plan, Table]:
 class FlowerEngine:
     """Sums over Flower's grid: one message to each node, one reply from each."""
 
-    def __init__(self, grid: Any, organisations: int, clock: Any = time) -> None:
+    def __init__(self, grid: Any, organisations: int, clock: Any = time, *, ring_bits: RingBits = RING_BITS) -> None:
         """Take the grid of a ServerApp, and how many nodes there must be."""
         self._grid = grid
         self._organisations = organisations
         self._clock = clock
+        self._kind = ring_type(ring_bits)
 
-    def sum(self, task: Task, model: bytes) -> tuple[U32, int]:
-        """Ask every node and add up; the order of replies does not matter modulo 2^32.
+    def sum(self, task: Task, model: bytes) -> tuple[RingVector, int]:
+        """Ask every node and add up; the order of replies does not matter in the ring.
 
         Raises:
             InputError: a node refused, failed, or did not answer within an hour.
@@ -150,11 +150,12 @@ class FlowerEngine:
             Message(RecordDict({_RECORD: ConfigRecord({_TASK: data, _MODEL: model})}), node, "query") for node in nodes
         ]
         waiting = set(self._grid.push_messages(messages))
-        total, deadline = np.zeros(task.length, dtype=np.uint32), self._clock.monotonic() + _ROUND_SECONDS
+        total: RingVector = np.zeros(task.length, dtype=self._kind)
+        deadline = self._clock.monotonic() + _ROUND_SECONDS
         while waiting:
             for reply in self._grid.pull_messages(list(waiting)):
                 waiting.discard(reply.metadata.reply_to_message_id)
-                total += _vector(reply, task.length)
+                total += self._vector(reply, task.length)
             if self._clock.monotonic() > deadline:
                 raise InputError(f"{len(waiting)} organisations did not answer within an hour; say --engine local")
             if waiting:
@@ -171,16 +172,15 @@ class FlowerEngine:
             self._clock.sleep(_POLL_SECONDS)
         return nodes
 
-
-def _vector(reply: Any, length: int) -> U32:
-    if reply.has_error():
-        raise InputError(
-            f"a contribution failed on Flower's engine ({reply.error.reason}); say --engine local to see why"
-        )
-    record = reply.content.config_records[_RECORD]
-    if _REFUSAL in record:
-        raise InputError(str(record[_REFUSAL]))
-    vector = np.frombuffer(record[_VECTOR], dtype="<u4").astype(np.uint32)
-    if vector.shape != (length,):
-        raise InputError(f"a contribution has {len(vector)} values, the task {length}; the versions differ")
-    return vector
+    def _vector(self, reply: Any, length: int) -> RingVector:
+        if reply.has_error():
+            raise InputError(
+                f"a contribution failed on Flower's engine ({reply.error.reason}); say --engine local to see why"
+            )
+        record = reply.content.config_records[_RECORD]
+        if _REFUSAL in record:
+            raise InputError(str(record[_REFUSAL]))
+        vector = np.frombuffer(record[_VECTOR], dtype=self._kind)
+        if vector.shape != (length,):
+            raise InputError(f"a contribution has {len(vector)} values, the task {length}; the versions differ")
+        return vector

@@ -92,7 +92,7 @@ def read_inputs(
     if schema_target is None or schema_target.name != target:
         marked = "none" if schema_target is None else repr(schema_target.name)
         raise InputError(f"the target is {target!r}, the schema marks {marked}; mark the same column in both")
-    check_headroom(plan.recipe.value_bits, organisations)
+    check_headroom(plan.recipe.value_bits, organisations, ring_bits=plan.ring_bits)
     train, test = judge_split(arrow.num_rows)
     if not len(train) or not len(test):
         raise InputError(f"{arrow.num_rows} rows cannot be split into training and test rows; give more")

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from headwater.errors import HeadwaterError, InputError, OutOfOrder, PeerError, TransportError
 from headwater.secagg.events import COORDINATOR, MemberEvent, RoundClosed, RoundRequested, RoundSummed, Send
-from headwater_client.transport.aggregation import participate
+from headwater.secagg.families import Family
+from headwater_client.transport.aggregation import Contribution, participate
 from headwater_client.transport.channel import MAXIMUM_MESSAGE_BYTES, CoordinatorChannel, Identity
 from headwater_client.transport.participation import (
     Backoff,
@@ -37,6 +38,10 @@ def _vector(member: int, length: int) -> NDArray[np.uint32]:
     return np.random.default_rng(member).integers(0, 2**32, length, dtype=np.uint32)
 
 
+def _contribution(member: int, length: int) -> Contribution:
+    return Contribution(_vector(member, length))
+
+
 class Organisations:
     """Members that take part on threads of their own."""
 
@@ -59,7 +64,7 @@ class Organisations:
             participate,
             self.channel(member),
             RUN,
-            contribute=contribute or (lambda request: _vector(number, request.length)),
+            contribute=contribute or (lambda request: _contribution(number, request.length)),
             on_progress=on_progress,
             backoff=options.pop("backoff", QUICK),
             **options,
@@ -117,10 +122,10 @@ def test_a_coordinator_that_goes_and_returns_finds_the_same_members_again(
         if isinstance(event, Disconnected):
             away.set()
 
-    def slow(request: RoundRequested) -> NDArray[np.uint32]:
+    def slow(request: RoundRequested) -> Contribution:
         computing.set()
         assert let_go.wait(20)
-        return _vector(0, request.length)
+        return _contribution(0, request.length)
 
     organisations.join("org-1", slow, note)
     for member in MEMBERS[1:]:
@@ -144,7 +149,7 @@ def test_a_stream_that_breaks_in_mid_upload_is_taken_up_by_the_same_participant(
     broken = threading.Event()
 
     class Breaking(PlainParticipant):
-        def upload(self, round: int, vector: NDArray[np.uint32]) -> Iterator[bytes]:
+        def upload(self, round: int, vector: NDArray[np.uint32], family: Family | None = None) -> Iterator[bytes]:
             whole = super().upload(round, vector)
             if broken.is_set():
                 yield from whole
@@ -185,7 +190,7 @@ def test_a_failing_computation_refuses_the_round_and_raises_while_the_others_go_
 ) -> None:
     session = organisations.open(PlainAggregator(frozenset(MEMBERS)))
 
-    def fail(request: RoundRequested) -> NDArray[np.uint32]:
+    def fail(request: RoundRequested) -> Contribution:
         raise ZeroDivisionError("a private number")
 
     failing = organisations.join("org-1", fail)
@@ -205,10 +210,10 @@ def test_a_task_that_the_organisation_refuses_costs_one_round_only(
     session = organisations.open(PlainAggregator(frozenset(MEMBERS)))
     said: list[str] = []
 
-    def choosy(request: RoundRequested) -> NDArray[np.uint32]:
+    def choosy(request: RoundRequested) -> Contribution:
         if request.round == 1:
             raise PeerError("the plan does not allow this Task")
-        return _vector(0, request.length)
+        return _contribution(0, request.length)
 
     def note(event: Progress) -> None:
         if isinstance(event, MessageRefused):
@@ -335,7 +340,7 @@ def _refusal(coordinator: RpcCoordinator, identity: Identity) -> HeadwaterError:
         pytest.raises(HeadwaterError) as caught,
     ):
         participate(
-            channel, RUN, PlainParticipant(), lambda request: _vector(0, 1), threading.Event(), backoff=IMPATIENT
+            channel, RUN, PlainParticipant(), lambda request: _contribution(0, 1), threading.Event(), backoff=IMPATIENT
         )
     assert "\n" not in str(caught.value)
     return caught.value
@@ -380,7 +385,7 @@ def test_an_expired_certificate_that_is_shown_all_the_same_is_not_served(coordin
     long_ago = coordinator.now - timedelta(days=400)
     with CoordinatorChannel(coordinator.members, old, now=long_ago) as channel, pytest.raises(TransportError):
         participate(
-            channel, RUN, PlainParticipant(), lambda request: _vector(0, 1), threading.Event(), backoff=IMPATIENT
+            channel, RUN, PlainParticipant(), lambda request: _contribution(0, 1), threading.Event(), backoff=IMPATIENT
         )
 
 

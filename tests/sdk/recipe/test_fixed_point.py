@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from headwater.errors import InputError
 from headwater.recipe.fixed_point import fixed_point, integer_norm_squared, largest_magnitude, scale_for, to_real
 from headwater.recipe.layout import Layout, layout_of_counts
+from headwater.secagg.ring import RingBits, RingVector, ring_type
 
 VECTORS = st.lists(st.floats(-1e6, 1e6, width=32), min_size=1, max_size=50)
 
@@ -56,17 +57,28 @@ def test_unusable_numbers_are_refused(values: list[float], clip: float, scale: f
         fixed_point(np.array(values, dtype=float), clip, scale, weight)
 
 
-@given(st.lists(st.lists(st.integers(-1000, 1000), min_size=4, max_size=4), min_size=1, max_size=10))
-def test_the_sum_of_joined_vectors_splits_into_the_sums_of_their_parts(parts: list[list[int]]) -> None:
+@given(
+    st.lists(st.lists(st.integers(-1000, 1000), min_size=4, max_size=4), min_size=1, max_size=10),
+    st.sampled_from([32, 64]),
+)
+def test_the_sum_of_joined_vectors_splits_into_the_sums_of_their_parts(parts: list[list[int]], bits: RingBits) -> None:
     layout = Layout(2, ("m",))
-    total = np.zeros(layout.length, np.uint32)
+    total: RingVector = np.zeros(layout.length, ring_type(bits))
     for first, second, weight, metric in parts:
-        total += layout.join(np.array([first, second]), weight, {"m": metric}, largest=1000)
+        total += layout.join(np.array([first, second]), weight, {"m": metric}, largest=1000, ring_bits=bits)
     summed = layout.split(total)
     columns = np.array(parts).sum(axis=0)
     assert summed.payload.tolist() == columns[:2].tolist()
     assert summed.weight == columns[2]
     assert summed.metrics == {"m": columns[3]}
+
+
+def test_a_sum_that_the_narrow_ring_has_no_room_for_is_exact_in_the_wide_one() -> None:
+    layout, largest = layout_of_counts(1), largest_magnitude(28)
+    total: RingVector = np.zeros(layout.length, ring_type(64))
+    for _ in range(1000):
+        total += layout.join(np.array([largest]), largest, {"skipped_rows": 0}, largest=largest, ring_bits=64)
+    assert layout.split(total).payload.tolist() == [1000 * largest]
 
 
 def test_a_value_larger_than_promised_never_leaves() -> None:

@@ -1,5 +1,8 @@
 """Cohorts of one family: protocol 4.10."""
 
+from collections import Counter
+from itertools import product
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,8 +22,33 @@ def test_an_update_family_bears_changes_of_nobody_or_enough(
     recorded: set[str], asked: set[str], tolerance: int
 ) -> None:
     conflict = cohort_conflict(Family("updates/main/run", tolerance), [tuple(sorted(recorded))], asked)
-    sizes = (len(recorded - asked), len(asked - recorded))
+    both = recorded & asked
+    sizes = [len(recorded - asked), len(asked - recorded), *([] if both in (recorded, asked) else [len(both)])]
     assert (conflict is None) == all(size == 0 or size >= tolerance for size in sizes)
+
+
+def test_cohorts_that_together_show_one_member_are_refused() -> None:
+    # Each pair differs by four members or more, and S − (S∖A) − (S∖B) + (S∖A∖B) is the vector of the one in A and B.
+    whole, first, second = set("abcdefghijklmnop"), set("abcd"), set("defg")
+    recorded = [tuple(sorted(cohort)) for cohort in (whole, whole - first)]
+    conflict = cohort_conflict(Family("updates/main/run", 3), recorded, whole - second)
+    assert conflict is not None
+    assert conflict.endswith("over all its cohorts together would show d")
+
+
+@given(st.lists(MEMBERS, min_size=1, max_size=4), MEMBERS)
+def test_no_combination_of_allowed_sums_weighs_fewer_members_than_tolerated(
+    recorded: list[set[str]], asked: set[str]
+) -> None:
+    family, cohorts = Family("updates/main/run", 3), []
+    for cohort in (*recorded, asked):
+        if cohort_conflict(family, cohorts, cohort) is None:
+            cohorts.append(tuple(sorted(cohort)))
+    for weights in product((-2, -1, 0, 1, 2), repeat=len(cohorts)):
+        shown = Counter[str]()
+        for weight, members in zip(weights, cohorts, strict=True):
+            shown.update(dict.fromkeys(members, weight))
+        assert sum(value != 0 for value in shown.values()) in (0, *range(3, 11))
 
 
 def test_every_recorded_cohort_counts() -> None:

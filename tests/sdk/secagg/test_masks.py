@@ -129,7 +129,7 @@ def test_an_abandoned_vector_leaves_no_thread_behind() -> None:
     assert isinstance(parts, Generator)
     next(parts)
     started = set(threading.enumerate()) - before
-    assert len(started) == 2
+    assert started
     parts.close()
     assert not started & set(threading.enumerate())
 

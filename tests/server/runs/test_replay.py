@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from headwater.errors import StorageError
+from headwater.secagg.ring import RingVector
 from headwater_server.runs.record import draw_health
 from headwater_server.runs.replay import RunJournal, StoredSum
 from headwater_server.storage import BlobStore, RoundEntry, SqlStorage
@@ -26,12 +27,17 @@ def journal(storage: SqlStorage, tmp_path: Path) -> RunJournal:
 
 
 def test_sums_come_back_in_order_bit_for_bit(storage: SqlStorage, tmp_path: Path) -> None:
-    vectors = [np.array([0, 1, 2**32 - 1], np.uint32), np.arange(5, dtype=np.uint32)]
+    vectors: list[RingVector] = [
+        np.array([0, 1, 2**32 - 1], np.uint32),
+        np.arange(5, dtype=np.uint32),
+        np.array([2**40], np.uint64),
+    ]
     for vector in vectors:
         journal(storage, tmp_path).add_sum(StoredSum(vector, 3))
     found = journal(storage, tmp_path).sums()
-    assert [total.contributors for total in found] == [3, 3]
+    assert [total.contributors for total in found] == [3, 3, 3]
     for vector, total in zip(vectors, found, strict=True):
+        assert vector.dtype == total.vector.dtype
         np.testing.assert_array_equal(vector, total.vector)
 
 

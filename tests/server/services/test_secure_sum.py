@@ -16,7 +16,7 @@ from headwater.secagg.events import AggregatorEvent, Persist, RoundRequested, Ro
 from headwater.secagg.families import Family
 from headwater.secagg.participant import Participant
 from headwater.secagg.terms import Roster, SessionTerms
-from headwater_client.transport.aggregation import participate
+from headwater_client.transport.aggregation import Contribution, participate
 from headwater_client.transport.channel import CoordinatorChannel
 from headwater_client.transport.participation import Backoff, Participation
 from headwater_server.services.session import AggregationSession
@@ -64,7 +64,7 @@ class Consortium:
             channel,
             RUN,
             participant or self.participant(member),
-            lambda request: self.vector(member, request),
+            lambda request: Contribution(self.vector(member, request)),
             self.stops[member],
             backoff=QUICK,
         )

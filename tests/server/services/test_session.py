@@ -108,7 +108,9 @@ def test_a_full_disk_ends_the_session_for_driver_and_members_and_names_no_path_t
 
 def test_a_bug_in_the_aggregator_leaves_nobody_waiting() -> None:
     class Buggy(PlainAggregator):
-        def begin_round(self, task: bytes, model: bytes, length: int, now: float) -> Sequence[AggregatorEvent]:
+        def begin_round(
+            self, task: bytes, model: bytes, length: int, now: float, charge: bytes = b""
+        ) -> Sequence[AggregatorEvent]:
             raise ZeroDivisionError("internals")
 
     async def scenario() -> None:

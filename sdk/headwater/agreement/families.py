@@ -1,0 +1,50 @@
+"""Which family of sums a Task belongs to: read alike by every organisation, from plan, run and charter (protocol 4.10).
+
+A family is named after the member's data set, not after its rows: rows that were added since are the same table, and
+a digest of them would make every evening a new family.
+"""
+
+from typing import assert_never
+
+from headwater.agreement.plan import Plan
+from headwater.recipe.task import TaskKind
+from headwater.secagg.families import Family
+
+__all__ = ["COUNTED_SPLIT", "families_of_run", "family_of"]
+
+COUNTED_SPLIT = "train"
+"""The rows that today's Tasks of counts read; a Task over others would name its own family."""
+
+
+def family_of(kind: TaskKind, data_set: str, run_id: str, colluders: int) -> Family:
+    """The family of a Task's sum.
+
+    All counts on one table and split are one family over all runs: a 1-way count over one cohort and a 2-way count
+    over another share their margins, so their difference tells the members between them. The updates of one run are
+    one family that bears another cohort, as long as who left and who came are at least c + 2 each: the difference of
+    two rounds is then itself a sum over two honest members or more.
+
+    Args:
+        kind: of the Task.
+        data_set: the member's table, by its name in the charter.
+        run_id: 32 hexadecimal digits.
+        colluders: c of the session, the larger one of charter and plan.
+
+    Source: protocol 4.10 iii.
+    """
+    match kind:
+        case "histograms" | "marginals":
+            return Family(f"counts/{data_set}/{COUNTED_SPLIT}", None)
+        case "update":
+            return Family(f"updates/{data_set}/{run_id}", colluders + 2)
+        case _:
+            assert_never(kind)
+
+
+def families_of_run(plan: Plan, data_set: str, run_id: str, colluders: int) -> tuple[Family, ...]:
+    """Every family that a run of a plan may touch; none under `continue`, where nothing is held to a cohort."""
+    if plan.aggregation.on_membership_change == "continue":
+        return ()
+    kinds: tuple[TaskKind, ...] = ("histograms", "marginals", "update")
+    asked = kinds if plan.recipe.training_rounds else kinds[:2]
+    return tuple(dict.fromkeys(family_of(kind, data_set, run_id, colluders) for kind in asked))
