@@ -58,11 +58,14 @@ class Model:
     critic: F32
 
     def __post_init__(self) -> None:
-        """Check that the weights are of the shape and finite."""
-        expected = _parameters(Generator(self.spec))
+        """Check that the weights are of the shape and finite.
+
+        The shape's weights are counted, not built: a short description can claim gigabytes.
+        """
+        expected = self.spec.generator_parameters
         if self.generator.shape != (expected,) or self.average.shape != (expected,):
             raise InputError(f"the generator has not the {expected} weights of its shape; fetch it again")
-        if len(self.critic) not in (0, _parameters(Critic(self.spec))):
+        if len(self.critic) not in (0, self.spec.critic_parameters):
             raise InputError("the critic has not the weights of its shape; fetch it again")
         if not all(np.isfinite(weights).all() for weights in (self.generator, self.average, self.critic)):
             raise InputError("the model holds weights that are not finite; it must not be used")
@@ -148,10 +151,6 @@ def _metadata(data: bytes) -> dict[str, Any]:
     if not isinstance(metadata, dict):
         raise InputError("these bytes are not a generator of Headwater; fetch it again")
     return metadata
-
-
-def _parameters(module: torch.nn.Module) -> int:
-    return sum(parameter.numel() for parameter in module.parameters())
 
 
 def _numpy(tensor: torch.Tensor) -> F32:

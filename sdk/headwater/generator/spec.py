@@ -14,6 +14,8 @@ __all__ = ["ACTIVATIONS", "GeneratorSpec", "Head"]
 
 ACTIVATIONS = ("relu", "leaky_relu", "silu")
 _MOST_UNITS = 1_000_000
+# A super-column's incidence matrix has units × codes values, and a short document could ask for any size.
+_MOST_INCIDENCE = 2**28
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,6 +98,19 @@ class GeneratorSpec:
         """Where each column's codes start when all columns' codes stand side by side; the total at the end."""
         return np.concatenate([[0], np.cumsum(self.sizes)]).astype(np.int64)
 
+    @property
+    def generator_parameters(self) -> int:
+        """Weights of a generator of this shape, counted without building it."""
+        width, units = self.width, sum(head.units for head in self.heads)
+        block = 2 * (width * width + width) + 2 * width
+        return (self.latent + 1) * width + self.blocks * block + 2 * width + (width + 1) * units
+
+    @property
+    def critic_parameters(self) -> int:
+        """Weights of a critic of this shape, counted without building it."""
+        width = self.critic_width
+        return (sum(self.sizes) + 1) * width + (self.critic_layers - 1) * (width + 1) * width + width + 1
+
     def to_document(self) -> dict[str, object]:
         """JSON values; `from_document` reads them back."""
         return {
@@ -121,17 +136,31 @@ class GeneratorSpec:
         """
         try:
             fields = dict(document)
-            groups = tuple(
-                Group(
-                    tuple(int(column) for column in group["columns"]),
-                    np.asarray(group["combinations"], dtype=np.int32).reshape(-1, len(group["columns"])),
-                )
-                for group in fields.pop("groups")
+            groups = tuple(_read_group(group["columns"], group["combinations"]) for group in fields.pop("groups"))
+            sizes = tuple(_whole(size) for size in fields.pop("sizes"))
+            label, activation = fields.pop("label"), fields.pop("activation")
+            return cls(
+                sizes=sizes,
+                groups=groups,
+                label=None if label is None else _whole(label),
+                activation=activation,
+                **{name: _whole(value) for name, value in fields.items()},
             )
-            sizes = tuple(int(size) for size in fields.pop("sizes"))
-            return cls(sizes=sizes, groups=groups, **fields)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError("the generator's description is not of this version's form; fetch it again") from error
+
+
+def _whole(value: object) -> int:
+    if type(value) is not int:
+        raise TypeError("a number of the description is not whole")
+    return value
+
+
+def _read_group(columns: Sequence[object], combinations: object) -> Group:
+    codes = np.asarray(combinations)
+    if codes.dtype.kind != "i" or codes.min(initial=0) < 0 or codes.max(initial=0) > _MOST_UNITS:
+        raise ValueError("a combination is not of codes")
+    return Group(tuple(_whole(column) for column in columns), codes.astype(np.int32).reshape(-1, len(columns)))
 
 
 def _check_group(group: Group, sizes: Sequence[int], taken: set[int]) -> None:
@@ -144,5 +173,7 @@ def _check_group(group: Group, sizes: Sequence[int], taken: set[int]) -> None:
     codes = group.combinations
     if codes.ndim != 2 or codes.shape[1] != len(columns) or not len(codes):
         raise InputError("a super-column needs at least one combination of its columns' codes")
+    if len(codes) * sum(sizes[column] for column in columns) > _MOST_INCIDENCE:
+        raise InputError("a super-column has too many combinations of too many codes; take fewer columns together")
     if codes.min() < 0 or (codes.max(axis=0) >= np.asarray([sizes[column] for column in columns])).any():
         raise InputError("a combination of a super-column holds a code outside its column's range")

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from headwater.canonical import canonical_json
-from headwater.errors import PeerError
+from headwater.errors import InputError, PeerError
 
 __all__ = ["Task", "TaskKind", "seed_for"]
 
@@ -55,13 +55,18 @@ class Task(BaseModel):
         """Read a task that came from the coordinator.
 
         Raises:
-            PeerError: not a task of this version.
+            PeerError: not a task of this version, or not in canonical form: a second spelling could be read as a
+                second question on the same step.
         """
         try:
             # JSON has one kind of number: 10.0 comes back as 10 and is read as what the field says.
-            return cls.model_validate(json.loads(data), strict=False)
-        except (ValidationError, ValueError, RecursionError) as error:
+            task = cls.model_validate(json.loads(data), strict=False)
+            canonical = task.to_bytes()
+        except (ValidationError, ValueError, RecursionError, InputError) as error:
             raise PeerError("the coordinator's task is not of this version's form; compare the versions") from error
+        if canonical != data:
+            raise PeerError("the coordinator's task is not in canonical form; compare the versions")
+        return task
 
 
 def seed_for(seed: int, *purpose: object) -> int:

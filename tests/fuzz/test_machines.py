@@ -1,0 +1,195 @@
+"""Both state machines under an adversary's choices: what was promised holds after every step."""
+
+import os
+
+import hypothesis.strategies as st
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from headwater.secagg.envelope import MessageType
+from headwater.secagg.events import RoundRequested
+from support.fuzzing.choices import Choices
+from support.fuzzing.hostile import HostileWorld
+
+PLACES = st.integers(0, 63)
+HISTORY = st.integers(0, 1000)
+MEMBERS = st.integers(0, 4)
+SENT = st.sampled_from(
+    [kind for kind in MessageType if kind not in (MessageType.DEAL_HEADER, MessageType.START_RECORD)]
+)
+BYTES = st.binary(min_size=1, max_size=24)
+EXAMPLES = int(os.environ.get("HEADWATER_FUZZ_EXAMPLES", "40"))
+STEPS = int(os.environ.get("HEADWATER_FUZZ_STEPS", "60"))
+PROFILE = settings(
+    max_examples=EXAMPLES,
+    stateful_step_count=STEPS,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+class _Adversary(RuleBasedStateMachine):
+    """What the network, the processes and the clock may do, in steps that are mostly small."""
+
+    lying = False
+
+    @initialize(count=st.integers(3, 5), start=st.sampled_from(("nothing", "session", "asked", "uploads", "round")))
+    def open(self, count: int, start: str) -> None:
+        self.world, self.kills = HostileWorld(count, lying=self.lying), 0
+        if start != "nothing":
+            self.world.run()
+        if start in ("asked", "uploads", "round"):
+            self.world.ask(4)
+            self.world.run()
+        if start in ("uploads", "round"):
+            self.answer_whole({0, 1, 2, 3, 4})
+        if start == "round":
+            self.world.run()
+
+    def member(self, number: int) -> str:
+        return self.world.names[number % self.world.count]
+
+    @rule(choices=st.lists(PLACES, min_size=1, max_size=30))
+    def deliver(self, choices: list[int]) -> None:
+        for choice in choices:
+            self.world.deliver(choice)
+
+    @rule(count=st.integers(1, 40))
+    def deliver_in_order(self, count: int) -> None:
+        for _ in range(count):
+            self.world.deliver(0)
+
+    @rule()
+    def deliver_all(self) -> None:
+        self.world.run()
+
+    @rule(length=st.integers(1, 6))
+    def ask(self, length: int) -> None:
+        self.world.ask(length)
+
+    @rule(length=st.integers(1, 6))
+    def ask_and_deliver(self, length: int) -> None:
+        self.world.ask(length)
+        self.world.run()
+
+    @rule(numbers=st.sets(MEMBERS, min_size=2))
+    def answer_whole(self, numbers: set[int]) -> None:
+        for number in sorted(numbers):
+            self.world.answer(self.member(number), 100)
+
+    @rule(number=MEMBERS, messages=st.integers(1, 3))
+    def answer_in_part(self, number: int, messages: int) -> None:
+        self.world.answer(self.member(number), messages)
+
+    @rule(kind=st.sampled_from(("lose", "repeat", "deliver twice", "misdirect")), choice=HISTORY, number=MEMBERS)
+    def meddle(self, kind: str, choice: int, number: int) -> None:
+        match kind:
+            case "lose":
+                self.world.lose(choice)
+            case "misdirect":
+                self.world.misdirect(choice, self.member(number))
+            case "repeat":
+                self.world.repeat(choice)
+            case _:
+                self.world.deliver(choice)
+                self.world.repeat(-1)
+
+    @rule(choice=PLACES, data=BYTES)
+    def spoil(self, choice: int, data: bytes) -> None:
+        self.world.spoil(choice, Choices(data))
+
+    @rule(kind=SENT, what=st.sampled_from(("lose", "repeat", "spoil")), passed=st.integers(0, 4), data=BYTES)
+    def lie_in_wait(self, kind: MessageType, what: str, passed: int, data: bytes) -> None:
+        self.world.lie_in_wait(kind, what, passed, Choices(data))
+
+    @rule(numbers=st.sets(MEMBERS, min_size=2), length=st.integers(1, 6))
+    def play(self, numbers: set[int], length: int) -> None:
+        self.world.ask(length)
+        self.world.run()
+        self.answer_whole(numbers)
+        self.world.run()
+        if self.world.aggregator.next_deadline is not None:
+            self.pass_time(None)
+            self.world.run()
+
+    @rule(kind=st.sampled_from(("cut", "reconnect", "reconnect", "restart", "leave", "decline")), number=MEMBERS)
+    def strike(self, kind: str, number: int) -> None:
+        member = self.member(number)
+        match kind:
+            case "cut":
+                self.world.cut(member)
+            case "reconnect":
+                self.world.reconnect(member)
+            case "restart":
+                self.world.restart(member)
+            case "leave":
+                self.world.leave(member)
+            case _:
+                self.world.decline(member)
+
+    @rule(number=MEMBERS, choice=HISTORY)
+    def answer_again(self, number: int, choice: int) -> None:
+        member = self.member(number)
+        asked = [event for event in self.world.events_of(member, RoundRequested) if isinstance(event, RoundRequested)]
+        if asked:
+            self.world.answer_again(member, asked[choice % len(asked)])
+
+    @precondition(lambda self: self.kills < 3)
+    @rule(stopped=st.booleans())
+    def kill_coordinator(self, stopped: bool) -> None:
+        self.kills += 1
+        if stopped:
+            self.world.stop()
+            self.world.run()
+        self.open_again()
+
+    @precondition(lambda self: self.world.aggregator.closed)
+    @rule()
+    def open_again(self) -> None:
+        if self.world.rebuild():
+            for member in self.world.names:
+                if member not in self.world.participants or self.world.participants[member].closed:
+                    self.world.restart(member)
+                else:
+                    self.world.connect(member)
+
+    @rule(seconds=st.sampled_from((0.0, 1.0, 10.0, None)))
+    def pass_time(self, seconds: float | None) -> None:
+        deadline = self.world.aggregator.next_deadline
+        if seconds is not None or deadline is None:
+            self.world.pass_time(seconds or 0.0)
+        else:
+            self.world.pass_time(deadline - self.world.now)
+
+    @invariant()
+    def promises_hold(self) -> None:
+        self.world.check()
+
+
+class HostileNetwork(_Adversary):
+    """Nobody lies; when the network turns honest, a round completes unless the run is used up."""
+
+    def teardown(self) -> None:
+        if hasattr(self, "world"):
+            self.world.settle()
+            self.world.check()
+
+
+class Liars(_Adversary):
+    """The sender of any message may sign a lie instead; what leaves honest members and every sum stay as promised."""
+
+    lying = True
+
+    @rule(kind=SENT, passed=st.integers(0, 4), data=BYTES)
+    def lie_later(self, kind: MessageType, passed: int, data: bytes) -> None:
+        self.world.lie_in_wait(kind, "lie", passed, Choices(data))
+
+    @rule(choice=PLACES, data=BYTES)
+    def lie(self, choice: int, data: bytes) -> None:
+        self.world.lie(choice, Choices(data))
+
+
+TestHostileNetwork = HostileNetwork.TestCase
+TestHostileNetwork.settings = PROFILE
+TestLiars = Liars.TestCase
+TestLiars.settings = PROFILE

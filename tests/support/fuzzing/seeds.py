@@ -1,0 +1,139 @@
+"""What fuzzing starts from: real traffic and real documents, made anew in a second, never stored."""
+
+from functools import cache
+
+import numpy as np
+
+from headwater.agreement.documents import Document
+from headwater.agreement.invitation import Invitation
+from headwater.canonical import canonical_json, sha256_hex
+from headwater.encoding.encoding import Encoding
+from headwater.encoding.grid import Histograms
+from headwater.encoding.settings import EncodingSettings
+from headwater.recipe.task import Task
+from headwater.release.manifest import FileEntry, Manifest, Provenance, SignedManifest
+from headwater.schema import CategoricalColumn, NumericColumn, Schema
+from headwater.secagg.envelope import MessageType
+from headwater.secagg.phases import CoordinatorPhase
+from support.consortium import CREATED, ConsortiumInMemory
+from support.fuzzing.hostile import HostileWorld
+from support.network import kind_of
+
+__all__ = ["bundle_files", "documents", "tasks", "traffic", "world_before"]
+
+SENT = tuple(kind for kind in MessageType if kind not in (MessageType.DEAL_HEADER, MessageType.START_RECORD))
+"""Types that travel by themselves."""
+
+
+def world_before(kind: MessageType, *, lying: bool = True) -> HostileWorld:
+    """An honest session of three up to the first message of this type, which is the next to be delivered."""
+    world = HostileWorld(3, lying=lying)
+    for _ in range(200):
+        if world.queue and kind_of(world.queue[0][2]) is kind:
+            return world
+        if world.queue:
+            world.step()
+        elif world.asked:
+            for member in world.names:
+                world.answer(member, 100)
+        elif world.aggregator.phase is CoordinatorPhase.READY:
+            world.ask(4, b"{}", b"model")
+        else:
+            world.pass_time(1.0)
+    return world
+
+
+@cache
+def traffic() -> tuple[tuple[str, str, bytes], ...]:
+    """(sender, receiver, message) of an honest session, a dropout and a close."""
+    world = world_before(MessageType.RECEIPT)
+    world.run()
+    world.ask(4)
+    world.run()
+    for member in world.names[:2]:
+        world.answer(member, 100)
+    world.decline(world.names[2])
+    world.stop()
+    world.run()
+    return tuple(world.traffic)
+
+
+@cache
+def documents() -> dict[type[Document], bytes]:
+    """One of each agreed document, by its class."""
+    world = ConsortiumInMemory()
+    proposal = world.proposal()
+    invitation = Invitation.create(host="localhost", port=1, ca_sha256="a" * 64, member_id="org-1", name="One")
+    manifest = Manifest(
+        name="visits",
+        version=1,
+        title="Visits",
+        licence="CC0",
+        created=CREATED,
+        rows=10,
+        columns=2,
+        provenance=Provenance(
+            consortium="Test",
+            organisations=3,
+            run_id="0f" * 16,
+            plan_digest="1" * 64,
+            charter_digest="2" * 64,
+            schema_digest="3" * 64,
+            software="test",
+        ),
+        files=tuple(
+            FileEntry(path=path, size_bytes=1, sha256="4" * 64, media_type="text/plain")
+            for path in ("README.md", "data.parquet", "schema.toml")
+        ),
+    )
+    found: tuple[Document, ...] = (
+        world.charter(),
+        world.signed_charter(),
+        world.plan(),
+        proposal,
+        world.approval(proposal),
+        invitation,
+        SignedManifest.sign(manifest, world.coordinator_key),
+    )
+    return {type(document): document.to_bytes() for document in found}
+
+
+@cache
+def tasks() -> tuple[bytes, ...]:
+    """Tasks as a recipe writes them."""
+    counts = Task(kind="histograms", step=1, length=12, value_bits=20, seed=3)
+    update = Task(
+        kind="update",
+        step=4,
+        length=90,
+        value_bits=30,
+        parameters={"encoding": {"version": 1}, "subsets": [[0, 1]]},
+        seed=2**40,
+        clip=1.5,
+        scale=65536.0,
+        model_digest="a" * 64,
+    )
+    return counts.to_bytes(), update.to_bytes()
+
+
+@cache
+def bundle_files() -> tuple[bytes, bytes, bytes]:
+    """Manifest, model and encoding of the smallest bundle."""
+    from headwater.generator.model import Model
+    from headwater.generator.network import Critic, Generator
+    from headwater.generator.spec import GeneratorSpec
+
+    schema = Schema(
+        name="small",
+        columns=(
+            NumericColumn(name="age", lower=0, upper=9, integer=True),
+            CategoricalColumn(name="sort", categories=("a", "b"), role="target"),
+        ),
+    )
+    settings = EncodingSettings()
+    encoding = Encoding.fit(schema, np.ones(Histograms.of(schema, settings).length, np.int64), settings)
+    spec = GeneratorSpec(encoding.sizes, label=1, latent=2, width=4, blocks=1, critic_width=2, critic_layers=1)
+    model = Model.of(Generator(spec), critic=Critic(spec)).to_bytes()
+    described = canonical_json({"schema": schema.to_document(), "encoding": encoding.to_document()})
+    listed = {"generator.safetensors": sha256_hex(model), "encoding.json": sha256_hex(described)}
+    return canonical_json({"version": 1, "files": listed}), model, described

@@ -1,0 +1,121 @@
+"""Fuzz every parser and both state machines for a bounded time, guided by coverage.
+
+Usage: python tools/fuzz/run.py [--seconds 60] [--target NAME …] [--ci]
+       python tools/fuzz/run.py --target NAME --replay FILE
+
+The seconds are for all targets together. The corpus grows in build/fuzz/corpus/NAME and serves the next run; an input
+that breaks a promise is kept as build/fuzz/found/NAME-crash-…, to be made a test under tests/fuzz. Needs atheris, which
+has wheels for CPython 3.11 on 64-bit Linux; elsewhere it says so and does nothing, and fails only with --ci.
+"""
+
+import argparse
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build" / "fuzz"
+CHILD = Path(__file__).with_name("child.py")
+NAMES = ("messages", "documents", "tasks", "texts", "generator", "participant", "aggregator", "world")
+START_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one target's run came to.
+
+    Attributes:
+        executions: inputs tried.
+        coverage: edges of Headwater's code that were reached.
+        corpus: inputs kept because each reached something new.
+        found: files with an input that breaks a promise.
+        failed: the fuzzer ended otherwise than in time.
+        text: its last words, for a failure.
+    """
+
+    executions: int
+    coverage: int
+    corpus: int
+    found: tuple[Path, ...]
+    failed: bool
+    text: str
+
+
+def environment() -> dict[str, str]:
+    """The child's environment: this checkout's code, one thread."""
+    places = [ROOT / part for part in ("sdk", "client", "server", "tests")]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(map(str, places)), "OMP_NUM_THREADS": "1"}
+
+
+def fuzz(name: str, seconds: int) -> Result:
+    """Fuzz one target for so many seconds, after its seeds were tried."""
+    corpus, found = BUILD / "corpus" / name, BUILD / "found"
+    corpus.mkdir(parents=True, exist_ok=True)
+    found.mkdir(parents=True, exist_ok=True)
+    before = set(found.iterdir())
+    command = [sys.executable, str(CHILD), name, f"-max_total_time={seconds}", f"-artifact_prefix={found}/{name}-"]
+    try:
+        ended = subprocess.run(
+            [*command, str(corpus)],
+            env=environment(),
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=seconds + START_SECONDS,
+            check=False,
+        )
+        text, status = ended.stdout + ended.stderr, ended.returncode
+    except subprocess.TimeoutExpired:
+        text, status = f"{name} did not end {START_SECONDS} seconds after its time", 1
+    new = tuple(sorted(set(found.iterdir()) - before))
+    return Result(
+        executions=_last(r"stat::number_of_executed_units:\s*(\d+)", text) or _last(r"#(\d+)\s", text),
+        coverage=_last(r"cov: (\d+)", text),
+        corpus=_last(r"corp: (\d+)", text),
+        found=new,
+        failed=bool(new) or status != 0,
+        text="\n".join(line for line in text.splitlines() if not line.startswith("INFO: Instrumenting"))[-4000:],
+    )
+
+
+def main() -> int:
+    """Fuzz, print one line for each target, and fail if any broke a promise."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=int, default=60, help="for all targets together")
+    parser.add_argument("--target", action="append", choices=NAMES, help="only this one; may be given again")
+    parser.add_argument("--replay", type=Path, help="try this one input, without atheris")
+    parser.add_argument("--ci", action="store_true", help="fail where atheris is not installed")
+    options = parser.parse_args()
+    names = tuple(options.target or NAMES)
+    if options.replay is not None:
+        command = [sys.executable, str(CHILD), names[0], "--replay", str(options.replay)]
+        return subprocess.run(command, env=environment(), check=False).returncode
+    if importlib.util.find_spec("atheris") is None:
+        print("atheris is not installed (it has wheels for CPython 3.11 on 64-bit Linux only); nothing was fuzzed")
+        return 1 if options.ci else 0
+    each = max(1, options.seconds // len(names))
+    print(f"{'target':<12} {'executions':>10} {'coverage':>9} {'corpus':>7} {'found':>6}")
+    failed = False
+    for name in names:
+        result = fuzz(name, each)
+        row = (result.executions, result.coverage, result.corpus, len(result.found))
+        print(f"{name:<12} {row[0]:>10} {row[1]:>9} {row[2]:>7} {row[3]:>6}", flush=True)
+        if result.failed:
+            failed = True
+            print(result.text, file=sys.stderr)
+            for path in result.found:
+                print(f"replay: python tools/fuzz/run.py --target {name} --replay {path.relative_to(ROOT)}")
+    return 1 if failed else 0
+
+
+def _last(pattern: str, text: str) -> int:
+    found = re.findall(pattern, text)
+    return int(found[-1]) if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
