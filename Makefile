@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 PYTEST_ARGS ?=
+FUZZ_SECONDS ?= 60
 # One thread a process: several processes share the cores, in tests and in the demo.
 export OMP_NUM_THREADS ?= 1
 export FLWR_TELEMETRY_ENABLED := 0
 export FLWR_DISABLE_UPDATE_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-slow test-crash check format protos vectors docs bench-quality clean
+.PHONY: help setup demo test test-fast test-slow test-crash check format protos vectors docs bench-quality fuzz clean
 
 help:  ## Show what can be made.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +65,9 @@ docs: $(STAMP)  ## Build the documentation into site/.
 
 bench-quality: $(STAMP)  ## Simulate on real tables and judge. DATA=folder of CSVs.
 	$(BIN)/python tools/bench/run_quality.py $(if $(DATA),--data $(DATA)) $(ARGS)
+
+fuzz: $(STAMP)  ## Fuzz every parser and both state machines. FUZZ_SECONDS=60 for all together.
+	$(BIN)/python tools/fuzz/run.py --seconds $(FUZZ_SECONDS) $(ARGS)
 
 clean:  ## Remove what was built; .venv stays.
 	rm -rf build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis demo sim

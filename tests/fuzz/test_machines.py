@@ -8,15 +8,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from headwater.secagg.envelope import MessageType
 from headwater.secagg.events import RoundRequested
+from support.fuzzing import seeds
 from support.fuzzing.choices import Choices
 from support.fuzzing.hostile import HostileWorld
 
 PLACES = st.integers(0, 63)
 HISTORY = st.integers(0, 1000)
 MEMBERS = st.integers(0, 4)
-SENT = st.sampled_from(
-    [kind for kind in MessageType if kind not in (MessageType.DEAL_HEADER, MessageType.START_RECORD)]
-)
+SENT = st.sampled_from(seeds.SENT)
 BYTES = st.binary(min_size=1, max_size=24)
 EXAMPLES = int(os.environ.get("HEADWATER_FUZZ_EXAMPLES", "40"))
 STEPS = int(os.environ.get("HEADWATER_FUZZ_STEPS", "60"))

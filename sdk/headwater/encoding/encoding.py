@@ -185,7 +185,8 @@ def _numeric_codes(histograms: Histograms, rows: int, settings: EncodingSettings
 def _read(grid: ColumnGrid, entry: Mapping[str, Any]) -> _ColumnCodes:
     runs: Sequence[Sequence[int]] = entry["codes"]
     lengths = np.asarray([length for _, length in runs], dtype=np.int64)
-    if (lengths < 1).any() or int(lengths.sum()) != grid.cells:
+    # Each run alone is bounded too: a sum of huge runs could wrap around to the right number.
+    if (lengths < 1).any() or (lengths > grid.cells).any() or int(lengths.sum()) != grid.cells:
         raise ValueError("the runs do not cover the grid")
     codes = np.repeat(np.asarray([code for code, _ in runs], dtype=np.int32), lengths)
     if codes.min() != 0 or len(np.unique(codes)) != codes.max() + 1:

@@ -111,15 +111,16 @@ class Schema(BaseModel):
         """
         try:
             document = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+        except (ValueError, RecursionError) as error:
+            # Besides its own error, the parser raises these for a number of 5,000 digits and for nesting too deep.
             raise InputError(f"the schema is not TOML: {error}; correct it there") from error
         # A date may be written as a TOML date; the document form is plain JSON.
         return cls.from_document(json.loads(json.dumps(document, default=str)))
 
 
-def _where(place: tuple[int | str, ...], document: Mapping[str, object]) -> str:
+def _where(place: tuple[int | str, ...], document: object) -> str:
     """A place as a person finds it: "column 'age', lower" for columns.0.numeric.lower."""
-    columns = document.get("columns")
+    columns = document.get("columns") if isinstance(document, Mapping) else None
     if len(place) < 2 or place[0] != "columns" or not isinstance(columns, Sequence):
         return ".".join(str(part) for part in place) or "its top"
     column = columns[int(place[1])]

@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from headwater.errors import InputError
-from headwater.secagg.codec import Blob, Fixed, Layout, Listing, Number, Text, Tuple
+from headwater.secagg.codec import Blob, Bulk, Fixed, Layout, Listing, Number, Text, Tuple
 from headwater.secagg.messages import Message
 from support.fuzzing.choices import Choices
 
@@ -131,7 +131,8 @@ def _varied(layout: Layout, value: Any, choices: Choices) -> Any:
             return choices.pick((value + 1, max(0, value - 1), 0, 1, maximum, value + 2))
         case Fixed(size) if not size:
             return value
-        case Fixed() | Blob():
+        case Fixed() | Blob() | Bulk():
+            value = bytes(value)
             place = choices.below(max(1, len(value)))
             return value[:place] + bytes([choices.below(256)]) + value[place + 1 :]
         case Text():

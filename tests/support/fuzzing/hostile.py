@@ -7,45 +7,49 @@ from itertools import islice
 
 import numpy as np
 
-from headwater.errors import OutOfOrder, PeerError
+from headwater.errors import OutOfOrder
 from headwater.secagg import Participant
-from headwater.secagg.envelope import MessageType, open_envelope, sign_envelope
+from headwater.secagg.envelope import MessageType, open_envelope
 from headwater.secagg.events import (
     COORDINATOR,
     AggregatorEvent,
     AttemptStarted,
+    CohortConfirmed,
     MemberEvent,
+    PeersSeen,
     Persist,
     RoundClosed,
     RoundRequested,
     RoundSummed,
     SessionReady,
 )
-from headwater.secagg.messages import Message
 from headwater.secagg.phases import CoordinatorPhase
 from headwater.secagg.receipts import close_unfinished, verify_chain
-from headwater.secagg.session import setup_context
 from headwater.secagg.terms import MAXIMUM_ATTEMPTS
 from support.fuzzing.choices import Choices
 from support.fuzzing.damage import damage_bytes, damage_message
-from support.fuzzing.witness import KINDS, Witness
+from support.fuzzing.forging import read_message, sign_as
+from support.fuzzing.witness import Witness
 from support.network import World
 
 __all__ = ["HostileWorld"]
 
-_SETUP = frozenset(
-    {MessageType.INVITATION, MessageType.HELLO, MessageType.HELLOS, MessageType.ACCEPT, MessageType.SESSION}
-    | {MessageType.CLOSE}
-)
-"""Types whose signatures are bound to the setup, not to a session (protocol 3.1)."""
-
 
 @dataclass
-class Record:
-    """What one organisation has on disk: it outlives its process."""
+class Store:
+    """What one organisation has on disk: it outlives its process.
+
+    Attributes:
+        attempt: the last attempt that it entered.
+        documents: its chain of receipts and aborts.
+        written: durable records that it ever made (protocol 4.10).
+        seen: the highest such number of each peer.
+    """
 
     attempt: int = 0
     documents: list[bytes] = field(default_factory=list)
+    written: int = 0
+    seen: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -64,7 +68,7 @@ class HostileWorld(World):
 
     Attributes:
         lying: somebody signs lies (`lie`), so that chains and sessions of members may part ways.
-        records: what each organisation stored.
+        stores: what each organisation has on disk.
         openings: the openings that the coordinator stored, by attempt.
         unfinished: the record of a round that began and did not end.
         asked: what members were asked for and did not answer yet.
@@ -75,7 +79,7 @@ class HostileWorld(World):
 
     answering: bool = False
     lying: bool = False
-    records: dict[str, Record] = field(default_factory=dict)
+    stores: dict[str, Store] = field(default_factory=dict)
     openings: dict[int, bytes] = field(default_factory=dict)
     unfinished: bytes = b""
     asked: dict[str, RoundRequested] = field(default_factory=dict)
@@ -91,7 +95,7 @@ class HostileWorld(World):
         self.witness = Witness(honest_coordinator=not self.lying)
         self.random = np.random.default_rng(11)
         self.verified: tuple[bytes, ...] = ()
-        self.records = {name: Record() for name in self.names}
+        self.stores = {name: Store() for name in self.names}
         for name in self.names:
             self.restart(name)
 
@@ -158,13 +162,15 @@ class HostileWorld(World):
                 return [self.lied(sender, data, found.choices)]
 
     def spoilt(self, sender: str, data: bytes, choices: Choices) -> bytes:
+        """The message with other bytes, some of them from what its sender sent before."""
         return damage_bytes(data, choices, [old for origin, _, old in self.traffic[-40:] if origin == sender])
 
     def lied(self, sender: str, data: bytes, choices: Choices) -> bytes:
-        message = _read(data)
-        pool = [old for _, _, other in self.traffic[-60:] if (old := _read(other)) is not None]
+        """The message with another field, signed by its sender; itself where the sender cannot."""
+        message = read_message(data)
+        pool = [old for _, _, other in self.traffic[-60:] if (old := read_message(other)) is not None]
         changed = damage_message(message, choices, pool) if message is not None else None
-        return (self._signed(sender, changed) if changed is not None else b"") or data
+        return (sign_as(self, sender, changed) if changed is not None else b"") or data
 
     def cut(self, member: str) -> None:
         """Break a member's stream."""
@@ -183,7 +189,7 @@ class HostileWorld(World):
         self.cut(member)
         for held in (self.participants, self.asked, self.uploading, self.sids):
             held.pop(member, None)
-        if self.records[member].attempt < MAXIMUM_ATTEMPTS:
+        if self.stores[member].attempt < MAXIMUM_ATTEMPTS:
             self.participants[member] = self._participant(member)
             self.connect(member)
 
@@ -220,6 +226,11 @@ class HostileWorld(World):
         for data in islice(walk, messages):
             self.witness.left(member, sid, data)
             super().send(member, data)
+
+    def answer_whole(self) -> None:
+        """Let every member that was asked send its whole vector."""
+        for member in self.names:
+            self.answer(member, 100)
 
     def answer_again(self, member: str, asked: RoundRequested) -> None:
         """A driver's mistake: ask the machine for the masked vector of a round that it may have given before."""
@@ -281,8 +292,7 @@ class HostileWorld(World):
     def _run_honestly(self) -> None:
         self.run()
         while self.asked or self.uploading:
-            for member in self.names:
-                self.answer(member, 100)
+            self.answer_whole()
             self.uploading.clear()
             self.run()
 
@@ -295,8 +305,8 @@ class HostileWorld(World):
             verify_chain(self.chain, self.roster, self.terms(1), self.openings)
             self.verified = tuple(self.chain)
         if not self.lying:
-            for name, record in self.records.items():
-                assert record.documents == self.chain[: len(record.documents)], f"{name} holds another chain"
+            for name, store in self.stores.items():
+                assert store.documents == self.chain[: len(store.documents)], f"{name} holds another chain"
 
     # The machines' events, watched.
 
@@ -319,17 +329,23 @@ class HostileWorld(World):
 
     def member_does(self, member: str, events: list[MemberEvent]) -> None:
         """Perform a participant's events in order; a requested vector is given by `answer`."""
+        store = self.stores[member]
         for event in events:
             match event:
                 case AttemptStarted(attempt):
-                    assert attempt > self.records[member].attempt, f"{member} used attempt {attempt} twice"
-                    self.records[member].attempt = attempt
+                    assert attempt > store.attempt, f"{member} used attempt {attempt} twice"
+                    store.attempt, store.written = attempt, store.written + 1
                 case SessionReady(_, sid):
                     self.sids[member] = sid
+                case PeersSeen(seen):
+                    store.seen = {peer: max(count, store.seen.get(peer, 0)) for peer, count in seen.items()}
                 case RoundRequested():
                     self.asked[member] = event
+                case CohortConfirmed():
+                    store.written += 1
                 case RoundClosed():
-                    self.records[member].documents.append(event.document)
+                    store.documents.append(event.document)
+                    store.written += 1
                 case _:
                     pass
             super().member_does(member, [event])
@@ -357,31 +373,14 @@ class HostileWorld(World):
             assert before == (participant.phase, participant.next_deadline), self.errors[-1]
 
     def _participant(self, member: str) -> Participant:
-        record = self.records[member]
-        last = record.documents[-1] if record.documents else None
-        return Participant(self.roster, self.terms(record.attempt + 1), member, self.identity[member], last)
-
-    def _signed(self, sender: str, message: Message) -> bytes:
-        """The message as `sender` really signs it; nothing where it has no key or session for it."""
-        kind, body = message.TYPE, message.encode()
-        setup = setup_context(self.roster, self.terms(self.attempt), self.attempt)
-        if sender == COORDINATOR:
-            ready = [event.sid for event in self.aggregator_events if isinstance(event, SessionReady)]
-            sid = getattr(message, "sid", ready[-1] if ready else b"")
-            return sign_envelope(kind, "", body, self.coordinator_key, setup if kind in _SETUP else sid)
-        if kind is MessageType.HELLO:
-            return sign_envelope(kind, sender, body, self.identity[sender], setup)
-        joining = self.participants[sender]._joining if sender in self.participants else None
-        if joining is None or kind is MessageType.CHUNK:
-            return b""
-        in_setup = kind in _SETUP or getattr(message, "round", None) == 0
-        context = setup if in_setup else self.sids.get(sender, b"")
-        return sign_envelope(kind, sender, body, joining.session_key, context)
-
-
-def _read(data: bytes) -> Message | None:
-    try:
-        envelope = open_envelope(data)
-        return KINDS[envelope.type].decode(envelope)
-    except PeerError:
-        return None
+        store = self.stores[member]
+        return Participant(
+            self.roster,
+            self.terms(store.attempt + 1),
+            member,
+            self.identity[member],
+            store.documents[-1] if store.documents else None,
+            records=store.written,
+            seen={peer: count for peer, count in store.seen.items() if peer != member},
+            cohorts=self.cohorts.get(member, {}),
+        )

@@ -11,17 +11,20 @@ from headwater.encoding.encoding import Encoding
 from headwater.encoding.grid import Histograms
 from headwater.encoding.settings import EncodingSettings
 from headwater.recipe.task import Task
-from headwater.release.manifest import FileEntry, Manifest, Provenance, SignedManifest
+from headwater.release.manifest import FileEntry, Manifest, Protection, Provenance, SignedManifest
 from headwater.schema import CategoricalColumn, NumericColumn, Schema
 from headwater.secagg.envelope import MessageType
 from headwater.secagg.phases import CoordinatorPhase
 from support.consortium import CREATED, ConsortiumInMemory
 from support.fuzzing.hostile import HostileWorld
+from support.fuzzing.witness import KINDS
 from support.network import kind_of
 
-__all__ = ["bundle_files", "documents", "tasks", "traffic", "world_before"]
+__all__ = ["SENT", "bundle_files", "documents", "tasks", "traffic", "world_before"]
 
-SENT = tuple(kind for kind in MessageType if kind not in (MessageType.DEAL_HEADER, MessageType.START_RECORD))
+_NEVER_ALONE = (MessageType.DEAL_HEADER, MessageType.START_RECORD)
+
+SENT = tuple(kind for kind in MessageType if kind in KINDS and kind not in _NEVER_ALONE)
 """Types that travel by themselves."""
 
 
@@ -72,6 +75,7 @@ def documents() -> dict[type[Document], bytes]:
         created=CREATED,
         rows=10,
         columns=2,
+        protection=Protection(differencing="one cohort"),
         provenance=Provenance(
             consortium="Test",
             organisations=3,

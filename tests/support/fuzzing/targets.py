@@ -168,7 +168,7 @@ def _world(data: bytes) -> None:
     steps: tuple[Callable[[str], object], ...] = (
         lambda member: world.run(),
         lambda member: world.ask(1 + choices.below(5), b"{}"),
-        lambda member: [world.answer(name, 100) for name in world.names],
+        lambda member: world.answer_whole(),
         lambda member: world.answer(member, 1 + choices.below(4)),
         lambda member: world.deliver(choices.below(256)),
         lambda member: world.lose(choices.below(256)),

@@ -1,0 +1,103 @@
+"""What fuzzing found, each case held for ever."""
+
+import tracemalloc
+from typing import Any
+
+import numpy as np
+import pytest
+
+from headwater.encoding.encoding import Encoding
+from headwater.encoding.grid import Histograms
+from headwater.encoding.settings import EncodingSettings
+from headwater.errors import InputError, PeerError
+from headwater.generator.model import Model
+from headwater.generator.spec import GeneratorSpec
+from headwater.recipe.task import Task
+from headwater.schema import NumericColumn, Schema
+
+SPEC = GeneratorSpec((3, 2), label=1, latent=2, width=4, blocks=1, critic_width=2, critic_layers=1)
+SCHEMA = Schema(name="one", columns=(NumericColumn(name="age", lower=0, upper=9, integer=True),))
+TASK = Task(kind="histograms", step=1, length=12, value_bits=20, seed=3).to_bytes()
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        b" " + TASK,
+        TASK.replace(b'"step":1', b'"step":1.0'),
+        TASK.replace(b'"step":1', b'"step":"1"'),
+        TASK.replace(b'"clip":null,', b""),
+        TASK.replace(b'"step":1', b'"step":2,"step":1'),
+    ],
+)
+def test_a_task_in_a_second_spelling_is_refused(spelling: bytes) -> None:
+    with pytest.raises(PeerError, match="canonical"):
+        Task.from_bytes(spelling)
+
+
+@pytest.mark.parametrize("scale", [b"1e999", b"NaN", b"-0.0", b"9007199254740993"])
+def test_a_task_with_a_number_that_json_cannot_keep_is_refused(scale: bytes) -> None:
+    with pytest.raises(PeerError):
+        Task.from_bytes(TASK.replace(b'"scale":1', b'"scale":' + scale))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"latent": 2.5},
+        {"latent": True},
+        {"latent": "2"},
+        {"width": 4.0},
+        {"label": 0.5},
+        {"sizes": [3.5, 2]},
+        {"groups": [{"columns": [0, 1], "combinations": [[0.5, 1]]}]},
+        {"groups": [{"columns": [0, 1], "combinations": [[2**40, 1]]}]},
+        {"groups": [{"columns": [0, 1], "combinations": [[-1, 1]]}]},
+        {"groups": [{"columns": [0.0, 1], "combinations": [[0, 1]]}]},
+    ],
+)
+def test_a_description_of_other_than_whole_numbers_is_refused(change: dict[str, object]) -> None:
+    with pytest.raises(InputError):
+        GeneratorSpec.from_document(SPEC.to_document() | change)
+
+
+def test_a_short_description_of_a_huge_network_is_refused_without_its_memory() -> None:
+    weights = np.zeros(8, np.float32)
+    spec = GeneratorSpec((1_000_000,), width=8192, blocks=32, latent=4096, critic_width=8192, critic_layers=32)
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match="weights of its shape"):
+            Model(spec, weights, weights, weights)
+        assert tracemalloc.get_traced_memory()[1] < 64 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_super_column_of_too_many_combinations_is_refused() -> None:
+    sizes = [500_000, 400_000]
+    combinations = [[code, 0] for code in range(400)]
+    document = SPEC.to_document() | {"sizes": sizes, "groups": [{"columns": [0, 1], "combinations": combinations}]}
+    with pytest.raises(InputError, match="too many combinations"):
+        GeneratorSpec.from_document(document)
+
+
+@pytest.mark.parametrize("document", [None, [], "schema", 3])
+def test_a_schema_that_is_no_object_is_refused(document: Any) -> None:
+    with pytest.raises(InputError, match="schema"):
+        Schema.from_document(document)
+
+
+@pytest.mark.parametrize("text", ["version = " + "9" * 5000, "version = " + "[" * 5000])
+def test_a_schema_that_breaks_the_toml_parser_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="not TOML"):
+        Schema.from_toml(text)
+
+
+def test_runs_of_codes_whose_lengths_wrap_around_are_refused_without_their_memory() -> None:
+    settings = EncodingSettings()
+    cells = Histograms.of(SCHEMA, settings).length
+    document = Encoding.fit(SCHEMA, np.ones(cells, np.int64), settings).to_document(masses=False)
+    runs = [[0, 2**62], [1, 2**62], [2, 2**62], [3, 2**62 + cells]]
+    assert sum(length for _, length in runs) % 2**64 == cells
+    with pytest.raises(InputError, match="form"):
+        Encoding.from_document(SCHEMA, document | {"columns": [{"codes": runs}]})

@@ -1,0 +1,46 @@
+"""Messages as a malicious party signs them: any content, under every key that is really its own."""
+
+from headwater.errors import PeerError
+from headwater.secagg.envelope import MessageType, open_envelope, sign_envelope
+from headwater.secagg.events import COORDINATOR, SessionReady
+from headwater.secagg.messages import Message
+from headwater.secagg.session import setup_context
+from support.fuzzing.witness import KINDS
+from support.network import World
+
+__all__ = ["read_message", "sign_as"]
+
+_SETUP = frozenset(
+    {MessageType.INVITATION, MessageType.HELLO, MessageType.HELLOS, MessageType.ACCEPT, MessageType.SESSION}
+    | {MessageType.CAPSULES, MessageType.DELIVERY, MessageType.CLOSE}
+)
+"""Types whose signatures are bound to the setup, not to a session (protocol 3.1)."""
+
+
+def read_message(data: bytes) -> Message | None:
+    """The message in these bytes; None: they are none."""
+    try:
+        envelope = open_envelope(data)
+        return KINDS[envelope.type].decode(envelope) if envelope.type in KINDS else None
+    except PeerError:
+        return None
+
+
+def sign_as(world: World, sender: str, message: Message) -> bytes:
+    """The message as `sender` really signs it; nothing where it has no key or session for it."""
+    kind, body = message.TYPE, message.encode()
+    setup = setup_context(world.roster, world.terms(world.attempt), world.attempt)
+    if sender == COORDINATOR:
+        ready = [event.sid for event in world.aggregator_events if isinstance(event, SessionReady)]
+        sid = getattr(message, "sid", ready[-1] if ready else b"")
+        return sign_envelope(kind, COORDINATOR, body, world.coordinator_key, setup if kind in _SETUP else sid)
+    if kind is MessageType.HELLO:
+        return sign_envelope(kind, sender, body, world.identity[sender], setup)
+    participant = world.participants.get(sender)
+    joining = participant._joining if participant is not None else None
+    if participant is None or joining is None or kind is MessageType.CHUNK:
+        return b""
+    in_setup = kind in _SETUP or getattr(message, "round", None) == 0
+    session = participant._session
+    context = setup if in_setup or session is None else session.facts.sid
+    return sign_envelope(kind, sender, body, joining.session_key, context)
