@@ -78,7 +78,11 @@ async def _serve(home: CoordinatorHome) -> None:
             stack.push_async_callback(control.close)
             await stack.enter_async_context(_catalogue(home, settings, storage, flower, web, stop))
             key = home.charter_key()
-            scheduler = RunScheduler(storage, lambda run_id: RunDriver(run_id, home, storage, hub, control, key))
+            memory = settings.spool_memory_mib * 2**20
+            scheduler = RunScheduler(
+                storage,
+                lambda run_id: RunDriver(run_id, home, storage, hub, control, key, spool_memory_bytes=memory),
+            )
             await stack.enter_async_context(_background(scheduler.run(), "scheduler", stop))
             await stack.enter_async_context(_background(_admit_nodes(storage, control), "admission", stop))
             _announce(home, settings)

@@ -17,7 +17,10 @@ from headwater.agreement.documents import first_problem
 from headwater.errors import InputError, StorageError
 from headwater_server.authority import Authority, KeyPair
 
-__all__ = ["CoordinatorHome", "CoordinatorSettings"]
+__all__ = ["SPOOL_MEMORY_MIB", "CoordinatorHome", "CoordinatorSettings"]
+
+SPOOL_MEMORY_MIB = 64
+"""What uploads on their way may take in each run's memory where the settings say nothing."""
 
 _PORTS = ("grpc_port", "enrolment_port", "https_port", "superlink_port")
 
@@ -34,6 +37,8 @@ class CoordinatorSettings(BaseModel):
         https_port: catalogue, and Flower's fleet interface for nodes.
         superlink_port: Flower's SuperLink, always on loopback.
         database: SQLAlchemy URL; SQLite in the home folder where empty.
+        spool_memory_mib: memory that uploads on their way may take in each run; beyond it they wait, encrypted, in an
+            unnamed file in the home folder.
         catalogue_token_sha256: digest of the catalogue's access token; needed when `listen` is no loopback address.
     """
 
@@ -47,6 +52,7 @@ class CoordinatorSettings(BaseModel):
     https_port: int = Field(default=9445, ge=1, le=65535)
     superlink_port: int = Field(default=9446, ge=1, le=65535)
     database: str = ""
+    spool_memory_mib: int = Field(default=SPOOL_MEMORY_MIB, ge=0, le=2**20)
     catalogue_token_sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
 
     @model_validator(mode="after")
@@ -97,6 +103,11 @@ class CoordinatorHome:
     def blobs(self) -> Path:
         """Blobs by digest."""
         return self.folder / "blobs"
+
+    @property
+    def spool(self) -> Path:
+        """Where uploads wait that memory has no room for; no file in it has a name."""
+        return self.folder / "spool"
 
     @property
     def lock(self) -> Path:

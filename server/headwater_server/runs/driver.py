@@ -29,8 +29,8 @@ from headwater_server.runs.record import RunRecorder
 from headwater_server.runs.replay import RunJournal, StoredSum
 from headwater_server.services.hub import AggregationHub
 from headwater_server.services.session import AggregationSession
-from headwater_server.settings import CoordinatorHome
-from headwater_server.storage import BlobStore, RunState, Storage
+from headwater_server.settings import SPOOL_MEMORY_MIB, CoordinatorHome
+from headwater_server.storage import BlobStore, DiskSpool, RunState, Storage
 
 __all__ = ["RunDriver"]
 
@@ -62,6 +62,8 @@ class RunDriver:
         hub: AggregationHub,
         flower: Inviting,
         key: Ed25519PrivateKey,
+        *,
+        spool_memory_bytes: int = SPOOL_MEMORY_MIB * 2**20,
     ) -> None:
         """Take the parts; nothing happens yet."""
         self._run_id = run_id
@@ -70,6 +72,7 @@ class RunDriver:
         self._hub = hub
         self._flower = flower
         self._key = key
+        self._spool_memory_bytes = spool_memory_bytes
         self._journal = RunJournal(storage, BlobStore(home.blobs), run_id)
         self._recorder = RunRecorder(storage, run_id, home.runs / run_id)
         self._cost = _Cost()
@@ -198,6 +201,7 @@ class RunDriver:
             self._key,
             now=self._hub.now(),
             chain=self._journal.chain,
+            spool=DiskSpool(self._home.spool, self._spool_memory_bytes),
         )
         self._session = await self._hub.open_session(
             self._run_id, aggregator, members, persist=self._persist, observe=self._observe

@@ -4,22 +4,26 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
 
 import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
+from structlog.testing import capture_logs
 
-from headwater.errors import TransportError
+from headwater.errors import StorageError, TransportError
 from headwater.secagg.aggregator import Aggregator
 from headwater.secagg.events import AggregatorEvent, Persist, RoundRequested, RoundSummed
 from headwater.secagg.families import Family
 from headwater.secagg.participant import Participant
+from headwater.secagg.spool import Kept, Spool
 from headwater.secagg.terms import Roster, SessionTerms
 from headwater_client.transport.aggregation import Contribution, participate
 from headwater_client.transport.channel import CoordinatorChannel
 from headwater_client.transport.participation import Backoff, Participation
 from headwater_server.services.session import AggregationSession
+from headwater_server.storage import DiskSpool
 from support.rpc import LoopThread, RpcCoordinator
 
 RUN = "cd" * 16
@@ -49,9 +53,9 @@ class Consortium:
         self._stack = ExitStack()
         self._pool = self._stack.enter_context(ThreadPoolExecutor(members))
 
-    def open(self) -> AggregationSession:
+    def open(self, spool: Spool | None = None) -> AggregationSession:
         hub = self.coordinator.hub
-        aggregator = Aggregator(self.roster, self.terms, self.coordinator_key, now=hub.now())
+        aggregator = Aggregator(self.roster, self.terms, self.coordinator_key, now=hub.now(), spool=spool)
         return self.coordinator.loop.run(
             hub.open_session(RUN, aggregator, self.members, persist=self.records.append, observe=self.events.append)
         )
@@ -173,3 +177,32 @@ def test_a_member_that_reconnects_is_in_the_next_round(
     assert isinstance(second, RoundSummed)
     np.testing.assert_array_equal(second.vector, five.expected(2, b"task", second.contributors))
     assert blinking in second.contributors
+
+
+def test_a_disk_that_is_full_for_a_moment_costs_one_upload_and_the_next_round_is_whole(
+    loop: LoopThread, tmp_path: Path, five: Consortium
+) -> None:
+    class FullOnce(DiskSpool):
+        fails = 1
+
+        def keep(self, data: memoryview) -> Kept:
+            if self.fails:
+                self.fails -= 1
+                raise StorageError(f"an upload could not be spooled to {tmp_path}: No space left on device; make room")
+            return super().keep(data)
+
+    session = five.open(FullOnce(tmp_path, 2**20))
+    for member in five.members:
+        five.join(member)
+    loop.run(session.ready())
+    with capture_logs() as logs:
+        first = loop.run(session.round(b"task", b"", VALUES))
+    (told,) = (log for log in logs if log["event"] == "message_not_kept")
+    assert "No space left on device" in told["reason"]
+    assert isinstance(first, RoundSummed)
+    assert first.contributors == tuple(member for member in five.members if member != told["member"])
+    np.testing.assert_array_equal(first.vector, five.expected(1, b"task", first.contributors))
+    second = loop.run(session.round(b"task", b"", VALUES))
+    assert isinstance(second, RoundSummed)
+    assert second.contributors == five.members
+    np.testing.assert_array_equal(second.vector, five.expected(2, b"task", five.members))
