@@ -134,7 +134,7 @@ def test_a_document_of_a_session_that_never_was_is_refused_in_a_live_one(kind: t
     document = (
         Receipt(sid, 2, bytes(32), (), (), bytes(32), bytes(32), bytes(32), b"", head)
         if kind is Receipt
-        else Abort(sid, 2, bytes(32), "upload", (), "why", head)
+        else Abort(sid, 2, bytes(32), "upload", (), "why", (), (), head)
     )
     world.deliver_to_member(VICTIM, world.forge(document, sid))
     assert world.errors == [(VICTIM, "the document of round 2 is of another session than the one in progress")]
@@ -151,7 +151,7 @@ def test_members_who_were_told_different_outcomes_never_sum_together_again() -> 
         if member != VICTIM or kind_of(data) is not MessageType.RECEIPT:
             return [data]
         true = Receipt.decode(open_envelope(data))
-        told = Abort(true.sid, true.round, true.rho, "reveal", true.uploads, "it broke", true.previous)
+        told = Abort(true.sid, true.round, true.rho, "reveal", true.uploads, "it broke", (), (), true.previous)
         return [world.forge(told)]
 
     world.to_member = tap

@@ -40,7 +40,8 @@ def test_cohorts_that_together_show_one_member_are_refused() -> None:
 def test_no_combination_of_allowed_sums_weighs_fewer_members_than_tolerated(
     recorded: list[set[str]], asked: set[str]
 ) -> None:
-    family, cohorts = Family("updates/main/run", 3), []
+    family = Family("updates/main/run", 3)
+    cohorts: list[tuple[str, ...]] = []
     for cohort in (*recorded, asked):
         if cohort_conflict(family, cohorts, cohort) is None:
             cohorts.append(tuple(sorted(cohort)))
