@@ -7,11 +7,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from headwater.agreement.approval import Approval, SignedApproval, SignedProposal
 from headwater.agreement.charter import Charter, SignedCharter
 from headwater.agreement.signing import public_key_hex
+from headwater.agreement.succession import CharterHistory
 from headwater.errors import InputError, PeerError
 from headwater_client.policy import Policy, decide
 from headwater_client.store import StoredDecision
 
-__all__ = ["check_digest_named", "check_own_entry", "check_proposal", "refusals", "sign_decision"]
+__all__ = ["check_digest_named", "check_own_entry", "check_proposal", "is_digest_named", "refusals", "sign_decision"]
 
 _SHORTEST_DIGEST = 16
 
@@ -27,7 +28,7 @@ def check_digest_named(named: str, actual: str, what: str) -> None:
     Raises:
         InputError: too short, not hexadecimal, or another document's.
     """
-    digits = "".join(named.split()).lower()
+    digits = _digits(named)
     if len(digits) < _SHORTEST_DIGEST or not set(digits) <= set("0123456789abcdef"):
         raise InputError(
             f"{named!r} is no digest of a {what}; give the {len(actual)} hexadecimal digits that were compared, "
@@ -40,22 +41,47 @@ def check_digest_named(named: str, actual: str, what: str) -> None:
         )
 
 
-def check_own_entry(charter: Charter, member_id: str, identity_key: Ed25519PrivateKey, ca_digest: str) -> None:
+def is_digest_named(named: str, actual: str) -> bool:
+    """Whether `check_digest_named` would let these digits stand for this digest."""
+    digits = _digits(named)
+    return len(digits) >= _SHORTEST_DIGEST and actual.startswith(digits)
+
+
+def _digits(named: str) -> str:
+    return "".join(named.split()).lower()
+
+
+def check_own_entry(
+    charter: Charter,
+    member_id: str,
+    identity_key: Ed25519PrivateKey,
+    ca_digest: str,
+    former: Charter | None = None,
+) -> None:
     """Check that the charter names this organisation by its own key, and the CA that it enrolled under.
+
+    Args:
+        charter: as shown.
+        member_id: this organisation.
+        identity_key: its key.
+        ca_digest: of the CA that it enrolled under.
+        former: the version before; a member of it may look at its own removal, and sign it.
 
     Raises:
         PeerError: it does not: somebody else would speak in this organisation's name, or read its connections.
     """
-    for member in charter.members:
-        if member.id == member_id:
-            if member.identity_key != public_key_hex(identity_key):
-                raise PeerError(
-                    f"the charter gives {member_id!r} another key than this organisation's; do not accept it: "
-                    "tell the other members and the operator"
-                )
-            break
-    else:
-        raise PeerError(f"the charter does not name {member_id!r}; ask the operator to propose it again")
+    key, named = public_key_hex(identity_key), charter.keys.get(member_id)
+    if named is None:
+        if former is not None and former.keys.get(member_id) == key:
+            return
+        raise PeerError(
+            f"version {charter.version} of the charter does not name {member_id!r}; ask the operator for the next one"
+        )
+    if named != key:
+        raise PeerError(
+            f"the charter gives {member_id!r} another key than this organisation's; do not accept it: "
+            "tell the other members and the operator"
+        )
     if charter.ca_digest != ca_digest:
         raise PeerError(
             f"the charter names CA {charter.ca_digest[:16]}, this organisation enrolled under {ca_digest[:16]}; "
@@ -75,30 +101,37 @@ def check_proposal(signed: SignedProposal, run_id: str, charter: Charter) -> Non
 
 
 def refusals(
-    decision: StoredDecision | None, charter: SignedCharter | None, policy: Policy, installed_stub: str
+    decision: StoredDecision | None,
+    pinned: SignedCharter | None,
+    history: CharterHistory | None,
+    policy: Policy,
+    installed_stub: str,
 ) -> tuple[str, ...]:
     """Why this organisation takes no part in a run right now; nothing when it does.
 
-    What it approved is checked again at each start: the policy may have changed, or the installed code.
+    What it approved is checked again at each start: the policy may have changed, or the installed code. A run stands
+    under the version of the charter that it was proposed under, whichever came in force since.
 
     Args:
         decision: the stored decision on the run, if any.
-        charter: the pinned charter, if any.
+        pinned: the charter that this organisation holds to, if any.
+        history: the versions in force here, if any.
         policy: the policy file as it is now.
         installed_stub: SHA-256 of the installed Flower bundle.
     """
-    if charter is None:
+    if pinned is None:
         return ("no charter is accepted here",)
-    if charter.missing_signatures:
-        return (f"the charter is not signed by {', '.join(charter.missing_signatures)} yet",)
+    if history is None:
+        return (f"the charter is not signed by {', '.join(pinned.missing_signatures)} yet",)
     if decision is None:
         return ("nobody here has approved this run",)
     if decision.signed.approval.decision != "approve":
         return ("this organisation refused this run",)
     proposal = decision.proposal.proposal
-    problems = list(decide(policy, proposal.plan, charter.charter).problems)
-    if proposal.charter_digest != charter.charter.digest:
-        problems.append("the run was proposed under another charter")
+    charter = history.find(proposal.charter_digest)
+    if charter is None:
+        return ("the run was proposed under another charter than those that are or were in force here",)
+    problems = list(decide(policy, proposal.plan, charter).problems)
     if proposal.plan.stub_sha256 != installed_stub:
         problems.append(
             f"the plan runs bundle {proposal.plan.stub_sha256[:16]}, installed is {installed_stub[:16]}: "

@@ -16,8 +16,11 @@ class Coordinator(Protocol):
     Every method raises `TransportError` when the coordinator is away, and the error that its answer names otherwise.
     """
 
-    def charter(self) -> SignedCharter:
-        """The charter with the signatures that it has, each of them checked; some may be missing."""
+    def charter(self, version: int | None = None) -> SignedCharter:
+        """A version of the charter, the newest by default, with the signatures that it has.
+
+        Those by keys of this very version are checked; some may be missing.
+        """
         ...
 
     def sign_charter(self, charter_digest: str, signature: str) -> SignedCharter:

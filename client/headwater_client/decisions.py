@@ -3,10 +3,12 @@
 from datetime import UTC, datetime
 
 from headwater.agreement.approval import SignedApproval, SignedProposal
-from headwater.agreement.charter import SignedCharter
-from headwater.errors import InputError, PeerError
+from headwater.agreement.charter import Charter, SignedCharter
+from headwater.agreement.succession import CharterHistory
+from headwater.errors import HeadwaterError, InputError
 from headwater.schema import Schema
-from headwater_client.consent import check_digest_named, check_own_entry, check_proposal, sign_decision
+from headwater_client.charters import Charters
+from headwater_client.consent import check_digest_named, check_proposal, sign_decision
 from headwater_client.coordinator import Coordinator, RunStatus
 from headwater_client.membership import Membership
 from headwater_client.policy import decide
@@ -27,42 +29,19 @@ class Decisions:
         self._membership = membership
         self._store = membership.store
         self._coordinator = coordinator
+        self._charters = Charters(membership, coordinator)
 
     def charter(self) -> CharterReview:
-        """The coordinator's charter, checked."""
-        signed = self._checked(self._coordinator.charter())
-        pinned = self._store.pinned_charter()
-        accepted = pinned is not None and pinned.charter.digest == signed.charter.digest
-        return CharterReview(signed, accepted, self._membership.member_id)
+        """The coordinator's newest version of the charter, checked."""
+        return self._charters.review()
 
-    def accept_charter(self, digest: str) -> SignedCharter:
-        """Pin the charter with this digest, then sign it."""
-        signed = self._checked(self._coordinator.charter())
-        charter = signed.charter
-        check_digest_named(digest, charter.digest, "charter")
-        # Pinned before it is signed for others: whatever happens next, this organisation holds to it.
-        self._store.pin_charter(signed)
-        signature = charter.signed_by(self._membership.identity_key())
-        complete = self._checked(self._coordinator.sign_charter(charter.digest, signature))
-        if complete.charter.digest != charter.digest:
-            raise PeerError("the coordinator answered with another charter than the one signed; ask the operator")
-        self._store.pin_charter(complete)
-        return complete
+    def accept_charter(self, digest: str, instead_of: str = "") -> SignedCharter:
+        """Keep that the charter with this digest was accepted, then sign it."""
+        return self._charters.accept(digest, instead_of)
 
     def charter_in_force(self) -> SignedCharter:
-        """The pinned charter, with the signatures that came in since."""
-        pinned = self._store.pinned_charter()
-        if pinned is None:
-            raise InputError("no charter is accepted here; `headwater-org charter show`, then `charter accept`")
-        if pinned.missing_signatures:
-            latest = self._coordinator.charter()
-            if latest.charter.digest == pinned.charter.digest:
-                latest.check_signatures()
-                self._store.pin_charter(latest)
-                pinned = latest
-        # protocol 1.1: version 1 needs every member's signature.
-        pinned.verify()
-        return pinned
+        """The newest version in force, followed to by signatures alone."""
+        return self._charters.in_force().charters[-1]
 
     def runs(self) -> tuple[RunReview, ...]:
         """All runs with the own decisions."""
@@ -70,13 +49,20 @@ class Decisions:
 
     def plan(self, run: str) -> PlanReview:
         """A run's verified proposal and the policy's word on it."""
-        charter = self.charter_in_force().charter
+        history = self._charters.in_force()
         run_id = self._find_run(run)
         proposal = self._coordinator.proposal(run_id)
+        # A run stands under the version that it was proposed under, whichever came in force since.
+        charter = history.find(proposal.proposal.charter_digest) or history.newest
         check_proposal(proposal, run_id, charter)
         stored = self._store.decision(run_id)
-        decided = None if stored is None else stored.signed.approval.decision
-        return PlanReview(proposal, decide(self._membership.policy(), proposal.proposal.plan, charter), decided)
+        return PlanReview(
+            proposal=proposal,
+            charter=charter,
+            policy=decide(self._membership.policy(), proposal.proposal.plan, charter),
+            decided=None if stored is None else stored.signed.approval.decision,
+            waits_for=self._waits_for(history, charter),
+        )
 
     def schema_of(self, run: str | None) -> Schema:
         """The schema of a run's plan; of the newest run when none is named.
@@ -95,6 +81,8 @@ class Decisions:
         """Approve what has this digest, unless the policy forbids it."""
         review = self.plan(run)
         check_digest_named(digest, review.proposal.proposal.plan.digest, "plan")
+        if review.waits_for:
+            raise InputError(f"this run cannot be approved: {review.waits_for}")
         if not review.policy.allowed:
             reasons = "; ".join(review.policy.problems)
             raise InputError(f"policy.toml forbids this plan: {reasons}; refuse the run or change the policy")
@@ -120,28 +108,38 @@ class Decisions:
             if status.state != "proposed" or self._store.decision(status.run_id) is not None:
                 continue
             review = self.plan(status.run_id)
-            if review.policy.approved_by_rule:
+            if review.policy.approved_by_rule and not review.waits_for:
                 reason = "standing approval of this organisation's policy"
                 self._approve(review.proposal, reason=reason, by_rule=True)
                 approved.append(status.run_id)
         return tuple(approved)
 
     def keep_up(self) -> None:
-        """What the agent does every few seconds: learn missing signatures, apply the standing rule.
+        """What the agent does every few seconds: follow the charter, apply the standing rule.
 
         Raises:
-            PeerError: a member has not signed the charter yet; nothing can run.
+            InputError: a version is in force that nobody here accepted; new runs wait for it.
+            PeerError: a member has not signed the charter yet and nothing can run; or the version in force does not
+                name this organisation.
         """
-        self.charter_in_force()
+        # A rule stands on what a person agreed to: it waits until somebody here accepted the version in force.
+        self._charters.check_accepted(self._charters.in_force())
         self.approve_by_rule()
 
     # Parts.
 
-    def _checked(self, signed: SignedCharter) -> SignedCharter:
-        signed.check_signatures()
-        membership = self._membership
-        check_own_entry(signed.charter, membership.member_id, membership.identity_key(), membership.ca_digest())
-        return signed
+    def _waits_for(self, history: CharterHistory, charter: Charter) -> str:
+        """Why a run under this version cannot be approved now; empty when it can."""
+        if charter.digest != history.newest.digest:
+            return (
+                f"it was proposed under version {charter.version} of the charter, version {history.newest.version} is "
+                "in force; ask the operator to propose it again"
+            )
+        try:
+            self._charters.check_accepted(history)
+        except HeadwaterError as error:
+            return str(error)
+        return ""
 
     def _approve(self, proposal: SignedProposal, *, reason: str, by_rule: bool) -> SignedApproval:
         signed = self._sign(proposal, approve=True, reason=reason)

@@ -9,6 +9,7 @@ from typing import Self
 
 from headwater.agreement.approval import SignedApproval
 from headwater.agreement.charter import SignedCharter
+from headwater.agreement.charter_words import signatures_in_words
 from headwater.agreement.invitation import Invitation
 from headwater.errors import HeadwaterError, InputError, OutOfOrder
 from headwater.rpc.certificates import load_certificate
@@ -113,36 +114,41 @@ class Organisation:
     # The charter.
 
     def charter(self) -> CharterReview:
-        """The charter at the coordinator, with who has signed it; nothing is accepted by looking.
+        """The newest version of the charter at the coordinator, with who has signed it; looking accepts nothing.
 
         Raises:
-            PeerError: a signature is wrong, or it does not name this organisation by its own key and CA.
+            PeerError: a signature is wrong, the history goes back or is another one than is known here, or the version
+                does not name this organisation by its own key and CA.
             TransportError: the coordinator is away.
         """
         with self._decisions() as decisions:
             return decisions.charter()
 
-    def accept_charter(self, digest: str) -> SignedCharter:
-        """Sign the charter that was compared out of band, and pin it; it never changes here afterwards.
+    def accept_charter(self, digest: str, instead_of: str = "") -> SignedCharter:
+        """Sign the version of the charter that was compared out of band, and hold to it.
+
+        A first version that was accepted never changes; a later one is in force once a threshold of the members of
+        the version before signed it (protocol 1.1), and is never given up.
 
         Args:
             digest: its digest, as compared with the other members; at least the first 16 digits.
+            instead_of: digest of another charter of the same version, accepted here before and withdrawn since.
 
         Raises:
-            InputError: the coordinator has another charter, or another one is pinned.
+            InputError: the coordinator has another charter, or another one of this version was accepted.
             PeerError: as `charter`.
             TransportError: the coordinator is away; run it again.
         """
         with self._decisions() as decisions:
-            return decisions.accept_charter(digest)
+            return decisions.accept_charter(digest, instead_of)
 
     def charter_in_force(self) -> SignedCharter:
-        """The charter that this organisation pinned, once every member has signed it.
+        """The newest version of the charter in force, reached from the first one that this organisation accepted.
 
         Raises:
             InputError: none is accepted here.
-            PeerError: a signature is missing or wrong.
-            TransportError: signatures were missing here and the coordinator is away.
+            PeerError: a signature is missing or wrong, or the history goes back or is another one than is known here.
+            TransportError: the coordinator is away.
         """
         with self._decisions() as decisions:
             return decisions.charter_in_force()
@@ -166,7 +172,7 @@ class Organisation:
 
         Raises:
             InputError: there is no such run, or no charter is accepted yet.
-            PeerError: the charter is not signed by all yet, or the proposal is not the coordinator's under it.
+            PeerError: no charter is in force yet, or the proposal is not the coordinator's under a version in force.
             TransportError: the coordinator is away.
         """
         with self._decisions() as decisions:
@@ -180,7 +186,8 @@ class Organisation:
             digest: the plan's digest as read; at least the first 16 digits.
 
         Raises:
-            InputError: the run has another plan, or policy.toml forbids it; the line lists every reason.
+            InputError: the run has another plan, policy.toml forbids it, or it is not under the version of the charter
+                that is in force and accepted here; the line lists every reason.
             PeerError, TransportError: as `plan`.
             OutOfOrder: the run has begun.
         """
@@ -199,11 +206,11 @@ class Organisation:
             return decisions.refuse(run, reason)
 
     def keep_up(self) -> None:
-        """Learn the charter's missing signatures and apply the standing rule; `serve` calls it every few seconds.
+        """Follow the charter's versions and apply the standing rule; `serve` calls it every few seconds.
 
         Raises:
-            InputError: no charter is accepted here, or policy.toml is wrong.
-            PeerError: a member has not signed the charter yet; nothing can run.
+            InputError: the version in force is not accepted here, or policy.toml is wrong.
+            PeerError: no charter is in force yet, or it does not name this organisation.
             TransportError: the coordinator is away.
         """
         with self._decisions() as decisions:
@@ -267,6 +274,7 @@ class Organisation:
             coordinator=str(settings.members),
             certificate_expires=certificate.not_valid_after_utc,
             charter=self._membership.store.pinned_charter(),
+            charter_standing=self._charter_standing(),
             serving=is_served(self._membership.home),
             reachable=not problem,
             problem=problem,
@@ -274,6 +282,18 @@ class Organisation:
         )
 
     # Parts.
+
+    def _charter_standing(self) -> str:
+        store = self._membership.store
+        pinned, accepted = store.pinned_charter(), store.accepted_charter()
+        if pinned is None or accepted is None:
+            return "none accepted yet: headwater-org charter show"
+        if store.charter_history() is None:
+            return signatures_in_words(pinned)
+        standing = f"version {pinned.charter.version}: in force"
+        if pinned.charter.digest in (accepted.charter.digest, accepted.charter.previous):
+            return standing
+        return f"{standing} and not accepted here yet: headwater-org charter show"
 
     @contextmanager
     def _decisions(self) -> Iterator[Decisions]:

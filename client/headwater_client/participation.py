@@ -81,19 +81,20 @@ def join_run(
         OutOfOrder: `stop` was set before the run was over, or this organisation takes part in it already.
     """
     store = membership.store
-    charter, decision = store.pinned_charter(), store.decision(run_id)
-    reasons = refusals(decision, charter, membership.policy(), bundle_sha256())
+    history, decision = store.charter_history(), store.decision(run_id)
+    reasons = refusals(decision, store.pinned_charter(), history, membership.policy(), bundle_sha256())
+    # protocol 1.1: a run stands under the version that it was proposed under, whichever came in force since.
+    charter = None if history is None or decision is None else history.find(decision.proposal.proposal.charter_digest)
     if reasons or charter is None or decision is None:
         _log.warning("run_refused", run=run_id, reasons=list(reasons))
         return OUTCOME_REFUSED
-    charter.verify()
-    check_proposal(decision.proposal, run_id, charter.charter)
+    check_proposal(decision.proposal, run_id, charter)
     plan = decision.proposal.proposal.plan
     rows = load_table(source.read(plan.schema_), plan.schema_)
     part = RunPart(
         run_id=run_id,
         plan=plan,
-        charter=charter.charter,
+        charter=charter,
         member_id=membership.member_id,
         identity_key=membership.identity_key(),
         required_members=membership.policy().required_members,
@@ -113,7 +114,7 @@ class RunPart:
     Attributes:
         run_id: from its own approval.
         plan: as it approved it.
-        charter: as it pinned it.
+        charter: the version that the run was proposed under.
         member_id: its id in the charter.
         identity_key: its key.
         required_members: without whom it takes no part.

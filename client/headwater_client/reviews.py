@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from headwater.agreement.approval import SignedProposal
-from headwater.agreement.charter import SignedCharter
+from headwater.agreement.charter import Charter, SignedCharter
 from headwater_client.coordinator import RunStatus
 from headwater_client.policy import Decision
 
@@ -13,17 +13,24 @@ __all__ = ["CharterReview", "OrganisationStatus", "PlanReview", "RunReview"]
 
 @dataclass(frozen=True, slots=True)
 class CharterReview:
-    """A charter, checked as far as signatures go, and whether this organisation has accepted it.
+    """The newest version of the charter, every signature checked, and whether this organisation has accepted it.
 
     Attributes:
         signed: the charter with the signatures that it has.
-        accepted: pinned here.
-        ours: this organisation's id in it.
+        accepted: by a person here.
+        ours: this organisation's id; the charter may no longer name it.
+        former: the version before; None for version 1.
+        in_force: whether its signatures suffice.
+        changes: what it changes against the version that was accepted here last, or else against the one before; one
+            line each.
     """
 
     signed: SignedCharter
     accepted: bool
     ours: str
+    former: Charter | None
+    in_force: bool
+    changes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +38,18 @@ class PlanReview:
     """A proposed run and what the policy says of it.
 
     Attributes:
-        proposal: verified against the pinned charter.
+        proposal: verified against its charter.
+        charter: the version in force that it was proposed under; a later one changes nothing for it.
         policy: the policy's decision.
         decided: this organisation's own decision so far, "approve" or "refuse"; None before one.
+        waits_for: why it cannot be approved now, whatever the policy says; empty when it can.
     """
 
     proposal: SignedProposal
+    charter: Charter
     policy: Decision
     decided: str | None
+    waits_for: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +78,8 @@ class OrganisationStatus:
         name: as people know it.
         coordinator: its address.
         certificate_expires: UTC.
-        charter: the pinned charter, if any.
+        charter: the version that it holds to, if any.
+        charter_standing: what is to be known of that version, one line.
         serving: whether a process serves from this folder.
         reachable: whether the coordinator answered.
         problem: why not, one line; empty when it did.
@@ -79,6 +91,7 @@ class OrganisationStatus:
     coordinator: str
     certificate_expires: datetime
     charter: SignedCharter | None
+    charter_standing: str
     serving: bool
     reachable: bool
     problem: str

@@ -1,6 +1,6 @@
 """Charter, plan and policy in plain words: what a person compares, approves and agrees to."""
 
-from headwater.agreement.charter import Charter, SignedCharter
+from headwater.agreement.charter import Charter
 from headwater.agreement.differencing import choice_in_words
 from headwater.agreement.plan import Plan
 from headwater.agreement.signing import fingerprint
@@ -12,7 +12,6 @@ __all__ = [
     "comparison_advice",
     "digest_in_groups",
     "plan_in_words",
-    "signatures_in_words",
 ]
 
 PRIVACY_WORDS = {
@@ -41,15 +40,6 @@ def comparison_advice(charter: Charter, member_id: str) -> tuple[str, ...]:
         f"Ask each of {', '.join(others)} to read its own key aloud, and read yours to them.",
         "One differing group means that somebody stands in between: do not accept.",
     )
-
-
-def signatures_in_words(signed: SignedCharter) -> str:
-    """Who has signed and who is missing."""
-    missing = signed.missing_signatures
-    done = len(signed.charter.members) - len(missing)
-    if not missing:
-        return f"all {done} members have signed: the charter is in force"
-    return f"{done} of {len(signed.charter.members)} members have signed; {', '.join(missing)} must accept it yet"
 
 
 def member_keys_in_words(charter: Charter) -> tuple[tuple[str, str, str], ...]:

@@ -27,33 +27,6 @@ def reopened(store: Store, file: Path) -> Store:
     return Store(file)
 
 
-def test_an_accepted_charter_is_there_after_a_restart(file: Path, consortium: ConsortiumInMemory) -> None:
-    store = Store(file)
-    assert store.pinned_charter() is None
-    signed = consortium.signed_charter()
-    store.pin_charter(signed)
-    assert reopened(store, file).pinned_charter() == signed
-
-
-def test_the_same_charter_may_gain_signatures(file: Path, consortium: ConsortiumInMemory) -> None:
-    store = Store(file)
-    store.pin_charter(consortium.signed_charter(without=("org-2", "org-3")))
-    store.pin_charter(consortium.signed_charter())
-    pinned = store.pinned_charter()
-    assert pinned is not None
-    assert pinned.missing_signatures == ()
-
-
-def test_another_charter_never_replaces_the_pinned_one(file: Path, consortium: ConsortiumInMemory) -> None:
-    store = Store(file)
-    store.pin_charter(consortium.signed_charter())
-    with pytest.raises(InputError, match="is pinned here"):
-        store.pin_charter(consortium.signed_charter(consortium="Another"))
-    pinned = store.pinned_charter()
-    assert pinned is not None
-    assert pinned.charter.consortium == "Test consortium"
-
-
 def test_the_last_decision_counts_and_survives(file: Path, consortium: ConsortiumInMemory) -> None:
     store = Store(file)
     proposal = consortium.proposal()

@@ -12,6 +12,7 @@ from crash.points import Point
 from crash.processes import Processes, was_killed
 from crash.tape import Entry
 from headwater.agreement.plan import Plan
+from headwater.agreement.succession import CharterHistory
 from headwater.canonical import sha256_hex
 from headwater.rpc.certificates import load_certificate, sha256_of
 from headwater_client.keystore import KeyStore
@@ -70,7 +71,8 @@ def make_template(folder: Path, members: int) -> ConsortiumInMemory:
         for member, signature in signed.signatures.items():
             storage.add_charter_signature(signed.charter.digest, member, signature)
     for store in stores.values():
-        store.pin_charter(signed)
+        store.accept_charter(signed)
+        store.follow_charter(CharterHistory((signed,)))
         store.close()
     return consortium
 

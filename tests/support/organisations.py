@@ -61,8 +61,8 @@ class EnrolledConsortium:
         for organisation in self.organisations.values():
             organisation.accept_charter(self.charter.digest)
 
-    def propose(self, run_id: str = RUN, state: str = "proposed", **changes: object) -> Plan:
-        """Propose a run."""
+    def propose(self, run_id: str = RUN, state: str = "proposed", charter_digest: str = "", **changes: object) -> Plan:
+        """Propose a run, under version 1 of the charter unless another digest is given."""
         content = {
             "name": "first",
             "schema": SMALL_SCHEMA,
@@ -72,7 +72,9 @@ class EnrolledConsortium:
             **changes,
         }
         plan = Plan.model_validate(content)
-        proposal = RunProposal(run_id=run_id, plan=plan, charter_digest=self.charter.digest, created=CREATED)
+        proposal = RunProposal(
+            run_id=run_id, plan=plan, charter_digest=charter_digest or self.charter.digest, created=CREATED
+        )
         store = self.coordinator.store
         store.proposals[run_id] = SignedProposal.sign(proposal, self.key)
         store.records[run_id] = RunRecord(run_id, plan.name, plan.digest, state, 0, plan.maximum_rounds, CREATED)

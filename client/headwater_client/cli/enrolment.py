@@ -56,7 +56,7 @@ def status(home: Home = Path("organisation")) -> None:
     Works while the coordinator is away; it then says so and shows what is known here.
     """
     from headwater_client.organisation import Organisation
-    from headwater_client.wording import digest_in_groups, signatures_in_words
+    from headwater_client.wording import digest_in_groups
 
     with Organisation.open(home) as organisation:
         standing = organisation.status()
@@ -64,11 +64,9 @@ def status(home: Home = Path("organisation")) -> None:
     facts = Grid.grid(padding=(0, 2))
     facts.add_row("organisation", f"{shown(standing.name)} ({standing.member_id})")
     facts.add_row("certificate", f"good until {standing.certificate_expires:%Y-%m-%d}")
-    if standing.charter is None:
-        facts.add_row("charter", "none accepted yet: headwater-org charter show")
-    else:
-        facts.add_row("charter", digest_in_groups(standing.charter.charter.digest))
-        facts.add_row("", signatures_in_words(standing.charter))
+    facts.add_row("charter", standing.charter_standing)
+    if standing.charter is not None:
+        facts.add_row("", digest_in_groups(standing.charter.charter.digest))
     facts.add_row("agent", "serving" if standing.serving else "not serving: headwater-org serve --data FILE")
     facts.add_row(
         "coordinator", f"{standing.coordinator}: {'reachable' if standing.reachable else shown(standing.problem)}"

@@ -44,20 +44,19 @@ def list_runs(home: Home = Path("organisation")) -> None:
 def show(run: RunArgument, home: Home = Path("organisation")) -> None:
     """Say in plain words what a run would do with your rows, and what it protects and does not protect.
 
-    The plan is verified against the charter that you accepted. Below it stand the columns with their public bounds,
-    and what your own policy.toml says.
+    The plan is verified against the version of the charter that it was proposed under. Below it stand the columns with
+    their public bounds, and what your own policy.toml says.
     """
     from headwater_client.organisation import Organisation
     from headwater_client.wording import column_in_words, plan_in_words
 
     with Organisation.open(home) as organisation:
         review = organisation.plan(run)
-        pinned = organisation.charter_in_force()
     proposal = review.proposal.proposal
     console = Console(highlight=False)
     console.print(f"[bold]Run {proposal.run_id}[/bold], proposed {proposal.created}")
     facts = Grid.grid(padding=(0, 2))
-    for subject, sentence in plan_in_words(proposal.plan, pinned.charter):
+    for subject, sentence in plan_in_words(proposal.plan, review.charter):
         grave = subject == "privacy" or (subject == "when one drops out" and sentence.startswith("continue"))
         style = "bold red" if grave else ""
         facts.add_row(subject, f"[{style}]{shown(sentence)}[/{style}]" if style else shown(sentence))
@@ -69,9 +68,11 @@ def show(run: RunArgument, home: Home = Path("organisation")) -> None:
     console.print(columns)
     for problem in review.policy.problems:
         console.print(f"[red]policy.toml forbids it: {shown(problem)}[/red]", soft_wrap=True)
+    if review.waits_for and review.decided is None:
+        console.print(f"[yellow]It cannot be approved now: {shown(review.waits_for)}[/yellow]", soft_wrap=True)
     if review.decided is not None:
         console.print(f"Your decision so far: {review.decided}.")
-    elif review.policy.allowed:
+    elif review.policy.allowed and not review.waits_for:
         digest = proposal.plan.digest[:16]
         console.print(
             f"To agree: headwater-org plan approve {proposal.run_id} --digest {digest}\n"

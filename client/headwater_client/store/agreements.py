@@ -1,19 +1,14 @@
-"""The charter that this organisation pinned, and its decisions on runs."""
+"""This organisation's decisions on runs."""
 
 from dataclasses import dataclass
 
 from headwater.agreement.approval import SignedApproval, SignedProposal
-from headwater.agreement.charter import SignedCharter
 from headwater.errors import InputError, OutOfOrder
 from headwater_client.store.database import Database
 
 __all__ = ["AGREEMENT_TABLES", "Agreements", "StoredDecision"]
 
 AGREEMENT_TABLES = """
-CREATE TABLE charter (
-  only INTEGER PRIMARY KEY CHECK (only = 1),
-  document BLOB NOT NULL
-) STRICT;
 CREATE TABLE decision (
   run_id TEXT PRIMARY KEY,
   proposal BLOB NOT NULL,
@@ -39,29 +34,7 @@ class StoredDecision:
 
 
 class Agreements(Database):
-    """What was agreed on."""
-
-    def pinned_charter(self) -> SignedCharter | None:
-        """The charter that this organisation accepted, or None."""
-        row = self._row("SELECT document FROM charter")
-        return None if row is None else SignedCharter.from_bytes(row[0])
-
-    def pin_charter(self, signed: SignedCharter) -> None:
-        """Keep the accepted charter; the same one again may carry more signatures.
-
-        Raises:
-            InputError: another charter is pinned already.
-        """
-        with self._transaction() as connection:
-            row = connection.execute("SELECT document FROM charter").fetchone()
-            if row is not None:
-                before = SignedCharter.from_bytes(row[0]).charter.digest
-                if before != signed.charter.digest:
-                    raise InputError(
-                        f"charter {before[:16]} is pinned here, this is {signed.charter.digest[:16]}; a consortium has "
-                        "one first charter: ask the operator, and enrol in a new folder if it is another consortium"
-                    )
-            connection.execute("INSERT OR REPLACE INTO charter VALUES (1, ?)", (signed.to_bytes(),))
+    """What was decided."""
 
     def record_decision(self, proposal: SignedProposal, signed: SignedApproval, *, by_rule: bool) -> None:
         """Keep a decision; the last one on a run counts.

@@ -10,7 +10,7 @@ from headwater.errors import StorageError
 
 __all__ = ["Database", "count_record"]
 
-_FORMAT = 2
+_FORMAT = 3
 
 _COUNTER = """
 CREATE TABLE counter (

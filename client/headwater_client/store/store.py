@@ -4,13 +4,14 @@ from pathlib import Path
 
 from headwater_client.store.agreements import AGREEMENT_TABLES, Agreements
 from headwater_client.store.chains import CHAIN_TABLES, Chains
+from headwater_client.store.charters import CHARTER_TABLES, CharterRecords
 from headwater_client.store.cohorts import COHORT_TABLES, CohortRecords
 from headwater_client.store.sessions import SESSION_TABLES, Sessions
 
 __all__ = ["Store"]
 
 
-class Store(Agreements, Sessions, Chains, CohortRecords):
+class Store(CharterRecords, Agreements, Sessions, Chains, CohortRecords):
     """state.db of one organisation. Safe for use from several threads.
 
     Guarantee: when a method returns, its change is on the disk; when it raises, nothing changed.
@@ -22,4 +23,4 @@ class Store(Agreements, Sessions, Chains, CohortRecords):
         Raises:
             StorageError: the file cannot be opened, or has another format.
         """
-        super().__init__(file, AGREEMENT_TABLES + SESSION_TABLES + CHAIN_TABLES + COHORT_TABLES)
+        super().__init__(file, CHARTER_TABLES + AGREEMENT_TABLES + SESSION_TABLES + CHAIN_TABLES + COHORT_TABLES)

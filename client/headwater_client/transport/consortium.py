@@ -1,5 +1,6 @@
 """The charter and the runs, fetched and signed over the member channel."""
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -59,10 +60,20 @@ class ConsortiumClient:
         self._timeout_seconds = timeout_seconds
         self._stub = run_pb2_grpc.ConsortiumStub(channel.grpc)
 
-    def charter(self) -> SignedCharter:
-        """The charter with the signatures that it has, every one of them checked; some may be missing."""
-        reply = self._call(self._stub.GetCharter, run_pb2.GetCharterRequest())
-        return _checked_charter(reply.signed_charter)
+    def charter(self, version: int | None = None) -> SignedCharter:
+        """A version of the charter, the newest by default, with the signatures that it has.
+
+        Those by keys of this very version are checked, some may be missing; those by keys of the version before are
+        the caller's to check, who knows that version.
+        """
+        reply = self._call(self._stub.GetCharter, run_pb2.GetCharterRequest(version=version or 0))
+        signed = _checked_charter(reply.signed_charter)
+        if version not in (None, signed.charter.version):
+            raise PeerError(
+                f"the coordinator sent version {signed.charter.version} of the charter, version {version} was asked "
+                "for; ask the operator"
+            )
+        return signed
 
     def sign_charter(self, charter_digest: str, signature: str) -> SignedCharter:
         """Add this member's signature; the charter with it comes back, checked."""
@@ -106,6 +117,8 @@ def _parse(kind: type[_Document], data: bytes) -> _Document:
         raise PeerError(f"the coordinator sent something else than was asked for: {error}") from error
 
 
+# An agent asks every few seconds and mostly gets the same bytes.
+@functools.lru_cache(maxsize=4)
 def _checked_charter(data: bytes) -> SignedCharter:
     signed = _parse(SignedCharter, data)
     signed.check_signatures()
