@@ -28,6 +28,7 @@ from headwater.secagg.events import (
     SessionClosed,
     SessionReady,
 )
+from headwater.secagg.receipts import blamed_by
 from headwater_client.connectors import RowSource
 from headwater_client.consent import check_proposal, refusals
 from headwater_client.flower.client_app import Outcome
@@ -168,6 +169,7 @@ class RunPart:
             records=self.store.records,
             seen=self.store.peers(),
             cohorts=self.store.cohorts_of(families),
+            excluded=blamed_by(self.store.chain(self.run_id).documents, roster),
         )
 
     def _contribution(self, gate: TaskGate, request: RoundRequested) -> Contribution:
@@ -188,6 +190,8 @@ class RunPart:
             case RoundClosed(round=number, reason=reason):
                 self.store.record_receipt(run, number, event.document)
                 _log.info("round_closed", run=run, round=number, completed=event.receipt is not None, reason=reason)
+                if event.blamed:
+                    _log.warning("members_blamed", run=run, round=number, members=list(event.blamed))
             case CohortConfirmed(number, family, members):
                 # protocol 4.10: stored before the Confirm leaves, which is the next event.
                 self.store.record_cohort(run, number, family, members)

@@ -35,7 +35,8 @@ def test_an_abort_of_a_round_far_ahead_steps_no_ratchet_and_is_refused(number: i
     world.open()
     world.play()
     head = document_digest(world.chain[-1])
-    world.deliver_to_member(VICTIM, world.forge(Abort(world.sid(), number, bytes(32), "upload", (), "why", (), (), head)))
+    abort = Abort(world.sid(), number, bytes(32), "upload", (), "why", (), (), head)
+    world.deliver_to_member(VICTIM, world.forge(abort))
     assert world.errors == [(VICTIM, f"the document of round {number} follows round 1, not the next one")]
     world.play()
     assert [total.contributors for total in world.sums()] == [tuple(world.names)] * 2

@@ -20,7 +20,9 @@ from headwater.recipe.machine import build_recipe
 from headwater.recipe.task import Task
 from headwater.schema.conform import load_table
 from headwater.secagg import Aggregator, Participant
+from headwater.secagg.envelope import MessageType, sign_envelope
 from headwater.secagg.events import AttemptStarted, Persist, RoundSummed
+from headwater.secagg.messages import Abort
 from headwater_client.connectors import ArrowSource
 from headwater_client.membership import Membership
 from headwater_client.participation import SessionDriver, join_run
@@ -264,3 +266,16 @@ def test_a_second_part_in_one_run_is_refused(consortium: EnrolledConsortium) -> 
     with membership.store.live_session(RUN), pytest.raises(OutOfOrder, match="already"):
         join(consortium, no_session)
     membership.store.close()
+
+
+def test_whoever_a_stored_abort_blames_is_excluded_at_the_next_session(consortium: EnrolledConsortium) -> None:
+    approve_everywhere(consortium)
+    liar = sorted(consortium.homes)[1]
+    abort = Abort(bytes(32), 1, bytes(32), "inquiry", (), "the check coordinates are off", (liar,), (), bytes(32))
+    membership = open_first(consortium)
+    data = sign_envelope(MessageType.ABORT, "", abort.encode(), consortium.key, bytes(32))
+    membership.store.record_receipt(RUN, 1, data)
+    membership.store.close()
+    seen: list[Participant] = []
+    assert join(consortium, scripted(OutOfOrder("the run is over"), seen=seen)) == "done"
+    assert [participant._excluded for participant in seen] == [{liar}]

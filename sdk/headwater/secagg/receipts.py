@@ -1,7 +1,7 @@
 """The chain of receipts and aborts of a run: extended link by link, verified offline: protocol 4.7, 4.8."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -17,6 +17,7 @@ from headwater.secagg.terms import Roster, SessionTerms, threshold
 __all__ = [
     "Chain",
     "Document",
+    "blamed_by",
     "check_confirms",
     "check_next",
     "close_unfinished",
@@ -180,6 +181,15 @@ def closed_event(document: Document) -> RoundClosed:
         return RoundClosed(document.round, receipt=document.data)
     abort = document.content
     return RoundClosed(document.round, abort=document.data, reason=abort.reason, blamed=abort.blamed)
+
+
+def blamed_by(documents: Iterable[bytes], roster: Roster) -> frozenset[str]:
+    """The members whose fault any of these receipts and aborts states (protocol 4.8).
+
+    Raises:
+        PeerError: one is malformed or not signed by the charter's coordinator.
+    """
+    return frozenset[str]().union(*(read_document(data, roster).blamed for data in documents))
 
 
 def check_confirms(

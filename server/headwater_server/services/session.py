@@ -280,6 +280,8 @@ class AggregationSession:
                     self._report(event)
                 case RoundAborted(number, reason):
                     _log.warning("round_aborted", run=self.run_id, round=number, reason=reason)
+                    if event.blamed:
+                        _log.error("members_blamed", run=self.run_id, round=number, members=list(event.blamed))
                     self._report(event)
                 case SessionFailed(reason):
                     _log.warning("session_failed", run=self.run_id, reason=reason)
