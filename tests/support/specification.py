@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from headwater.secagg.codec import Blob, Fixed, Layout, Listing, Number, Text, Tuple
+from headwater.secagg.codec import Blob, Bulk, Fixed, Layout, Listing, Number, Text, Tuple
 from headwater.secagg.messages import Message
 
 __all__ = [
@@ -121,7 +121,7 @@ def _words(layout: Layout) -> str:
             return f"≤ {_amount(maximum)}"
         case Fixed(size):
             return f"{size} B"
-        case Blob(maximum) | Text(maximum):
+        case Blob(maximum) | Bulk(maximum) | Text(maximum):
             return f"≤ {_size(maximum)}"
         case Tuple(items):
             return f"({', '.join(_words(item) for item in items)})"

@@ -84,12 +84,12 @@ class Diagram:
 
 def draw(diagram: Diagram) -> str:
     """The diagram as the text of an SVG file."""
-    top, parts = MARGIN + HEAD + GAP, []
+    top, parts = float(MARGIN + HEAD + GAP), list[str]()
     for step in diagram.steps:
         height, drawn = _step(step, top, len(diagram.lanes))
         parts.extend(drawn)
         top += height + GAP
-    bottom = top + GAP
+    bottom = round(top + GAP)
     lanes = [part for index, name in enumerate(diagram.lanes) for part in _lane(diagram, index, name, bottom)]
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {bottom + GAP}" width="{WIDTH}" '
