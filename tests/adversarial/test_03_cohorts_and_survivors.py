@@ -146,3 +146,44 @@ def test_repeated_survivors_are_refused_as_malformed() -> None:
     doubled = body[:count] + (6).to_bytes(4, "big") + row + body[count + 4 :]
     world.deliver_to_member(VICTIM, sign_envelope(KIND.SURVIVORS, "", doubled, world.coordinator_key, world.sid()))
     assert "strictly ascending" in world.errors[-1][1]
+
+
+def larger_minimum() -> World:
+    """Five members of a charter that asks for five, though T(5) = 4."""
+    world = World(5)
+    world.roster = dataclasses.replace(world.roster, minimum_cohort=5)
+    world.attempt = 0
+    world.new_attempt()
+    world.open()
+    return world
+
+
+def test_a_cohort_of_t_below_the_minimum_cohort_is_refused() -> None:
+    world = larger_minimum()
+    world.lie_to([VICTIM], Start, lambda start: without(start, "org-4"))
+    world.play()
+    (refusal,) = world.events_of(VICTIM, RoundRefused)
+    assert isinstance(refusal, RoundRefused)
+    assert refusal.reason == "the Start names 4 members, at least 5 must take part"
+
+
+def test_survivors_of_t_below_the_minimum_cohort_are_not_confirmed() -> None:
+    world = larger_minimum()
+    world.lie_to([VICTIM], Survivors, lambda survivors: dataclasses.replace(survivors, uploads=survivors.uploads[:4]))
+    world.play()
+    (refusal,) = world.events_of(VICTIM, RoundRefused)
+    assert isinstance(refusal, RoundRefused)
+    assert refusal.reason == "4 members uploaded, at least 5 must"
+
+
+def test_a_refused_start_uses_up_neither_the_deal_of_the_next_round_nor_any_vector() -> None:
+    # Refused uncharged: the vector was never asked for, so no ledger is charged and no noise is used up.
+    world = World(5)
+    world.open()
+    world.lie_to([VICTIM], Start, lambda start: without(start, "org-3", "org-4"))
+    world.play()
+    assert world.events_of(VICTIM, RoundRequested) == []
+    assert world.participants[VICTIM]._session is not None
+    assert [event.reason for event in world.aborts()] == [
+        f"{VICTIM} refused: the Start names 3 members, at least 4 must take part"
+    ]

@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from headwater.secagg import messages
@@ -14,8 +15,9 @@ from headwater.secagg.messages import (
     Survivors,
 )
 from headwater.secagg.rounds import view_digest
-from support.lies import KIND, LIAR, VICTIM, lie_as, play_to_the_end
-from support.network import World
+from headwater.secagg.terms import cohort_problem, largest_collusion, threshold
+from support.lies import KIND, LIAR, VICTIM, lie_as, play_to_the_end, session_key, uploaded_digest
+from support.network import World, kind_of
 
 
 def confirm_of(world: World, signer: str, key: Ed25519PrivateKey, **changes: object) -> bytes:
@@ -125,3 +127,73 @@ def test_a_confirm_of_another_view_is_refused() -> None:
     play_to_the_end(world)
     assert ("", f"{LIAR} confirms another view of the round than it was sent") in world.errors
     np.testing.assert_array_equal(world.sums()[0].vector, world.expected(world.names))
+
+
+def colluder_confirm(world: World, signer: str, uploads: Uploads) -> bytes:
+    """A Confirm that a colluder signs with its true session key, over whatever view it likes."""
+    sent = Confirm.decode(open_envelope(next(data for _, _, data in world.sent(KIND.CONFIRM))))
+    confirm = dataclasses.replace(sent, view=view_digest(sent.rho, uploads))
+    return sign_envelope(KIND.CONFIRM, signer, confirm.encode(), session_key(world, signer), world.sid())
+
+
+def test_a_quorum_for_another_view_by_true_signatures_opens_nothing() -> None:
+    # Not the signature is wrong but what it is for: a colluder confirmed the view without org-0 as well.
+    world = World(5)
+    world.open()
+
+    def lie(quorum: Quorum) -> Quorum:
+        other = tuple((name, uploaded_digest(world, name)) for name in world.names[1:])
+        return dataclasses.replace(quorum, confirms=(*quorum.confirms[:3], colluder_confirm(world, "org-4", other)))
+
+    world.lie_to([VICTIM], Quorum, lie)
+    world.play()
+    (refusal,) = world.events_of(VICTIM, RoundRefused)
+    assert isinstance(refusal, RoundRefused)
+    assert refusal.reason == "the Confirm of org-4 is for another view of the round"
+
+
+@pytest.mark.parametrize("shown_all", [1, 2])
+def test_two_views_with_all_colluders_on_both_sides_never_both_open(shown_all: int) -> None:
+    # n = 5 bears c = 2: the honest three are split, the colluders org-3 and org-4 sign either view.
+    world = World(5, colluders=2)
+    world.open()
+    honest, colluders = world.names[:3], world.names[3:]
+    views: dict[str, Uploads] = {}
+
+    def tap(member: str, data: bytes) -> list[bytes]:
+        if kind_of(data) is KIND.SURVIVORS and member in honest:
+            survivors = Survivors.decode(open_envelope(data))
+            shown = survivors.uploads if honest.index(member) < shown_all else survivors.uploads[1:]
+            views[member] = shown if member in dict(shown) else survivors.uploads
+            return [world.forge(dataclasses.replace(survivors, uploads=views[member]))]
+        return [] if kind_of(data) is KIND.QUORUM else [data]
+
+    world.to_member = tap
+    world.play()
+    confirms = {sender: data for sender, _, data in world.sent(KIND.CONFIRM) if sender in honest}
+    world.to_member = lambda member, data: [data]
+    for member in honest:
+        same = [confirms[other] for other in honest if views[other] == views[member]]
+        bought = [colluder_confirm(world, colluder, views[member]) for colluder in colluders]
+        world.deliver_to_member(member, world.forge(Quorum(1, (*same, *bought))))
+    opened = {views[sender] for sender, _, _ in world.sent(KIND.REVEAL) if sender in honest}
+    assert len(set(views.values())) == 2
+    assert len(opened) <= 1
+    refused = [text for member in honest for text in (event.reason for event in world.events_of(member, RoundRefused))]  # type: ignore[union-attr]
+    assert refused
+    assert all(text.endswith("members confirmed, 4 must") for text in refused)
+
+
+@pytest.mark.parametrize("count", range(3, 41))
+def test_no_split_of_the_honest_reaches_two_quorums_at_the_largest_collusion(count: int) -> None:
+    bearable, quorum = largest_collusion(count), threshold(count)
+
+    def both(colluders: int) -> bool:
+        honest = count - colluders
+        return any(
+            one + colluders >= quorum and honest - one + colluders >= quorum for one in range(max(0, honest) + 1)
+        )
+
+    assert not both(bearable)
+    assert cohort_problem(count, 3, bearable) is None
+    assert cohort_problem(count, 3, bearable + 1) is not None

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from headwater.errors import PeerError
-from headwater.secagg import messages
+from headwater.secagg import messages, pairing
 from headwater.secagg.envelope import open_envelope, sign_envelope
-from headwater.secagg.messages import Abort, Start
+from headwater.secagg.events import RoundRefused
+from headwater.secagg.keys import Secret, expand
+from headwater.secagg.messages import Abort, Quorum, Start
 from headwater.secagg.receipts import document_digest
-from support.lies import KIND, LIAR, VICTIM, play_to_the_end, replaced, session_key
+from support.lies import KIND, LIAR, VICTIM, patched, play_to_the_end, replaced, session_key
 from support.network import World, kind_of
 
 
@@ -147,3 +149,114 @@ def test_a_false_refusal_aborts_nothing() -> None:
             "org-0", sign_envelope(KIND.REFUSAL, "org-0", ahead, session_key(world, "org-0"), world.sid()), 0.0
         )
     assert world.aborts() == []
+
+
+def test_a_confirm_of_an_earlier_round_counts_for_no_later_one() -> None:
+    world = World(5)
+    world.open()
+    world.play()
+    old = next(data for sender, _, data in world.sent(KIND.CONFIRM) if sender == "org-4")
+    world.lie_to([VICTIM], Quorum, lambda quorum: dataclasses.replace(quorum, confirms=(*quorum.confirms[:3], old)))
+    world.play()
+    assert refusals_of(world) == ["the Confirm of org-4 is for another view of the round"]
+
+
+@pytest.mark.parametrize(("old_key", "old_session"), [(True, True), (True, False), (False, True)])
+def test_a_confirm_of_an_earlier_session_counts_for_no_later_one(old_key: bool, old_session: bool) -> None:
+    # Round, ρ and view are made to agree with today's: the key or the session alone is the earlier one.
+    world = World(5)
+    world.open()
+    first_key, first_sid = session_key(world, "org-4"), world.sid()
+    world.new_attempt()
+    world.join()
+    world.run()
+    key = first_key if old_key else session_key(world, "org-4")
+    sid = first_sid if old_session else world.sid()
+
+    def lie(quorum: Quorum) -> Quorum:
+        forged = sign_envelope(KIND.CONFIRM, "org-4", open_envelope(quorum.confirms[0]).body, key, sid)
+        return dataclasses.replace(quorum, confirms=(*quorum.confirms[:3], forged))
+
+    world.lie_to([VICTIM], Quorum, lie)
+    world.play()
+    assert refusals_of(world) == ["a CONFIRM message of org-4 has a signature that is not theirs for this session"]
+
+
+@pytest.mark.parametrize("where", ["round", "session", "run"])
+def test_sealed_shares_replayed_from_elsewhere_do_not_open(where: str) -> None:
+    world = World(5)
+    world.open()
+    world.play()
+    source = world
+    if where == "run":
+        source = World(5)
+        source.identity, source.coordinator_key, source.roster = world.identity, world.coordinator_key, world.roster
+        source.attempt = 0
+        source.new_attempt()
+        source.open()
+        source.play()
+    if where == "session":
+        world.new_attempt()
+        for name in world.names:
+            world.join(name, last_receipt=world.chain[-1])
+        world.run()
+    data = next(data for _, to, data in source.sent(KIND.START) if to == VICTIM)
+    old = {row[0]: row for row in Start.decode(open_envelope(data)).entries}["org-0"]
+
+    def change(start: Start) -> Start:
+        # The header of today, the sealed shares of then: the victim must find it out by itself.
+        rows = tuple((row[0], row[1], old[2], row[3]) if row[0] == "org-0" else row for row in start.entries)
+        return dataclasses.replace(start, entries=rows)
+
+    world.lie_to([VICTIM], Start, change)
+    world.play()
+    assert refusals_of(world) == ["the shares of org-0 do not open: seal check failed"]
+
+
+def test_a_start_of_another_run_is_refused_unread() -> None:
+    world, other = World(3), World(3)
+    other.identity, other.coordinator_key, other.roster = world.identity, world.coordinator_key, world.roster
+    other.attempt = 0
+    other.new_attempt()
+    for one in (world, other):
+        one.open()
+        one.begin()
+    other.run()
+    foreign = next(data for _, to, data in other.sent(KIND.START) if to == VICTIM)
+    world.deliver_to_member(VICTIM, foreign)
+    assert world.errors == [(VICTIM, NOT_THEIRS.format("START"))]
+
+
+def test_a_far_round_costs_no_more_than_the_next_one() -> None:
+    # Constant time, counted in derivations instead of seconds.
+    world = World(3)
+    world.open()
+    derived: list[str] = []
+
+    def counted(key: Secret, label: str, *fields: bytes) -> Secret:
+        derived.append(label)
+        return expand(key, label, *fields)
+
+    start = Start.decode(open_envelope(first_start(world)))
+    with patched(pairing, "expand", counted):
+        for number in (9, 10**6, 2**62):
+            world.deliver_to_member(VICTIM, world.forge(dataclasses.replace(start, round=number)))
+    assert derived == []
+    assert len(world.errors) == 3
+
+
+NOT_THEIRS = "a {} message of the coordinator has a signature that is not theirs for this session"
+
+
+def refusals_of(world: World, member: str = VICTIM) -> list[str]:
+    """Why a member refused rounds."""
+    return [event.reason for event in world.events_of(member, RoundRefused) if isinstance(event, RoundRefused)]
+
+
+def first_start(world: World) -> bytes:
+    """The victim's Start of a round that begins and whose messages are lost."""
+    world.to_member = lambda member, data: [data] if kind_of(data) is KIND.START else []
+    world.begin()
+    world.queue.clear()
+    world.to_member = lambda member, data: [data]
+    return next(data for _, to, data in world.sent(KIND.START) if to == VICTIM)
