@@ -34,7 +34,7 @@ def tell_of_an_abort(world: World) -> None:
         if kind_of(data) is not KIND.RECEIPT:
             return [data]
         true = Receipt.decode(open_envelope(data))
-        return [world.forge(Abort(true.sid, true.round, true.rho, "reveal", (), "it broke", true.previous))]
+        return [world.forge(Abort(true.sid, true.round, true.rho, "reveal", (), "it broke", (), (), true.previous))]
 
     world.to_member = tap
 
@@ -74,7 +74,7 @@ def test_a_round_finished_in_secret_cannot_be_retried_without_one_member() -> No
 def abort_of(world: World) -> Abort:
     """The abort that members were told of instead of the last receipt."""
     true = Receipt.decode(open_envelope(world.sums()[-1].receipt))
-    return Abort(true.sid, true.round, true.rho, "reveal", (), "it broke", true.previous)
+    return Abort(true.sid, true.round, true.rho, "reveal", (), "it broke", (), (), true.previous)
 
 
 def test_a_victim_that_is_never_asked_to_confirm_is_protected_by_those_who_were() -> None:
