@@ -242,9 +242,12 @@ class Conductor:
     def _end_dealing(self, now: float, late: bool) -> _Events:
         number, least = self._record.next_round, self.facts.least_cohort
         here = (set(self.facts.members) & self._attendance.present) - self._attendance.left_out
-        here -= self._disputes.left_out(here, least)
+        out = self._attendance.left_out | self._disputes.left_out(here, least)
+        here -= out
         able = {member for member in here if member in self._deals and self._deals[member].header.round == number}
         bound = self._record.cohort if self._terms.strict else frozenset()
+        if bound & out:
+            return self._fail(f"strict: every sum is over one cohort, and {', '.join(sorted(bound & out))} is left out")
         if bound:
             # protocol 4.10: a sum over anybody else would be refused by every member that confirmed the first.
             able, here = able & bound, set(bound)

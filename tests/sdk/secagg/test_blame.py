@@ -12,6 +12,7 @@ from headwater.secagg.blame import Verdict, judge
 from headwater.secagg.disputes import Disputes
 from headwater.secagg.envelope import sign_envelope
 from headwater.secagg.events import RoundClosed, RoundRefused, SessionClosed
+from headwater.secagg.families import Family
 from headwater.secagg.keys import Secret
 from headwater.secagg.member_round import MemberRound, Signer
 from headwater.secagg.phases import CoordinatorPhase
@@ -207,6 +208,23 @@ def test_a_complaint_ends_the_round_and_keeps_the_pair_apart() -> None:
     # Everybody else complained too, late: the dealer stands in most disputes and goes alone.
     world.play()
     assert world.sums()[0].contributors == tuple(name for name in world.names if name != LIAR)
+
+
+def test_a_strict_run_ends_by_name_when_a_member_of_its_cohort_must_be_left_out() -> None:
+    world = World(5, strict=True, family=Family("counts/main", None))
+    world.open()
+    world.play()
+    assert len(world.sums()) == 1
+
+    def wrong_seals(deal: messages.Deal) -> messages.Deal:
+        return dataclasses.replace(deal, sealed=tuple(sealed and flipped(sealed) for sealed in deal.sealed))
+
+    lie_as(world, messages.Deal, wrong_seals)
+    # The Deal of the second round was made before; the one of the third goes with the second's Upload.
+    for _ in range(3):
+        world.play()
+    assert world.aborts()[0].disputes == (("org-0", LIAR),)
+    assert world.failures() == [f"strict: every sum is over one cohort, and {LIAR} is left out"]
 
 
 def test_a_false_accuser_goes_with_whom_it_accuses() -> None:
