@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from pyarrow.csv import write_csv
 
-from client.test_participation import Office, approve_everywhere, first_task, rows_of, sum_once
+from client.test_participation import first_task, sum_once
 from headwater.flower_bundle import stub_folder
 from headwater.secagg.events import Persist, RoundSummed
+from support.offices import Office, approve_everywhere, rows_of
 from support.organisations import RUN, EnrolledConsortium
 from support.superlink import SuperLink, wait_for
 
@@ -94,7 +95,7 @@ def test_flowers_invitation_leads_to_a_sum_and_sigterm_leaves_nothing(
     plan = consortium.coordinator.store.proposals[RUN].proposal.plan
     agent.wait_for("supernode_started")
     superlink.run(stub_folder(), {"run": RUN})
-    others = [Office(consortium, member) for member in ("org-2", "org-3")]
+    others = [Office(consortium.homes[member]) for member in ("org-2", "org-3")]
     stored: list[Persist] = []
     try:
         agent.wait_for("run_joined")

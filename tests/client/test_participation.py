@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,51 +25,9 @@ from headwater.secagg.messages import Abort
 from headwater_client.connectors import ArrowSource
 from headwater_client.membership import Membership
 from headwater_client.participation import SessionDriver, join_run
-from headwater_client.transport.aggregation import Participation, participate
+from headwater_client.transport.aggregation import Participation
+from support.offices import Office, approve_everywhere, rows_of
 from support.organisations import RUN, EnrolledConsortium
-
-
-def rows_of(member: str) -> pa.Table:
-    seed = int(member[-1])
-    random = np.random.default_rng(seed)
-    size = 20 + seed
-    return pa.table(
-        {
-            "age": random.integers(0, 121, size),
-            "ward": random.choice(["north", "south"], size),
-            "returned": random.choice(["yes", "no"], size),
-        }
-    )
-
-
-class Office:
-    """One organisation's part on a thread."""
-
-    def __init__(self, consortium: EnrolledConsortium, member: str, rows: pa.Table | None = None) -> None:
-        self.membership = Membership.open(consortium.homes[member])
-        self.stop = threading.Event()
-        self.outcome: str | Exception | None = None
-        self._rows = rows_of(member) if rows is None else rows
-        self.thread = threading.Thread(target=self._work)
-        self.thread.start()
-
-    def _work(self) -> None:
-        try:
-            with self.membership.channel() as channel:
-                drive: SessionDriver = partial(participate, channel)
-                self.outcome = join_run(self.membership, ArrowSource(self._rows), drive, RUN, self.stop)
-        except Exception as error:  # noqa: BLE001  the test looks at it
-            self.outcome = error
-        finally:
-            self.membership.store.close()
-
-
-def approve_everywhere(consortium: EnrolledConsortium, **changes: Any) -> Plan:
-    consortium.accept()
-    plan = consortium.propose(**changes)
-    for organisation in consortium.organisations.values():
-        organisation.approve(RUN, plan.digest)
-    return plan
 
 
 async def sum_once(
@@ -101,7 +58,7 @@ def test_the_masked_sum_is_the_sum_of_contributions_and_all_is_recorded(consorti
     stored: list[Persist] = []
     loop = consortium.coordinator.loop
     with capture_logs() as logs:
-        offices = {member: Office(consortium, member) for member in consortium.homes}
+        offices = {member: Office(consortium.homes[member]) for member in consortium.homes}
         try:
             summed = loop.run(sum_once(consortium, plan, task, stored))
             loop.run(consortium.coordinator.hub.end_run(RUN))
@@ -131,7 +88,7 @@ def test_a_next_session_uses_the_next_attempt_and_goes_on_with_the_chain(consort
     plan = approve_everywhere(consortium)
     stored: list[Persist] = []
     loop = consortium.coordinator.loop
-    offices = [Office(consortium, member) for member in consortium.homes]
+    offices = [Office(consortium.homes[member]) for member in consortium.homes]
     try:
         first = loop.run(sum_once(consortium, plan, first_task(plan), stored))
         second = loop.run(sum_once(consortium, plan, first_task(plan), stored, attempt=2))

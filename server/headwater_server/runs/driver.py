@@ -21,6 +21,7 @@ from headwater.recipe.actions import Aggregate, Done, Fit, Merge
 from headwater.recipe.machine import Recipe, build_recipe
 from headwater.secagg import Aggregator
 from headwater.secagg.events import AggregatorEvent, MemberDropped, Persist, RoundAborted, SessionFailed
+from headwater.secagg.phases import CoordinatorPhase
 from headwater.secagg.terms import MAXIMUM_ATTEMPTS
 from headwater_server.runs.charters import agreed
 from headwater_server.runs.inviting import Inviting, invited
@@ -36,7 +37,7 @@ __all__ = ["RunDriver"]
 
 _log = structlog.get_logger(__name__)
 
-_STRICT, _DIFFERENCING = "strict:", "differencing:"
+_SETUP_PHASES = frozenset({CoordinatorPhase.GREETING.value, CoordinatorPhase.ACCEPTING.value})
 
 
 @dataclass(slots=True)
@@ -77,7 +78,8 @@ class RunDriver:
         self._recorder = RunRecorder(storage, run_id, home.runs / run_id)
         self._cost = _Cost()
         self._session: AggregationSession | None = None
-        self._away = ""
+        self._failed_because = ""
+        self._refusals: list[str] = []
 
     async def drive(self) -> None:
         """Run to the end, and leave the state finished, failed or (when cancelled) as it is."""
@@ -190,11 +192,12 @@ class RunDriver:
         self._journal.close_unfinished(self._key)
         attempt = self._journal.next_attempt()
         if attempt > MAXIMUM_ATTEMPTS:
-            because = f"{self._away}; " if self._away else ""
+            because = f"{self._failed_because}; " if self._failed_because else ""
             raise OutOfOrder(
                 f"{because}the setup of run {self._run_id} failed {MAXIMUM_ATTEMPTS} times; propose a new run"
             )
         self._recorder.add({"kind": "setup", "attempt": attempt, "expected": list(members)})
+        self._refusals = []
         aggregator = Aggregator(
             roster_of(charter, plan),
             terms_of(plan, self._run_id, attempt),
@@ -207,7 +210,7 @@ class RunDriver:
             self._run_id, aggregator, members, persist=self._persist, observe=self._observe
         )
         ready = await self._session.ready()
-        self._away = ""
+        self._failed_because = ""
         self._recorder.add({"kind": "ready", "members": list(ready.members), "protection": plan.aggregation.protection})
         return self._session
 
@@ -218,11 +221,11 @@ class RunDriver:
         if isinstance(event, MemberDropped):
             record = {"kind": "dropped", "member": event.member, "phase": event.phase, "reason": event.reason}
             self._recorder.add(record)
-            if _DIFFERENCING in event.reason:
-                self._away = f"{event.member} refused: {event.reason}"
-        elif isinstance(event, SessionFailed) and event.reason.startswith(_STRICT):
-            # protocol 4.10: the next setups wait for whoever is away; this is what is said if none brings it back.
-            self._away = event.reason
+            if event.phase in _SETUP_PHASES:
+                # protocol 4.10: an organisation that finds another cohort, or an old record file, says so here.
+                self._refusals.append(f"{event.member}: {event.reason}")
+        elif isinstance(event, SessionFailed):
+            self._failed_because = "; ".join([event.reason, *self._refusals])
 
     def _count_traffic(self) -> None:
         if self._session is not None:

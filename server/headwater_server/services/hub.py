@@ -29,7 +29,7 @@ class AggregationHub:
         self.now = now
         self._outbound_limit_bytes = outbound_limit_bytes
         self._sessions: dict[str, AggregationSession] = {}
-        self._ended: set[str] = set()
+        self._ended: dict[str, str] = {}
 
     async def open_session(
         self,
@@ -59,13 +59,13 @@ class AggregationHub:
             run_id, aggregator, frozenset(members), persist=persist, observe=observe, now=self.now
         )
         self._sessions[run_id] = session
-        self._ended.discard(run_id)
+        self._ended.pop(run_id, None)
         session.start()
         return session
 
     async def end_run(self, run_id: str, reason: str = "the run is over") -> None:
         """Close the run's session, if there is one, and let nobody come back for it."""
-        self._ended.add(run_id)
+        self._ended[run_id] = reason
         session = self._sessions.pop(run_id, None)
         if session is not None:
             await session.close(reason)
@@ -80,12 +80,12 @@ class AggregationHub:
         """The run's open session and a new stream for the member, not attached yet.
 
         Raises:
-            OutOfOrder: the run is over.
+            OutOfOrder: the run is over; the line says why.
             TransportError: no session is open at the moment.
             PeerError: the member is not one of the run's.
         """
         if run_id in self._ended:
-            raise OutOfOrder("the run is over")
+            raise OutOfOrder(f"no session opens any more: {self._ended[run_id]}")
         session = self._sessions.get(run_id)
         if session is None or session.over:
             raise TransportError("the run has no open session at the moment")

@@ -1,0 +1,172 @@
+"""The durable records of protocol 4.10 at work: real organisations over loopback, from session to session."""
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from headwater.agreement.charge import charge_of
+from headwater.agreement.plan import Plan
+from headwater.agreement.session import roster_of, terms_of
+from headwater.errors import TransportError
+from headwater.recipe.actions import Aggregate
+from headwater.recipe.machine import build_recipe
+from headwater.secagg import Aggregator
+from headwater.secagg.events import AggregatorEvent, CohortConfirmed, MemberDropped, Persist, RoundSummed, SessionClosed
+from headwater_client.membership import Membership
+from headwater_client.transport.aggregation import Progress
+from headwater_server.services.session import RoundResult
+from support.offices import Office, approve_everywhere
+from support.organisations import RUN, EnrolledConsortium
+
+SECOND_RUN = "1f" * 16
+SOON = {"setup_seconds": 10, "round_seconds": 8}
+
+
+class Desk:
+    """The coordinator's side of one test: sessions of a run, and who was dropped in them."""
+
+    def __init__(self, consortium: EnrolledConsortium, plan: Plan, run_id: str = RUN) -> None:
+        self.consortium, self.plan, self.run_id = consortium, plan, run_id
+        self.chain: list[bytes] = []
+        self.dropped: list[MemberDropped] = []
+
+    def sum(self, attempt: int) -> RoundResult:
+        return self.consortium.coordinator.loop.run(self._sum(attempt), 60)
+
+    def end(self) -> None:
+        self.consortium.coordinator.loop.run(self.consortium.coordinator.hub.end_run(self.run_id))
+
+    async def _sum(self, attempt: int) -> RoundResult:
+        hub, plan = self.consortium.coordinator.hub, self.plan
+        roster, terms = roster_of(self.consortium.charter, plan), terms_of(plan, self.run_id, attempt)
+        aggregator = Aggregator(roster, terms, self.consortium.key, now=hub.now(), chain=self.chain)
+        session = await hub.open_session(
+            self.run_id, aggregator, self.consortium.homes, persist=self._persist, observe=self._observe
+        )
+        await session.ready()
+        action = build_recipe(plan).next()
+        assert isinstance(action, Aggregate)
+        task = action.task
+        try:
+            return await session.round(task.to_bytes(), b"", task.length, charge_of(plan, task))
+        finally:
+            await session.close("the test has its sum")
+
+    def _persist(self, event: Persist) -> None:
+        if event.kind in {"receipt", "abort"}:
+            self.chain.append(event.data)
+
+    def _observe(self, event: AggregatorEvent) -> None:
+        if isinstance(event, MemberDropped):
+            self.dropped.append(event)
+
+
+def close_all(offices: Sequence[Office]) -> None:
+    for office in offices:
+        office.stop.set()
+    for office in offices:
+        office.join()
+
+
+def copy_of(home: Path) -> bytes:
+    """The record file as a nightly copy would have it."""
+    with closing(sqlite3.connect(home / "state.db")) as source, closing(sqlite3.connect(":memory:")) as copy:
+        source.backup(copy)
+        return copy.serialize()
+
+
+def restore(home: Path, copy: bytes) -> None:
+    for name in ("state.db", "state.db-wal", "state.db-shm"):
+        (home / name).unlink(missing_ok=True)
+    (home / "state.db").write_bytes(copy)
+
+
+def test_a_record_file_rolled_back_is_refused_by_every_peer_by_name(consortium: EnrolledConsortium) -> None:
+    plan = approve_everywhere(consortium, aggregation={"on_membership_change": "strict", **SOON})
+    desk, old = Desk(consortium, plan), copy_of(consortium.homes["org-1"])
+    offices = [Office(home) for home in consortium.homes.values()]
+    try:
+        assert isinstance(desk.sum(1), RoundSummed)
+    finally:
+        close_all(offices)
+    consortium.organisations["org-1"].close()
+    restore(consortium.homes["org-1"], old)
+    said: list[str] = []
+
+    def listen(event: Progress) -> None:
+        if isinstance(event, SessionClosed):
+            said.append(event.reason)
+
+    offices = [Office(home, on_progress=listen) for home in consortium.homes.values()]
+    try:
+        with pytest.raises(TransportError, match="setup failed"):
+            desk.sum(2)
+    finally:
+        close_all(offices)
+    words = "the Hello of org-1 counts 1 durable records, 1 were shown before: its record file was rolled back"
+    assert {event.member for event in desk.dropped if words in event.reason} == {"org-2", "org-3"}
+    assert sum(words in reason for reason in said) == 2
+
+    # The way back: each peer's people decide to let it, on record; the next setup's Hello is met anew.
+    for member in ("org-2", "org-3"):
+        membership = Membership.open(consortium.homes[member])
+        membership.store.trust_peer("org-1", "its disk failed, they telephoned", "2026-11-21T09:30:00Z")
+        membership.store.close()
+    offices = [Office(home) for home in consortium.homes.values()]
+    try:
+        assert isinstance(desk.sum(3), RoundSummed)
+        desk.end()
+    finally:
+        close_all(offices)
+
+
+def test_the_cohort_is_on_disk_before_the_confirm_leaves(consortium: EnrolledConsortium) -> None:
+    plan = approve_everywhere(consortium, aggregation={"on_membership_change": "strict", **SOON})
+    kept: list[int] = []
+
+    def refuse_to_go_on(event: Progress) -> None:
+        if isinstance(event, CohortConfirmed):
+            # A kill between the record and the Confirm: nothing that was sent is missing from the records.
+            with closing(sqlite3.connect(consortium.homes["org-1"] / "state.db")) as database:
+                kept.append(database.execute("SELECT count(*) FROM cohort").fetchone()[0])
+            raise KeyError("stopped here")
+
+    desk = Desk(consortium, plan)
+    offices = [
+        Office(home, on_progress=refuse_to_go_on if member == "org-1" else lambda event: None)
+        for member, home in consortium.homes.items()
+    ]
+    try:
+        result = desk.sum(1)
+    finally:
+        close_all(offices)
+    assert kept == [1]
+    assert isinstance(offices[0].outcome, KeyError)
+    # protocol 4.5: n = 3 needs all three Confirms, and that of org-1 never left.
+    assert not isinstance(result, RoundSummed)
+
+
+def test_a_second_run_over_others_is_refused_until_a_person_allows_it(consortium: EnrolledConsortium) -> None:
+    strict = {"aggregation": {"on_membership_change": "strict", **SOON}}
+    plan = approve_everywhere(consortium, SECOND_RUN, name="second", **strict)
+    asked = Membership.open(consortium.homes["org-1"])
+    # A former run's cohort had a member more.
+    cohort = '["org-1", "org-2", "org-3", "org-9"]'
+    with closing(sqlite3.connect(consortium.homes["org-1"] / "state.db", isolation_level=None)) as database:
+        row = ("counts/main/train", 0, cohort, RUN, 1)
+        database.execute("INSERT INTO cohort (family, line, members, run_id, round) VALUES (?, ?, ?, ?, ?)", row)
+    desk = Desk(consortium, plan, SECOND_RUN)
+    offices = [Office(home, run_id=SECOND_RUN) for home in consortium.homes.values()]
+    try:
+        with pytest.raises(TransportError):
+            desk.sum(1)
+        asked.store.allow_cohort("counts/main/train", "the board agreed: org-9 closed", "2026-11-21T09:30:00Z")
+        assert isinstance(desk.sum(2), RoundSummed)
+        desk.end()
+    finally:
+        close_all(offices)
+        asked.store.close()
+    assert [event.member for event in desk.dropped if "differencing" in event.reason] == ["org-1"]
