@@ -52,7 +52,6 @@ SessionDriver = Callable[
 """Carries one session: (run id, participant, contribute, stop, on_progress); `transport.participate` on a channel."""
 
 _NEXT_SESSION_SECONDS = 1.0
-_DATA_SET = "main"
 
 _log = structlog.get_logger(__name__)
 
@@ -156,9 +155,14 @@ class RunPart:
         # Not "done": the coordinator invites again whoever ended with an error, and an agent that restarts must be.
         raise OutOfOrder(f"this organisation left run {self.run_id}: its agent is stopping")
 
+    @property
+    def _data_set(self) -> str:
+        # protocol 4.10: a family is (member, the charter's data-set id); the run's charter says it, for all of the run.
+        return self.charter.member(self.member_id).data_set
+
     def _participant(self) -> Participant:
         roster = roster_of(self.charter, self.plan)
-        families = families_of_run(self.plan, _DATA_SET, self.run_id, roster.colluders)
+        families = families_of_run(self.plan, self._data_set, self.run_id, roster.colluders)
         return Participant(
             roster,
             terms_of(self.plan, self.run_id, self.store.next_attempt(self.run_id)),
@@ -177,7 +181,7 @@ class RunPart:
         _log.info("task_admitted", run=self.run_id, round=request.round, kind=task.kind, step=task.step)
         family = None
         if self.plan.aggregation.on_membership_change == "strict":
-            family = family_of(task.kind, _DATA_SET, self.run_id, roster_of(self.charter, self.plan).colluders)
+            family = family_of(task.kind, self._data_set, self.run_id, roster_of(self.charter, self.plan).colluders)
         return Contribution(contribute(task, request.model, self.rows, self.plan), family)
 
     def _note(self, event: Progress) -> None:

@@ -10,7 +10,7 @@ from headwater.agreement.charter_words import changes_in_words
 from headwater.agreement.documents import first_problem
 from headwater.agreement.succession import CharterHistory
 from headwater.errors import InputError, OutOfOrder
-from headwater.secagg.terms import largest_collusion
+from headwater.secagg.terms import largest_collusion, threshold
 from headwater_server.services.ports import EnrolledMember, OpenInvitation
 
 __all__ = ["CharterRequest", "Founding", "draw_up", "not_enrolled"]
@@ -76,7 +76,8 @@ def draw_up(
         created: now, in UTC.
 
     Raises:
-        InputError: too few organisations have enrolled, the numbers cannot hold, or an id is nobody's.
+        InputError: too few organisations have enrolled, the numbers cannot hold, an id is nobody's, or too few members
+            of the version before still hold their keys of then to bring another in force.
         OutOfOrder: nothing would change, or the coordinator's key is not that of the version in force.
     """
     before = None if history is None else history.newest
@@ -119,12 +120,31 @@ def draw_up(
         )
     except ValidationError as error:
         raise InputError(f"the charter does not hold: {first_problem(error)}") from error
+    if before is not None and (problem := _signers_problem(before, charter)):
+        raise InputError(problem)
     if before is not None and not changes_in_words(before, charter):
         raise OutOfOrder(
             f"version {before.version} of the charter is in force and nothing would change; invite an organisation, or "
             "give --remove, --minimum-cohort, --colluders or --data-set"
         )
     return charter
+
+
+def _signers_problem(before: Charter, charter: Charter) -> str:
+    """Why too few members of the version before still hold the keys of then; empty when enough do."""
+    # A member that enrolled anew no longer speaks by its former key; one that is left out still does.
+    anew = [member for member, key in before.keys.items() if charter.keys.get(member, key) != key]
+    needed, keep = threshold(len(before.members)), len(before.members) - len(anew)
+    if keep >= needed:
+        return ""
+    one = len(anew) == 1
+    return (
+        f"version {charter.version} of the charter could never come in force: {needed} of the {len(before.members)} "
+        f"members of version {before.version} must sign it with their keys of then, and {', '.join(anew)} "
+        f"{'has' if one else 'have'} enrolled with {'another' if one else 'others'}; "
+        f"{'it restores its keys folder' if one else 'they restore their keys folders'} from a backup before enrolling "
+        "again, or a new consortium begins"
+    )
 
 
 def _was_removed(member: EnrolledMember, history: CharterHistory | None) -> bool:

@@ -81,6 +81,10 @@ def propose(
     _show(storage)
     if waiting := not_enrolled(enrolled, invited):
         typer.echo(f"Invited and not enrolled, so not in it: {', '.join(waiting)}.")
+    typer.echo(
+        "Next: every organisation compares this digest with the others by telephone, then runs headwater-org charter "
+        "accept; headwater-coordinator charter show tells who has signed."
+    )
     typer.echo(f"charter {charter.digest}")
 
 
