@@ -11,7 +11,7 @@ export FLWR_TELEMETRY_ENABLED := 0
 export FLWR_DISABLE_UPDATE_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-slow test-crash check format protos vectors docs bench-quality fuzz clean
+.PHONY: help setup demo test test-fast test-slow test-crash check format protos vectors diagrams docs bench-quality fuzz clean
 
 help:  ## Show what can be made.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ protos: $(STAMP)  ## Generate the gRPC code again.
 
 vectors: $(STAMP)  ## Generate the test vectors again.
 	$(BIN)/python tools/gen_vectors.py
+
+diagrams: $(STAMP)  ## Draw the protocol's diagrams again.
+	$(BIN)/python tools/diagrams/generate.py
 
 docs: $(STAMP)  ## Build the documentation into site/.
 	$(BIN)/mkdocs build --strict

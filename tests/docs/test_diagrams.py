@@ -27,6 +27,12 @@ def test_a_diagram_has_a_title_and_a_description_and_is_shown_with_words_of_its_
     # Nothing is fetched from elsewhere: the page is whole without a network.
     assert not list(drawing.iter(f"{SPACE}image"))
     assert not list(drawing.iter(f"{SPACE}script"))
-    text = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
+    text = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs").glob("*.md"))
     assert f"](diagrams/{file.name})" in text
     assert f"![](diagrams/{file.name})" not in text
+
+
+def test_no_page_draws_by_a_script_from_elsewhere() -> None:
+    pages = sorted((ROOT / "docs").rglob("*.md"))
+    assert pages
+    assert [page.name for page in pages if "```mermaid" in page.read_text(encoding="utf-8")] == []
