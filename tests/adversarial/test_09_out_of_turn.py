@@ -5,7 +5,8 @@ import pytest
 
 from headwater.errors import PeerError
 from headwater.secagg import messages
-from headwater.secagg.envelope import open_envelope, pack_chunk, sign_envelope
+from headwater.secagg.envelope import MessageType, open_envelope, pack_chunk, sign_envelope
+from headwater.secagg.events import RoundRefused
 from headwater.secagg.messages import (
     Abort,
     Chunk,
@@ -86,3 +87,66 @@ def test_messages_before_their_phase_are_refused() -> None:
         data = sign_envelope(kind, "org-0", message.encode(), joining.session_key, world.setup_context())
         with pytest.raises(PeerError):
             world.aggregator.receive("org-0", data, 0.0)
+
+
+LATE = {KIND.UPLOAD: 600, KIND.CONFIRM: 30, KIND.REVEAL: 30}
+"""Message → the deadline after which it comes, in seconds."""
+
+
+@pytest.mark.parametrize("kind", LATE)
+def test_a_late_upload_confirm_or_reveal_changes_neither_the_sum_nor_who_is_in_it(kind: MessageType) -> None:
+    world = World(5)
+    world.open()
+    held: list[bytes] = []
+
+    def tap(member: str, data: bytes) -> list[bytes]:
+        if member == LIAR and kind_of(data) is kind:
+            held.append(data)
+            return []
+        return [data]
+
+    world.to_coordinator = tap
+    world.begin()
+    world.run()
+    if kind is not KIND.REVEAL:
+        # T Reveals open the sum, so a fifth one is late already.
+        world.tick(LATE[kind])
+        world.run()
+    (before,) = world.sums()
+    shown = len(world.traffic)
+    assert world.aggregator.receive(LIAR, held[0], world.now) == []
+    assert world.sums() == [before]
+    assert len(world.traffic) == shown
+    expected = [name for name in world.names if name != LIAR or kind is not KIND.UPLOAD]
+    assert before.contributors == tuple(expected)
+    np.testing.assert_array_equal(before.vector, world.expected(expected))
+    # Nobody honest is worse off: the late one takes part in the next round.
+    world.to_coordinator = lambda member, data: [data]
+    world.play()
+    assert world.sums()[-1].contributors == tuple(world.names)
+
+
+@pytest.mark.parametrize("kind", [KIND.SURVIVORS, KIND.QUORUM, KIND.START])
+def test_a_message_of_the_coordinator_after_the_member_gave_the_round_up_changes_nothing(kind: MessageType) -> None:
+    # protocol 4.9: a member waits for a stated time; afterwards the round is over for it, whatever still comes.
+    world = World(5)
+    world.open()
+    held: list[bytes] = []
+
+    def tap(member: str, data: bytes) -> list[bytes]:
+        if member == VICTIM and kind_of(data) is kind and kind is not KIND.START:
+            held.append(data)
+            return []
+        return [data]
+
+    world.to_member = tap
+    world.begin()
+    world.run()
+    if kind is KIND.START:
+        held.append(next(data for _, to, data in world.sent(KIND.START) if to == VICTIM))
+    member = world.participants[VICTIM]
+    if member.next_deadline is not None:
+        events = member.tick(member.next_deadline)
+        assert [event.reason for event in events if isinstance(event, RoundRefused)] == ["the round's deadline passed"]
+    assert member.receive(held[0], world.now) == []
+    assert not [data for sender, _, data in world.sent(KIND.REVEAL) if sender == VICTIM] or kind is KIND.START
