@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 
 from headwater.errors import PeerError
-from headwater.secagg import messages
+from headwater.secagg import largest_collusion, messages, threshold
+from headwater.secagg.codec import MAXIMUM_CHUNK, MAXIMUM_MESSAGE
 from headwater.secagg.envelope import MessageType, open_envelope
 from headwater.secagg.events import COORDINATOR, SessionReady
 from headwater.secagg.messages import Message
 from headwater.secagg.session import setup_context
+from headwater.secagg.terms import MAXIMUM_ATTEMPTS, MAXIMUM_LENGTH, MAXIMUM_MEMBERS
 from support.network import World
 from support.specification import (
     ROOT,
@@ -20,6 +22,7 @@ from support.specification import (
     message_rows,
     missing_paths,
     missing_tests,
+    table_rows,
 )
 
 TEXT = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
@@ -59,6 +62,25 @@ def test_every_clause_names_code_and_tests_that_exist(clause: str) -> None:
 def test_every_clause_that_the_code_cites_is_in_the_specification() -> None:
     known = {*CLAUSES, *(f"7.{number}" for number in ATTACKS)}
     assert {clause: files for clause, files in cited_clauses().items() if clause not in known} == {}
+
+
+def test_the_table_of_thresholds_is_what_the_code_computes() -> None:
+    table = TEXT.split("### 1.2 ", 1)[1].split("### 1.3 ", 1)[0]
+    head = next(line for line in table.splitlines() if line.startswith("| n |"))
+    members = [int(cell) for cell in head.strip("|").split("|")[1:]]
+    rows = {cells[0]: [int(cell) for cell in cells[1:]] for cells in table_rows(table)}
+    assert rows == {
+        "T": [threshold(count) for count in members],
+        "largest c": [largest_collusion(count) for count in members],
+    }
+
+
+def test_the_bounds_of_messages_and_charters_are_the_codes() -> None:
+    assert f"A message has at most {MAXIMUM_MESSAGE // 2**20} MiB,\na chunk {MAXIMUM_CHUNK // 2**20} MiB" in TEXT
+    assert f"a run has at most {MAXIMUM_ATTEMPTS}" in TEXT
+    assert f"A charter has at most {MAXIMUM_MEMBERS:,} members" in TEXT
+    assert MAXIMUM_LENGTH == 2**28
+    assert "a vector 2²⁸ values" in TEXT
 
 
 def test_every_attack_is_shown_by_files_that_exist() -> None:
