@@ -73,7 +73,7 @@ def table_rows(text: str) -> Iterator[list[str]]:
 
 def attack_rows(text: str) -> dict[int, tuple[str, ...]]:
     """Number of an attack → the paths that show it."""
-    return {int(cells[0]): tuple(_CODE.findall(cells[3])) for cells in table_rows(section(text, "7 Attacks"))}
+    return {int(cells[0]): tuple(_CODE.findall(cells[2])) for cells in table_rows(section(text, "7 Attacks"))}
 
 
 def message_rows(text: str) -> dict[str, MessageRow]:
@@ -104,8 +104,8 @@ def missing_tests(tests: Iterator[tuple[str, str]]) -> list[str]:
 
 
 def _evidence(body: str) -> Evidence:
-    line = "".join(re.findall(r"<small>(.*?)</small>", body, flags=re.DOTALL))
-    enforced, _, shown = line.partition("**Shown**")
+    enforced = "".join(re.findall(r"^<small>Enforced in (.*?)</small>", body, flags=re.MULTILINE | re.DOTALL))
+    shown = "".join(re.findall(r"<summary>Shown by these tests</summary>(.*?)</details>", body, flags=re.DOTALL))
     tests, path = [], ""
     for word in _CODE.findall(shown):
         if word.endswith(".py"):
