@@ -141,7 +141,8 @@ def test_a_missing_test_or_file_would_be_noticed(tmp_path: Path) -> None:
     assert missing_tests(iter([("tests/docs/test_protocol.py", "test_that_nobody_wrote")])) != []
     assert missing_paths(iter(["sdk/headwater/secagg/nothing.py"])) != []
     body = (
-        "### 4.1 Deal\n\nText.\n\n<small>Enforced in `a.py`.</small>\n\n<details><summary>Shown by these tests</summary>\n\n"
+        "### 4.1 Deal\n\nText.\n\n<small>Enforced in `a.py`.</small>\n\n"
+        "<details><summary>Shown by these tests</summary>\n\n"
         "- `b.py`: `test_c`\n- `d.py`: `test_e`\n\n</details>\n"
     )
     evidence = clause_evidence(body)["4.1"]
