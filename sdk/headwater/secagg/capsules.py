@@ -10,13 +10,12 @@ from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, 
 
 from headwater.errors import PeerError
 from headwater.secagg.keys import Secret, digest
-from headwater.secagg.merkle import merkle_path, merkle_root, verify_path
+from headwater.secagg.merkle import MerkleTree, verify_path
 
 __all__ = [
     "CIPHERTEXT_BYTES",
     "ENCAPSULATION_KEY_BYTES",
-    "capsule_paths",
-    "capsules_root",
+    "CapsuleTree",
     "check_encapsulation_key",
     "encapsulate",
     "open_capsule",
@@ -56,22 +55,28 @@ def encapsulate(keys: Mapping[str, bytes]) -> tuple[dict[str, Secret], tuple[byt
     return secrets, tuple(capsules)
 
 
-def capsules_root(context: bytes, sender: str, receivers: Sequence[str], capsules: Sequence[bytes]) -> bytes:
+class CapsuleTree:
     """What an Accept commits to: the tree over the sender's capsules for the members after it (protocol 3.3).
 
-    Raises:
-        PeerError: there is not one capsule of 1,088 bytes for each receiver.
+    Attributes:
+        root: the commitment; the last member has no capsules, and a root all the same.
     """
-    leaves = _leaves(context, sender, receivers, capsules)
-    return merkle_root(leaves) if leaves else digest("no capsules", context, sender.encode())
 
+    __slots__ = ("_tree", "root")
 
-def capsule_paths(
-    context: bytes, sender: str, receivers: Sequence[str], capsules: Sequence[bytes]
-) -> dict[str, tuple[bytes, ...]]:
-    """Receiver → the path of its capsule in the sender's tree."""
-    leaves = _leaves(context, sender, receivers, capsules)
-    return {receiver: merkle_path(leaves, place) for place, receiver in enumerate(receivers)}
+    def __init__(self, context: bytes, sender: str, receivers: Sequence[str], capsules: Sequence[bytes]) -> None:
+        """Hash the capsules, one for each receiver, in the receivers' order.
+
+        Raises:
+            PeerError: there is not one capsule of 1,088 bytes for each receiver.
+        """
+        leaves = _leaves(context, sender, receivers, capsules)
+        self._tree = MerkleTree(leaves) if leaves else None
+        self.root = self._tree.root if self._tree is not None else digest("no capsules", context, sender.encode())
+
+    def path(self, place: int) -> tuple[bytes, ...]:
+        """The path of the capsule for the receiver at this place behind the sender, from 0."""
+        return self._tree.path(place) if self._tree is not None else ()
 
 
 def open_capsule(

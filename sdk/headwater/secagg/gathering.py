@@ -5,7 +5,7 @@ from collections.abc import Collection
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from headwater.errors import PeerError
-from headwater.secagg.capsules import capsule_paths, capsules_root
+from headwater.secagg.capsules import CapsuleTree
 from headwater.secagg.codec import wire_text
 from headwater.secagg.envelope import Envelope, sign_envelope
 from headwater.secagg.events import COORDINATOR
@@ -46,10 +46,12 @@ class Gathering:
         self._accepts: dict[str, bytes] = {}
         self._roots: dict[str, bytes] = {}
         self._capsules: dict[str, tuple[bytes, ...]] = {}
-        self._paths: dict[str, dict[str, tuple[bytes, ...]]] = {}
+        self._trees: dict[str, CapsuleTree] = {}
+        self._ranks: dict[str, int] = {}
         self.shown = b""
         self._raw: dict[str, bytes] = {}
         self._raw_hellos: tuple[bytes, ...] = ()
+        self._agreed = b""
 
     def signed(self, message: Message) -> bytes:
         """A message of the coordinator under the setup's context."""
@@ -90,6 +92,8 @@ class Gathering:
         """Fix the Hellos of these members and give the message that shows them to all (protocol 3.2)."""
         self.hellos = {member: self.hellos[member] for member in sorted(members)}
         self._raw_hellos = tuple(self._raw[member] for member in self.hellos)
+        self._ranks = {member: rank for rank, member in enumerate(self.hellos)}
+        self._agreed = hellos_digest(self._raw_hellos)
         self.shown = self.signed(Hellos(self._raw_hellos))
         return self.shown
 
@@ -99,7 +103,7 @@ class Gathering:
         Raises:
             PeerError: it is wrong, or differs from one kept before.
         """
-        member, accept = read_accept(envelope.data, self.hellos, hellos_digest(self._raw_hellos), self.context)
+        member, accept = read_accept(envelope.data, self.hellos, self._agreed, self.context)
         if self._accepts.setdefault(member, envelope.data) != envelope.data:
             raise PeerError(f"{member} sent a second, different Accept in one setup")
         self._roots[member] = accept.capsules_root
@@ -117,9 +121,10 @@ class Gathering:
         envelope.verify(self.hellos[member].session_key, self.context)
         if self._capsules.get(member) == capsules:
             return
-        if capsules_root(self.context, member, self._later(member), capsules) != root:
+        tree = CapsuleTree(self.context, member, tuple(self.hellos)[self._ranks[member] + 1 :], capsules)
+        if tree.root != root:
             raise PeerError(f"the capsules of {member} are not those that its Accept commits to")
-        self._capsules[member] = capsules
+        self._capsules[member], self._trees[member] = capsules, tree
 
     @property
     def accepted(self) -> set[str]:
@@ -129,11 +134,10 @@ class Gathering:
     def delivery_for(self, facts: SessionFacts, member: str) -> bytes:
         """The capsules that the session's members before this one made for it (protocol 3.3)."""
         rows = []
-        for sender in (sender for sender in facts.members if sender < member):
-            later = self._later(sender)
-            if sender not in self._paths:
-                self._paths[sender] = capsule_paths(self.context, sender, later, self._capsules[sender])
-            rows.append((sender, self._capsules[sender][later.index(member)], self._paths[sender][member]))
+        for sender in facts.members[: facts.rank(member)]:
+            # A place among those who were shown: some of them may not have come into the session.
+            place = self._ranks[member] - self._ranks[sender] - 1
+            rows.append((sender, self._capsules[sender][place], self._trees[sender].path(place)))
         return self.signed(Delivery(tuple(rows)))
 
     def add_refusal(self, envelope: Envelope, refusal: Refusal) -> None:
@@ -150,7 +154,7 @@ class Gathering:
     def forget_capsules(self) -> None:
         """Let go of what every member has opened."""
         self._capsules.clear()
-        self._paths.clear()
+        self._trees.clear()
 
     def open_session(self, members: Collection[str], chain: Chain) -> tuple[SessionFacts, bytes]:
         """Derive the session of these members and the message that opens it (protocol 3.3).
@@ -162,6 +166,3 @@ class Gathering:
         facts = session_from(self._raw_hellos, accepts, self.hellos, self._roster, self._terms, self._terms.attempt)
         opening = self.signed(Session(self._raw_hellos, accepts, chain.last_round + 1, chain.head))
         return facts, opening
-
-    def _later(self, member: str) -> tuple[str, ...]:
-        return tuple(other for other in self.hellos if other > member)

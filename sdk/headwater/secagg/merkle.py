@@ -7,6 +7,8 @@ from headwater.secagg.keys import digest, number
 
 __all__ = ["MerkleTree", "merkle_path", "merkle_root", "path_length", "verify_path"]
 
+_NODE_BYTES = 32
+
 
 class MerkleTree:
     """All levels of a tree, each node hashed once.
@@ -18,22 +20,23 @@ class MerkleTree:
     __slots__ = ("_levels", "root")
 
     def __init__(self, leaves: Sequence[bytes]) -> None:
-        """Hash the levels over at least one leaf."""
-        levels = [list(leaves)]
-        while len(levels[-1]) > 1:
-            below = levels[-1]
+        """Hash the levels over at least one leaf of 32 bytes."""
+        levels, below = list[bytes](), list(leaves)
+        while len(below) > 1:
+            # Joined, a level takes 32 bytes a node: a coordinator holds a tree of n leaves for each of n members.
+            levels.append(b"".join(below))
             level = [_node(below[i], below[i + 1]) for i in range(0, len(below) - 1, 2)]
-            levels.append([*level, below[-1]] if len(below) & 1 else level)
-        self.root = digest("merkle root", number(len(leaves)), levels[-1][0])
-        self._levels = levels[:-1]
+            below = [*level, below[-1]] if len(below) & 1 else level
+        self.root = digest("merkle root", number(len(leaves)), below[0])
+        self._levels = tuple(levels)
 
     def path(self, index: int) -> tuple[bytes, ...]:
         """The sibling digests from leaf `index` up; a level without a sibling contributes none."""
         path: list[bytes] = []
         for level in self._levels:
-            sibling = index ^ 1
-            if sibling < len(level):
-                path.append(level[sibling])
+            begin = (index ^ 1) * _NODE_BYTES
+            if begin < len(level):
+                path.append(level[begin : begin + _NODE_BYTES])
             index >>= 1
         return tuple(path)
 

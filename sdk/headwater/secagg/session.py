@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
@@ -49,7 +50,11 @@ class SessionFacts:
 
     def rank(self, member: str) -> int:
         """The member's place in the sorted session, from 0; never taken from the wire (protocol 4.11)."""
-        return self.members.index(member)
+        return self._ranks[member]
+
+    @cached_property
+    def _ranks(self) -> Mapping[str, int]:
+        return {member: rank for rank, member in enumerate(self.members)}
 
 
 def setup_context(roster: Roster, terms: SessionTerms, attempt: int) -> bytes:

@@ -7,8 +7,7 @@ from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 
 from headwater.errors import PeerError
 from headwater.secagg.capsules import (
-    capsule_paths,
-    capsules_root,
+    CapsuleTree,
     check_encapsulation_key,
     encapsulate,
     open_capsule,
@@ -35,11 +34,10 @@ def made(sender: str) -> tuple[dict[str, MLKEM768PrivateKey], dict[str, bytes], 
 @pytest.mark.parametrize("sender", ["a", "c", "d"])
 def test_both_ends_hold_the_same_secret(sender: str) -> None:
     keys, secrets, capsules, later = made(sender)
-    root = capsules_root(CONTEXT, sender, later, capsules)
-    paths = capsule_paths(CONTEXT, sender, later, capsules)
+    tree = CapsuleTree(CONTEXT, sender, later, capsules)
     for place, receiver in enumerate(later):
         opened = open_capsule(
-            keys[receiver], CONTEXT, root, MEMBERS, sender, receiver, capsules[place], paths[receiver]
+            keys[receiver], CONTEXT, tree.root, MEMBERS, sender, receiver, capsules[place], tree.path(place)
         )
         assert opened.value == secrets[receiver]
     assert len(set(secrets.values())) == len(later)
@@ -47,20 +45,20 @@ def test_both_ends_hold_the_same_secret(sender: str) -> None:
 
 def test_a_capsule_of_another_receiver_is_refused() -> None:
     keys, _, capsules, later = made("a")
-    root, paths = capsules_root(CONTEXT, "a", later, capsules), capsule_paths(CONTEXT, "a", later, capsules)
+    tree = CapsuleTree(CONTEXT, "a", later, capsules)
     with pytest.raises(PeerError, match="capsule of a is not the one"):
-        open_capsule(keys["b"], CONTEXT, root, MEMBERS, "a", "b", capsules[1], paths["c"])
+        open_capsule(keys["b"], CONTEXT, tree.root, MEMBERS, "a", "b", capsules[1], tree.path(1))
 
 
 def test_a_tree_needs_one_capsule_for_each_later_member() -> None:
     _, _, capsules, later = made("a")
     for wrong in (capsules[:-1], (*capsules[:-1], b"short")):
         with pytest.raises(PeerError, match="one for each of 4"):
-            capsules_root(CONTEXT, "a", later, wrong)
+            CapsuleTree(CONTEXT, "a", later, wrong)
 
 
 def test_the_last_member_commits_to_no_capsule() -> None:
-    assert capsules_root(CONTEXT, "e", (), ()) != capsules_root(CONTEXT, "d", (), ())
+    assert CapsuleTree(CONTEXT, "e", (), ()).root != CapsuleTree(CONTEXT, "d", (), ()).root
 
 
 @pytest.mark.parametrize("key", [b"", bytes(1183), b"\xff" * 1184], ids=["empty", "short", "coefficients out of range"])
