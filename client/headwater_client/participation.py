@@ -1,5 +1,6 @@
 """One run at this organisation, from an invitation's run id to the last round, by its own approval alone."""
 
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -173,6 +174,7 @@ class RunPart:
             records=self.store.records,
             seen=self.store.peers(),
             cohorts=self.store.cohorts_of(families),
+            threads=len(os.sched_getaffinity(0)),
             excluded=blamed_by(self.store.chain(self.run_id).documents, roster),
         )
 

@@ -19,7 +19,7 @@ Participant(roster, terms, member_id, identity_key, last_receipt=None, *, requir
 Coordinator:
 
 ```python
-Aggregator(roster, terms, coordinator_key, *, now: float, chain: Sequence[bytes] = (), spool: Spool | None = None)
+Aggregator(roster, terms, coordinator_key, *, now: float, chain=(), spool: Spool | None = None, threads=1)
     .connected(member, now) / .disconnected(member, now) -> list[AggregatorEvent]
     .receive(member, message, now) -> list[AggregatorEvent]
     .begin_round(task: bytes, model: bytes, length: int, now) -> list[AggregatorEvent]

@@ -49,6 +49,7 @@ class Aggregator:
         now: float,
         chain: Sequence[bytes] = (),
         spool: Spool | None = None,
+        threads: int = 1,
     ) -> None:
         """Open a setup; the deadline for Hellos runs from `now`.
 
@@ -59,6 +60,7 @@ class Aggregator:
             now: seconds on any clock that only goes forward.
             chain: every receipt and abort of the run so far, in order, `close_unfinished` ones included.
             spool: where incomplete uploads wait; in memory without a limit when it is not given.
+            threads: that may take masks off a sum at the same time.
 
         Raises:
             InputError: the key is not the charter's, or the chain is broken.
@@ -67,7 +69,7 @@ class Aggregator:
             raise InputError("the coordinator's key is not the one that the charter names; use the charter's key")
         self._roster, self._terms, self._key = roster, terms, coordinator_key
         self._record = RunRecord(roster, terms, chain)
-        self._spool = spool or MemorySpool()
+        self._spool, self._threads = spool or MemorySpool(), threads
         self._stage = Stage(_Phase.GREETING, now + terms.deadlines.hello)
         self._gathering = Gathering(roster, terms, coordinator_key)
         # protocol 4.8: whoever an abort blames is out for the run.
@@ -273,7 +275,15 @@ class Aggregator:
             return self._fail(f"the setup failed: {error}")
         self._opening = opening
         self._conductor = Conductor(
-            facts, self._terms, self._key, self._record, attendance, self._stage, self._fail, self._spool
+            facts,
+            self._terms,
+            self._key,
+            self._record,
+            attendance,
+            self._stage,
+            self._fail,
+            self._spool,
+            self._threads,
         )
         self._stage.move(_Step.ACCEPTS_IN, None)
         for member in members:

@@ -16,6 +16,7 @@ __all__ = [
     "CIPHERTEXT_BYTES",
     "ENCAPSULATION_KEY_BYTES",
     "CapsuleTree",
+    "capsules_root",
     "check_encapsulation_key",
     "encapsulate",
     "open_capsule",
@@ -77,6 +78,11 @@ class CapsuleTree:
     def path(self, place: int) -> tuple[bytes, ...]:
         """The path of the capsule for the receiver at this place behind the sender, from 0."""
         return self._tree.path(place) if self._tree is not None else ()
+
+
+def capsules_root(context: bytes, sender: str, receivers: Sequence[str], capsules: Sequence[bytes]) -> bytes:
+    """The root alone, as the sender's Accept says it."""
+    return CapsuleTree(context, sender, receivers, capsules).root
 
 
 def open_capsule(

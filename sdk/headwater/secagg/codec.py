@@ -6,7 +6,7 @@ limit that is checked before anything is read. Any bytes give a value or a `Peer
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 from headwater.errors import InputError, PeerError
@@ -39,6 +39,7 @@ class Reader:
     def __init__(self, data: bytes | memoryview) -> None:
         """Begin at the first byte."""
         self._data = data
+        self._size = len(data)
         self._at = 0
 
     @property
@@ -48,8 +49,11 @@ class Reader:
 
     def take(self, size: int) -> bytes:
         """The next `size` bytes."""
-        begin = self.skip(size)
-        return bytes(self._data[begin : self._at])
+        begin, end = self._at, self._at + size
+        if end > self._size:
+            raise PeerError(f"a message ends inside a field of {size} bytes; it was cut or is malformed")
+        self._at = end
+        return bytes(self._data[begin:end])
 
     def view(self, size: int) -> memoryview:
         """The next `size` bytes where they stand, not copied."""
@@ -59,7 +63,7 @@ class Reader:
     def skip(self, size: int) -> int:
         """Pass the next `size` bytes by; returns where they begin."""
         begin = self._at
-        if size > len(self._data) - begin:
+        if size > self._size - begin:
             raise PeerError(f"a message ends inside a field of {size} bytes; it was cut or is malformed")
         self._at = begin + size
         return begin
@@ -73,8 +77,8 @@ class Reader:
 
     def end(self) -> None:
         """Refuse bytes that nothing asked for."""
-        if self._at != len(self._data):
-            raise PeerError(f"a message has {len(self._data) - self._at} bytes too many; it is malformed")
+        if self._at != self._size:
+            raise PeerError(f"a message has {self._size - self._at} bytes too many; it is malformed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,11 +179,11 @@ class Tuple:
 
     def write(self, value: tuple[Any, ...]) -> bytes:
         """Encode."""
-        return b"".join(item.write(part) for item, part in zip(self.items, value, strict=True))
+        return b"".join([item.write(part) for item, part in zip(self.items, value, strict=True)])
 
     def read(self, reader: Reader) -> tuple[Any, ...]:
         """Decode."""
-        return tuple(item.read(reader) for item in self.items)
+        return tuple([item.read(reader) for item in self.items])
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,14 +201,27 @@ class Listing:
         """Encode."""
         if len(value) > self.maximum or not self._ordered(value):
             raise InputError(f"a message list takes at most {self.maximum} items, sorted, none repeated")
-        return len(value).to_bytes(4, "big") + b"".join(self.item.write(part) for part in value)
+        return len(value).to_bytes(4, "big") + b"".join([self.item.write(part) for part in value])
 
     def read(self, reader: Reader) -> tuple[Any, ...]:
         """Decode."""
-        value = tuple(self.item.read(reader) for _ in range(reader.length(self.maximum)))
+        value = tuple(self._items(reader, reader.length(self.maximum)))
         if not self._ordered(value):
             raise PeerError("a message list is not in strictly ascending order; a member is repeated or out of place")
         return value
+
+    def _items(self, reader: Reader, count: int) -> list[Any]:
+        item = self.item
+        if isinstance(item, Fixed):
+            return _cut(reader.take(count * item.size), item.size)
+        if isinstance(item, Tuple):
+            sizes = [part.size for part in item.items if isinstance(part, Fixed)]
+            if len(sizes) == len(item.items):
+                # A Deal has n openings, and a coordinator of n members reads n Deals.
+                cuts = [slice(end - size, end) for size, end in zip(sizes, accumulate(sizes), strict=True)]
+                rows = _cut(reader.take(count * sum(sizes)), sum(sizes))
+                return [tuple([row[cut] for cut in cuts]) for row in rows]
+        return [item.read(reader) for _ in range(count)]
 
     def _ordered(self, value: tuple[Any, ...]) -> bool:
         if self.key is None:
@@ -214,6 +231,10 @@ class Listing:
 
 
 Layout = Number | Fixed | Blob | Bulk | Text | Tuple | Listing
+
+
+def _cut(data: bytes, size: int) -> list[bytes]:
+    return [data[begin : begin + size] for begin in range(0, len(data), size)]
 
 
 def wire_text(text: str) -> str:

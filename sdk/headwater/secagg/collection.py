@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from headwater.secagg.blame import Verdict, judge
 from headwater.secagg.chunks import Arrival
 from headwater.secagg.dealing import CheckedDeal, part_digest
 from headwater.secagg.envelope import Envelope
+from headwater.secagg.fanout import StartBodies
 from headwater.secagg.masks import CHECK_VALUES, check_values
 from headwater.secagg.messages import (
     Abort,
@@ -75,6 +77,7 @@ class Collection:
         self.active = set(self.cohort)
         self.uploads: dict[str, bytes] = {}
         self.survivors: Survivors | None = None
+        self._view = b""
         self.confirms: dict[str, bytes] = {}
         self.reveals: dict[str, Reveal] = {}
         self.given_seeds: dict[str, bytes] = {}
@@ -99,10 +102,9 @@ class Collection:
             self.previous,
         )
 
-    def start_for(self, member: str) -> Start:
-        """The Start for one receiver, with the shares sealed to it."""
-        rank = self.facts.rank(member)
-        return Start(
+    def starts(self) -> Iterator[tuple[str, bytes]]:
+        """Each member of C_t and the body of its Start, with the shares sealed to it."""
+        common = Start(
             self.round,
             self.length,
             len(self.task),
@@ -111,10 +113,10 @@ class Collection:
             self.model_digest,
             self.charge,
             self.previous,
-            tuple(
-                (dealer, deal.header_data, deal.sealed[rank], deal.path(rank)) for dealer, deal in self.deals.items()
-            ),
+            (),
         )
+        bodies = StartBodies(common, self.deals.values())
+        return ((member, bodies.for_rank(self.facts.rank(member))) for member in self.cohort)
 
     def drop(self, member: str) -> None:
         """Count on nothing more of this member; what it uploaded in full stays in the sum."""
@@ -175,6 +177,7 @@ class Collection:
         """Fix U_t; later uploads are ignored (protocol 4.5)."""
         self.discard_arrivals()
         self.survivors = Survivors(self.round, self.rho, self.sorted_uploads())
+        self._view = view_digest(self.rho, self.survivors.uploads)
         return self.survivors
 
     def discard_arrivals(self) -> None:
@@ -192,7 +195,7 @@ class Collection:
         member = envelope.sender
         if member not in self.uploads:
             raise PeerError(f"{member} confirms a round in which it uploaded nothing")
-        if (confirm.rho, confirm.view) != (self.rho, view_digest(self.rho, self.sorted_uploads())):
+        if (confirm.rho, confirm.view) != (self.rho, self._view):
             raise PeerError(f"{member} confirms another view of the round than it was sent")
         self.confirms[member] = envelope.data
 
@@ -225,8 +228,8 @@ class Collection:
                     raise PeerError(f"{member} reveals a share of {dealer} that is not the one dealt to it")
         self.reveals[member] = reveal
 
-    def open(self) -> RingVector:
-        """The exact sum, once T members revealed; see `unmasking`.
+    def open(self, threads: int = 1) -> RingVector:
+        """The exact sum, once T members revealed, the masks taken off by up to `threads` threads; see `unmasking`.
 
         Raises:
             DealerFault: a Deal does not hold together; the total is untouched.
@@ -234,7 +237,7 @@ class Collection:
         """
         survivors = sorted(self.uploads)
         self._opened = open_masks(self.facts, self.deals, survivors, self.reveals, self.rho, self.given_seeds)
-        return unmask(self._total, self._opened, self.rho)
+        return unmask(self._total, self._opened, self.rho, threads)
 
     def give_seed(self, member: str, seed: Seed) -> None:
         """Take a dealer's own seed in place of shares that do not open it (protocol 4.8).

@@ -50,11 +50,16 @@ class Conductor:
         stage: Stage,
         fail: Callable[[str], _Events],
         spool: Spool,
+        threads: int,
     ) -> None:
-        """Stand between rounds; `fail` ends the session with a reason, incomplete uploads wait in `spool`."""
+        """Stand between rounds; `fail` ends the session with a reason, incomplete uploads wait in `spool`.
+
+        `threads` take the masks off a sum.
+        """
         self.facts = facts
         self._terms, self._key, self._record = terms, key, record
-        self._attendance, self._stage, self._fail, self._spool = attendance, stage, fail, spool
+        self._attendance, self._stage, self._fail = attendance, stage, fail
+        self._spool, self._threads = spool, threads
         self._disputes = Disputes(record.disputes)
         self._deals: dict[str, CheckedDeal] = {}
         self._asked: tuple[bytes, bytes, int, bytes] = (b"", b"", 0, b"")
@@ -139,7 +144,7 @@ class Conductor:
             raise PeerError(f"{member} deals for round {number}, round {awaited} is the next")
         if number == awaited:
             deal, held = check_deal(envelope, self.facts, number), self._deals.get(member)
-            if held is not None and held.header.round == number and held.data != deal.data:
+            if held is not None and held.header.round == number and held.digest != deal.digest:
                 # protocol 4.1: a Deal is made once.
                 raise PeerError(f"{member} dealt twice for round {number}, differently")
             self._deals[member] = deal
@@ -268,8 +273,9 @@ class Conductor:
         chunks = list(chunk_messages(COORDINATOR, number, task, model))
         # protocol 4.8: Start is stored durably before it is sent.
         events: _Events = [Persist("start", self._signed(current.record()))]
-        for member in current.cohort:
-            events.append(Send(member, self._signed(current.start_for(member))))
+        for member, body in current.starts():
+            start = sign_envelope(MessageType.START, COORDINATOR, body, self._key, self.facts.sid)
+            events.append(Send(member, start))
             events.extend(Send(member, chunk) for chunk in chunks)
         return events
 
@@ -340,7 +346,7 @@ class Conductor:
 
     def _open(self, current: Collection, now: float) -> _Events:
         try:
-            vector = current.open()
+            vector = current.open(self._threads)
         except DealerFault as fault:
             if fault.check == "seed" and fault.dealer in current.active:
                 # protocol 4.8: T digest-valid shares that miss the commitment; its dealer may still save the round.

@@ -87,7 +87,7 @@ class CheckedDeal:
         leaves: the tree over the leaf digests, by rank.
         sealed: by rank, the sealed shares.
         bundle: the encrypted pair secrets.
-        data: the whole message's exact bytes.
+        digest: SHA-256 of the whole message's exact bytes.
     """
 
     dealer: str
@@ -97,7 +97,7 @@ class CheckedDeal:
     leaves: MerkleTree
     sealed: tuple[bytes, ...]
     bundle: bytes
-    data: bytes
+    digest: bytes
 
     def path(self, rank: int) -> tuple[bytes, ...]:
         """The path of the leaf of the receiver of this rank."""
@@ -194,7 +194,8 @@ def check_deal(envelope: Envelope, facts: SessionFacts, round_number: int) -> Ch
         raise PeerError(f"the Deal of {dealer} has leaves that its signed header does not commit to")
     if not hmac.compare_digest(hashlib.sha256(deal.bundle).digest(), header.bundle_digest):
         raise PeerError(f"the Deal of {dealer} has a bundle that its signed header does not commit to")
-    return CheckedDeal(dealer, header, deal.header, deal.openings, leaves, deal.sealed, deal.bundle, envelope.data)
+    whole = hashlib.sha256(envelope.data).digest()
+    return CheckedDeal(dealer, header, deal.header, deal.openings, leaves, deal.sealed, deal.bundle, whole)
 
 
 def open_shares(

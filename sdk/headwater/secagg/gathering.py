@@ -7,12 +7,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from headwater.errors import PeerError
 from headwater.secagg.capsules import CapsuleTree
 from headwater.secagg.codec import wire_text
-from headwater.secagg.envelope import Envelope, sign_envelope
+from headwater.secagg.envelope import Envelope, MessageType, sign_envelope
 from headwater.secagg.events import COORDINATOR
+from headwater.secagg.fanout import delivery_body
 from headwater.secagg.messages import (
     Capsules,
     Close,
-    Delivery,
     Hello,
     Hellos,
     Invitation,
@@ -138,7 +138,7 @@ class Gathering:
             # A place among those who were shown: some of them may not have come into the session.
             place = self._ranks[member] - self._ranks[sender] - 1
             rows.append((sender, self._capsules[sender][place], self._trees[sender].path(place)))
-        return self.signed(Delivery(tuple(rows)))
+        return sign_envelope(MessageType.DELIVERY, COORDINATOR, delivery_body(rows), self._key, self.context)
 
     def add_refusal(self, envelope: Envelope, refusal: Refusal) -> None:
         """Check a member's refusal of the setup.

@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from headwater.errors import PeerError
-from headwater.secagg.capsules import CapsuleTree, encapsulate, open_capsule
+from headwater.secagg.capsules import capsules_root, encapsulate, open_capsule
 from headwater.secagg.envelope import MessageType, sign_envelope
 from headwater.secagg.keys import Secret
 from headwater.secagg.messages import SUITE, Accept, Capsules, Delivery, Hello
@@ -95,7 +95,7 @@ class Joining:
         self.raw_hellos, self._members = raw, tuple(hellos)
         later = {member: hello.encapsulation_key for member, hello in hellos.items() if member > self._member}
         self._encapsulated, capsules = encapsulate(later)
-        root = CapsuleTree(self.context, self._member, tuple(later), capsules).root
+        root = capsules_root(self.context, self._member, tuple(later), capsules)
         self.accept = (
             self.sign(MessageType.ACCEPT, Accept(hellos_digest(raw), root).encode()),
             self.sign(MessageType.CAPSULES, Capsules(capsules).encode()),

@@ -15,7 +15,7 @@ from headwater.secagg.events import RoundRequested
 from headwater.secagg.families import Cohort, Family, cohort_conflict
 from headwater.secagg.keys import Secret
 from headwater.secagg.masking import masked_parts
-from headwater.secagg.masks import MaskStream, check_values, front_mask
+from headwater.secagg.masks import CHECK_VALUES, MaskStream, check_values, front_mask, useful_lanes
 from headwater.secagg.messages import Blocks, Confirm, Inquiry, Quorum, Reveal, Seed, Start, Survivors, Upload
 from headwater.secagg.pairing import Ratchets, mask_key, self_mask_key
 from headwater.secagg.receipts import check_confirms
@@ -41,6 +41,7 @@ class MemberRound:
         rho: ρ_t.
         shares: dealer → this member's shares of its seeds.
         ring_bits: the session's ring.
+        threads: that may mask the vector at the same time.
         check_masks: peer → its pair mask on the check coordinates; no part of it hides a value of the vector.
     """
 
@@ -54,6 +55,7 @@ class MemberRound:
     self_seed: Secret | None = field(repr=False)
     pair_secrets: dict[str, Secret] = field(repr=False)
     ring_bits: int = RING_BITS
+    threads: int = 1
     check_masks: dict[str, bytes] = field(default_factory=dict, repr=False)
     masked: bool = False
     vector_digest: bytes = b""
@@ -158,10 +160,12 @@ class MemberRound:
         # protocol 4.4: + PRG(k_ij) for j < i, − PRG(k_ij) for j > i, in byte order of ids.
         keys = {peer: mask_key(secret, self.rho) for peer, secret in self.pair_secrets.items()}
         own = self_mask_key(self.self_seed, self.rho)
+        size = (CHECK_VALUES + vector.size) * vector.itemsize
         masks = MaskStream(
             [own, *(key for peer, key in keys.items() if peer.encode() < self.member.encode())],
             [key for peer, key in keys.items() if peer.encode() > self.member.encode()],
             ring_bits=self.ring_bits,
+            lanes=useful_lanes(self.threads, 1 + len(keys), size),
         )
         self.check_masks = {peer: front_mask(key, self.ring_bits).tobytes() for peer, key in keys.items()}
         for secret in (*self.pair_secrets.values(), *keys.values(), own):

@@ -26,6 +26,7 @@ from headwater.secagg.terms import MAXIMUM_LENGTH, MAXIMUM_MEMBERS
 __all__ = [
     "DIGEST_BYTES",
     "MAXIMUM_CHARGE",
+    "START_ENTRY",
     "SUITE",
     "Abort",
     "Accept",
@@ -232,6 +233,9 @@ class Deal(Message):
     bundle: bytes
 
 
+START_ENTRY = Row((_ID, Blob(4096), Blob(SEALED_BYTES), Listing(_DIGEST, 16)))
+
+
 @dataclass(frozen=True)
 class Start(Message):
     """Coordinator → member: the round's Task and cohort, and this receiver's shares (protocol 4.2).
@@ -251,9 +255,7 @@ class Start(Message):
         _DIGEST,
         _CHARGE,
         _DIGEST,
-        Listing(
-            Row((_ID, Blob(4096), Blob(SEALED_BYTES), Listing(_DIGEST, 16))), MAXIMUM_MEMBERS, key=lambda row: row[0]
-        ),
+        Listing(START_ENTRY, MAXIMUM_MEMBERS, key=lambda row: row[0]),
     )
     round: int
     length: int

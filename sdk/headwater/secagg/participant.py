@@ -47,6 +47,7 @@ class Participant:
         seen: Mapping[str, int] = MappingProxyType({}),
         cohorts: Mapping[Family, Collection[Cohort]] = MappingProxyType({}),
         excluded: Collection[str] = (),
+        threads: int = 1,
     ) -> None:
         """Prepare to be invited.
 
@@ -61,6 +62,7 @@ class Participant:
             seen: member → the highest count of records that it showed here in any setup of any run (protocol 4.10).
             cohorts: family that this run may touch → every cohort on record for it, over all runs (protocol 4.10).
             excluded: members that earlier aborts of this run blame; nothing is shared with them (protocol 4.8).
+            threads: that may mask a vector at the same time.
 
         Raises:
             InputError: the id or key is not the charter's, or `last_receipt` is not a document of this coordinator.
@@ -71,7 +73,7 @@ class Participant:
         self._required = frozenset(required_members)
         self._records, self._seen = records, dict(seen)
         self._cohorts = {family: set(recorded) for family, recorded in cohorts.items()}
-        self._excluded = set(excluded) - {member_id}
+        self._excluded, self._threads = set(excluded) - {member_id}, threads
         self._chain = receipts.Chain.after(last_receipt, roster, terms)
         self._phase = MemberPhase.WAITING
         self._joining: Joining | None = None
@@ -140,7 +142,7 @@ class Participant:
         """
         current, session = self._asked(round)
         current.check_vector(vector)
-        current.family = family
+        current.family, current.threads = family, self._threads
         self._step(MemberStep.UPLOAD)
         masked = current.masked_messages(vector, session.sign)
         return chain(masked, session.make_deal())

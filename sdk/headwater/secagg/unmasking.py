@@ -10,7 +10,7 @@ import numpy as np
 from headwater.errors import PeerError
 from headwater.secagg.dealing import CheckedDeal, DealerFault, bundle_secrets
 from headwater.secagg.keys import Secret
-from headwater.secagg.masks import CHECK_VALUES, MaskStream, check_values, front_mask
+from headwater.secagg.masks import CHECK_VALUES, MaskStream, check_values, front_mask, useful_lanes
 from headwater.secagg.messages import Reveal
 from headwater.secagg.pairing import mask_key, self_mask_key
 from headwater.secagg.ring import RingVector
@@ -89,13 +89,14 @@ def open_masks(
     return OpenedMasks(own, pairs)
 
 
-def unmask(masked: RingVector, opened: OpenedMasks, rho: bytes) -> RingVector:
+def unmask(masked: RingVector, opened: OpenedMasks, rho: bytes, threads: int = 1) -> RingVector:
     """Take all masks off the sum of the survivors' vectors.
 
     Args:
         masked: of the ring's type, shape (4 + length,): Σ y_i over the survivors; changed in place.
         opened: the masks that it still has.
         rho: ρ_t.
+        threads: that may work at the same time.
 
     Returns:
         Of the ring's type, shape (length,): the exact sum modulo 2^32 or 2^64.
@@ -110,7 +111,8 @@ def unmask(masked: RingVector, opened: OpenedMasks, rho: bytes) -> RingVector:
             # protocol 4.4: y_member holds + PRG(k) when the dropped dealer is lower, − PRG(k) when it is higher.
             (subtracted if dealer.encode() < member.encode() else added).append(key)
     bits = 8 * masked.itemsize
-    MaskStream(added, subtracted, ring_bits=bits).apply_whole(masked)
+    lanes = useful_lanes(threads, len(added) + len(subtracted), masked.nbytes)
+    MaskStream(added, subtracted, ring_bits=bits, lanes=lanes).apply_whole(masked)
     expected = check_values(rho, bits) * masked.dtype.type(len(opened.own))
     if not np.array_equal(masked[:CHECK_VALUES], expected):
         raise CheckFailed("the check coordinates of the sum are off: a member's vector is not masked as agreed")

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import time
 from dataclasses import dataclass, field
 
@@ -204,6 +205,7 @@ class RunDriver:
             self._key,
             now=self._hub.now(),
             chain=self._journal.chain,
+            threads=len(os.sched_getaffinity(0)),
             spool=DiskSpool(self._home.spool, self._spool_memory_bytes),
         )
         self._session = await self._hub.open_session(
