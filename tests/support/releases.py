@@ -13,6 +13,7 @@ from headwater.agreement.signing import public_key_hex, sign
 from headwater.schema import BooleanColumn, CategoricalColumn, DateColumn, NumericColumn, Schema
 from headwater.schema.table import Table
 from headwater_server.release import PublishedRelease, ReleaseRequest, RunFacts, publish_release
+from support.succession import following, signed_by
 
 __all__ = ["Consortium", "make_consortium", "make_table", "publish"]
 
@@ -34,6 +35,16 @@ class Consortium:
         if version is None:
             return versions[-1]
         return versions[version - 1] if version <= len(versions) else None
+
+    def bring_in_force(self, **changes: object) -> SignedCharter:
+        """The next version, signed by every member of both."""
+        newest = self.charter_of()
+        if newest is None:
+            raise LookupError("there is always a first version")
+        charter = following(newest.charter, None, **changes)
+        signed = signed_by(charter, self.coordinator_key, self.keys)
+        self.later.append(signed)
+        return signed
 
     @property
     def digest(self) -> str:
@@ -91,15 +102,15 @@ def make_table(rows: int = 500, seed: int = 7) -> Table:
 
 
 def publish(
-    releases: Path, consortium: Consortium, table: Table | None = None, name: str = "visits"
+    releases: Path, consortium: Consortium, table: Table | None = None, name: str = "visits", charter_digest: str = ""
 ) -> PublishedRelease:
-    """Publish the next version of a dataset, as the coordinator does."""
+    """Publish the next version of a dataset, as the coordinator does, under version 1 of the charter by default."""
     run = RunFacts(
         consortium=consortium.charter.charter.consortium,
         organisations=3,
         run_id="ab" * 16,
         plan_digest="cd" * 32,
-        charter_digest=consortium.digest,
+        charter_digest=charter_digest or consortium.digest,
         generator_digest="ef" * 32,
         differencing="unprotected",
     )

@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from headwater.agreement.charter import Charter
 from headwater.agreement.documents import HexDigest, first_problem
-from headwater.catalogue.known import KnownCatalogue, checked_charter
+from headwater.agreement.succession import CharterHistory
+from headwater.catalogue.known import KnownCatalogue, read_charter
 from headwater.errors import InputError, PeerError, ReleaseRefused, TransportError
 from headwater.release import SignedManifest
 from headwater.release.layout import MANIFEST, MAXIMUM_MANIFEST_BYTES
@@ -87,15 +88,32 @@ class CatalogueClient:
         """Close the connection."""
         self._http.close()
 
-    def charter(self) -> tuple[Charter, bytes]:
-        """The catalogue's charter, held against the pinned digest, and its signed bytes.
+    def history(self, known: CharterHistory | None = None) -> CharterHistory:
+        """The catalogue's charter from version 1 to the one in force, which goes through the pinned one.
+
+        Args:
+            known: versions that need not be fetched again.
 
         Raises:
-            PeerError: another charter than the pinned one, or a signature on it is wrong or missing.
+            PeerError: it does not go through the pinned charter, or a signature on it is wrong or missing.
             TransportError: the catalogue could not be reached.
         """
-        data = self._get("/api/v1/charter", "the charter")
-        return checked_charter(data, self.known.charter), data
+        newest = read_charter(self._get("/api/v1/charter", "the charter"))
+        held = () if known is None else known.charters[: newest.charter.version - 1]
+        between = [
+            read_charter(self._get(f"/api/v1/charters/{version}", f"version {version} of the charter"))
+            for version in range(len(held) + 1, newest.charter.version)
+        ]
+        history = CharterHistory((*held, *between, newest))
+        if known is not None:
+            history.check_holds(known.newest)
+        if history.find(self.known.charter) is None:
+            raise PeerError(
+                f"the charter has digest {history.newest.digest[:16]}…, the pinned one is {self.known.charter[:16]}… "
+                "and none of the versions before it; ask a member of the consortium which one is in force, and trust "
+                "nothing until then"
+            )
+        return history
 
     def releases(self) -> tuple[Listing, ...]:
         """The newest version of every dataset.
@@ -116,8 +134,8 @@ class CatalogueClient:
         except InputError:
             return ()
 
-    def manifest(self, name: str, version: int, charter: Charter) -> tuple[SignedManifest, bytes]:
-        """The signed manifest of one version, verified, and its bytes.
+    def manifest(self, name: str, version: int, charter: Charter | CharterHistory) -> tuple[SignedManifest, bytes]:
+        """The signed manifest of one version, verified under a charter or a version of its history, and its bytes.
 
         Raises:
             InputError: there is no such version.

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from headwater.catalogue.client import CatalogueClient
 from headwater.catalogue.download import download_release
-from headwater.catalogue.known import home_folder, pinned_charter
+from headwater.catalogue.known import charter_of_release, home_folder
+from headwater.catalogue.pinning import follow_charter
 from headwater.catalogue.selection import chosen_catalogues, find_dataset
 from headwater.errors import InputError, ReleaseRefused
 from headwater.release import verify_release
 from headwater.release.layout import DATA, MANIFEST
+from headwater.release.verification import claimed_charter
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,8 +23,8 @@ __all__ = ["load_dataset"]
 def load_dataset(name: str, version: int | None = None, *, catalogue: str | None = None) -> "pa.Table":
     """Load a synthetic dataset from a known catalogue.
 
-    The files are kept under $HEADWATER_HOME/cache (~/.headwater/cache) and checked against the pinned charter at
-    every call. With a version, what is in the cache is used without asking the network.
+    The files are kept under $HEADWATER_HOME/cache (~/.headwater/cache) and checked against the pinned charter, or
+    the versions that follow it, at every call. With a version, what is in the cache is used without asking the network.
 
     Args:
         name: as `headwater list` shows it.
@@ -49,14 +51,15 @@ def _cached(home: Path, name: str, version: int | None, url: str | None) -> Path
         for known in chosen_catalogues(home, url):
             folder = _folder(home, known.charter, name, version)
             if (folder / MANIFEST).is_file():
-                manifest = verify_release(folder, pinned_charter(home, known.charter)).manifest
+                charter = charter_of_release(home, known.charter, claimed_charter(folder))
+                manifest = verify_release(folder, charter).manifest
                 if (manifest.name, manifest.version) != (name, version):
                     raise ReleaseRefused(f"{folder} holds another release than its name says; remove it")
                 return folder
     known, newest = find_dataset(home, name, version, url)
     folder = _folder(home, known.charter, name, newest)
     with CatalogueClient(known) as client:
-        download_release(client, pinned_charter(home, known.charter), name, newest, folder)
+        download_release(client, follow_charter(home, client), name, newest, folder)
     return folder
 
 

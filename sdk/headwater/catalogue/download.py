@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from headwater.agreement.charter import Charter
+from headwater.agreement.succession import CharterHistory
 from headwater.catalogue.client import CatalogueClient
 from headwater.catalogue.transfer import fetch_file
 from headwater.errors import InputError
@@ -18,7 +19,7 @@ __all__ = ["download_release"]
 
 def download_release(
     client: CatalogueClient,
-    charter: Charter,
+    charter: Charter | CharterHistory,
     name: str,
     version: int,
     folder: Path,
@@ -31,7 +32,7 @@ def download_release(
 
     Args:
         client: of the catalogue that has it.
-        charter: the pinned charter, in force.
+        charter: the pinned charter, or a history through it of which a version is the release's.
         name: of the dataset.
         version: of the dataset.
         folder: to create; may exist if it is empty or already holds this very release.
@@ -76,7 +77,7 @@ def _is_filled(folder: Path) -> bool:
     return folder.is_dir() and any(folder.iterdir())
 
 
-def _already_there(folder: Path, charter: Charter, digest: str) -> Verification:
+def _already_there(folder: Path, charter: Charter | CharterHistory, digest: str) -> Verification:
     if not (folder / MANIFEST).is_file():
         raise InputError(f"{folder} holds something else than a release; name another folder with --out")
     verification = verify_release(folder, charter)

@@ -13,15 +13,19 @@ from tomlkit.exceptions import TOMLKitError
 
 from headwater.agreement.charter import Charter, SignedCharter
 from headwater.agreement.documents import HexDigest, first_problem
+from headwater.agreement.succession import CharterHistory
 from headwater.errors import HeadwaterError, InputError, PeerError
 
 __all__ = [
     "CatalogueAddress",
     "KnownCatalogue",
+    "charter_of_release",
     "home_folder",
-    "pin_charter",
+    "pin_history",
     "pinned_charter",
+    "pinned_history",
     "read_catalogues",
+    "read_charter",
     "write_catalogues",
 ]
 
@@ -37,7 +41,7 @@ class KnownCatalogue(BaseModel):
 
     Attributes:
         url: where it is.
-        charter: digest of the pinned charter.
+        charter: digest of the pinned charter; what the catalogue shows must go through it.
         ca_pem: the one certificate authority that its TLS certificate may come from.
         token: access token; empty where none is asked for. Never shown.
     """
@@ -93,18 +97,69 @@ def write_catalogues(home: Path, catalogues: Sequence[KnownCatalogue]) -> None:
     _write_private(home / _FILE, tomlkit.dumps(document).encode("utf-8"))
 
 
-def pin_charter(home: Path, charter: SignedCharter) -> None:
-    """Keep a charter that was checked, so that downloads can be verified without a network."""
-    _write_private(home / _CHARTERS / f"{charter.charter.digest}.json", charter.to_bytes())
+def pin_history(home: Path, history: CharterHistory) -> None:
+    """Keep every version of a charter that was checked, so that downloads can be verified without a network."""
+    for signed in history.charters:
+        _write_private(home / _CHARTERS / f"{signed.charter.digest}.json", signed.to_bytes())
 
 
-def pinned_charter(home: Path, digest: str) -> Charter:
-    """A pinned charter, checked anew.
+def pinned_history(home: Path, digest: str) -> CharterHistory:
+    """A kept charter with every version before it, checked anew.
 
     Raises:
         InputError: no charter of this digest was pinned here.
-        PeerError: the kept file is not this charter, or a signature on it is wrong or missing.
+        PeerError: a kept file is not what it should be, or a signature on it is wrong or missing.
     """
+    signed = [_kept(home, digest)]
+    # Versions count down, so this ends whatever the files say.
+    while signed[0].charter.previous is not None:
+        signed.insert(0, _kept(home, signed[0].charter.previous))
+    return CharterHistory(tuple(signed))
+
+
+def pinned_charter(home: Path, digest: str) -> Charter:
+    """A kept charter, checked anew.
+
+    Raises:
+        InputError: no charter of this digest was pinned here.
+        PeerError: a kept file is not what it should be, or a signature on it is wrong or missing.
+    """
+    return pinned_history(home, digest).newest
+
+
+def charter_of_release(home: Path, pinned: str, claimed: str) -> Charter:
+    """The charter that a release says it was made under, if it is in one history with the pinned one.
+
+    Args:
+        home: the researcher's folder.
+        pinned: digest of the catalogue's pinned charter.
+        claimed: digest that the release names.
+
+    Raises:
+        InputError: one of them was never kept here.
+        PeerError: the release's charter is of another history, or a kept file was changed.
+    """
+    history = pinned_history(home, pinned)
+    if (earlier := history.find(claimed)) is not None:
+        return earlier
+    later = pinned_history(home, claimed)
+    later.check_holds(history.newest)
+    return later.newest
+
+
+def read_charter(data: bytes) -> SignedCharter:
+    """Read a signed charter without believing it yet.
+
+    Raises:
+        PeerError: it is not one.
+    """
+    try:
+        return SignedCharter.from_bytes(data)
+    except HeadwaterError as error:
+        raise PeerError(f"the charter cannot be read: {error}") from error
+
+
+def _kept(home: Path, digest: str) -> SignedCharter:
     if not re.fullmatch(r"[0-9a-f]{64}", digest):
         raise InputError("a charter's digest has 64 hexadecimal digits; give all of them")
     path = home / _CHARTERS / f"{digest}.json"
@@ -113,26 +168,13 @@ def pinned_charter(home: Path, digest: str) -> Charter:
             f"charter {digest[:16]}… is not pinned here; get its digest from a member of the consortium and run "
             f"`headwater catalogue add`"
         )
-    return checked_charter(path.read_bytes(), digest)
-
-
-def checked_charter(data: bytes, digest: str) -> Charter:
-    """Read a signed charter and check its digest and every member's signature.
-
-    Raises:
-        PeerError: not a charter, not the one with this digest, or not signed by all its members.
-    """
-    try:
-        signed = SignedCharter.from_bytes(data)
-    except HeadwaterError as error:
-        raise PeerError(f"the charter cannot be read: {error}") from error
+    signed = read_charter(path.read_bytes())
     if signed.charter.digest != digest:
         raise PeerError(
-            f"the charter has digest {signed.charter.digest[:16]}…, the pinned one is {digest[:16]}…; "
-            "ask a member of the consortium which one is in force, and trust nothing until then"
+            f"the charter kept here has digest {signed.charter.digest[:16]}…, the pinned one is {digest[:16]}…; "
+            "run `headwater catalogue add` again, and trust nothing until then"
         )
-    signed.verify()
-    return signed.charter
+    return signed
 
 
 def _write_private(path: Path, data: bytes) -> None:

@@ -1,18 +1,25 @@
-"""Naming a catalogue once: its address, its authority and its charter, checked together before anything is kept."""
+"""Naming a catalogue once, its address, authority and charter checked together, and following that charter."""
 
 import ssl
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from headwater.agreement.charter import Charter, SignedCharter
+from headwater.agreement.charter import Charter
 from headwater.agreement.documents import first_problem
+from headwater.agreement.succession import CharterHistory
 from headwater.canonical import sha256_hex
 from headwater.catalogue.client import CatalogueClient
-from headwater.catalogue.known import KnownCatalogue, pin_charter, read_catalogues, write_catalogues
+from headwater.catalogue.known import (
+    KnownCatalogue,
+    pin_history,
+    pinned_history,
+    read_catalogues,
+    write_catalogues,
+)
 from headwater.errors import InputError, PeerError
 
-__all__ = ["add_catalogue"]
+__all__ = ["add_catalogue", "follow_charter"]
 
 
 def add_catalogue(home: Path, url: str, ca_pem: str, charter_digest: str, token: str = "") -> Charter:
@@ -22,11 +29,12 @@ def add_catalogue(home: Path, url: str, ca_pem: str, charter_digest: str, token:
         home: the researcher's folder.
         url: https://HOST:PORT.
         ca_pem: the consortium's CA certificate, PEM.
-        charter_digest: as a member of the consortium gave it by another way than this catalogue; blanks are ignored.
+        charter_digest: of any version, as a member of the consortium gave it by another way than this catalogue;
+            blanks are ignored.
         token: access token, or empty.
 
     Returns:
-        The charter, in force under all its members' signatures.
+        The charter in force: the pinned version, or one that follows it by its members' signatures.
 
     Raises:
         InputError: an argument cannot be used, or the token is not accepted.
@@ -42,13 +50,29 @@ def add_catalogue(home: Path, url: str, ca_pem: str, charter_digest: str, token:
             "and a charter digest of 64 hexadecimal digits"
         ) from error
     with CatalogueClient(known) as client:
-        charter, data = client.charter()
+        history = client.history()
+    charter = history.newest
     if sha256_hex(_certificate(ca_pem)) != charter.ca_digest:
         raise PeerError("the CA file is not the one that the charter names; ask the consortium for its ca.crt")
-    pin_charter(home, SignedCharter.from_bytes(data))
+    pin_history(home, history)
     others = [other for other in read_catalogues(home) if other.url != known.url]
     write_catalogues(home, [*others, known])
     return charter
+
+
+def follow_charter(home: Path, client: CatalogueClient) -> CharterHistory:
+    """The charter of a known catalogue up to the version in force now; its versions are kept for later.
+
+    Raises:
+        InputError: the pinned charter is no longer kept here.
+        PeerError: the catalogue shows an older version than the pinned one, or another history.
+        TransportError: the catalogue could not be reached.
+    """
+    known = pinned_history(home, client.known.charter)
+    history = client.history(known)
+    if len(history.charters) > len(known.charters):
+        pin_history(home, history)
+    return history
 
 
 def _certificate(ca_pem: str) -> bytes:

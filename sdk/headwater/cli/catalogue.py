@@ -51,9 +51,10 @@ def add(
     """Name a catalogue, once, and pin what its datasets are checked against.
 
     Take the charter's digest from a member of the consortium, by another way than this catalogue. The catalogue's
-    charter must have exactly this digest and every member's signature; its coordinator key then decides which
-    datasets are genuine. TLS accepts certificates of the given CA only. Address, CA, digest and token are kept in
-    $HEADWATER_HOME (default ~/.headwater), readable by you alone.
+    charter must have exactly this digest and every member's signature, or follow from it version by version by the
+    signatures of its members; its coordinator key then decides which datasets are genuine. TLS accepts certificates of
+    the given CA only. Address, CA, digest and token are kept in $HEADWATER_HOME (default ~/.headwater), readable by
+    you alone.
     """
     from headwater.catalogue import add_catalogue, home_folder
 
@@ -68,7 +69,7 @@ def add(
     agreed = add_catalogue(home_folder(), url, pem, charter, token)
     console = Console()
     console.print(f"[green]Added[/green] {_plain(url)}, the catalogue of [bold]{_plain(agreed.consortium)}[/bold].")
-    grid = Grid("member", "identity key", title=f"Charter signed by all {len(agreed.members)} members")
+    grid = Grid("member", "identity key", title=f"Charter, version {agreed.version}: {len(agreed.members)} members")
     for member in agreed.members:
         grid.add_row(_plain(member.name), f"{member.identity_key[:16]}…")
     console.print(grid)
@@ -77,12 +78,12 @@ def add(
 
 def list_datasets(catalogue: _Catalogue = None) -> None:
     """List the newest version of every dataset in the known catalogues."""
-    from headwater.catalogue import CatalogueClient, chosen_catalogues, home_folder
+    from headwater.catalogue import CatalogueClient, chosen_catalogues, follow_charter, home_folder
 
-    console = Console()
-    for known in chosen_catalogues(home_folder(), catalogue):
+    console, home = Console(), home_folder()
+    for known in chosen_catalogues(home, catalogue):
         with CatalogueClient(known) as client:
-            charter, _ = client.charter()
+            charter = follow_charter(home, client).newest
             listings = client.releases()
         title = f"{_plain(charter.consortium)} · {_plain(known.url)}"
         if not listings:
@@ -110,13 +111,13 @@ def show(name: _Name, version: _Version = None, catalogue: _Catalogue = None) ->
 
     Everything shown comes from the manifest, after the coordinator's signature on it was checked.
     """
-    from headwater.catalogue import CatalogueClient, find_dataset, home_folder, pinned_charter
+    from headwater.catalogue import CatalogueClient, find_dataset, follow_charter, home_folder
     from headwater.release.statement import HEADLINE, SIGNATURES, not_to_be_used_for, protection_statement
 
     home = home_folder()
     known, chosen = find_dataset(home, name, version, catalogue)
     with CatalogueClient(known) as client:
-        signed, _ = client.manifest(name, chosen, pinned_charter(home, known.charter))
+        signed, _ = client.manifest(name, chosen, follow_charter(home, client))
     manifest = signed.manifest
     provenance = manifest.provenance
     console = Console()
@@ -158,15 +159,14 @@ def download(
     A broken download is continued where it stopped, by this command run again. The folder appears under its name only
     when every file in it has the size and SHA-256 that the consortium's coordinator signed.
     """
-    from headwater.catalogue import CatalogueClient, download_release, find_dataset, home_folder, pinned_charter
+    from headwater.catalogue import CatalogueClient, download_release, find_dataset, follow_charter, home_folder
 
     home = home_folder()
     known, chosen = find_dataset(home, name, version, catalogue)
     folder = out if out is not None else Path(f"{name}-{chosen}")
-    charter = pinned_charter(home, known.charter)
     console = Console()
     with CatalogueClient(known) as client, _progress(console, f"{name} version {chosen}") as report:
-        verification = download_release(client, charter, name, chosen, folder, report)
+        verification = download_release(client, follow_charter(home, client), name, chosen, folder, report)
     console.print(f"[green]Downloaded[/green] {_plain(name)} version {chosen} to [bold]{_plain(str(folder))}[/bold]")
     _tell(console, verification)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headwater.agreement.charter import Charter
+from headwater.agreement.succession import CharterHistory
 from headwater.errors import HeadwaterError, InputError, ReleaseRefused
 from headwater.release.hashing import hash_file
 from headwater.release.layout import CHECKSUMS, MANIFEST, MAXIMUM_MANIFEST_BYTES, SCHEMA, checksums
@@ -14,6 +15,8 @@ from headwater.release.statement import HEADLINE, SIGNATURES
 from headwater.schema import Schema
 
 __all__ = ["Verification", "claimed_charter", "read_manifest", "verify_manifest", "verify_release"]
+
+Trusted = Charter | CharterHistory | str
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class Verification:
         manifest: the signed manifest.
         digest: SHA-256 of its canonical form: the release's identity.
         coordinator_key: the pinned key that signed it, 64 hexadecimal digits.
-        charter_digest: of the charter that the key was taken from; None where the reader gave a bare key.
+        charter_digest: of the charter that it was made under; None where the reader gave a bare key.
     """
 
     manifest: Manifest
@@ -57,18 +60,22 @@ def read_manifest(data: bytes) -> SignedManifest:
         raise ReleaseRefused(f"{MANIFEST} cannot be believed: {error}") from error
 
 
-def verify_manifest(signed: SignedManifest, trusted: Charter | str) -> Manifest:
+def verify_manifest(signed: SignedManifest, trusted: Trusted) -> Manifest:
     """Check the signature, and that the release was made under this very charter.
 
     Args:
         signed: as read.
-        trusted: a charter in force that the reader pinned, or a bare coordinator key in hexadecimal.
+        trusted: a charter in force that the reader pinned, a history through it of which any version may be the
+            release's, or a bare coordinator key in hexadecimal.
 
     Raises:
         ReleaseRefused: signed by another key, wrongly, or under another charter.
     """
     if isinstance(trusted, str):
         return signed.verify(trusted)
+    if isinstance(trusted, CharterHistory):
+        # A release stays under the version that its run was proposed under; one of no version fails below.
+        trusted = trusted.find(signed.manifest.provenance.charter_digest) or trusted.newest
     manifest = signed.verify(trusted.coordinator_key)
     if manifest.provenance.charter_digest != trusted.digest:
         raise ReleaseRefused(
@@ -78,7 +85,7 @@ def verify_manifest(signed: SignedManifest, trusted: Charter | str) -> Manifest:
     return manifest
 
 
-def verify_release(folder: Path, trusted: Charter | str) -> Verification:
+def verify_release(folder: Path, trusted: Trusted) -> Verification:
     """Check everything about a release folder that can be checked without a network.
 
     In this order: manifest.json is the coordinator's; no file is missing, changed, added or a link; SHA256SUMS says
@@ -86,7 +93,7 @@ def verify_release(folder: Path, trusted: Charter | str) -> Verification:
 
     Args:
         folder: as downloaded or published.
-        trusted: a charter in force that the reader pinned, or a bare coordinator key in hexadecimal.
+        trusted: as `verify_manifest`.
 
     Raises:
         InputError: there is no such folder.
@@ -103,7 +110,7 @@ def verify_release(folder: Path, trusted: Charter | str) -> Verification:
         manifest=manifest,
         digest=manifest.digest,
         coordinator_key=signed.coordinator_key,
-        charter_digest=None if isinstance(trusted, str) else trusted.digest,
+        charter_digest=None if isinstance(trusted, str) else manifest.provenance.charter_digest,
     )
 
 
