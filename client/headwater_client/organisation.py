@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,12 +22,14 @@ from headwater_client.decisions import Decisions
 from headwater_client.keystore import KeyStore
 from headwater_client.membership import Membership
 from headwater_client.policy import DEFAULT_POLICY_TOML
-from headwater_client.reviews import CharterReview, OrganisationStatus, PlanReview, RunReview
+from headwater_client.receipts import Receipts
+from headwater_client.reviews import CharterReview, CohortReview, OrganisationStatus, PlanReview, RunReview
 from headwater_client.settings import Endpoint, Home, OrganisationSettings, write_text_atomically
+from headwater_client.store.cohorts import Allowance, Trust
 from headwater_client.transport.consortium import ConsortiumClient
 from headwater_client.transport.enrolment import enrol
 
-__all__ = ["CharterReview", "Organisation", "OrganisationStatus", "PlanReview", "RunReview"]
+__all__ = ["CharterReview", "CohortReview", "Organisation", "OrganisationStatus", "PlanReview", "RunReview"]
 
 
 class Organisation:
@@ -216,6 +219,34 @@ class Organisation:
         with self._decisions() as decisions:
             decisions.keep_up()
 
+    # Records.
+
+    @property
+    def receipts(self) -> Receipts:
+        """The signed receipts of the runs that this organisation was in; the coordinator is not asked."""
+        return Receipts(self._membership)
+
+    def cohorts(self) -> CohortReview:
+        """With whom this organisation's rows were summed, and the exceptions that people here allowed."""
+        store = self._membership.store
+        return CohortReview(store.cohort_history(), store.allowances(), store.trusts())
+
+    def allow_cohort(self, family: str, reason: str) -> Allowance:
+        """Let the next sum of a family be over another cohort than the one on record (protocol 4.10).
+
+        Raises:
+            InputError: no cohort of the family is in force, or no reason is given.
+        """
+        return self._membership.store.allow_cohort(family, reason, _instant())
+
+    def trust_peer(self, member: str, reason: str) -> Trust:
+        """Let a member back that shows fewer durable records than before (protocol 4.10).
+
+        Raises:
+            InputError: the member was never met, or no reason is given.
+        """
+        return self._membership.store.trust_peer(member, reason, _instant())
+
     # Rows.
 
     def check(self, rows: Rows, schema: Schema | None = None, run: str | None = None) -> tuple[Problem, ...]:
@@ -302,3 +333,7 @@ class Organisation:
             return
         with self._membership.channel() as channel:
             yield Decisions(self._membership, ConsortiumClient(channel))
+
+
+def _instant() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

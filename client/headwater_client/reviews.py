@@ -7,8 +7,9 @@ from headwater.agreement.approval import SignedProposal
 from headwater.agreement.charter import Charter, SignedCharter
 from headwater_client.coordinator import RunStatus
 from headwater_client.policy import Decision
+from headwater_client.store.cohorts import Allowance, StoredCohort, Trust
 
-__all__ = ["CharterReview", "OrganisationStatus", "PlanReview", "RunReview"]
+__all__ = ["CharterReview", "CohortReview", "OrganisationStatus", "PlanReview", "RunReview"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,3 +97,18 @@ class OrganisationStatus:
     reachable: bool
     problem: str
     runs: tuple[RunReview, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CohortReview:
+    """The records of protocol 4.10.
+
+    Attributes:
+        cohorts: with whom each family of sums was confirmed here, oldest first.
+        allowances: exceptions for a family.
+        trusts: members that were let back with an older record file.
+    """
+
+    cohorts: tuple[StoredCohort, ...]
+    allowances: tuple[Allowance, ...]
+    trusts: tuple[Trust, ...]

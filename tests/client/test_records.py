@@ -7,61 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from headwater.agreement.charge import charge_of
-from headwater.agreement.plan import Plan
-from headwater.agreement.session import roster_of, terms_of
 from headwater.errors import TransportError
-from headwater.recipe.actions import Aggregate
-from headwater.recipe.machine import build_recipe
-from headwater.secagg import Aggregator
-from headwater.secagg.events import AggregatorEvent, CohortConfirmed, MemberDropped, Persist, RoundSummed, SessionClosed
+from headwater.secagg.events import CohortConfirmed, RoundSummed, SessionClosed
 from headwater_client.membership import Membership
 from headwater_client.transport.aggregation import Progress
-from headwater_server.services.session import RoundResult
 from support.offices import Office, approve_everywhere
 from support.organisations import RUN, EnrolledConsortium
+from support.sessions import Desk
 
 SECOND_RUN = "1f" * 16
 SOON = {"setup_seconds": 10, "round_seconds": 8}
-
-
-class Desk:
-    """The coordinator's side of one test: sessions of a run, and who was dropped in them."""
-
-    def __init__(self, consortium: EnrolledConsortium, plan: Plan, run_id: str = RUN) -> None:
-        self.consortium, self.plan, self.run_id = consortium, plan, run_id
-        self.chain: list[bytes] = []
-        self.dropped: list[MemberDropped] = []
-
-    def sum(self, attempt: int) -> RoundResult:
-        return self.consortium.coordinator.loop.run(self._sum(attempt), 60)
-
-    def end(self) -> None:
-        self.consortium.coordinator.loop.run(self.consortium.coordinator.hub.end_run(self.run_id))
-
-    async def _sum(self, attempt: int) -> RoundResult:
-        hub, plan = self.consortium.coordinator.hub, self.plan
-        roster, terms = roster_of(self.consortium.charter, plan), terms_of(plan, self.run_id, attempt)
-        aggregator = Aggregator(roster, terms, self.consortium.key, now=hub.now(), chain=self.chain)
-        session = await hub.open_session(
-            self.run_id, aggregator, self.consortium.homes, persist=self._persist, observe=self._observe
-        )
-        await session.ready()
-        action = build_recipe(plan).next()
-        assert isinstance(action, Aggregate)
-        task = action.task
-        try:
-            return await session.round(task.to_bytes(), b"", task.length, charge_of(plan, task))
-        finally:
-            await session.close("the test has its sum")
-
-    def _persist(self, event: Persist) -> None:
-        if event.kind in {"receipt", "abort"}:
-            self.chain.append(event.data)
-
-    def _observe(self, event: AggregatorEvent) -> None:
-        if isinstance(event, MemberDropped):
-            self.dropped.append(event)
 
 
 def close_all(offices: Sequence[Office]) -> None:

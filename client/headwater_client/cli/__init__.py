@@ -4,7 +4,7 @@ import typer
 
 from headwater import __version__
 from headwater.cli.entry import run
-from headwater_client.cli import charter, enrolment, plan, rows
+from headwater_client.cli import charter, cohort, enrolment, plan, receipts, rows
 
 __all__ = ["app", "main"]
 
@@ -19,7 +19,8 @@ app = typer.Typer(
     The way through, once: `enroll` with the token that the operator sent, `charter show` and
     compare the fingerprints with the other organisations, `charter accept`. For each run: `plan
     show`, `check` your rows against it, `plan approve` or `plan refuse`. And
-    `serve`, which takes part in the runs that you approved and in no other.
+    `serve`, which takes part in the runs that you approved and in no other. Afterwards `receipts verify`
+    proves what was summed, and `cohort list` with whom.
 
     Everything lives in one folder: give it with --home, or set HEADWATER_ORG_HOME.
     """,
@@ -44,6 +45,8 @@ enrolment.register(app)
 charter.register(app)
 plan.register(app)
 rows.register(app)
+receipts.register(app)
+cohort.register(app)
 
 
 def main() -> None:

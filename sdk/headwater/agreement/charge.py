@@ -6,7 +6,7 @@ from headwater.agreement.plan import Plan
 from headwater.canonical import canonical_json
 from headwater.recipe.task import Task
 
-__all__ = ["charge_of"]
+__all__ = ["charge_of", "possible_charges"]
 
 
 def charge_of(plan: Plan, task: Task) -> bytes:
@@ -25,5 +25,14 @@ def charge_of(plan: Plan, task: Task) -> bytes:
     match plan.privacy:
         case "none":
             return canonical_json({"mechanism": "none"})
+        case _:
+            assert_never(plan.privacy)
+
+
+def possible_charges(plan: Plan) -> frozenset[bytes]:
+    """Every charge that a round of a plan may state, for whoever holds a receipt and no longer its Task."""
+    match plan.privacy:
+        case "none":
+            return frozenset({canonical_json({"mechanism": "none"})})
         case _:
             assert_never(plan.privacy)
