@@ -78,7 +78,8 @@ def attack_rows(text: str) -> dict[int, tuple[str, ...]]:
 
 def message_rows(text: str) -> dict[str, MessageRow]:
     """Name of a message type → its line."""
-    rows = (MessageRow(int(cells[0]), *cells[1:]) for cells in table_rows(section(text, "8 Messages")))
+    table = section(text, "8 Messages").split("\nA whole message ", 1)[0]
+    rows = (MessageRow(int(cells[0]), *cells[1:]) for cells in table_rows(table))
     return {row.name: row for row in rows}
 
 
