@@ -1,5 +1,6 @@
 """An organisation and the versions of the charter: what it follows, what it accepts, what it never goes back to."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,18 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from typer.testing import CliRunner
 
 from headwater.agreement.charter import Charter, Member, SignedCharter
+from headwater.agreement.session import roster_of
 from headwater.agreement.signing import public_key_hex
-from headwater.errors import InputError, PeerError
+from headwater.errors import InputError, OutOfOrder, PeerError
+from headwater.secagg import Participant
+from headwater.secagg.families import Family
 from headwater_client import Organisation
 from headwater_client.cli import app
+from headwater_client.connectors import ArrowSource
+from headwater_client.membership import Membership
+from headwater_client.participation import join_run
+from headwater_client.transport.aggregation import Participation
+from support.offices import rows_of
 from support.organisations import RUN, EnrolledConsortium
 from support.rpc import RpcCoordinator, shared_loop
 from support.succession import following
@@ -231,3 +240,50 @@ def test_a_newcomer_checks_the_whole_history_before_it_signs(four: EnrolledConso
         fifth.accept_charter(second.digest)
         assert fifth.charter_in_force().charter == second
     assert four.organisations["org-1"].charter_in_force().charter == second
+
+
+def joined(consortium: EnrolledConsortium, member: str) -> tuple[str, list[Participant]]:
+    """What an organisation says to a run that ends at once, and with which participants it would have taken part."""
+    seen: list[Participant] = []
+
+    def drive(run_id: str, participant: Participant, *rest: object) -> Participation:
+        seen.append(participant)
+        raise OutOfOrder("the run is over")
+
+    membership = Membership.open(consortium.homes[member])
+    try:
+        return join_run(membership, ArrowSource(rows_of(member)), drive, RUN, threading.Event()), seen
+    finally:
+        membership.store.close()
+
+
+def test_a_run_that_was_approved_goes_on_under_its_own_version_with_the_members_of_then(
+    four: EnrolledConsortium,
+) -> None:
+    plan = four.propose()
+    four.organisations["org-1"].approve(RUN, plan.digest)
+    second = propose(four, members=without(four.charter, "org-4"))
+    accepted_by(four, second, "org-1", "org-2", "org-3")
+    assert four.organisations["org-1"].charter_in_force().charter == second
+    outcome, (participant,) = joined(four, "org-1")
+    assert outcome == "done"
+    assert participant._roster == roster_of(four.charter, plan)
+    four.organisations["org-1"].refuse(RUN, "org-4 left")
+    assert joined(four, "org-1") == ("refused", [])
+
+
+def test_the_families_of_a_run_are_those_of_the_data_set_in_its_charter(four: EnrolledConsortium) -> None:
+    members = (four.charter.members[0].model_copy(update={"data_set": "registry"}), *four.charter.members[1:])
+    second = propose(four, members=members)
+    words = "takes part with data set 'registry', before 'main'"
+    assert words in four.organisations["org-1"].charter().changes[0]
+    accepted_by(four, second, "org-1", "org-2", "org-3")
+    plan = four.propose(charter_digest=second.digest, aggregation={"on_membership_change": "strict"})
+    four.organisations["org-1"].approve(RUN, plan.digest)
+    membership = Membership.open(four.homes["org-1"])
+    cohorts = {"main": ("org-1", "org-2", "org-3"), "registry": ("org-1", "org-2", "org-3", "org-4")}
+    for data_set, cohort in cohorts.items():
+        membership.store.record_cohort("ab" * 16, 1, Family(f"counts/{data_set}/train", None), cohort)
+    membership.store.close()
+    _, (participant,) = joined(four, "org-1")
+    assert participant._cohorts == {Family("counts/registry/train", None): {cohorts["registry"]}}
