@@ -1,0 +1,1 @@
+"""What others offer, driven directly so that it can be measured beside Headwater."""

@@ -1,0 +1,76 @@
+"""What one round costs client and server, beside Flower's SecAgg+ in the same run: section (a) and dropouts, (e)."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from secagg.consortium import Consortium
+from secagg.flower_rounds import FlowerRounds
+from secagg.headwater_rounds import HeadwaterRounds
+
+__all__ = ["Cell", "cells", "dropout_cells", "measure_cell"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One place of the table.
+
+    Attributes:
+        count: organisations.
+        length: values in each vector.
+        repeats: measured rounds of each side, in turns.
+        warm_up: rounds of each side before them.
+        stand_ins: all of Flower's clients but the measured one put no masks on.
+        dropped: members that vanish before they upload.
+    """
+
+    count: int
+    length: int
+    repeats: int = 3
+    warm_up: int = 1
+    stand_ins: bool = False
+    dropped: int = 0
+
+
+def cells(*, quick: bool) -> list[Cell]:
+    """The table of (a); `quick` leaves the large ones out."""
+    small = [Cell(count, 10**5, repeats=5) for count in (5, 10, 50)]
+    middle = [Cell(5, 10**6), Cell(10, 10**6, repeats=5), Cell(50, 10**6, stand_ins=True)]
+    large = [Cell(5, 10**7), Cell(10, 10**7), Cell(50, 10**7, repeats=1, warm_up=0, stand_ins=True)]
+    return [Cell(5, 10**5), Cell(10, 10**5), Cell(10, 10**6)] if quick else [*small, *middle, *large]
+
+
+def dropout_cells(*, quick: bool) -> list[Cell]:
+    """The rounds of (e): nobody drops, then 30 % do."""
+    sizes = [(10, 10**5)] if quick else [(10, 10**5), (10, 10**6), (10, 10**7)]
+    return [Cell(count, length, dropped=lost) for count, length in sizes for lost in (0, 3 * count // 10)]
+
+
+def measure_cell(cell: Cell) -> dict[str, Any]:
+    """Take both sides' rounds in turns.
+
+    Returns:
+        "headwater" and "flower": a list of `RoundCost` as dictionaries; "setup": CPU seconds of our client and
+        server for the session's setup, which Flower does in each round.
+
+    Raises:
+        SystemExit: a sum or mean was not the one expected.
+    """
+    consortium = Consortium(cell.count, cell.length)
+    dropped = consortium.names[len(consortium.names) - cell.dropped :]
+    ours = HeadwaterRounds(consortium)
+    theirs = FlowerRounds(consortium, stand_ins=cell.stand_ins)
+    costs: dict[str, list[dict[str, Any]]] = {"headwater": [], "flower": []}
+    for repeat in _repeats(cell):
+        for name, rounds in (("headwater", ours), ("flower", theirs)):
+            cost = rounds.round(dropped)
+            if repeat >= 0:
+                costs[name].append(asdict(cost))
+    ours.end()
+    theirs.end()
+    setup = {"client_seconds": ours.setup_client_seconds, "server_seconds": ours.setup_server_seconds}
+    return {**costs, "setup": setup}
+
+
+def _repeats(cell: Cell) -> Iterator[int]:
+    yield from range(-cell.warm_up, cell.repeats)

@@ -1,0 +1,51 @@
+"""Tables of figures as Markdown."""
+
+import math
+from collections.abc import Sequence
+
+from secagg.figures import Verdict
+
+__all__ = ["amount", "mebibytes", "seconds", "table", "values", "verdict_table"]
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; the first column is a name, the others are figures."""
+    lines = ["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * (len(head) - 1)]
+    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
+
+
+def seconds(value: float) -> str:
+    """CPU seconds, in milliseconds below one."""
+    if math.isnan(value):
+        return "–"
+    return f"{value:.2f} s" if value >= 1 else f"{value * 1e3:.1f} ms"
+
+
+def mebibytes(value: float) -> str:
+    """Bytes as MiB."""
+    return "–" if math.isnan(value) else f"{value / 2**20:,.0f} MiB"
+
+
+def values(count: int) -> str:
+    """A round number as a power of ten, as the tables name vectors."""
+    power = round(math.log10(count))
+    return f"10^{power}" if 10**power == count else f"{count:,}"
+
+
+def amount(value: float) -> str:
+    """A figure with three digits that say something."""
+    if math.isnan(value):
+        return "–"
+    if value and not 1e-3 <= abs(value) < 1e5:
+        return f"{value:.1e}"
+    return f"{value:.3g}"
+
+
+def verdict_table(verdicts: Sequence[Verdict]) -> str:
+    """Each target beside what was measured."""
+    rows = []
+    for verdict in verdicts:
+        sign = "≥" if verdict.target.at_least else "≤"
+        measured = "–" if verdict.measured is None else amount(verdict.measured)
+        rows.append((verdict.target.name, f"{sign} {amount(verdict.target.bound)}", measured, verdict.word))
+    return table(("number to reach", "target", "measured", "verdict"), rows)
