@@ -12,8 +12,8 @@ from headwater.secagg.envelope import MessageType, sign_envelope
 from headwater.secagg.keys import Secret
 from headwater.secagg.messages import SUITE, Accept, Capsules, Delivery, Hello
 from headwater.secagg.pairing import Ratchets
-from headwater.secagg.receipts import Chain, read_opening
-from headwater.secagg.session import SessionFacts, check_hellos, hellos_digest, setup_context
+from headwater.secagg.receipts import Chain, read_session
+from headwater.secagg.session import SessionFacts, check_hellos, hellos_digest, session_from, setup_context
 from headwater.secagg.terms import Roster, SessionTerms
 
 __all__ = ["Joining"]
@@ -59,7 +59,7 @@ class Joining:
         self.raw_hellos: tuple[bytes, ...] = ()
         self.accept: tuple[bytes, ...] = ()
         self.records: Mapping[str, int] = {}
-        self._members: tuple[str, ...] = ()
+        self._hellos: Mapping[str, Hello] = {}
         self._encapsulated: dict[str, Secret] = {}
         self._delivery: Delivery | None = None
 
@@ -92,7 +92,7 @@ class Joining:
                     f"the Hello of {member} counts {records} durable records, {seen[member]} were shown before: "
                     "its record file was rolled back, so it may upload what it uploaded already"
                 )
-        self.raw_hellos, self._members = raw, tuple(hellos)
+        self.raw_hellos, self._hellos = raw, hellos
         later = {member: hello.encapsulation_key for member, hello in hellos.items() if member > self._member}
         self._encapsulated, capsules = encapsulate(later)
         root = capsules_root(self.context, self._member, tuple(later), capsules)
@@ -114,9 +114,11 @@ class Joining:
         Raises:
             PeerError: the named check failed.
         """
-        facts, session = read_opening(opening, self._roster, self._terms, self.attempt)
+        session = read_session(opening, self._roster, self._terms, self.attempt)
         if session.hellos != self.raw_hellos:
             raise PeerError("the session was opened over other Hellos than this member accepted")
+        # The very Hellos that were checked when they were shown.
+        facts = session_from(session.hellos, session.accepts, self._hellos, self._roster, self._terms, self.attempt)
         if not self.accept or self.accept[0] not in session.accepts:
             raise PeerError("the session goes on without this member")
         if (session.previous, session.first_round) != (chain.head, chain.last_round + 1):
@@ -146,11 +148,12 @@ class Joining:
         )
         if self._decapsulation is None or tuple(delivered) != earlier:
             raise PeerError("the session opens without the capsules that the members before this one made for it")
+        shown = tuple(self._hellos)
         for sender in earlier:
             capsule, path = delivered[sender]
             root = facts.capsule_roots[sender]
             self._encapsulated[sender] = open_capsule(
-                self._decapsulation, self.context, root, self._members, sender, self._member, capsule, path
+                self._decapsulation, self.context, root, shown, sender, self._member, capsule, path
             )
         return self._encapsulated
 

@@ -25,6 +25,7 @@ __all__ = [
     "document_digest",
     "read_document",
     "read_opening",
+    "read_session",
     "verify_chain",
 ]
 
@@ -222,15 +223,25 @@ def check_confirms(
     return tuple(signers)
 
 
+def read_session(data: bytes, roster: Roster, terms: SessionTerms, attempt: int) -> Session:
+    """Read the message that opened a session; only the coordinator's signature is checked.
+
+    Raises:
+        PeerError: malformed, or not signed by the charter's coordinator for this setup.
+    """
+    envelope = open_envelope(data)
+    session = Session.decode(envelope)
+    envelope.verify(roster.coordinator_key, setup_context(roster, terms, attempt))
+    return session
+
+
 def read_opening(data: bytes, roster: Roster, terms: SessionTerms, attempt: int) -> tuple[SessionFacts, Session]:
     """Read the message that opened a session, everything in it checked (protocol 3.2, 3.3).
 
     Raises:
         PeerError: anything in it is off.
     """
-    envelope = open_envelope(data)
-    session = Session.decode(envelope)
-    envelope.verify(roster.coordinator_key, setup_context(roster, terms, attempt))
+    session = read_session(data, roster, terms, attempt)
     hellos = check_hellos(session.hellos, roster, terms, attempt)
     return session_from(session.hellos, session.accepts, hellos, roster, terms, attempt), session
 

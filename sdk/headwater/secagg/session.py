@@ -25,6 +25,9 @@ __all__ = [
     "setup_context",
 ]
 
+_ANY_KEY = X25519PrivateKey.from_private_bytes(bytes(31) + b"\1")
+"""No secret: it only shows whether a point is of small order."""
+
 
 @dataclass(frozen=True)
 class SessionFacts:
@@ -110,8 +113,8 @@ def read_hello(data: bytes, roster: Roster, terms: SessionTerms, attempt: int) -
             raise PeerError(f"the Hello of {envelope.sender} names another {what}; all members must agree on it")
     envelope.verify(identity, setup_context(roster, terms, attempt))
     try:
-        # protocol 3.2: a small-order point gives the all-zero secret, which `exchange` refuses.
-        X25519PrivateKey.generate().exchange(X25519PublicKey.from_public_bytes(hello.exchange_key))
+        # protocol 3.2: a small-order point gives the all-zero secret with any key, which `exchange` refuses.
+        _ANY_KEY.exchange(X25519PublicKey.from_public_bytes(hello.exchange_key))
     except ValueError as error:
         raise PeerError(f"the Hello of {envelope.sender} has an exchange key of small order") from error
     try:
