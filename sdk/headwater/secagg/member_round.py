@@ -42,6 +42,7 @@ class MemberRound:
         shares: dealer → this member's shares of its seeds.
         ring_bits: the session's ring.
         threads: that may mask the vector at the same time.
+        confirms: of the quorum, each one's signature verified.
         check_masks: peer → its pair mask on the check coordinates; no part of it hides a value of the vector.
     """
 
@@ -61,6 +62,7 @@ class MemberRound:
     vector_digest: bytes = b""
     family: Family | None = None
     survivors: Survivors | None = None
+    confirms: frozenset[bytes] = frozenset()
 
     @classmethod
     def accept(
@@ -99,8 +101,8 @@ class MemberRound:
             raise PeerError("the Start does not name this member")
         shares: dict[str, Shares] = {}
         for dealer, header_data, sealed, path in start.entries:
-            header = read_header(header_data, dealer, facts, start.round)
             if dealer != member:
+                header = read_header(header_data, dealer, facts, start.round)
                 shares[dealer] = open_shares(facts, member, dealer, header, sealed, path, ratchets)
             elif not hmac.compare_digest(header_data, own.header):
                 raise PeerError("the Start carries another Deal of this member than its outstanding one")
@@ -220,6 +222,7 @@ class MemberRound:
         if self.survivors is None:
             raise PeerError("a quorum came before the survivors")
         check_confirms(quorum.confirms, self.start.round, self.rho, self.survivors.uploads, self.facts)
+        self.confirms = frozenset(quorum.confirms)
         alive = {member for member, _ in self.survivors.uploads}
         return Reveal(
             self.start.round,

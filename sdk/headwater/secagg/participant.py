@@ -375,7 +375,8 @@ class Participant:
         current = self._round
         facts = self._session.facts if self._session is not None else None
         asked = (current.start.round, current.rho, current.start.charge) if current is not None else None
-        receipts.check_next(document, self._chain, facts, asked)
+        verified = current.confirms if current is not None else ()
+        receipts.check_next(document, self._chain, facts, asked, verified)
         self._chain.extend(document)
         self._past = max(self._past, document.round)
         self._excluded |= document.blamed - {self._me}

@@ -1,7 +1,7 @@
 """The chain of receipts and aborts of a run: extended link by link, verified offline: protocol 4.7, 4.8."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -145,7 +145,11 @@ def read_document(data: bytes, roster: Roster) -> Document:
 
 
 def check_next(
-    document: Document, chain: Chain, facts: SessionFacts | None, asked: tuple[int, bytes, bytes] | None
+    document: Document,
+    chain: Chain,
+    facts: SessionFacts | None,
+    asked: tuple[int, bytes, bytes] | None,
+    verified: Collection[bytes] = (),
 ) -> None:
     """Check the next link as far as a member can (protocol 4.7).
 
@@ -154,6 +158,7 @@ def check_next(
         chain: what the member holds.
         facts: the member's live session, which the document must be of; a receipt's Confirms are verified by it.
         asked: round number, ρ and charge of the round that the member is in.
+        verified: Confirms whose signatures it verified already in this session.
 
     Raises:
         PeerError: it is not the next link, of another session than the live one, lacks its quorum, or is for another
@@ -168,7 +173,7 @@ def check_next(
         raise PeerError(f"the document of round {content.round} is of another session than the one in progress")
     if isinstance(content, Abort):
         return
-    check_confirms(content.confirms, content.round, content.rho, content.uploads, facts)
+    check_confirms(content.confirms, content.round, content.rho, content.uploads, facts, verified)
     if asked is not None and asked[0] == content.round:
         if asked[1] != content.rho:
             raise PeerError(f"the receipt of round {content.round} is for another Task or cohort than was asked here")
@@ -194,9 +199,16 @@ def blamed_by(documents: Iterable[bytes], roster: Roster) -> frozenset[str]:
 
 
 def check_confirms(
-    confirms: Sequence[bytes], round_number: int, rho: bytes, uploads: Sequence[tuple[str, bytes]], facts: SessionFacts
+    confirms: Sequence[bytes],
+    round_number: int,
+    rho: bytes,
+    uploads: Sequence[tuple[str, bytes]],
+    facts: SessionFacts,
+    verified: Collection[bytes] = (),
 ) -> tuple[str, ...]:
     """Check that T distinct members of U_t signed the same view (protocol 4.6).
+
+    A message of `verified` is not verified again: its signature was, in this session and over these very bytes.
 
     Returns:
         The signers.
@@ -205,7 +217,7 @@ def check_confirms(
         PeerError: a Confirm is forged, repeated, of another view, or of a member outside U_t; or there are too few.
     """
     view, survivors = view_digest(rho, uploads), {member for member, _ in uploads}
-    signers: list[str] = []
+    signers: dict[str, None] = {}
     for data in confirms:
         envelope = open_envelope(data)
         confirm = Confirm.decode(envelope)
@@ -216,8 +228,9 @@ def check_confirms(
             raise PeerError(f"the Confirm of {signer} is counted twice")
         if (confirm.round, confirm.rho, confirm.view) != (round_number, rho, view):
             raise PeerError(f"the Confirm of {signer} is for another view of the round")
-        envelope.verify(facts.session_keys[signer], facts.sid)
-        signers.append(signer)
+        if data not in verified:
+            envelope.verify(facts.session_keys[signer], facts.sid)
+        signers[signer] = None
     if len(signers) < facts.quorum:
         raise PeerError(f"{len(signers)} members confirmed, {facts.quorum} must")
     return tuple(signers)
