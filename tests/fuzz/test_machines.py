@@ -1,15 +1,18 @@
 """Both state machines under an adversary's choices: what was promised holds after every step."""
 
 import os
+from typing import Any
 
 import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from headwater.secagg.envelope import MessageType
-from headwater.secagg.events import RoundRequested
+from headwater.secagg.events import COORDINATOR, RoundRequested
+from headwater.secagg.families import Family
 from support.fuzzing import seeds
 from support.fuzzing.choices import Choices
+from support.fuzzing.equivocation import Equivocator
 from support.fuzzing.hostile import HostileWorld
 
 PLACES = st.integers(0, 63)
@@ -17,24 +20,24 @@ HISTORY = st.integers(0, 1000)
 MEMBERS = st.integers(0, 4)
 SENT = st.sampled_from(seeds.SENT)
 BYTES = st.binary(min_size=1, max_size=24)
-EXAMPLES = int(os.environ.get("HEADWATER_FUZZ_EXAMPLES", "40"))
-STEPS = int(os.environ.get("HEADWATER_FUZZ_STEPS", "60"))
-PROFILE = settings(
-    max_examples=EXAMPLES,
-    stateful_step_count=STEPS,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+EXAMPLES = int(os.environ.get("HEADWATER_FUZZ_EXAMPLES", "25"))
+STEPS = int(os.environ.get("HEADWATER_FUZZ_STEPS", "40"))
+FAMILIES = st.sampled_from((None, None, Family("counts"), Family("update", 3)))
+FEW = st.sets(MEMBERS, max_size=1)
+STARTS = st.sampled_from(("nothing", "session", "asked", "uploads", "round"))
+HELD_BACK = (MessageType.SURVIVORS, MessageType.QUORUM, MessageType.RECEIPT, MessageType.ABORT, MessageType.CLOSE)
 
 
 class _Adversary(RuleBasedStateMachine):
     """What the network, the processes and the clock may do, in steps that are mostly small."""
 
-    lying = False
+    liars: frozenset[str] = frozenset()
 
-    @initialize(count=st.integers(3, 5), start=st.sampled_from(("nothing", "session", "asked", "uploads", "round")))
-    def open(self, count: int, start: str) -> None:
-        self.world, self.kills = HostileWorld(count, lying=self.lying), 0
+    @initialize(count=st.sampled_from((4, 3, 5)), family=FAMILIES, start=STARTS)
+    def open(self, count: int, family: Family | None, start: str) -> None:
+        strict = family is not None
+        self.world, self.kills = HostileWorld(count, liars=self.liars, family=family, strict=strict), 0
+        self.other = Equivocator(self.world)
         if start != "nothing":
             self.world.run()
         if start in ("asked", "uploads", "round"):
@@ -172,14 +175,15 @@ class HostileNetwork(_Adversary):
         if hasattr(self, "world"):
             self.world.settle()
             self.world.check()
+            self.world.weigh()
 
 
-class Liars(_Adversary):
-    """The sender of any message may sign a lie instead; what leaves honest members and every sum stay as promised."""
+class LyingMember(_Adversary):
+    """One member signs what it likes under an honest coordinator: every sum stays exact, and nobody else is blamed."""
 
-    lying = True
+    liars = frozenset({"org-1"})
 
-    @rule(kind=SENT, passed=st.integers(0, 4), data=BYTES)
+    @rule(kind=SENT, passed=st.integers(0, 2), data=BYTES)
     def lie_later(self, kind: MessageType, passed: int, data: bytes) -> None:
         self.world.lie_in_wait(kind, "lie", passed, Choices(data))
 
@@ -187,8 +191,71 @@ class Liars(_Adversary):
     def lie(self, choice: int, data: bytes) -> None:
         self.world.lie(choice, Choices(data))
 
+    @rule(data=BYTES, numbers=st.sets(MEMBERS, min_size=3), length=st.integers(1, 6))
+    def mask_otherwise(self, data: bytes, numbers: set[int], length: int) -> None:
+        self.world.bent = {liar: Choices(data) for liar in self.liars}
+        self.play(numbers, length)
 
-TestHostileNetwork = HostileNetwork.TestCase
-TestHostileNetwork.settings = PROFILE
-TestLiars = Liars.TestCase
-TestLiars.settings = PROFILE
+
+class LyingCoordinator(LyingMember):
+    """The coordinator, with one member, signs what it likes: no honest member opens two views, or says two things."""
+
+    liars = frozenset({COORDINATOR, "org-1"})
+
+    @rule(numbers=st.sets(MEMBERS, min_size=1), task=st.binary(min_size=1, max_size=8))
+    def ask_otherwise(self, numbers: set[int], task: bytes) -> None:
+        self.other.ask_otherwise(self.members(numbers), task)
+
+    @rule(numbers=st.sets(MEMBERS, min_size=1), chosen=st.sets(MEMBERS, min_size=2))
+    def show_survivors(self, numbers: set[int], chosen: set[int]) -> None:
+        self.other.show_survivors(self.members(numbers), self.members(chosen))
+
+    @rule(numbers=st.sets(MEMBERS, min_size=1))
+    def show_quorum(self, numbers: set[int]) -> None:
+        self.other.show_quorum(self.members(numbers))
+
+    @rule(numbers=st.sets(MEMBERS, min_size=1), seed=st.integers(0, 1))
+    def inquire(self, numbers: set[int], seed: int) -> None:
+        self.other.inquire(self.members(numbers), seed)
+
+    @rule(kinds=st.sets(st.sampled_from(HELD_BACK)))
+    def mute(self, kinds: set[MessageType]) -> None:
+        self.world.muted = kinds
+
+    @rule(first=FEW, half=st.sets(MEMBERS), second=FEW, asked=FEW, hasty=st.booleans())
+    def divide(self, first: set[int], half: set[int], second: set[int], asked: set[int], hasty: bool) -> None:
+        """A round whose members are shown two cohorts, each without the few given."""
+        self.world.muted = {MessageType.SURVIVORS, MessageType.QUORUM}
+        self.world.ask(4)
+        self.world.run()
+        self.answer_whole(set(range(5)) - asked)
+        self.world.run()
+        self.world.pass_time((self.world.aggregator.next_deadline or self.world.now) - self.world.now)
+        everybody = set(range(self.world.count))
+        self.other.divide(
+            self.members(everybody - first), self.members(half), self.members(everybody - second), hasty=hasty
+        )
+        self.world.muted = set()
+
+    def members(self, numbers: set[int]) -> list[str]:
+        return sorted({self.member(number) for number in numbers})
+
+    def teardown(self) -> None:
+        if hasattr(self, "world"):
+            self.world.weigh()
+
+
+def _machine(kind: type[_Adversary], share: float) -> Any:
+    case = kind.TestCase
+    case.settings = settings(
+        max_examples=max(1, round(EXAMPLES * share)),
+        stateful_step_count=STEPS,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
+    return case
+
+
+TestHostileNetwork = _machine(HostileNetwork, 1.0)
+TestLyingMember = _machine(LyingMember, 1.0)
+TestLyingCoordinator = _machine(LyingCoordinator, 1.0)

@@ -1,14 +1,17 @@
 """Messages as a malicious party signs them: any content, under every key that is really its own."""
 
 from headwater.errors import PeerError
+from headwater.secagg import Participant
 from headwater.secagg.envelope import MessageType, open_envelope, sign_envelope
 from headwater.secagg.events import COORDINATOR, SessionReady
+from headwater.secagg.keys import Secret
 from headwater.secagg.messages import Message
 from headwater.secagg.session import setup_context
+from support.fuzzing.choices import Choices
 from support.fuzzing.witness import KINDS
 from support.network import World
 
-__all__ = ["read_message", "sign_as"]
+__all__ = ["bend", "read_message", "sign_as"]
 
 _SETUP = frozenset(
     {MessageType.INVITATION, MessageType.HELLO, MessageType.HELLOS, MessageType.ACCEPT, MessageType.SESSION}
@@ -44,3 +47,15 @@ def sign_as(world: World, sender: str, message: Message) -> bytes:
     session = participant._session
     context = setup if in_setup or session is None else session.facts.sid
     return sign_envelope(kind, sender, body, joining.session_key, context)
+
+
+def bend(participant: Participant, choices: Choices) -> None:
+    """Let a member mask its next vector with a secret that is not the one it dealt or shares with a peer."""
+    current = participant._round
+    if current is None or current.self_seed is None:
+        return
+    peer = choices.pick((None, *sorted(current.pair_secrets)))
+    if peer is None:
+        current.self_seed = Secret(bytes(32))
+    else:
+        current.pair_secrets[peer] = Secret(bytes(32))

@@ -13,43 +13,31 @@ from headwater.secagg.envelope import MessageType, open_envelope
 from headwater.secagg.events import (
     COORDINATOR,
     AggregatorEvent,
-    AttemptStarted,
     CohortConfirmed,
     MemberEvent,
-    PeersSeen,
     Persist,
-    RoundClosed,
+    RoundAborted,
     RoundRequested,
     RoundSummed,
     SessionReady,
 )
 from headwater.secagg.phases import CoordinatorPhase
 from headwater.secagg.receipts import close_unfinished, verify_chain
+from headwater.secagg.ring import ring_type
 from headwater.secagg.terms import MAXIMUM_ATTEMPTS
 from support.fuzzing.choices import Choices
 from support.fuzzing.damage import damage_bytes, damage_message
-from support.fuzzing.forging import read_message, sign_as
+from support.fuzzing.forging import bend, read_message, sign_as
+from support.fuzzing.memory import bytes_held
+from support.fuzzing.stores import Store
 from support.fuzzing.witness import Witness
 from support.network import World
 
 __all__ = ["HostileWorld"]
 
 
-@dataclass
-class Store:
-    """What one organisation has on disk: it outlives its process.
-
-    Attributes:
-        attempt: the last attempt that it entered.
-        documents: its chain of receipts and aborts.
-        written: durable records that it ever made (protocol 4.10).
-        seen: the highest such number of each peer.
-    """
-
-    attempt: int = 0
-    documents: list[bytes] = field(default_factory=list)
-    written: int = 0
-    seen: dict[str, int] = field(default_factory=dict)
+MOST_BYTES = 2**18
+"""What a machine may hold on to, for five members, vectors of six values and eight rounds."""
 
 
 @dataclass
@@ -67,7 +55,7 @@ class HostileWorld(World):
     """A `World` whose every step is an adversary's choice; numbers pick among what is there, and nothing is no step.
 
     Attributes:
-        lying: somebody signs lies (`lie`), so that chains and sessions of members may part ways.
+        liars: who signs lies (`lie`), the empty name being the coordinator; nothing is promised of what they say.
         stores: what each organisation has on disk.
         openings: the openings that the coordinator stored, by attempt.
         unfinished: the record of a round that began and did not end.
@@ -75,10 +63,14 @@ class HostileWorld(World):
         uploading: by member, its session and the messages of its upload that have not left yet.
         sids: the session that each member's process is in.
         waiting: what will happen to messages that are not sent yet.
+        muted: types that the coordinator's aggregator is kept from sending.
+        bent: liars that will mask their next vector with other secrets than they should.
     """
 
     answering: bool = False
-    lying: bool = False
+    liars: frozenset[str] = frozenset()
+    muted: set[MessageType] = field(default_factory=set)
+    bent: dict[str, Choices] = field(default_factory=dict)
     stores: dict[str, Store] = field(default_factory=dict)
     openings: dict[int, bytes] = field(default_factory=dict)
     unfinished: bytes = b""
@@ -92,7 +84,7 @@ class HostileWorld(World):
         super().__post_init__()
         self.to_member = lambda member, data: self._ambushed(COORDINATOR, data)
         self.to_coordinator = self._ambushed
-        self.witness = Witness(honest_coordinator=not self.lying)
+        self.witness = Witness(self.liars)
         self.random = np.random.default_rng(11)
         self.verified: tuple[bytes, ...] = ()
         self.stores = {name: Store() for name in self.names}
@@ -145,6 +137,8 @@ class HostileWorld(World):
 
     def _ambushed(self, sender: str, data: bytes) -> list[bytes]:
         kind = open_envelope(data).type
+        if sender == COORDINATOR and kind in self.muted:
+            return []
         found = next((ambush for ambush in self.waiting if ambush.kind is kind), None)
         if found is None or found.passed > 0:
             if found is not None:
@@ -166,7 +160,9 @@ class HostileWorld(World):
         return damage_bytes(data, choices, [old for origin, _, old in self.traffic[-40:] if origin == sender])
 
     def lied(self, sender: str, data: bytes, choices: Choices) -> bytes:
-        """The message with another field, signed by its sender; itself where the sender cannot."""
+        """The message with another field, signed by its sender; spoilt if the sender is no liar."""
+        if sender not in self.liars:
+            return self.spoilt(sender, data, choices)
         message = read_message(data)
         pool = [old for _, _, other in self.traffic[-60:] if (old := read_message(other)) is not None]
         changed = damage_message(message, choices, pool) if message is not None else None
@@ -215,9 +211,12 @@ class HostileWorld(World):
         """Let a member mask its vector and send that many of the messages, or go on with those not yet sent."""
         asked = self.asked.pop(member, None)
         if asked is not None:
-            vector = self.random.integers(0, 2**32, size=asked.length, dtype=np.uint32)
+            kind = ring_type(self.ring_bits)
+            vector = self.random.integers(0, 2**self.ring_bits, size=asked.length, dtype=kind.type).astype(kind)
+            if member in self.bent:
+                bend(self.participants[member], self.bent.pop(member))
             try:
-                walk = self.participants[member].upload(asked.round, vector)
+                walk = self.participants[member].upload(asked.round, vector, self.family)
             except OutOfOrder:
                 return
             self.witness.gave(member, self.sids[member], asked.round, vector)
@@ -236,7 +235,7 @@ class HostileWorld(World):
         """A driver's mistake: ask the machine for the masked vector of a round that it may have given before."""
         if member in self.participants and self.asked.get(member) != asked:
             try:
-                self.participants[member].upload(asked.round, np.zeros(asked.length, np.uint32))
+                self.participants[member].upload(asked.round, np.zeros(asked.length, ring_type(self.ring_bits)))
             except OutOfOrder:
                 return
             raise AssertionError(f"{member} was let mask another vector in round {asked.round}")
@@ -299,14 +298,22 @@ class HostileWorld(World):
     def _used_up(self) -> bool:
         return bool(self.failures()) and self.failures()[-1].endswith("used up")
 
+    def weigh(self) -> None:
+        """No machine holds more than honest use of it would (protocol 4.9)."""
+        for machine in (self.aggregator, *self.participants.values()):
+            assert bytes_held(machine) < MOST_BYTES, f"a {type(machine).__name__} holds {bytes_held(machine)} bytes"
+
     def check(self) -> None:
         """What holds after every step, whatever the network did."""
         if tuple(self.chain) != self.verified:
             verify_chain(self.chain, self.roster, self.terms(1), self.openings)
             self.verified = tuple(self.chain)
-        if not self.lying:
+        if COORDINATOR not in self.liars:
             for name, store in self.stores.items():
-                assert store.documents == self.chain[: len(store.documents)], f"{name} holds another chain"
+                honest = name not in self.liars
+                assert not honest or store.documents == self.chain[: len(store.documents)], (
+                    f"{name} holds another chain"
+                )
 
     # The machines' events, watched.
 
@@ -320,6 +327,8 @@ class HostileWorld(World):
                     self.openings[self.attempt] = data
                 case Persist():
                     self.unfinished = b""
+                case RoundAborted():
+                    self.witness.aborted(event)
                 case RoundSummed():
                     ready = [old for old in self.aggregator_events if isinstance(old, SessionReady)][-1]
                     self.witness.summed(event, ready.sid, ready.members)
@@ -329,23 +338,15 @@ class HostileWorld(World):
 
     def member_does(self, member: str, events: list[MemberEvent]) -> None:
         """Perform a participant's events in order; a requested vector is given by `answer`."""
-        store = self.stores[member]
         for event in events:
+            self.stores[member].keep(event)
             match event:
-                case AttemptStarted(attempt):
-                    assert attempt > store.attempt, f"{member} used attempt {attempt} twice"
-                    store.attempt, store.written = attempt, store.written + 1
                 case SessionReady(_, sid):
                     self.sids[member] = sid
-                case PeersSeen(seen):
-                    store.seen = {peer: max(count, store.seen.get(peer, 0)) for peer, count in seen.items()}
                 case RoundRequested():
                     self.asked[member] = event
                 case CohortConfirmed():
-                    store.written += 1
-                case RoundClosed():
-                    store.documents.append(event.document)
-                    store.written += 1
+                    self.witness.confirmed(member, event)
                 case _:
                     pass
             super().member_does(member, [event])
@@ -383,4 +384,5 @@ class HostileWorld(World):
             records=store.written,
             seen={peer: count for peer, count in store.seen.items() if peer != member},
             cohorts=self.cohorts.get(member, {}),
+            excluded=store.excluded,
         )

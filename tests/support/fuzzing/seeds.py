@@ -1,5 +1,6 @@
 """What fuzzing starts from: real traffic and real documents, made anew in a second, never stored."""
 
+from collections.abc import Collection
 from functools import cache
 
 import numpy as np
@@ -14,6 +15,7 @@ from headwater.recipe.task import Task
 from headwater.release.manifest import FileEntry, Manifest, Protection, Provenance, SignedManifest
 from headwater.schema import CategoricalColumn, NumericColumn, Schema
 from headwater.secagg.envelope import MessageType
+from headwater.secagg.events import COORDINATOR
 from headwater.secagg.phases import CoordinatorPhase
 from support.consortium import CREATED, ConsortiumInMemory
 from support.fuzzing.hostile import HostileWorld
@@ -28,9 +30,9 @@ SENT = tuple(kind for kind in MessageType if kind in KINDS and kind not in _NEVE
 """Types that travel by themselves."""
 
 
-def world_before(kind: MessageType, *, lying: bool = True) -> HostileWorld:
+def world_before(kind: MessageType, liars: Collection[str] = (COORDINATOR, "org-1")) -> HostileWorld:
     """An honest session of three up to the first message of this type, which is the next to be delivered."""
-    world = HostileWorld(3, lying=lying)
+    world = HostileWorld(3, liars=frozenset(liars))
     for _ in range(200):
         if world.queue and kind_of(world.queue[0][2]) is kind:
             return world
