@@ -90,6 +90,15 @@ def test_every_attack_is_shown_by_files_that_exist() -> None:
     assert missing_paths(path for paths in rows.values() for path in paths) == []
 
 
+def test_every_file_that_a_page_on_the_protocol_names_exists() -> None:
+    pages = (TEXT, THREATS, (ROOT / "docs" / "decisions" / "0012-secure-aggregation-as-built.md").read_text("utf-8"))
+    named = {
+        path for page in pages for path in re.findall(r"`((?:sdk|client|server|tests|tools|examples)/[\w/]+\.py)", page)
+    }
+    assert len(named) > 50
+    assert missing_paths(iter(named)) == []
+
+
 def test_every_test_that_the_threat_model_names_exists() -> None:
     named = re.findall(r"`(tests/[\w/]+\.py)`(?:: ((?:`test_\w+`(?:, )?)+))?", THREATS)
     assert len(named) >= 10
