@@ -2,23 +2,26 @@
 
 import fcntl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
 import structlog
 
+from headwater.agreement.troubles import Trouble
 from headwater.errors import HeadwaterError, OutOfOrder, StorageError
 from headwater.flower_bundle import bundle_sha256
 from headwater_client.connectors import RowSource
-from headwater_client.flower.client_app import build_client_app
+from headwater_client.flower.client_app import Outcome, build_client_app
 from headwater_client.flower.executor import ClientAppCall, Executor
 from headwater_client.flower.private import NodeRuntime, check_flower_version
 from headwater_client.flower.supervisor import SuperNodeSettings, SuperNodeSupervisor
 from headwater_client.membership import Membership
 from headwater_client.participation import SessionDriver, join_run
+from headwater_client.row_check import RowCheck
 from headwater_client.settings import Home
 from headwater_client.transport.aggregation import participate
+from headwater_client.transport.consortium import ConsortiumClient
 
 __all__ = ["is_served", "serve"]
 
@@ -55,11 +58,14 @@ def serve(membership: Membership, source: RowSource, stop: threading.Event, keep
             )
         )
         runtime = NodeRuntime(supervisor.address, supervisor.secret)
-        drive = partial(participate, channel)
-        executor = Executor(runtime, bundle_sha256(), lambda stopped: _client_app(membership, source, drive, stopped))
+        drive, consortium = partial(participate, channel), ConsortiumClient(channel)
+        check_rows = partial(RowCheck(membership, source, partial(_report, consortium)).look, consortium)
+        executor = Executor(
+            runtime, bundle_sha256(), lambda stopped: _client_app(membership, source, drive, stopped, consortium)
+        )
         workers = [
             _Worker("executor", executor.run, stop),
-            _Worker("agreement", partial(_keep_agreed, keep_up, stop), stop),
+            _Worker("agreement", partial(_keep_agreed, (keep_up, check_rows), stop), stop),
         ]
         _log.info("agent_started", member=membership.member_id, coordinator=str(channel.endpoint))
         try:
@@ -122,23 +128,39 @@ def is_served(home: Home) -> bool:
 
 
 def _client_app(
-    membership: Membership, source: RowSource, drive: SessionDriver, stopped: threading.Event
+    membership: Membership,
+    source: RowSource,
+    drive: SessionDriver,
+    stopped: threading.Event,
+    coordinator: ConsortiumClient,
 ) -> ClientAppCall:
-    client_app: ClientAppCall = build_client_app(lambda run_id: join_run(membership, source, drive, run_id, stopped))
+    def join(run_id: str) -> Outcome:
+        return join_run(membership, source, drive, run_id, stopped, partial(_report, coordinator, run_id))
+
+    client_app: ClientAppCall = build_client_app(join)
     return client_app
 
 
-def _keep_agreed(keep_up: Callable[[], None], stop: threading.Event) -> None:
-    last = ""
+def _report(coordinator: ConsortiumClient, run_id: str, trouble: Trouble) -> None:
+    try:
+        coordinator.report(run_id, trouble)
+    except HeadwaterError as error:
+        # The trouble itself is in the log already, and matters more than that nobody heard of it.
+        _log.info("trouble_unreported", run=run_id, reason=str(error))
+
+
+def _keep_agreed(duties: Sequence[Callable[[], None]], stop: threading.Event) -> None:
+    said: dict[int, str] = {}
     while not stop.is_set():
-        try:
-            keep_up()
-            last = ""
-        except HeadwaterError as error:
-            # Said once, not every few seconds: a coordinator may be away for a night.
-            if str(error) != last:
-                _log.info("agreement_waits", reason=str(error))
-            last = str(error)
+        for number, duty in enumerate(duties):
+            try:
+                duty()
+                said.pop(number, None)
+            except HeadwaterError as error:
+                # Said once, not every few seconds: a coordinator may be away for a night.
+                if str(error) not in said.values():
+                    _log.info("agreement_waits", reason=str(error))
+                said[number] = str(error)
         stop.wait(_KEEP_UP_SECONDS)
 
 

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from headwater.agreement.approval import SignedApproval, SignedProposal
 from headwater.agreement.charter import SignedCharter
+from headwater.agreement.troubles import Trouble
 from headwater_client.transport.consortium import RunStatus
 
 __all__ = ["Coordinator", "RunStatus"]
@@ -37,4 +38,8 @@ class Coordinator(Protocol):
 
     def decide(self, approval: SignedApproval) -> None:
         """Send this member's decision on a run."""
+        ...
+
+    def report(self, run_id: str, trouble: Trouble) -> None:
+        """Tell the operator what keeps this organisation from its part in a run."""
         ...

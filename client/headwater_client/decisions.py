@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from headwater.agreement.approval import SignedApproval, SignedProposal
 from headwater.agreement.charter import Charter, SignedCharter
+from headwater.agreement.run_ids import RUN_ID_DIGITS, find_run, read_digits
 from headwater.agreement.succession import CharterHistory
 from headwater.errors import HeadwaterError, InputError
 from headwater.schema import Schema
@@ -16,8 +17,7 @@ from headwater_client.reviews import CharterReview, PlanReview, RunReview
 
 __all__ = ["Decisions"]
 
-_RUN_ID_DIGITS = 32
-_SHORTEST_PREFIX = 6
+_LISTED_BY = "headwater-org plan list"
 _LONGEST_REASON = 1000
 
 
@@ -166,16 +166,7 @@ class Decisions:
         return RunReview(status, stored.signed.approval.decision, stored.by_rule, rounds)
 
     def _find_run(self, run: str) -> str:
-        digits = run.strip().lower()
-        if not set(digits) <= set("0123456789abcdef") or not _SHORTEST_PREFIX <= len(digits) <= _RUN_ID_DIGITS:
-            raise InputError(
-                f"{run!r} is no run id; give its {_RUN_ID_DIGITS} hexadecimal digits or at least the first "
-                f"{_SHORTEST_PREFIX} (headwater-org plan list shows them)"
-            )
-        if len(digits) == _RUN_ID_DIGITS:
+        digits = read_digits(run, _LISTED_BY)
+        if len(digits) == RUN_ID_DIGITS:
             return digits
-        found = [status.run_id for status in self._coordinator.runs() if status.run_id.startswith(digits)]
-        if len(found) != 1:
-            what = "no run" if not found else f"{len(found)} runs"
-            raise InputError(f"{what} begins with {digits}; headwater-org plan list shows the runs")
-        return found[0]
+        return find_run(digits, [status.run_id for status in self._coordinator.runs()], _LISTED_BY)

@@ -13,8 +13,9 @@ from headwater.agreement.charter import Charter
 from headwater.agreement.families import families_of_run, family_of
 from headwater.agreement.plan import Plan
 from headwater.agreement.session import roster_of, terms_of
+from headwater.agreement.troubles import Trouble
 from headwater.contribution.contribute import contribute
-from headwater.errors import BudgetExceeded, OutOfOrder
+from headwater.errors import BudgetExceeded, HeadwaterError, OutOfOrder, TransportError
 from headwater.flower_bundle import OUTCOME_DONE, OUTCOME_REFUSED, bundle_sha256
 from headwater.schema.conform import load_table
 from headwater.schema.table import Table
@@ -58,7 +59,12 @@ _log = structlog.get_logger(__name__)
 
 
 def join_run(
-    membership: Membership, source: RowSource, drive: SessionDriver, run_id: str, stop: threading.Event
+    membership: Membership,
+    source: RowSource,
+    drive: SessionDriver,
+    run_id: str,
+    stop: threading.Event,
+    report: Callable[[Trouble], None] = lambda trouble: None,
 ) -> Outcome:
     """Take part in a run until it is over.
 
@@ -71,6 +77,7 @@ def join_run(
         drive: carries a session.
         run_id: 32 hexadecimal digits.
         stop: set to leave.
+        report: tells the operator, in one word, what keeps this organisation from its part.
 
     Returns:
         "refused" when this organisation takes no part, with the reasons in its log; else "done".
@@ -88,10 +95,10 @@ def join_run(
     charter = None if history is None or decision is None else history.find(decision.proposal.proposal.charter_digest)
     if reasons or charter is None or decision is None:
         _log.warning("run_refused", run=run_id, reasons=list(reasons))
+        report(Trouble.NOT_AGREED)
         return OUTCOME_REFUSED
     check_proposal(decision.proposal, run_id, charter)
     plan = decision.proposal.proposal.plan
-    rows = load_table(source.read(plan.schema_), plan.schema_)
     part = RunPart(
         run_id=run_id,
         plan=plan,
@@ -99,13 +106,35 @@ def join_run(
         member_id=membership.member_id,
         identity_key=membership.identity_key(),
         required_members=membership.policy().required_members,
-        rows=rows,
+        rows=_rows(source, plan, report),
         store=store,
     )
     # protocol 3.5: one live session per run.
     with store.live_session(run_id):
         _log.info("run_joined", run=run_id, plan=plan.digest)
-        return part.take_part(drive, stop)
+        try:
+            outcome = part.take_part(drive, stop)
+        except (OutOfOrder, TransportError):
+            raise
+        except Exception:
+            report(Trouble.BROKEN)
+            raise
+    if outcome == OUTCOME_REFUSED:
+        report(Trouble.SETUPS_USED)
+    return outcome
+
+
+def _rows(source: RowSource, plan: Plan, report: Callable[[Trouble], None]) -> Table:
+    try:
+        arrow = source.read(plan.schema_)
+    except HeadwaterError:
+        report(Trouble.ROWS_UNREADABLE)
+        raise
+    try:
+        return load_table(arrow, plan.schema_)
+    except HeadwaterError:
+        report(Trouble.ROWS_REFUSED)
+        raise
 
 
 @dataclass(frozen=True, slots=True)

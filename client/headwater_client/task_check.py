@@ -60,6 +60,8 @@ class TaskGate:
 
     def _charge_problem(self, task: Task, charge: bytes) -> str | None:
         # protocol 4.7: the receipt carries these bytes, so they are what this organisation's ledger would be charged.
+        if not charge:
+            return "it names no charge, which plan and task have"
         return None if charge == charge_of(self._plan, task) else "its charge is not what plan and task come to"
 
     def _column_problem(self, task: Task) -> str | None:

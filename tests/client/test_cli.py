@@ -1,5 +1,6 @@
 """`headwater-org` as people use it: what is shown, what is asked, how it fails."""
 
+import dataclasses
 import inspect
 import json
 import subprocess
@@ -131,6 +132,24 @@ def test_a_plan_is_read_and_decided(consortium: EnrolledConsortium) -> None:
     assert "Your decision so far: refuse" in done("plan", "show", RUN, "--home", home)
 
 
+def test_runs_are_readable_in_80_columns_and_count_sums(
+    consortium: EnrolledConsortium, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consortium.accept()
+    consortium.propose(name="a-plan-of-many-words-for-visits")
+    record = consortium.coordinator.store.records[RUN]
+    detail = "waits for org-2, which was invited and has not come since the morning of the day before yesterday"
+    consortium.coordinator.store.records[RUN] = dataclasses.replace(record, detail=detail, rounds_done=3)
+    monkeypatch.setenv("COLUMNS", "80")
+    table, _, below = done("plan", "list", "--home", str(consortium.homes["org-1"])).rpartition(RUN[:12])
+    assert all(len(line) <= 80 for line in table.splitlines())
+    assert RUN[:12] in table
+    assert f"3 of {record.rounds_planned}" in table
+    assert "sums" in table
+    assert "rounds" not in table
+    assert detail in below
+
+
 def test_a_forbidden_plan_is_shown_with_every_reason(consortium: EnrolledConsortium) -> None:
     consortium.accept()
     consortium.propose()
@@ -175,7 +194,7 @@ def test_status_shows_how_things_stand(consortium: EnrolledConsortium) -> None:
     consortium.accept()
     consortium.propose()
     output = done("status", "--home", str(consortium.homes["org-1"]))
-    for part in ("ORG-1 (org-1)", "good until", "not serving", "reachable", RUN, "none yet"):
+    for part in ("ORG-1 (org-1)", "good until", "not serving", "reachable", RUN[:12], "none yet"):
         assert part in output
 
 

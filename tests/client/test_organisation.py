@@ -188,7 +188,7 @@ def test_digits_that_begin_two_runs_name_none(consortium: EnrolledConsortium) ->
     consortium.accept()
     consortium.propose()
     consortium.propose(run_id=RUN[:16] + "00" * 8)
-    with pytest.raises(InputError, match="2 runs begins"):
+    with pytest.raises(InputError, match="2 runs begin"):
         consortium.organisations["org-1"].plan(RUN[:8])
     with pytest.raises(InputError, match="no run begins"):
         consortium.organisations["org-1"].plan("ffffffff")

@@ -12,8 +12,9 @@ from structlog.testing import capture_logs
 from headwater.agreement.charge import charge_of
 from headwater.agreement.plan import Plan
 from headwater.agreement.session import roster_of, terms_of
+from headwater.agreement.troubles import Trouble
 from headwater.contribution.contribute import contribute
-from headwater.errors import InputError, OutOfOrder, PeerError
+from headwater.errors import InputError, OutOfOrder, PeerError, TransportError
 from headwater.recipe.actions import Aggregate
 from headwater.recipe.machine import build_recipe
 from headwater.recipe.task import Task
@@ -113,11 +114,18 @@ def open_first(consortium: EnrolledConsortium) -> Membership:
     return Membership.open(consortium.homes["org-1"])
 
 
-def join(consortium: EnrolledConsortium, drive: SessionDriver, rows: pa.Table | None = None, run: str = RUN) -> str:
+def join(
+    consortium: EnrolledConsortium,
+    drive: SessionDriver,
+    rows: pa.Table | None = None,
+    run: str = RUN,
+    told: list[Trouble] | None = None,
+) -> str:
     membership = open_first(consortium)
     try:
         source = ArrowSource(rows_of("org-1") if rows is None else rows)
-        return join_run(membership, source, drive, run, threading.Event())
+        heard = [] if told is None else told
+        return join_run(membership, source, drive, run, threading.Event(), heard.append)
     finally:
         membership.store.close()
 
@@ -147,6 +155,23 @@ def test_rows_that_break_the_schema_stop_the_part_with_one_line(consortium: Enro
     with pytest.raises(InputError, match="does not hold to schema") as refusal:
         join(consortium, no_session, rows=rows)
     assert "s3cret" not in str(refusal.value)
+
+
+@pytest.mark.usefixtures("no_waiting")
+def test_the_operator_is_told_in_one_word_what_keeps_an_organisation_away(consortium: EnrolledConsortium) -> None:
+    told: list[Trouble] = []
+    assert join(consortium, no_session, told=told) == "refused"
+    approve_everywhere(consortium)
+    with pytest.raises(InputError):
+        join(consortium, no_session, rows=pa.table({"age": [1]}), told=told)
+    with pytest.raises(KeyError):
+        join(consortium, scripted(KeyError("private")), told=told)
+    # That the run is over, or the coordinator away, is nothing to tell it.
+    assert join(consortium, scripted(OutOfOrder("the run is over")), told=told) == "done"
+    with pytest.raises(TransportError):
+        join(consortium, scripted(TransportError("away")), told=told)
+    assert join(consortium, scripted(*[CLOSED] * 8), told=told) == "refused"
+    assert told == [Trouble.NOT_AGREED, Trouble.ROWS_REFUSED, Trouble.BROKEN, Trouble.SETUPS_USED]
 
 
 def scripted(*ends: Participation | Exception, seen: list[Participant] | None = None) -> SessionDriver:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from headwater.errors import TransportError
-from headwater.secagg.events import CohortConfirmed, RoundSummed, SessionClosed
+from headwater.secagg.events import CohortConfirmed, RoundAborted, RoundSummed, SessionClosed
 from headwater_client.membership import Membership
 from headwater_client.transport.aggregation import Progress
 from support.offices import Office, approve_everywhere
@@ -125,3 +125,22 @@ def test_a_second_run_over_others_is_refused_until_a_person_allows_it(consortium
         close_all(offices)
         asked.store.close()
     assert [event.member for event in desk.dropped if "differencing" in event.reason] == ["org-1"]
+
+
+@pytest.mark.parametrize(
+    ("charge", "said"),
+    [(b"", "it names no charge"), (b'{"mechanism":"gaussian","sigma":1}', "its charge is not what plan and task")],
+    ids=["missing", "another"],
+)
+def test_a_round_at_another_charge_than_the_plans_is_refused_by_name(
+    consortium: EnrolledConsortium, charge: bytes, said: str
+) -> None:
+    desk = Desk(consortium, approve_everywhere(consortium, aggregation={"on_membership_change": "continue", **SOON}))
+    offices = [Office(home) for home in consortium.homes.values()]
+    try:
+        result = desk.sum(1, charge)
+        desk.end()
+    finally:
+        close_all(offices)
+    assert isinstance(result, RoundAborted)
+    assert f"refused: the coordinator's task of step 1 is refused: {said}" in result.reason

@@ -62,7 +62,13 @@ def test_the_sessions_length_is_the_tasks() -> None:
         TaskGate(PLAN).admit(task.to_bytes(), b"", task.length + 1, CHARGE)
 
 
-@pytest.mark.parametrize("charge", [b"", b"{}", b'{"mechanism": "none"}', b'{"mechanism":"gaussian","sigma":1}'])
+def test_a_missing_charge_is_refused_as_such() -> None:
+    task = first_task()
+    with pytest.raises(PeerError, match="names no charge"):
+        TaskGate(PLAN).admit(task.to_bytes(), b"", task.length, b"")
+
+
+@pytest.mark.parametrize("charge", [b"{}", b'{"mechanism": "none"}', b'{"mechanism":"gaussian","sigma":1}'])
 def test_a_charge_that_is_not_the_plans_is_refused(charge: bytes) -> None:
     task = first_task()
     with pytest.raises(PeerError, match="charge is not what plan and task come to"):

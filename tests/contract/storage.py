@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from headwater.agreement.troubles import Trouble
 from headwater.errors import InputError, OutOfOrder, PeerError, StorageError
 from headwater_server.services.ports import EnrolledMember
 from headwater_server.storage import RoundEntry, RunState, Storage
@@ -279,6 +280,35 @@ class RecordContract:
         later = storage.progress(RUN, numbers[0])
         assert [record["step"] for _, record in later] == [1, 2]
         assert later[0][1]["health"] == {"tvd1": 0.125}
+
+    def test_what_a_member_says_again_is_recorded_once(self, storage: Storage) -> None:
+        storage.add_run(ConsortiumInMemory().proposal(run_id=RUN))
+        for trouble in (Trouble.BROKEN, Trouble.BROKEN, Trouble.ROWS_REFUSED, Trouble.BROKEN):
+            storage.record_trouble(RUN, "org-1", trouble)
+        storage.record_trouble(RUN, "org-2", Trouble.BROKEN)
+        assert [(record["member"], record["trouble"]) for _, record in storage.progress(RUN)] == [
+            ("org-1", "broken"),
+            ("org-1", "rows-refused"),
+            ("org-1", "broken"),
+            ("org-2", "broken"),
+        ]
+
+    def test_a_member_cannot_fill_the_records_with_its_troubles(self, storage: Storage) -> None:
+        storage.add_run(ConsortiumInMemory().proposal(run_id=RUN))
+        words = (Trouble.BROKEN, Trouble.NOT_AGREED)
+        for number in range(50):
+            storage.record_trouble(RUN, "org-1", words[number % 2])
+        with pytest.raises(OutOfOrder, match="call the operator"):
+            storage.record_trouble(RUN, "org-1", words[0])
+        assert len(storage.progress(RUN)) == 50
+        storage.record_trouble(RUN, "org-2", Trouble.BROKEN)
+
+    def test_nothing_is_told_of_a_run_that_is_over(self, storage: Storage) -> None:
+        storage.add_run(ConsortiumInMemory().proposal(run_id=RUN))
+        storage.move_run(RUN, RunState.STOPPED)
+        with pytest.raises(OutOfOrder, match="over"):
+            storage.record_trouble(RUN, "org-1", Trouble.BROKEN)
+        assert not storage.progress(RUN)
 
     def test_a_result_is_there_once_it_was_set(self, storage: Storage) -> None:
         storage.add_run(ConsortiumInMemory().proposal(run_id=RUN))

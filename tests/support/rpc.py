@@ -17,6 +17,7 @@ from cryptography.x509.oid import NameOID
 from headwater.agreement.approval import SignedApproval, SignedProposal
 from headwater.agreement.charter import SignedCharter
 from headwater.agreement.invitation import Invitation
+from headwater.agreement.troubles import Trouble
 from headwater.errors import OutOfOrder, PeerError
 from headwater.rpc.certificates import load_certificate, sha256_of
 from headwater_client.keystore import KeyStore
@@ -80,6 +81,7 @@ class MemoryStore:
     records: dict[str, RunRecord] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     decisions: list[SignedApproval] = field(default_factory=list)
+    troubles: list[tuple[str, str, Trouble]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def invite(self, invitation: Invitation, expires: datetime) -> None:
@@ -148,6 +150,11 @@ class MemoryStore:
     def proposal(self, run_id: str) -> SignedProposal | None:
         """As `RunStore`."""
         return self.proposals.get(run_id)
+
+    def record_trouble(self, run_id: str, member_id: str, trouble: Trouble) -> None:
+        """As `RunStore`."""
+        with self.lock:
+            self.troubles.append((run_id, member_id, trouble))
 
     def record_decision(self, approval: SignedApproval, now: datetime) -> None:
         """As `RunStore`."""

@@ -22,15 +22,15 @@ class Desk:
         self.chain: list[bytes] = []
         self.dropped: list[MemberDropped] = []
 
-    def sum(self, attempt: int) -> RoundResult:
-        """Set a session up, ask for the recipe's first sum, and close it."""
-        return self.consortium.coordinator.loop.run(self._sum(attempt), 60)
+    def sum(self, attempt: int, charge: bytes | None = None) -> RoundResult:
+        """Set a session up, ask for the recipe's first sum at the plan's charge or another, and close it."""
+        return self.consortium.coordinator.loop.run(self._sum(attempt, charge), 60)
 
     def end(self) -> None:
         """Let nobody come back."""
         self.consortium.coordinator.loop.run(self.consortium.coordinator.hub.end_run(self.run_id))
 
-    async def _sum(self, attempt: int) -> RoundResult:
+    async def _sum(self, attempt: int, charge: bytes | None) -> RoundResult:
         hub, plan = self.consortium.coordinator.hub, self.plan
         roster, terms = roster_of(self.consortium.charter, plan), terms_of(plan, self.run_id, attempt)
         aggregator = Aggregator(roster, terms, self.consortium.key, now=hub.now(), chain=self.chain)
@@ -42,7 +42,8 @@ class Desk:
         assert isinstance(action, Aggregate)
         task = action.task
         try:
-            return await session.round(task.to_bytes(), b"", task.length, charge_of(plan, task))
+            stated = charge_of(plan, task) if charge is None else charge
+            return await session.round(task.to_bytes(), b"", task.length, stated)
         finally:
             await session.close("the test has its sum")
 

@@ -11,9 +11,14 @@ from headwater_client.cli.options import Home
 from headwater_client.cli.text import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from headwater_client.reviews import RunReview
 
-__all__ = ["register", "runs_grid"]
+__all__ = ["print_runs", "register"]
+
+# Enough to name one run among millions, and short enough for a table.
+_SHOWN_DIGITS = 12
 
 
 def register(app: typer.Typer) -> None:
@@ -73,21 +78,24 @@ def status(home: Home = Path("organisation")) -> None:
     )
     console.print(facts)
     if standing.runs:
-        console.print(runs_grid(standing.runs))
+        print_runs(console, standing.runs)
 
 
-def runs_grid(runs: "tuple[RunReview, ...]") -> Grid:
-    """Runs as a table."""
-    grid = Grid("run", "plan", "state", "rounds", "your decision", "detail")
+def print_runs(console: Console, runs: "Sequence[RunReview]") -> None:
+    """Runs as a table that fits 80 columns; what the coordinator says of each stands below it."""
+    grid = Grid("run", "plan", "state", "sums", "your decision")
     for review in runs:
         mine = review.decided or "none yet"
         grid.add_row(
-            shown(review.status.run_id),
+            shown(review.status.run_id[:_SHOWN_DIGITS]),
             shown(review.status.plan_name),
             shown(review.status.state),
             f"{review.status.rounds_done} of {review.status.rounds_planned}",
             f"{mine}, by the standing rule" if review.by_rule else mine,
-            shown(review.status.detail),
         )
     grid.columns[0].no_wrap = True
-    return grid
+    console.print(grid)
+    for review in runs:
+        if review.status.detail:
+            text = f"{review.status.run_id[:_SHOWN_DIGITS]}: {review.status.detail}"
+            console.print(shown(text), soft_wrap=True)

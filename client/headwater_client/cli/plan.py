@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from headwater.errors import InputError
-from headwater_client.cli.enrolment import runs_grid
+from headwater_client.cli.enrolment import print_runs
 from headwater_client.cli.options import Home, RunArgument
 from headwater_client.cli.text import shown
 
@@ -37,7 +37,7 @@ def list_runs(home: Home = Path("organisation")) -> None:
     if not runs:
         console.print("No run has been proposed yet.")
         return
-    console.print(runs_grid(runs))
+    print_runs(console, runs)
 
 
 @_group.command(epilog="Example:  headwater-org plan show 4be1c09a --home hospital")

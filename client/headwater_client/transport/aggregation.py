@@ -184,9 +184,11 @@ class _Loop:
             return
         except InputError as misfit:
             error = misfit
+        # The reason goes out: what is wrong with the coordinator's own bytes may be said, nothing else (protocol 7.19).
+        reason = str(error) if isinstance(error, PeerError) else "its part broke off; its own log says why"
         with contextlib.suppress(OutOfOrder):
-            # protocol 4.2: a Task that the plan does not allow is refused. The reason goes out, so it says no more.
-            self._perform(self._participant.refuse(number, "this organisation does not contribute to the round"))
+            # protocol 4.2: a Task that the plan does not allow is refused.
+            self._perform(self._participant.refuse(number, reason))
         if isinstance(error, PeerError):
             self._on_progress(MessageRefused(f"round {number}: {error}"))
         elif error is not None:

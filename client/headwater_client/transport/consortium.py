@@ -10,6 +10,7 @@ import grpc
 from headwater.agreement.approval import SignedApproval, SignedProposal
 from headwater.agreement.charter import SignedCharter
 from headwater.agreement.documents import Document
+from headwater.agreement.troubles import Trouble
 from headwater.errors import InputError, PeerError
 from headwater.rpc.status import one_line
 from headwater.rpc.v1 import run_pb2, run_pb2_grpc
@@ -97,6 +98,10 @@ class ConsortiumClient:
     def decide(self, approval: SignedApproval) -> None:
         """Send this member's signed decision."""
         self._call(self._stub.Decide, run_pb2.DecideRequest(signed_approval=approval.to_bytes()))
+
+    def report(self, run_id: str, trouble: Trouble) -> None:
+        """Tell the operator what keeps this organisation from its part in a run."""
+        self._call(self._stub.Report, run_pb2.ReportRequest(run_id=run_id, trouble=trouble.value))
 
     def status(self, run_id: str) -> RunStatus:
         """Where one run is."""

@@ -37,10 +37,6 @@ def resolve_run(storage: "SqlStorage", run: str) -> str:
     Raises:
         InputError: no run begins so, or several do.
     """
-    from headwater.errors import InputError
+    from headwater.agreement.run_ids import find_run
 
-    found = [record.run_id for record in storage.runs() if record.run_id.startswith(run.lower())]
-    if len(found) != 1:
-        what = f"{len(found)} runs begin" if found else "no run begins"
-        raise InputError(f"{what} with {run!r}; headwater-coordinator run list shows all")
-    return found[0]
+    return find_run(run, [record.run_id for record in storage.runs()], "headwater-coordinator run list")

@@ -176,6 +176,13 @@ def propose(
     if problem := cohort_problem(len(charter.members), roster.minimum_cohort, roster.colluders):
         raise InputError(f"the plan cannot run under this charter: {problem}")
     terms_of(document, run_id, 1).check_headroom(len(charter.members))
+    for record in storage.runs():
+        if record.plan_digest == document.digest and not storage.run_state(record.run_id).over:
+            typer.echo(
+                f"warning: this very plan is proposed already as run {record.run_id} ({record.state}); this is another "
+                f"run of it. If that was not meant: headwater-coordinator run stop {run_id[:8]}",
+                err=True,
+            )
     proposal = RunProposal(
         run_id=run_id,
         plan=document,

@@ -63,6 +63,8 @@ def describe(record: Mapping[str, Any]) -> str:
     """A line for people, with rich markup; empty for a record that says nothing to them."""
     from rich.markup import escape
 
+    from headwater.agreement.troubles import Trouble, trouble_in_words
+
     seconds = f" [dim]{record['seconds']:.1f} s[/dim]" if "seconds" in record else ""
     match record.get("kind"):
         case "setup":
@@ -88,6 +90,9 @@ def describe(record: Mapping[str, Any]) -> str:
         case "dropped":
             reason = escape(record["reason"])
             return f"[yellow]{record['member']} dropped out in phase {record['phase']}[/yellow]: {reason}"
+        case "trouble":
+            words = escape(trouble_in_words(Trouble(record["trouble"])))
+            return f"[yellow]{record['member']} says[/yellow]: {words}"
         case "aborted":
             return f"[yellow]round {record['round']} aborted[/yellow]: {escape(record['reason'])}"
         case "session_failed":

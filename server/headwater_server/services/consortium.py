@@ -7,6 +7,7 @@ from typing import Any
 
 from headwater.agreement.approval import RunProposal, SignedApproval, SignedProposal
 from headwater.agreement.charter import SignedCharter
+from headwater.agreement.troubles import Trouble
 from headwater.errors import InputError, OutOfOrder, PeerError
 from headwater.rpc.v1 import run_pb2, run_pb2_grpc
 from headwater_server.services.identity import authenticated_member
@@ -96,6 +97,17 @@ class ConsortiumService(run_pb2_grpc.ConsortiumServicer):
         if record is None:
             raise _no_such_run()
         return run_pb2.GetRunStatusResponse(status=_status(record))
+
+    async def Report(self, request: run_pb2.ReportRequest, context: Any) -> run_pb2.ReportResponse:
+        """Record what keeps the caller from its part in a run, for the operator."""
+        member_id = await self._caller(context, request.run_id)
+        try:
+            trouble = Trouble(request.trouble)
+        except ValueError as error:
+            # Without the word that came: it is the caller's text and may be anything.
+            raise InputError(f"a trouble is one of {', '.join(Trouble)}; update headwater") from error
+        await asyncio.to_thread(self._runs.record_trouble, request.run_id, member_id, trouble)
+        return run_pb2.ReportResponse()
 
     async def _newest(self) -> SignedCharter:
         charter = await asyncio.to_thread(self._charters.charter)

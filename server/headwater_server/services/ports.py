@@ -12,6 +12,7 @@ from typing import Protocol
 
 from headwater.agreement.approval import SignedApproval, SignedProposal
 from headwater.agreement.charter import SignedCharter
+from headwater.agreement.troubles import Trouble
 
 __all__ = [
     "CharterRecord",
@@ -176,6 +177,14 @@ class RunStore(Protocol):
 
     def proposal(self, run_id: str) -> SignedProposal | None:
         """A run's proposal as it was signed; None if there is no such run."""
+        ...
+
+    def record_trouble(self, run_id: str, member_id: str, trouble: Trouble) -> None:
+        """Record what a member says keeps it from its part; what it said last is not recorded again.
+
+        Raises:
+            OutOfOrder: the run is over, or the member has said enough.
+        """
         ...
 
     def record_decision(self, approval: SignedApproval, now: datetime) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from headwater.agreement.approval import SignedApproval, SignedProposal
+from headwater.agreement.troubles import Trouble
 from headwater.errors import InputError, OutOfOrder, PeerError
 from headwater_server.services.ports import EnrolledMember, OpenInvitation, RunRecord
 from headwater_server.storage import tables
@@ -16,6 +17,9 @@ from headwater_server.storage.database import Database
 from headwater_server.storage.port import TRANSITIONS, RoundEntry, RunState
 
 __all__ = ["SqlStorage"]
+
+# A member cannot fill the operator's disk with its troubles.
+_MOST_TROUBLES = 50
 
 # What members see of a run: that it is being started or stopped is the operator's affair.
 _PUBLIC_STATES = {RunState.STARTING: "running", RunState.STOPPING: "running"}
@@ -175,6 +179,18 @@ class SqlStorage(SqlCharters):
                     recorded=_text(now),
                 )
             )
+
+    def record_trouble(self, run_id: str, member_id: str, trouble: Trouble) -> None:
+        """Record what a member says keeps it from its part; what it said last is not recorded again."""
+        if self.run_state(run_id).over:
+            raise OutOfOrder(f"run {run_id} is over; nothing more is to be told of it")
+        records = [record for _, record in self.progress(run_id)]
+        told = [each for each in records if each.get("kind") == "trouble" and each.get("member") == member_id]
+        if told and told[-1]["trouble"] == trouble.value:
+            return
+        if len(told) >= _MOST_TROUBLES:
+            raise OutOfOrder(f"{member_id!r} has reported {len(told)} troubles of run {run_id}; call the operator")
+        self.add_progress(run_id, {"kind": "trouble", "member": member_id, "trouble": trouble.value})
 
     def approvals(self, run_id: str) -> Sequence[SignedApproval]:
         """The newest decision of each member."""

@@ -1,5 +1,6 @@
 """`headwater-coordinator plan`: the choice that has no default, asked for and explained."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,11 @@ from typer.testing import CliRunner
 
 from headwater.agreement.plan import Plan
 from headwater.errors import InputError
+from headwater_server.authority import Authority
 from headwater_server.cli import app
-from support.consortium import SMALL_SCHEMA
+from headwater_server.settings import CoordinatorHome, CoordinatorSettings
+from headwater_server.storage import RunState, SqlStorage
+from support.consortium import SMALL_SCHEMA, ConsortiumInMemory
 
 
 @pytest.fixture
@@ -60,3 +64,37 @@ def test_check_says_what_the_choice_protects(schema: Path) -> None:
     assert "no protection against differencing" not in strict
     draft(schema, "--on-membership-change", "continue", "--force")
     assert "no protection against differencing" in CliRunner().invoke(app, ["plan", "check", plan]).output
+
+
+def test_the_same_plan_proposed_twice_warns_and_still_proposes(schema: Path) -> None:
+    home = CoordinatorHome(schema.parent / "coordinator")
+    authority = Authority.create("Test consortium", datetime.now(UTC))
+    home.create(
+        CoordinatorSettings(consortium="Test consortium"),
+        authority,
+        authority.issue_server("coordinator", ["127.0.0.1"], datetime.now(UTC)),
+    )
+    consortium = ConsortiumInMemory(coordinator_key=home.charter_key())
+    storage = SqlStorage(home.database_url(home.settings()))
+    storage.add_charter(consortium.signed_charter(without=tuple(consortium.keys)))
+    charter = consortium.charter()
+    for member, key in consortium.keys.items():
+        storage.add_charter_signature(charter.digest, member, charter.signed_by(key))
+    draft(schema, "--on-membership-change", "strict")
+    plan, place = str(schema.parent / "plan.toml"), str(home.folder)
+    first = CliRunner().invoke(app, ["plan", "propose", plan, "--home", place])
+    assert first.exception is None
+    assert "warning" not in first.stderr
+    run_id = first.stdout.splitlines()[-1]
+    second = CliRunner().invoke(app, ["plan", "propose", plan, "--home", place])
+    assert second.exception is None
+    assert f"this very plan is proposed already as run {run_id} (proposed)" in second.stderr
+    assert len(storage.runs()) == 2
+    # One that is over warns of nothing.
+    for record in storage.runs():
+        storage.move_run(record.run_id, RunState.STOPPED)
+    assert "warning" not in CliRunner().invoke(app, ["plan", "propose", plan, "--home", place]).stderr
+    # One rule for both command lines: four digits at least name a run.
+    assert "is no run id" in str(CliRunner().invoke(app, ["run", "status", run_id[:3], "--home", place]).exception)
+    assert run_id in CliRunner().invoke(app, ["run", "status", run_id[:12], "--home", place]).output
+    storage.close()

@@ -5,7 +5,9 @@ from contextlib import ExitStack
 
 import pytest
 
+from headwater.agreement.troubles import Trouble
 from headwater.errors import InputError, OutOfOrder, PeerError
+from headwater.rpc.v1 import run_pb2
 from headwater_client.transport.channel import CoordinatorChannel
 from headwater_client.transport.consortium import ConsortiumClient
 from headwater_server.services.ports import RunRecord
@@ -159,3 +161,23 @@ def test_a_failing_store_shows_none_of_its_internals(setting: Setting) -> None:
     with pytest.raises(Exception, match="the coordinator failed at this") as caught:
         setting.client("org-1").runs()
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_member_tells_in_one_word_what_keeps_it_from_its_part(setting: Setting) -> None:
+    setting.client("org-1").report(RUN, Trouble.ROWS_REFUSED)
+    assert setting.store.troubles == [(RUN, "org-1", Trouble.ROWS_REFUSED)]
+
+
+def test_a_word_that_is_not_in_the_list_is_refused_and_not_repeated(setting: Setting) -> None:
+    client = setting.client("org-1")
+    request = run_pb2.ReportRequest(run_id=RUN, trouble="patient 17 is missing")
+    with pytest.raises(InputError, match="a trouble is one of") as refusal:
+        client._call(client._stub.Report, request)
+    assert "patient" not in str(refusal.value)
+    assert setting.store.troubles == []
+
+
+def test_a_stranger_tells_nothing_of_a_run(setting: Setting) -> None:
+    with pytest.raises(PeerError):
+        setting.client("org-9").report(RUN, Trouble.BROKEN)
+    assert setting.store.troubles == []

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aheadwater/rpc/v1/run.proto\x12\x10headwater.rpc.v1\"$\n\x11GetCharterRequest\x12\x0f\n\x07version\x18\x01 \x01(\r\",\n\x12GetCharterResponse\x12\x16\n\x0esigned_charter\x18\x01 \x01(\x0c\"?\n\x12SignCharterRequest\x12\x16\n\x0e\x63harter_digest\x18\x01 \x01(\t\x12\x11\n\tsignature\x18\x02 \x01(\t\"-\n\x13SignCharterResponse\x12\x16\n\x0esigned_charter\x18\x01 \x01(\x0c\"\x11\n\x0fListRunsRequest\"=\n\x10ListRunsResponse\x12)\n\x04runs\x18\x01 \x03(\x0b\x32\x1b.headwater.rpc.v1.RunStatus\"\x1f\n\rGetRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\")\n\x0eGetRunResponse\x12\x17\n\x0fsigned_proposal\x18\x01 \x01(\x0c\"(\n\rDecideRequest\x12\x17\n\x0fsigned_approval\x18\x01 \x01(\x0c\"\x10\n\x0e\x44\x65\x63ideResponse\"%\n\x13GetRunStatusRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"C\n\x14GetRunStatusResponse\x12+\n\x06status\x18\x01 \x01(\x0b\x32\x1b.headwater.rpc.v1.RunStatus\"\x91\x02\n\tRunStatus\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x11\n\tplan_name\x18\x02 \x01(\t\x12\x13\n\x0bplan_digest\x18\x03 \x01(\t\x12\r\n\x05state\x18\x04 \x01(\t\x12\x13\n\x0brounds_done\x18\x05 \x01(\r\x12\x16\n\x0erounds_planned\x18\x06 \x01(\r\x12\x0f\n\x07\x63reated\x18\x07 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x08 \x01(\t\x12=\n\tdecisions\x18\t \x03(\x0b\x32*.headwater.rpc.v1.RunStatus.DecisionsEntry\x1a\x30\n\x0e\x44\x65\x63isionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x32\x8d\x04\n\nConsortium\x12W\n\nGetCharter\x12#.headwater.rpc.v1.GetCharterRequest\x1a$.headwater.rpc.v1.GetCharterResponse\x12Z\n\x0bSignCharter\x12$.headwater.rpc.v1.SignCharterRequest\x1a%.headwater.rpc.v1.SignCharterResponse\x12Q\n\x08ListRuns\x12!.headwater.rpc.v1.ListRunsRequest\x1a\".headwater.rpc.v1.ListRunsResponse\x12K\n\x06GetRun\x12\x1f.headwater.rpc.v1.GetRunRequest\x1a .headwater.rpc.v1.GetRunResponse\x12K\n\x06\x44\x65\x63ide\x12\x1f.headwater.rpc.v1.DecideRequest\x1a .headwater.rpc.v1.DecideResponse\x12]\n\x0cGetRunStatus\x12%.headwater.rpc.v1.GetRunStatusRequest\x1a&.headwater.rpc.v1.GetRunStatusResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aheadwater/rpc/v1/run.proto\x12\x10headwater.rpc.v1\"$\n\x11GetCharterRequest\x12\x0f\n\x07version\x18\x01 \x01(\r\",\n\x12GetCharterResponse\x12\x16\n\x0esigned_charter\x18\x01 \x01(\x0c\"?\n\x12SignCharterRequest\x12\x16\n\x0e\x63harter_digest\x18\x01 \x01(\t\x12\x11\n\tsignature\x18\x02 \x01(\t\"-\n\x13SignCharterResponse\x12\x16\n\x0esigned_charter\x18\x01 \x01(\x0c\"\x11\n\x0fListRunsRequest\"=\n\x10ListRunsResponse\x12)\n\x04runs\x18\x01 \x03(\x0b\x32\x1b.headwater.rpc.v1.RunStatus\"\x1f\n\rGetRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\")\n\x0eGetRunResponse\x12\x17\n\x0fsigned_proposal\x18\x01 \x01(\x0c\"(\n\rDecideRequest\x12\x17\n\x0fsigned_approval\x18\x01 \x01(\x0c\"\x10\n\x0e\x44\x65\x63ideResponse\"%\n\x13GetRunStatusRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"C\n\x14GetRunStatusResponse\x12+\n\x06status\x18\x01 \x01(\x0b\x32\x1b.headwater.rpc.v1.RunStatus\"0\n\rReportRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07trouble\x18\x02 \x01(\t\"\x10\n\x0eReportResponse\"\x91\x02\n\tRunStatus\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x11\n\tplan_name\x18\x02 \x01(\t\x12\x13\n\x0bplan_digest\x18\x03 \x01(\t\x12\r\n\x05state\x18\x04 \x01(\t\x12\x13\n\x0brounds_done\x18\x05 \x01(\r\x12\x16\n\x0erounds_planned\x18\x06 \x01(\r\x12\x0f\n\x07\x63reated\x18\x07 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x08 \x01(\t\x12=\n\tdecisions\x18\t \x03(\x0b\x32*.headwater.rpc.v1.RunStatus.DecisionsEntry\x1a\x30\n\x0e\x44\x65\x63isionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x32\xda\x04\n\nConsortium\x12W\n\nGetCharter\x12#.headwater.rpc.v1.GetCharterRequest\x1a$.headwater.rpc.v1.GetCharterResponse\x12Z\n\x0bSignCharter\x12$.headwater.rpc.v1.SignCharterRequest\x1a%.headwater.rpc.v1.SignCharterResponse\x12Q\n\x08ListRuns\x12!.headwater.rpc.v1.ListRunsRequest\x1a\".headwater.rpc.v1.ListRunsResponse\x12K\n\x06GetRun\x12\x1f.headwater.rpc.v1.GetRunRequest\x1a .headwater.rpc.v1.GetRunResponse\x12K\n\x06\x44\x65\x63ide\x12\x1f.headwater.rpc.v1.DecideRequest\x1a .headwater.rpc.v1.DecideResponse\x12]\n\x0cGetRunStatus\x12%.headwater.rpc.v1.GetRunStatusRequest\x1a&.headwater.rpc.v1.GetRunStatusResponse\x12K\n\x06Report\x12\x1f.headwater.rpc.v1.ReportRequest\x1a .headwater.rpc.v1.ReportResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -57,10 +57,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETRUNSTATUSREQUEST']._serialized_end=499
   _globals['_GETRUNSTATUSRESPONSE']._serialized_start=501
   _globals['_GETRUNSTATUSRESPONSE']._serialized_end=568
-  _globals['_RUNSTATUS']._serialized_start=571
-  _globals['_RUNSTATUS']._serialized_end=844
-  _globals['_RUNSTATUS_DECISIONSENTRY']._serialized_start=796
-  _globals['_RUNSTATUS_DECISIONSENTRY']._serialized_end=844
-  _globals['_CONSORTIUM']._serialized_start=847
-  _globals['_CONSORTIUM']._serialized_end=1372
+  _globals['_REPORTREQUEST']._serialized_start=570
+  _globals['_REPORTREQUEST']._serialized_end=618
+  _globals['_REPORTRESPONSE']._serialized_start=620
+  _globals['_REPORTRESPONSE']._serialized_end=636
+  _globals['_RUNSTATUS']._serialized_start=639
+  _globals['_RUNSTATUS']._serialized_end=912
+  _globals['_RUNSTATUS_DECISIONSENTRY']._serialized_start=864
+  _globals['_RUNSTATUS_DECISIONSENTRY']._serialized_end=912
+  _globals['_CONSORTIUM']._serialized_start=915
+  _globals['_CONSORTIUM']._serialized_end=1517
 # @@protoc_insertion_point(module_scope)

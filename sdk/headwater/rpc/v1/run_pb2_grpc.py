@@ -64,6 +64,11 @@ class ConsortiumStub:
                 request_serializer=headwater_dot_rpc_dot_v1_dot_run__pb2.GetRunStatusRequest.SerializeToString,
                 response_deserializer=headwater_dot_rpc_dot_v1_dot_run__pb2.GetRunStatusResponse.FromString,
                 _registered_method=True)
+        self.Report = channel.unary_unary(
+                '/headwater.rpc.v1.Consortium/Report',
+                request_serializer=headwater_dot_rpc_dot_v1_dot_run__pb2.ReportRequest.SerializeToString,
+                response_deserializer=headwater_dot_rpc_dot_v1_dot_run__pb2.ReportResponse.FromString,
+                _registered_method=True)
 
 
 class ConsortiumServicer:
@@ -124,6 +129,17 @@ class ConsortiumServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Report(self, request, context):
+        """Tells the operator that something keeps the caller from its part in a run: one word of a closed list, so that nothing
+        of its rows can be in it. Changes nothing else; the same word again is not recorded twice.
+
+        INVALID_ARGUMENT: the word is not in the list.
+        FAILED_PRECONDITION: the run is over, or the caller has told enough.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ConsortiumServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -156,6 +172,11 @@ def add_ConsortiumServicer_to_server(servicer, server):
                     servicer.GetRunStatus,
                     request_deserializer=headwater_dot_rpc_dot_v1_dot_run__pb2.GetRunStatusRequest.FromString,
                     response_serializer=headwater_dot_rpc_dot_v1_dot_run__pb2.GetRunStatusResponse.SerializeToString,
+            ),
+            'Report': grpc.unary_unary_rpc_method_handler(
+                    servicer.Report,
+                    request_deserializer=headwater_dot_rpc_dot_v1_dot_run__pb2.ReportRequest.FromString,
+                    response_serializer=headwater_dot_rpc_dot_v1_dot_run__pb2.ReportResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -320,6 +341,33 @@ class Consortium:
             '/headwater.rpc.v1.Consortium/GetRunStatus',
             headwater_dot_rpc_dot_v1_dot_run__pb2.GetRunStatusRequest.SerializeToString,
             headwater_dot_rpc_dot_v1_dot_run__pb2.GetRunStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Report(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/headwater.rpc.v1.Consortium/Report',
+            headwater_dot_rpc_dot_v1_dot_run__pb2.ReportRequest.SerializeToString,
+            headwater_dot_rpc_dot_v1_dot_run__pb2.ReportResponse.FromString,
             options,
             channel_credentials,
             insecure,

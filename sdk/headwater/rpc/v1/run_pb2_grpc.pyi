@@ -69,6 +69,13 @@ class ConsortiumStub:
     """
     GetRunStatus: _grpc.UnaryUnaryMultiCallable[_run_pb2.GetRunStatusRequest, _run_pb2.GetRunStatusResponse]
     """How far a run is. Holds nothing about a single organisation but its decision."""
+    Report: _grpc.UnaryUnaryMultiCallable[_run_pb2.ReportRequest, _run_pb2.ReportResponse]
+    """Tells the operator that something keeps the caller from its part in a run: one word of a closed list, so that nothing
+    of its rows can be in it. Changes nothing else; the same word again is not recorded twice.
+
+    INVALID_ARGUMENT: the word is not in the list.
+    FAILED_PRECONDITION: the run is over, or the caller has told enough.
+    """
 
 @_typing.type_check_only
 class ConsortiumAsyncStub(ConsortiumStub):
@@ -102,6 +109,13 @@ class ConsortiumAsyncStub(ConsortiumStub):
     """
     GetRunStatus: _aio.UnaryUnaryMultiCallable[_run_pb2.GetRunStatusRequest, _run_pb2.GetRunStatusResponse]  # type: ignore[assignment]
     """How far a run is. Holds nothing about a single organisation but its decision."""
+    Report: _aio.UnaryUnaryMultiCallable[_run_pb2.ReportRequest, _run_pb2.ReportResponse]  # type: ignore[assignment]
+    """Tells the operator that something keeps the caller from its part in a run: one word of a closed list, so that nothing
+    of its rows can be in it. Changes nothing else; the same word again is not recorded twice.
+
+    INVALID_ARGUMENT: the word is not in the list.
+    FAILED_PRECONDITION: the run is over, or the caller has told enough.
+    """
 
 class ConsortiumServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -168,5 +182,18 @@ class ConsortiumServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_run_pb2.GetRunStatusResponse, _abc.Awaitable[_run_pb2.GetRunStatusResponse]]:
         """How far a run is. Holds nothing about a single organisation but its decision."""
+
+    @_abc_1.abstractmethod
+    def Report(
+        self,
+        request: _run_pb2.ReportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_run_pb2.ReportResponse, _abc.Awaitable[_run_pb2.ReportResponse]]:
+        """Tells the operator that something keeps the caller from its part in a run: one word of a closed list, so that nothing
+        of its rows can be in it. Changes nothing else; the same word again is not recorded twice.
+
+        INVALID_ARGUMENT: the word is not in the list.
+        FAILED_PRECONDITION: the run is over, or the caller has told enough.
+        """
 
 def add_ConsortiumServicer_to_server(servicer: ConsortiumServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
