@@ -22,7 +22,7 @@ _log = structlog.get_logger(__name__)
 class RowCheck:
     """Looks at each approved run once, as soon as the coordinator can be asked for it.
 
-    Guarantee: the operator is told one word of `Trouble`; the log has plan, run and columns, no value and no count.
+    Guarantee: the operator is told one word of `Trouble`; the log names plan, run and columns, no value and no count.
     """
 
     def __init__(self, membership: Membership, source: RowSource, report: Callable[[str, Trouble], None]) -> None:
@@ -62,6 +62,9 @@ class RowCheck:
         if not columns:
             _log.info("rows_checked", plan=plan.name, run=run_id)
             return None
-        advice = f"headwater-org check --run {run_id[:8]} lists every problem; mend them before the run begins"
-        _log.error("rows_refused", plan=plan.name, run=run_id, columns=columns, advice=advice)
+        reason = (
+            f"{', '.join(columns)} of these rows cannot be taken as plan {plan.name} has them; "
+            f"headwater-org check --run {run_id[:8]} lists every problem, to be mended before the run begins"
+        )
+        _log.error("rows_refused", plan=plan.name, run=run_id, reason=reason)
         return Trouble.ROWS_REFUSED
