@@ -40,7 +40,7 @@ test-slow: $(STAMP)  ## End-to-end runs of real processes.
 	$(BIN)/python -m pytest -q -m slow $(PYTEST_ARGS)
 
 test-crash: $(STAMP)  ## Processes killed at every point of a round, full disks, records rolled back.
-	$(BIN)/python -m pytest -q -m crash tests/crash $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -q -n 2 -m crash tests/crash $(PYTEST_ARGS)
 
 check: $(STAMP)  ## Format, lint, types, import contracts, generated code.
 	$(BIN)/ruff format --check .

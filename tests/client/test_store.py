@@ -105,6 +105,19 @@ def test_a_session_that_fails_is_given_up(file: Path) -> None:
         assert store.live_sessions() == (RUN,)
 
 
+def test_a_session_that_a_full_disk_ended_can_be_entered_again(file: Path) -> None:
+    store = Store(file)
+    with store.live_session(RUN):
+        # As a full disk does: whatever is to be written is refused, a deletion too.
+        store._connection.execute("PRAGMA query_only = ON")
+    with pytest.raises(StorageError, match="cannot be written"), store.live_session(RUN):
+        pytest.fail("a session began that is not on record")
+    store._connection.execute("PRAGMA query_only = OFF")
+    with store.live_session(RUN), pytest.raises(OutOfOrder, match="already"), Store(file).live_session(RUN):
+        pytest.fail("a second session began")
+    assert store.live_sessions() == ()
+
+
 def test_what_a_killed_process_left_can_be_forgotten(file: Path) -> None:
     killed = Store(file)
     killed.live_session(RUN).__enter__()

@@ -13,7 +13,9 @@ from crash.points import Point, Watch
 from crash.tape import Recorder
 from headwater.agreement.plan import Plan
 from headwater_server.runs import driver as driver_module
+from headwater_server.runs import scheduler as scheduler_module
 from headwater_server.runs.driver import RunDriver
+from headwater_server.runs.scheduler import RunScheduler
 from headwater_server.services.aggregation import AggregationService
 from headwater_server.services.consortium import ConsortiumService
 from headwater_server.services.hub import AggregationHub
@@ -32,7 +34,8 @@ def run_coordinator(recorder: Recorder, points: list[Point], options: dict[str, 
         points: where it dies.
         options: "home": its folder; "run": the run's id; "lengths": of the sums.
     """
-    asyncio.run(_serve(recorder, Watch(recorder, points, options["run"]), options))
+    watch = Watch(recorder, points, options["run"], Path(options["home"]))
+    asyncio.run(_serve(recorder, watch, options))
 
 
 async def _serve(recorder: Recorder, watch: Watch, options: dict[str, Any]) -> None:
@@ -53,10 +56,19 @@ async def _serve(recorder: Recorder, watch: Watch, options: dict[str, Any]) -> N
         settings.grpc_port,
     )
     await listener.start()
-    with patch.object(driver_module, "build_recipe", recipe_of):
-        await _KnownRun(options["run"], home, storage, hub, _NobodyInvited(), home.charter_key()).drive()
-    recorder.note("driven", storage.run_state(options["run"]).value)
-    await stop.wait()
+
+    def driver_of(run_id: str) -> _KnownRun:
+        return _KnownRun(recorder, run_id, home, storage, hub, _NobodyInvited(), home.charter_key())
+
+    with (
+        patch.object(driver_module, "build_recipe", recipe_of),
+        patch.object(scheduler_module, "_POLL_SECONDS", 0.05),
+        patch.object(scheduler_module, "_AGAIN_SECONDS", 0.2),
+    ):
+        scheduling = asyncio.create_task(RunScheduler(storage, driver_of).run())
+        await stop.wait()
+        scheduling.cancel()
+        await asyncio.gather(scheduling, return_exceptions=True)
     await hub.close()
     await listener.stop(0.2)
     storage.close()
@@ -64,6 +76,16 @@ async def _serve(recorder: Recorder, watch: Watch, options: dict[str, Any]) -> N
 
 class _KnownRun(RunDriver):
     """A run whose generator nobody needs."""
+
+    def __init__(self, recorder: Recorder, *parts: Any) -> None:
+        super().__init__(*parts)
+        self._tape = recorder
+
+    async def drive(self) -> None:
+        await super().drive()
+        state = self._storage.run_state(self._run_id)
+        if state.over:
+            self._tape.note("driven", state.value)
 
     def _finish(self, *_: object) -> None:
         self._storage.set_result(self._run_id, {})

@@ -7,11 +7,13 @@ import signal
 import socket
 import sys
 import traceback
+from pathlib import Path
 from typing import Any
 
 import structlog
 
 from crash.coordinator import run_coordinator
+from crash.disks import mount_disk
 from crash.organisation import run_organisation
 from crash.points import Point
 from crash.tape import Recorder
@@ -42,7 +44,11 @@ def main(tape: socket.socket) -> None:
                 *lines, rest = (rest + data).split(b"\n")
                 for line in lines:
                     order = json.loads(line)
-                    names[_fork(order, tape)] = order["name"]
+                    if "mount" in order:
+                        mount_disk(Path(order["mount"]), order["size_bytes"])
+                        own.note("mounted", order["mount"])
+                    else:
+                        names[_fork(order, tape)] = order["name"]
     finally:
         for process in names:
             os.killpg(process, signal.SIGKILL)

@@ -39,7 +39,7 @@ def run_organisation(recorder: Recorder, points: list[Point], options: dict[str,
         points: where it dies.
         options: "home": its folder; "run": the run's id.
     """
-    watch, stop = Watch(recorder, points, options["run"]), threading.Event()
+    watch, stop = Watch(recorder, points, options["run"], Path(options["home"])), threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     opened = Membership.open(Path(options["home"]))
     opened.store.close()

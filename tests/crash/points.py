@@ -2,21 +2,22 @@
 
 import hashlib
 import os
-import resource
 import signal
 import threading
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
+from crash.disks import fill_disk
 from crash.tape import Recorder
 from headwater.secagg import messages
 from headwater.secagg.envelope import MessageType, open_envelope
 
 __all__ = ["Point", "Watch"]
 
-Act = Literal["kill", "hold", "fill disk", "empty disk"]
+Act = Literal["kill", "hold", "fill disk"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,8 @@ class Point:
             "sent" (taken by the connection), "persisting" (about to be stored), "persisted" (stored).
         kind: the message's type or the record's kind.
         count: the how many-th of this boundary and kind in this process, from 1.
-        act: "kill": SIGKILL to itself; "hold": this thread goes no further; "fill disk": from now on no file takes a
-            byte; "empty disk": they do again.
+        act: "kill": SIGKILL to itself; "hold": this thread goes no further; "fill disk": no file takes a byte more
+            until the test makes room.
     """
 
     what: str
@@ -41,9 +42,9 @@ class Point:
 class Watch:
     """Sees everything that crosses a boundary of this process, records it, and strikes at the chosen points."""
 
-    def __init__(self, recorder: Recorder, points: list[Point], run: str) -> None:
-        """Watch for these points in the process's part of one run."""
-        self._recorder, self._run = recorder, run
+    def __init__(self, recorder: Recorder, points: list[Point], run: str, home: Path) -> None:
+        """Watch for these points in the process's part of one run; its files are under `home`."""
+        self._recorder, self._run, self._home = recorder, run, home
         self._points = {(point.what, point.kind, point.count): point.act for point in points}
         self._seen: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
@@ -68,12 +69,7 @@ class Watch:
             case "hold":
                 threading.Event().wait()
             case "fill disk":
-                # Python ignores SIGXFSZ, so that a write fails as on a full disk: with an error.
-                _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
-                resource.setrlimit(resource.RLIMIT_FSIZE, (0, most))
-            case "empty disk":
-                _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
-                resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+                fill_disk(self._home)
             case None:
                 pass
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from crash.disks import namespace_command
 from crash.points import Point
 from crash.tape import Entry, Tape
 
@@ -37,23 +38,44 @@ class Processes:
         }
         end = self.tape.end.fileno()
         self._nursery = subprocess.Popen(
-            [sys.executable, "-m", "crash.nursery", str(end)],
+            [*(namespace_command() or ()), sys.executable, "-m", "crash.nursery", str(end)],
             stdin=subprocess.PIPE,
             pass_fds=(end,),
             env=environment,
             start_new_session=True,
         )
-        self.tape.wait(lambda entries: any(e.what == "ready" for e in entries), "the nursery is ready", _START_SECONDS)
+        try:
+            self.tape.wait(
+                lambda entries: any(e.what == "ready" for e in entries) or self._nursery.poll() is not None,
+                "the nursery is ready",
+                _START_SECONDS,
+            )
+            assert self._nursery.poll() is None, "the nursery ended before it was ready; its error is above"
+        except BaseException:
+            self.close()
+            raise
         self._started = 0
 
     def start(self, name: str, role: str, points: tuple[Point, ...], options: Mapping[str, object]) -> None:
         """Start a process; returns when it runs."""
         before = self._count(name, "started")
         order = {"name": name, "role": role, "points": [asdict(point) for point in points], "options": dict(options)}
-        assert self._nursery.stdin is not None
-        self._nursery.stdin.write(json.dumps(order).encode() + b"\n")
-        self._nursery.stdin.flush()
+        self._order(order)
         self.tape.wait(lambda _: self._count(name, "started") > before, f"{name} runs", _START_SECONDS)
+
+    def mount(self, folder: Path, size_bytes: int) -> Path:
+        """Give the processes an empty disk of their own at a folder; returns where the test sees it."""
+        self._order({"mount": str(folder), "size_bytes": size_bytes})
+        self.tape.wait(
+            lambda entries: any((e.what, e.kind) == ("mounted", str(folder)) for e in entries),
+            f"a disk is mounted at {folder}",
+            _START_SECONDS,
+        )
+        return Path(f"/proc/{self._nursery.pid}/root", *folder.absolute().parts[1:])
+
+    def pid(self, name: str) -> int:
+        """Of the process that was started last under a name."""
+        return [int(entry.kind) for entry in self.tape.entries if (entry.process, entry.what) == (name, "started")][-1]
 
     def kill(self, name: str) -> None:
         """Kill -9, and wait until it is gone."""
@@ -85,9 +107,13 @@ class Processes:
         self.tape.close()
 
     def _signal(self, name: str, number: signal.Signals) -> None:
-        started = [entry for entry in self.tape.entries if entry.process == name and entry.what == "started"]
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(int(started[-1].kind), number)
+            os.killpg(self.pid(name), number)
+
+    def _order(self, order: Mapping[str, object]) -> None:
+        assert self._nursery.stdin is not None
+        self._nursery.stdin.write(json.dumps(order).encode() + b"\n")
+        self._nursery.stdin.flush()
 
     def _gone(self, name: str) -> None:
         self.tape.wait(lambda _: not self.alive(name), f"{name} is gone", _END_SECONDS)

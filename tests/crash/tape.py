@@ -71,7 +71,8 @@ class Tape:
             while not condition(self._entries):
                 left = end - time.monotonic()
                 assert left > 0, f"waited {seconds:.0f} s in vain until {what}; the last on tape:\n{self._told()}"
-                self._changed.wait(left)
+                # Not only entries change what is waited for: a process may end without one.
+                self._changed.wait(min(left, 0.5))
 
     def clear(self) -> None:
         """Forget everything, for the next test; no process of the last one may be left."""

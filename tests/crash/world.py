@@ -6,8 +6,10 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 import tomlkit
 
+from crash.disks import empty_disk, namespace_command
 from crash.points import Point
 from crash.processes import Processes, was_killed
 from crash.tape import Entry
@@ -88,7 +90,19 @@ class CrashWorld:
         self.members = tuple(consortium.keys)
         self.plans: dict[str, Plan] = {}
         self.lengths: tuple[int, ...] = ()
+        self._disks: dict[str, Path] = {}
         self._settle_ports()
+
+    def give_disk(self, name: str, size_bytes: int = 32 * 2**20) -> None:
+        """Put a process's folder on a disk of its own, as the last thing before everybody is started."""
+        if namespace_command() is None:
+            pytest.skip("this system lets nobody mount a disk in a namespace of its own; the limit on files is tested")
+        self._disks[name] = self.processes.mount(self.folder / name, size_bytes)
+        shutil.copytree(self.folder / name, self._disks[name], dirs_exist_ok=True)
+
+    def make_room(self, name: str) -> None:
+        """Make room on a process's full disk."""
+        empty_disk(self._disks.get(name, self.folder / name), self.processes.pid(name))
 
     def storage(self) -> SqlStorage:
         """The coordinator's records, opened; close them."""
@@ -187,6 +201,9 @@ class CrashWorld:
                     later = lives.get(entry.process)
                     self.start(entry.process, *(later.pop(0) if later else ()), run=run)
         self.processes.end(COORDINATOR)
+        # Checks open the databases here, where no disk of the processes is seen.
+        for name, disk in self._disks.items():
+            shutil.copytree(disk, self.folder / name, dirs_exist_ok=True)
         with closing(self.storage()) as storage:
             return storage.run_state(run)
 

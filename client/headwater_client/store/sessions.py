@@ -3,8 +3,9 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-from headwater.errors import BudgetExceeded, OutOfOrder, PeerError
+from headwater.errors import BudgetExceeded, OutOfOrder, PeerError, StorageError
 from headwater.secagg.terms import MAXIMUM_ATTEMPTS
 from headwater_client.store.database import Database, count_record
 
@@ -23,6 +24,11 @@ CREATE TABLE live_session (
 
 class Sessions(Database):
     """The counter of setups and the lock of live sessions."""
+
+    def __init__(self, file: Path, tables: str) -> None:
+        """Open the file, or create it with these tables."""
+        super().__init__(file, tables)
+        self._left: set[str] = set()
 
     def next_attempt(self, run_id: str) -> int:
         """The least attempt number that may still be started: one above the last, from 1.
@@ -64,16 +70,23 @@ class Sessions(Database):
         """
         try:
             with self._transaction() as connection:
+                if run_id in self._left:
+                    connection.execute("DELETE FROM live_session WHERE run_id = ?", (run_id,))
                 connection.execute("INSERT INTO live_session VALUES (?)", (run_id,))
         except sqlite3.IntegrityError as error:
             raise OutOfOrder(
                 f"this organisation takes part in run {run_id} already; one session of a run may live"
             ) from error
+        self._left.discard(run_id)
         try:
             yield
         finally:
-            with self._transaction() as connection:
-                connection.execute("DELETE FROM live_session WHERE run_id = ?", (run_id,))
+            try:
+                with self._transaction() as connection:
+                    connection.execute("DELETE FROM live_session WHERE run_id = ?", (run_id,))
+            except StorageError:
+                # A full disk takes no deletion either; the session is left all the same and may be entered again.
+                self._left.add(run_id)
 
     def forget_live_sessions(self) -> None:
         """Drop what a killed process left; for the holder of the folder's serve lock alone."""

@@ -97,6 +97,8 @@ def describe(record: Mapping[str, Any]) -> str:
             return f"[yellow]round {record['round']} aborted[/yellow]: {escape(record['reason'])}"
         case "session_failed":
             return f"[yellow]session ended, a new setup follows[/yellow]: {escape(record['reason'])}"
+        case "paused":
+            return f"[yellow]paused, to be tried again[/yellow]: {escape(record['reason'])}"
         case "failed":
             return f"[red]failed[/red]: {escape(record['reason'])}"
         case _:

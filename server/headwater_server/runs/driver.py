@@ -15,7 +15,7 @@ from headwater.agreement.charter import Charter
 from headwater.agreement.plan import Plan
 from headwater.agreement.session import roster_of, terms_of
 from headwater.contribution.execution import execute
-from headwater.errors import HeadwaterError, OutOfOrder, TransportError
+from headwater.errors import HeadwaterError, OutOfOrder, StorageError, TransportError
 from headwater.generator.bundle import Bundle
 from headwater.generator.model import Model
 from headwater.recipe.actions import Aggregate, Done, Fit, Merge
@@ -29,6 +29,7 @@ from headwater_server.runs.inviting import Inviting, invited
 from headwater_server.runs.quorum import approved_members
 from headwater_server.runs.record import RunRecorder
 from headwater_server.runs.replay import RunJournal, StoredSum
+from headwater_server.runs.room import require_room
 from headwater_server.services.hub import AggregationHub
 from headwater_server.services.session import AggregationSession
 from headwater_server.settings import SPOOL_MEMORY_MIB, CoordinatorHome
@@ -54,7 +55,7 @@ class _Cost:
 
 
 class RunDriver:
-    """One run from its state "starting" to its end; `drive` returns when it is over, however it ended."""
+    """One run from its state "starting" to its end, or until the disk takes no more of it."""
 
     def __init__(
         self,
@@ -83,8 +84,12 @@ class RunDriver:
         self._refusals: list[str] = []
 
     async def drive(self) -> None:
-        """Run to the end, and leave the state finished, failed or (when cancelled) as it is."""
+        """Run to the end and leave the state finished or failed; as it is when cancelled or stopped by the disk.
+
+        What a full disk stopped goes on from its records in another driver, as after a restart.
+        """
         try:
+            self._recorder.restore()
             proposal, charter, members = self._agreed()
             if self._storage.run_state(self._run_id) is RunState.STARTING:
                 self._storage.move_run(self._run_id, RunState.RUNNING, "waiting for the organisations")
@@ -96,16 +101,28 @@ class RunDriver:
             if self._storage.run_state(self._run_id) is RunState.STOPPING:
                 await self._hub.end_run(self._run_id, "the operator stopped the run")
             raise
+        except StorageError as error:
+            await self._pause(str(error))
         except HeadwaterError as error:
             await self._fail(str(error))
         except Exception as error:  # noqa: BLE001  a bug ends this run with a reason, and no other run
             _log.error("run_broken", run=self._run_id, exc_info=error)
             await self._fail(f"an error inside the coordinator ({type(error).__name__}); its log says where")
 
+    async def _pause(self, reason: str) -> None:
+        """Give up the round in flight; what is stored counts, and members come back (protocol 4.8)."""
+        _log.error("run_paused", run=self._run_id, reason=reason)
+        # One by one: what cannot be written must not keep the members from being told.
+        with contextlib.suppress(HeadwaterError):
+            await self._hub.leave_run(self._run_id, "the coordinator cannot store its records; the run goes on later")
+        with contextlib.suppress(HeadwaterError):
+            self._recorder.add_once({"kind": "paused", "reason": reason})
+
     async def _fail(self, reason: str) -> None:
         _log.warning("run_failed", run=self._run_id, reason=reason)
-        await self._hub.end_run(self._run_id, f"the run failed: {reason}")
         # One by one: what cannot be written must not keep the run from being over.
+        with contextlib.suppress(HeadwaterError):
+            await self._hub.end_run(self._run_id, f"the run failed: {reason}")
         with contextlib.suppress(HeadwaterError):
             self._recorder.add({"kind": "failed", "reason": reason})
         with contextlib.suppress(HeadwaterError):
@@ -190,6 +207,8 @@ class RunDriver:
         if self._session is not None and not self._session.over:
             return self._session
         plan = proposal.proposal.plan
+        # protocol 3.3: a setup is one of eight; none is spent where its records would not fit.
+        require_room(self._home.folder)
         self._journal.close_unfinished(self._key)
         attempt = self._journal.next_attempt()
         if attempt > MAXIMUM_ATTEMPTS:

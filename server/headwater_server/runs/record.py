@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -38,6 +39,33 @@ class RunRecorder:
         except OSError as error:
             raise self._unwritten(error) from error
 
+    def add_once(self, record: Record) -> None:
+        """Append one record, unless it is the last one already.
+
+        Raises:
+            StorageError: the database or the disk did not take it.
+        """
+        if [last for _, last in self._storage.progress(self._run_id)][-1:] != [record]:
+            self.add(record)
+
+    def restore(self) -> None:
+        """Write the folder's copy of the records anew where a crash or a full disk cut it short.
+
+        Raises:
+            StorageError: the database or the disk did not do it.
+        """
+        file = self._folder / "progress.jsonl"
+        records = self._storage.progress(self._run_id)
+        data = "".join(json.dumps(record) + "\n" for _, record in records).encode()
+        try:
+            if data and (not file.is_file() or file.read_bytes() != data):
+                self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                whole = self._folder / ".progress.jsonl"
+                whole.write_bytes(data)
+                os.replace(whole, file)
+        except OSError as error:
+            raise self._unwritten(error) from error
+
     @property
     def steps(self) -> int:
         """How many of the recipe's steps are recorded."""
@@ -64,7 +92,7 @@ class RunRecorder:
             raise self._unwritten(error) from error
 
     def _unwritten(self, error: OSError) -> StorageError:
-        return StorageError(f"{self._folder} cannot be written: {error.strerror}; make room and start a new run")
+        return StorageError(f"{self._folder} cannot be written: {error.strerror}; make room")
 
 
 def draw_health(records: Sequence[Record], path: Path) -> None:

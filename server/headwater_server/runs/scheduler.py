@@ -63,7 +63,7 @@ class RunScheduler:
         for run_id, task in ended.items():
             del self._tasks[run_id]
             if run_id in due:
-                # Its driver could not even write down why; the disk may be full.
+                # It paused, or could not even write down why it failed: the disk is full.
                 _log.error("run_left", run=run_id, again_seconds=_AGAIN_SECONDS, exc_info=_failure(task))
                 self._not_before[run_id] = now + _AGAIN_SECONDS
         for run_id in due:

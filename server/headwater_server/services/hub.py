@@ -70,6 +70,12 @@ class AggregationHub:
         if session is not None:
             await session.close(reason)
 
+    async def leave_run(self, run_id: str, reason: str) -> None:
+        """Close the run's session, if there is one; members may come back for the next."""
+        session = self._sessions.pop(run_id, None)
+        if session is not None:
+            await session.close(reason)
+
     async def close(self) -> None:
         """Close all sessions; members may come back to a coordinator that was started anew."""
         for session in list(self._sessions.values()):

@@ -1,5 +1,6 @@
 """What a run leaves on disk, and that a coordinator that was killed goes on from it."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,9 @@ import pytest
 
 from headwater.errors import StorageError
 from headwater.secagg.ring import RingVector
-from headwater_server.runs.record import draw_health
+from headwater_server.runs.record import RunRecorder, draw_health
 from headwater_server.runs.replay import RunJournal, StoredSum
+from headwater_server.runs.room import require_room
 from headwater_server.storage import BlobStore, RoundEntry, SqlStorage
 from support.consortium import ConsortiumInMemory
 
@@ -64,6 +66,32 @@ def test_chain_is_receipts_and_aborts_only(storage: SqlStorage, tmp_path: Path) 
         storage.add_round_entry(RUN, RoundEntry(kind, kind.encode()))
     assert list(journal(storage, tmp_path).chain) == [b"receipt", b"abort"]
     assert journal(storage, tmp_path).aborts == 1
+
+
+def test_a_line_that_a_crash_cut_short_is_written_again(storage: SqlStorage, tmp_path: Path) -> None:
+    recorder = RunRecorder(storage, RUN, tmp_path / "run")
+    records: list[dict[str, object]] = [{"kind": "setup", "attempt": 1}, {"kind": "ready"}]
+    for record in records:
+        recorder.add(record)
+    file = tmp_path / "run" / "progress.jsonl"
+    for damaged in (file.read_bytes()[:-5], file.read_bytes() + b"\xff", b""):
+        file.write_bytes(damaged)
+        RunRecorder(storage, RUN, tmp_path / "run").restore()
+        assert [json.loads(line) for line in file.read_text().splitlines()] == records
+    assert [path.name for path in file.parent.iterdir()] == ["progress.jsonl"]
+
+
+def test_a_record_that_repeats_the_last_is_added_once(storage: SqlStorage, tmp_path: Path) -> None:
+    recorder = RunRecorder(storage, RUN, tmp_path / "run")
+    for reason in ("full", "full", "damaged", "full"):
+        recorder.add_once({"kind": "paused", "reason": reason})
+    assert [record["reason"] for _, record in storage.progress(RUN)] == ["full", "damaged", "full"]
+
+
+def test_a_setup_needs_room_on_the_disk(tmp_path: Path) -> None:
+    require_room(tmp_path / "not" / "made" / "yet", needed_bytes=1)
+    with pytest.raises(StorageError, match=r"MiB are free on the disk of .*; make room"):
+        require_room(tmp_path, needed_bytes=2**60)
 
 
 def test_health_is_drawn_also_when_a_merge_broke(tmp_path: Path) -> None:
