@@ -12,7 +12,7 @@ from headwater.secagg import threshold
 from headwater.secagg.envelope import MessageType, open_envelope
 from headwater.secagg.events import MemberDropped
 from headwater.secagg.messages import Reveal
-from support.network import World, kind_of
+from support.network import World, kind_of, member_names
 
 KIND = MessageType
 
@@ -96,7 +96,7 @@ def no_dealer_is_opened_twice(world: World) -> bool:
 
 SUBSETS = [
     (count, leavers)
-    for count in (3, 4, 5)
+    for count in (3, 4, 5, 6)
     for size in range(1, count + 1)
     for leavers in combinations([f"org-{index}" for index in range(count)], size)
 ]
@@ -165,3 +165,16 @@ def test_a_broken_upload_is_forgotten_at_once() -> None:
     assert conductor is not None
     assert conductor._round is not None
     assert "org-1" not in conductor._round._arriving
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_fifty_members_may_leave_anywhere(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    names = member_names(50)
+    # T(50) = 34: with 12, 16 and 20 leaving, rounds complete, are close, and abort.
+    leaving = generator.choice(names, size=8 + 4 * seed, replace=False)
+    drawn = generator.choice([point for point in POINTS if point != "mid-upload"], size=leaving.size)
+    points = dict(zip(leaving.tolist(), drawn.tolist(), strict=True))
+    world = world_of(50, points)
+    check(world, points)
+    assert bool(world.sums()) == (50 - leaving.size >= threshold(50))
