@@ -51,7 +51,7 @@ BAD_STARTS: list[tuple[str, Callable[[Start], Start], str]] = [
     (
         "header in place of the victim's own",
         lambda s: entry(s, VICTIM, lambda e: (e[0], s.entries[0][1], e[2], e[3])),
-        "belongs elsewhere",
+        "carries another Deal of this member than its outstanding one",
     ),
     (
         "stranger in the cohort",
