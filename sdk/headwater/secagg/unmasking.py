@@ -99,7 +99,7 @@ def unmask(masked: RingVector, opened: OpenedMasks, rho: bytes, threads: int = 1
         threads: that may work at the same time.
 
     Returns:
-        Of the ring's type, shape (length,): the exact sum modulo 2^32 or 2^64.
+        Of the ring's type, shape (length,): the exact sum modulo 2^32 or 2^64; a view of `masked`.
 
     Raises:
         CheckFailed: the check coordinates are not those of this round; the sum is withheld.
@@ -116,7 +116,7 @@ def unmask(masked: RingVector, opened: OpenedMasks, rho: bytes, threads: int = 1
     expected = check_values(rho, bits) * masked.dtype.type(len(opened.own))
     if not np.array_equal(masked[:CHECK_VALUES], expected):
         raise CheckFailed("the check coordinates of the sum are off: a member's vector is not masked as agreed")
-    return masked[CHECK_VALUES:].copy()
+    return masked[CHECK_VALUES:]
 
 
 def seed_matches(seed: bytes, committed: bytes) -> bool:

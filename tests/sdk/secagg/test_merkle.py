@@ -1,6 +1,8 @@
 """Protocol 4.1: the tree over a Deal's leaves."""
 
-from hypothesis import given
+import hashlib
+
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from headwater.secagg.keys import digest, number
@@ -43,3 +45,21 @@ def test_another_leaf_or_path_is_refused(count: int, data: st.DataObject) -> Non
 @given(COUNTS, COUNTS)
 def test_roots_commit_to_the_number_of_leaves(first: int, second: int) -> None:
     assert (merkle_root(leaves(first)) == merkle_root(leaves(second))) == (first == second)
+
+
+@given(COUNTS.filter(lambda count: count > 1), st.data())
+def test_bytes_that_move_between_neighbouring_nodes_are_refused(count: int, data: st.DataObject) -> None:
+    # A node is hashed under fixed lengths, so only nodes of 32 bytes may come in.
+    index = data.draw(st.integers(0, count - 1))
+    root, path, leaf = merkle_root(leaves(count)), merkle_path(leaves(count), index), leaves(count)[index]
+    assert not verify_path(root, count, index, leaf + path[0][:1], (path[0][1:], *path[1:]))
+    assert not verify_path(root, count, index, leaf[:-1], (leaf[-1:] + path[0], *path[1:]))
+
+
+@example(bytes(2047), b"")
+@example(bytes(2048), b"")
+@given(st.binary(max_size=3000), st.binary(max_size=40))
+def test_a_digest_is_that_of_label_and_fields_each_behind_its_length(first: bytes, second: bytes) -> None:
+    parts = (b"hw-secagg/1/x", first, second)
+    whole = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
+    assert digest("x", first, second) == hashlib.sha256(whole).digest()
