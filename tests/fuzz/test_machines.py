@@ -13,6 +13,7 @@ from headwater.secagg.families import Family
 from support.fuzzing import seeds
 from support.fuzzing.choices import Choices
 from support.fuzzing.equivocation import Equivocator
+from support.fuzzing.forging import volunteered
 from support.fuzzing.hostile import HostileWorld
 
 PLACES = st.integers(0, 63)
@@ -20,7 +21,7 @@ HISTORY = st.integers(0, 1000)
 MEMBERS = st.integers(0, 4)
 SENT = st.sampled_from(seeds.SENT)
 BYTES = st.binary(min_size=1, max_size=24)
-EXAMPLES = int(os.environ.get("HEADWATER_FUZZ_EXAMPLES", "25"))
+EXAMPLES = int(os.environ.get("HEADWATER_FUZZ_EXAMPLES", "20"))
 STEPS = int(os.environ.get("HEADWATER_FUZZ_STEPS", "40"))
 FAMILIES = st.sampled_from((None, None, Family("counts"), Family("update", 3)))
 FEW = st.sets(MEMBERS, max_size=1)
@@ -190,6 +191,14 @@ class LyingMember(_Adversary):
     @rule(choice=PLACES, data=BYTES)
     def lie(self, choice: int, data: bytes) -> None:
         self.world.lie(choice, Choices(data))
+
+    @rule(kind=SENT, sender=st.booleans(), number=MEMBERS)
+    def volunteer(self, kind: MessageType, sender: bool, number: int) -> None:
+        member, liars = self.member(number), sorted(self.liars)
+        liar = liars[sender % len(liars)]
+        data = volunteered(self.world, liar, kind)
+        if data and (liar or member) in self.world.online:
+            self.world.queue.append((liar, "" if liar else member, data))
 
     @rule(data=BYTES, numbers=st.sets(MEMBERS, min_size=3), length=st.integers(1, 6))
     def mask_otherwise(self, data: bytes, numbers: set[int], length: int) -> None:

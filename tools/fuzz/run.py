@@ -21,7 +21,21 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "fuzz"
 CHILD = Path(__file__).with_name("child.py")
-NAMES = ("world", "participant", "aggregator", "messages", "documents", "tasks", "texts", "generator")
+NAMES = (
+    "world",
+    "participant",
+    "aggregator",
+    "messages",
+    "generator",
+    "contributions",
+    "receipts",
+    "histories",
+    "documents",
+    "enrolments",
+    "settings",
+    "tasks",
+    "texts",
+)
 PROCESSES = 2
 START_SECONDS = 120
 

@@ -1,17 +1,20 @@
 """Messages as a malicious party signs them: any content, under every key that is really its own."""
 
+from dataclasses import fields
+
 from headwater.errors import PeerError
 from headwater.secagg import Participant
+from headwater.secagg.codec import Fixed, Layout, Listing, Number, Text, Tuple
 from headwater.secagg.envelope import MessageType, open_envelope, sign_envelope
 from headwater.secagg.events import COORDINATOR, SessionReady
 from headwater.secagg.keys import Secret
-from headwater.secagg.messages import Message
+from headwater.secagg.messages import Message, Upload
 from headwater.secagg.session import setup_context
 from support.fuzzing.choices import Choices
 from support.fuzzing.witness import KINDS
 from support.network import World
 
-__all__ = ["bend", "read_message", "sign_as"]
+__all__ = ["bend", "read_message", "sign_as", "volunteered"]
 
 _SETUP = frozenset(
     {MessageType.INVITATION, MessageType.HELLO, MessageType.HELLOS, MessageType.ACCEPT, MessageType.SESSION}
@@ -35,7 +38,7 @@ def sign_as(world: World, sender: str, message: Message) -> bytes:
     setup = setup_context(world.roster, world.terms(world.attempt), world.attempt)
     if sender == COORDINATOR:
         ready = [event.sid for event in world.aggregator_events if isinstance(event, SessionReady)]
-        sid = getattr(message, "sid", ready[-1] if ready else b"")
+        sid = ready[-1] if ready else bytes(32)
         return sign_envelope(kind, COORDINATOR, body, world.coordinator_key, setup if kind in _SETUP else sid)
     if kind is MessageType.HELLO:
         return sign_envelope(kind, sender, body, world.identity[sender], setup)
@@ -59,3 +62,32 @@ def bend(participant: Participant, choices: Choices) -> None:
         current.self_seed = Secret(bytes(32))
     else:
         current.pair_secrets[peer] = Secret(bytes(32))
+
+
+def volunteered(world: World, sender: str, kind: MessageType) -> bytes:
+    """A message that nobody asked for, of any type, about the round in flight; nothing where it cannot be signed."""
+    values = {"round": 0, "rho": bytes(32), "sid": bytes(32), "dealer": "org-0", "run_id": "run-1"}
+    for _, _, data in reversed(world.traffic[-80:]):
+        old = read_message(data)
+        if isinstance(old, Upload):
+            values |= {"round": old.round, "rho": old.rho}
+            break
+    names = (field.name for field in fields(KINDS[kind]))
+    blank = [values.get(name, _empty(layout)) for name, layout in zip(names, KINDS[kind].LAYOUT, strict=True)]
+    return sign_as(world, sender, KINDS[kind](*blank))
+
+
+def _empty(layout: Layout) -> object:
+    match layout:
+        case Number():
+            return 1
+        case Fixed(size):
+            return bytes(size)
+        case Text():
+            return "org-1"
+        case Listing():
+            return ()
+        case Tuple(items):
+            return tuple(map(_empty, items))
+        case _:
+            return b""

@@ -14,10 +14,13 @@ from headwater.encoding.settings import EncodingSettings
 from headwater.recipe.task import Task
 from headwater.release.manifest import FileEntry, Manifest, Protection, Provenance, SignedManifest
 from headwater.schema import CategoricalColumn, NumericColumn, Schema
+from headwater.secagg import Aggregator, Participant
 from headwater.secagg.envelope import MessageType
 from headwater.secagg.events import COORDINATOR
 from headwater.secagg.phases import CoordinatorPhase
 from support.consortium import CREATED, ConsortiumInMemory
+from support.fuzzing.choices import Choices
+from support.fuzzing.forging import volunteered
 from support.fuzzing.hostile import HostileWorld
 from support.fuzzing.witness import KINDS
 from support.network import kind_of
@@ -28,6 +31,9 @@ _NEVER_ALONE = (MessageType.DEAL_HEADER, MessageType.START_RECORD)
 
 SENT = tuple(kind for kind in MessageType if kind in KINDS and kind not in _NEVER_ALONE)
 """Types that travel by themselves."""
+
+
+_COORDINATORS = frozenset(Participant._HANDLERS) - frozenset(Aggregator._SETUP)
 
 
 def world_before(kind: MessageType, liars: Collection[str] = (COORDINATOR, "org-1")) -> HostileWorld:
@@ -50,7 +56,10 @@ def world_before(kind: MessageType, liars: Collection[str] = (COORDINATOR, "org-
 
 @cache
 def traffic() -> tuple[tuple[str, str, bytes], ...]:
-    """(sender, receiver, message) of an honest session, a dropout and a close."""
+    """(sender, receiver, message) of an honest session, a dropout and a close, then of a round that somebody broke.
+
+    Types that none of these need come as a liar would volunteer them, so that no type is left out.
+    """
     world = world_before(MessageType.RECEIPT)
     world.run()
     world.ask(4)
@@ -60,7 +69,24 @@ def traffic() -> tuple[tuple[str, str, bytes], ...]:
     world.decline(world.names[2])
     world.stop()
     world.run()
-    return tuple(world.traffic)
+    broken = HostileWorld(4, liars=frozenset({"org-1"}))
+    # The second Deal of the setup has another sealed share for org-0, who complains of it.
+    broken.lie_in_wait(MessageType.DEAL, "lie", 1, Choices(bytes([2, 1, 0, 3, 7, 9])))
+    broken.run()
+    for _ in range(2):
+        broken.ask(4)
+        broken.run()
+        broken.bent = {"org-1": Choices(b"\1")}
+        broken.answer_whole()
+        broken.run()
+    found = [*world.traffic, *broken.traffic]
+    seen = {kind_of(message) for _, _, message in found}
+    liar = world_before(MessageType.SURVIVORS)
+    for kind in SENT:
+        if kind not in seen:
+            sender = COORDINATOR if kind in _COORDINATORS else "org-1"
+            found.append((sender, COORDINATOR, volunteered(liar, sender, kind)))
+    return tuple(found)
 
 
 @cache

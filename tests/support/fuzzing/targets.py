@@ -12,9 +12,10 @@ from headwater.agreement.invitation import Invitation
 from headwater.canonical import canonical_json, sha256_hex
 from headwater.secagg.envelope import MessageType
 from headwater.secagg.events import COORDINATOR
-from support.fuzzing import parsers, seeds
+from support.fuzzing import agreed, parsers, seeds
 from support.fuzzing.choices import Choices
 from support.fuzzing.damage import damage_bytes, damage_json
+from support.fuzzing.forging import volunteered
 from support.fuzzing.hostile import HostileWorld
 
 __all__ = ["TARGETS", "Target"]
@@ -149,6 +150,8 @@ def _machine(data: bytes, *, coordinator: bool) -> None:
                 pass
             case 1:
                 message = world.lied(sender, message, choices)
+            case 2:
+                message = volunteered(world, sender, choices.pick(seeds.SENT)) or message
             case _:
                 message = world.spoilt(sender, message, choices)
         if coordinator:
@@ -211,7 +214,16 @@ def _machine_seeds() -> list[bytes]:
     return [bytes([stage, *range(place, place + 30)]) for stage in range(len(seeds.SENT)) for place in (0, 7, 19)]
 
 
+def _plain_seeds() -> list[bytes]:
+    return [bytes([kind, *range(place, place + 20)]) for kind in range(6) for place in (0, 7, 19)]
+
+
 TARGETS: dict[str, Target] = {
+    "contributions": Target(agreed.contributions, _plain_seeds),
+    "enrolments": Target(agreed.enrolments, _plain_seeds),
+    "histories": Target(agreed.histories, _plain_seeds),
+    "receipts": Target(agreed.receipts, _plain_seeds),
+    "settings": Target(agreed.settings_texts, _plain_seeds),
     "messages": Target(_messages, _messages_seeds),
     "documents": Target(_documents, _documents_seeds),
     "tasks": Target(_tasks, _tasks_seeds),
