@@ -9,7 +9,7 @@ class Kept(Protocol):
     """Some bytes that a spool keeps."""
 
     def read(self) -> memoryview:
-        """The very bytes that were given.
+        """The very bytes that were given, valid until the spool is used again.
 
         Raises:
             StorageError: they cannot be read back unchanged.

@@ -45,6 +45,7 @@ class DiskSpool:
         self._file: int | None = None
         self._end = self._parts_in_file = 0
         self._free: dict[int, list[int]] = {}
+        self._sealed, self._plain = bytearray(), bytearray()
         # Uploads come in a worker thread, and a session that is given up lets go of them in another.
         self._lock = threading.Lock()
 
@@ -80,7 +81,8 @@ class DiskSpool:
         begin = free.pop()
         self._parts_in_file += 1
         try:
-            rest = memoryview(self._cipher.encrypt(nonce, data, None))
+            rest, _ = self._buffers(size)
+            self._cipher.encrypt_into(nonce, data, None, rest)
             while rest:
                 rest = rest[os.pwrite(file, rest, begin + size - len(rest)) :]
         except OSError:
@@ -97,6 +99,12 @@ class DiskSpool:
             weakref.finalize(self, os.close, self._file)
         return self._file
 
+    def _buffers(self, size: int) -> tuple[memoryview, memoryview]:
+        """Room for a sealed part of this size, and for what is in it; used over and over, as fresh pages cost more."""
+        if len(self._sealed) < size:
+            self._sealed, self._plain = bytearray(size), bytearray(size)
+        return memoryview(self._sealed)[:size], memoryview(self._plain)[: size - _TAG_BYTES]
+
     def read_part(self, begin: int, size: int, nonce: bytes) -> memoryview:
         """Read a part of the file and check it; for the part itself.
 
@@ -105,9 +113,12 @@ class DiskSpool:
         """
         try:
             with self._lock:
-                data = b"" if self._file is None else os.pread(self._file, size, begin)
-            return memoryview(self._cipher.decrypt(nonce, data, None))
-        except (OSError, InvalidTag) as error:
+                sealed, plain = self._buffers(size)
+                read = os.preadv(self._opened(), [sealed], begin)
+                self._cipher.decrypt_into(nonce, sealed[:read], None, plain)
+                return plain.toreadonly()
+        except (OSError, InvalidTag, ValueError) as error:
+            # ValueError: the file was cut, and what is left does not fill the buffer.
             reason = getattr(error, "strerror", None) or "the bytes are not those that were written"
             _log.error("spool_unreadable", folder=str(self._folder), reason=reason)
             raise StorageError(
