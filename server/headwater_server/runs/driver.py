@@ -22,7 +22,6 @@ from headwater.recipe.actions import Aggregate, Done, Fit, Merge
 from headwater.recipe.machine import Recipe, build_recipe
 from headwater.secagg import Aggregator
 from headwater.secagg.events import AggregatorEvent, MemberDropped, Persist, RoundAborted, SessionFailed
-from headwater.secagg.phases import CoordinatorPhase
 from headwater.secagg.terms import MAXIMUM_ATTEMPTS
 from headwater_server.runs.charters import agreed
 from headwater_server.runs.inviting import Inviting, invited
@@ -38,8 +37,6 @@ from headwater_server.storage import BlobStore, DiskSpool, RunState, Storage
 __all__ = ["RunDriver"]
 
 _log = structlog.get_logger(__name__)
-
-_SETUP_PHASES = frozenset({CoordinatorPhase.GREETING.value, CoordinatorPhase.ACCEPTING.value})
 
 
 @dataclass(slots=True)
@@ -81,7 +78,7 @@ class RunDriver:
         self._cost = _Cost()
         self._session: AggregationSession | None = None
         self._failed_because = ""
-        self._refusals: list[str] = []
+        self._dropped: dict[str, str] = {}
 
     async def drive(self) -> None:
         """Run to the end and leave the state finished or failed; as it is when cancelled or stopped by the disk.
@@ -217,7 +214,7 @@ class RunDriver:
                 f"{because}the setup of run {self._run_id} failed {MAXIMUM_ATTEMPTS} times; propose a new run"
             )
         self._recorder.add({"kind": "setup", "attempt": attempt, "expected": list(members)})
-        self._refusals = []
+        self._dropped = {}
         aggregator = Aggregator(
             roster_of(charter, plan),
             terms_of(plan, self._run_id, attempt),
@@ -242,11 +239,11 @@ class RunDriver:
         if isinstance(event, MemberDropped):
             record = {"kind": "dropped", "member": event.member, "phase": event.phase, "reason": event.reason}
             self._recorder.add(record)
-            if event.phase in _SETUP_PHASES:
-                # protocol 4.10: an organisation that finds another cohort, or an old record file, says so here.
-                self._refusals.append(f"{event.member}: {event.reason}")
+            # protocol 4.10: an organisation that finds another cohort, or an old record file, says so by refusing.
+            self._dropped[event.member] = event.reason
         elif isinstance(event, SessionFailed):
-            self._failed_because = "; ".join([event.reason, *self._refusals])
+            said = (f"{member}: {reason}" for member, reason in sorted(self._dropped.items()))
+            self._failed_because = "; ".join([event.reason, *said])
 
     def _count_traffic(self) -> None:
         if self._session is not None:

@@ -8,6 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from headwater.secagg.events import RoundClosed
+from headwater.secagg.families import Family
 from headwater_client.membership import Membership
 from headwater_client.transport.aggregation import Progress
 from headwater_server.runs.driver import RunDriver
@@ -121,3 +122,31 @@ def test_a_run_under_continue_goes_on_with_those_that_remain(
     membership = Membership.open(four.homes["org-1"])
     assert membership.store.cohort_history() == ()
     membership.store.close()
+
+
+def test_a_run_over_others_than_an_earlier_one_fails_and_says_who_held_it_to_which_cohort(
+    four: EnrolledConsortium, storage: SqlStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("headwater_server.runs.driver.MAXIMUM_ATTEMPTS", 1)
+    approve_everywhere(four, recipe=COUNTS, aggregation={"on_membership_change": "strict", **PROMPT})
+    record_agreement(storage, four)
+    earlier = ("org-1", "org-2", "org-3", "org-4", "org-9")
+    for home in four.homes.values():
+        membership = Membership.open(home)
+        membership.store.record_cohort("1f" * 16, 1, Family("counts/main/train"), earlier)
+        membership.store.close()
+    coordinator = four.coordinator
+    driver = RunDriver(RUN, CoordinatorHome(tmp_path / "home"), storage, coordinator.hub, NoFlower(), four.key)
+    with capture_logs() as logs:
+        offices = [Office(home) for home in four.homes.values()]
+        coordinator.loop.run(driver.drive(), 120)
+        for office in offices:
+            office.join()
+    record = storage.run(RUN)
+    assert record is not None
+    words = "differencing: the family 'counts/main/train' was summed with org-9, who is not in this session"
+    assert storage.run_state(RUN) is RunState.FAILED
+    assert words in record.detail
+    told = [entry["reason"] for entry in logs if entry["event"] == "run_over"]
+    assert len(told) == 4
+    assert all(words in reason for reason in told)
