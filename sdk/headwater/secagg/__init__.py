@@ -6,10 +6,11 @@ package are those of the protocol's specification.
 Organisation:
 
 ```python
-Participant(roster, terms, member_id, identity_key, last_receipt=None, *, required_members=())
+Participant(roster, terms, member_id, identity_key, last_receipt=None, *, required_members=(),
+            records=0, seen={}, cohorts={}, excluded=())
     .start() -> list[MemberEvent]                        # once
     .receive(message: bytes, now: float) -> list[MemberEvent]    # PeerError: refused, nothing changed
-    .upload(round: int, vector: RingVector) -> Iterator[bytes]  # send each; may run in a thread
+    .upload(round: int, vector: RingVector, family: Family | None = None) -> Iterator[bytes]  # may run in a thread
     .refuse(round: int, reason: str) -> list[MemberEvent]
     .tick(now) -> list[MemberEvent]; .next_deadline -> float | None
     .close(reason) -> list[MemberEvent]
@@ -22,7 +23,7 @@ Coordinator:
 Aggregator(roster, terms, coordinator_key, *, now: float, chain=(), spool: Spool | None = None, threads=1)
     .connected(member, now) / .disconnected(member, now) -> list[AggregatorEvent]
     .receive(member, message, now) -> list[AggregatorEvent]
-    .begin_round(task: bytes, model: bytes, length: int, now) -> list[AggregatorEvent]
+    .begin_round(task: bytes, model: bytes, length: int, now, charge: bytes = b"") -> list[AggregatorEvent]
     .tick(now) -> list[AggregatorEvent]; .next_deadline -> float | None
     .close(reason, now) -> list[AggregatorEvent]
     .closed -> bool

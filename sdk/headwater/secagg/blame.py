@@ -1,8 +1,8 @@
 """Who broke a round whose check coordinates are off: protocol 4.7.
 
 Each uploader tells the part of its pair masks that lies on the check coordinates. Their values are public, so nothing
-of a vector is told. Two ends that tell different masks are a pair of whom one lies; where all ends agree and a masked
-vector does not begin with check values under exactly these masks, its member masked something else.
+of a vector is told. A member whose masked vector does not begin with check values under exactly the masks that it
+tells itself masked something else, or lies; of two others who tell different masks for their pair one lies.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,8 +20,8 @@ class Verdict:
     """Who broke a round, as far as the evidence goes.
 
     Attributes:
-        convicted: sorted ids of members whose vector is not masked as every other end says.
-        disputes: sorted pairs whose ends tell different masks; one of the two lies.
+        convicted: sorted ids of members whose vector is not masked as they say themselves.
+        disputes: sorted pairs of others whose ends tell different masks; one of the two lies.
         silent: sorted ids of uploaders that told nothing.
     """
 
@@ -50,25 +50,26 @@ def judge(
         told: uploader that answered → peer in U_t → the pair's mask.
         opened: dropped dealer → uploader → the pair's mask, from the dealer's opened bundle.
     """
-    silent = tuple(member for member in uploaders if member not in told)
+    convicted = set()
+    for member, masks in told.items():
+        dropped = {dealer: ends[member] for dealer, ends in opened.items()}
+        if not np.array_equal(_front(member, check + self_masks[member], masks, dropped), fronts[member]):
+            convicted.add(member)
     disputes = tuple(
         (low, high)
         for place, low in enumerate(uploaders)
         for high in uploaders[place + 1 :]
-        if low in told and high in told and not np.array_equal(told[low][high], told[high][low])
+        if {low, high} <= told.keys() - convicted and not np.array_equal(told[low][high], told[high][low])
     )
-    disputing = {member for pair in disputes for member in pair}
-    convicted = []
-    for member in uploaders:
-        if member in disputing or member in silent:
-            # What a disputing or silent member's vector should be is not agreed upon.
-            continue
-        pairs = {peer: told[member][peer] for peer in uploaders if peer != member}
-        pairs |= {dealer: masks[member] for dealer, masks in opened.items()}
-        expected = check + self_masks[member]
+    silent = tuple(member for member in uploaders if member not in told)
+    return Verdict(tuple(sorted(convicted)), disputes, silent)
+
+
+def _front(member: str, own: RingVector, *masks: Mapping[str, RingVector]) -> RingVector:
+    """The beginning that a member's masked vector has under these masks, peer → mask of the pair."""
+    front = own
+    for pairs in masks:
         for peer, mask in pairs.items():
             # protocol 4.4: + PRG(k) with a lower peer, − PRG(k) with a higher one, in byte order of ids.
-            expected = expected + mask if peer.encode() < member.encode() else expected - mask
-        if not np.array_equal(expected, fronts[member]):
-            convicted.append(member)
-    return Verdict(tuple(convicted), disputes, silent)
+            front = front + mask if peer.encode() < member.encode() else front - mask
+    return front

@@ -61,6 +61,8 @@ class Conductor:
         self._attendance, self._stage, self._fail = attendance, stage, fail
         self._spool, self._threads = spool, threads
         self._disputes = Disputes(record.disputes)
+        # The last round that a complaint ended, its cohort, and who of it uploaded nothing.
+        self._complained = (0, frozenset[str](), frozenset[str]())
         self._deals: dict[str, CheckedDeal] = {}
         self._asked: tuple[bytes, bytes, int, bytes] = (b"", b"", 0, b"")
         self._round: Collection | None = None
@@ -194,14 +196,18 @@ class Conductor:
             raise PeerError(f"{member} complains of '{dealer}', who is no other member of the session")
         if number > self._record.chain.last_round and (current is None or number != current.round):
             raise PeerError(f"{member} complains of round {number}, which did not begin")
-        if current is None or number != current.round:
-            # Another complaint ended the round first; this pair is kept apart all the same.
-            self._disputes.add(member, dealer)
-            return self._revive(member)
-        if not {member, dealer} <= set(current.cohort) or member in current.uploads:
-            raise PeerError(f"{member} complains of {dealer} in round {number}, in which it has no cause to")
         reason = f"{member} complains of {dealer}: what it was dealt fails the {complaint.check} check"
         dropped = MemberDropped(member, self._stage.phase.value, reason)
+        if current is None or number != current.round:
+            ended, cohort, without_upload = self._complained
+            if number != ended or dealer not in cohort or member not in without_upload:
+                return self._revive(member)
+            # Another complaint ended the round first; this pair is kept apart all the same.
+            self._disputes.add(member, dealer)
+            return [*self._revive(member), dropped]
+        if not {member, dealer} <= set(current.cohort) or member in current.uploads:
+            raise PeerError(f"{member} complains of {dealer} in round {number}, in which it has no cause to")
+        self._complained = (number, frozenset(current.cohort), frozenset(current.cohort) - set(current.uploads))
         return [dropped, *self.abort(reason, Verdict(disputes=((member, dealer),)))]
 
     def _on_seed(self, envelope: Envelope, now: float) -> _Events:

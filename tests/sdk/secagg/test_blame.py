@@ -11,7 +11,7 @@ from headwater.secagg import dealing, messages
 from headwater.secagg.blame import Verdict, judge
 from headwater.secagg.disputes import Disputes
 from headwater.secagg.envelope import sign_envelope
-from headwater.secagg.events import RoundClosed, RoundRefused, SessionClosed
+from headwater.secagg.events import MemberDropped, RoundClosed, RoundRefused, SessionClosed
 from headwater.secagg.families import Family
 from headwater.secagg.keys import Secret
 from headwater.secagg.member_round import MemberRound, Signer
@@ -76,10 +76,17 @@ def test_whoever_masked_another_vector_than_all_ends_say_is_convicted() -> None:
     assert judge("abc", CHECK, fronts, OWN, told, opened) == Verdict(convicted=("b",))
 
 
-def test_ends_that_tell_different_masks_are_a_dispute_and_convict_nobody() -> None:
+def test_whoever_tells_other_masks_than_its_vector_has_is_convicted_and_drags_nobody_along() -> None:
     fronts, told, opened = honest()
     told["c"]["a"] = values(0, 0, 0, 0)
-    fronts["c"] = fronts["c"] + values(0, 0, 0, 1)
+    assert judge("abc", CHECK, fronts, OWN, told, opened) == Verdict(convicted=("c",))
+
+
+def test_ends_that_tell_different_masks_are_a_dispute_and_convict_nobody() -> None:
+    fronts, told, opened = honest()
+    other = told["c"]["a"] + values(5, 0, 0, 0)
+    fronts["c"] = fronts["c"] + other - told["c"]["a"]
+    told["c"]["a"] = other
     assert judge("abc", CHECK, fronts, OWN, told, opened) == Verdict(disputes=(("a", "c"),))
 
 
@@ -90,14 +97,17 @@ def test_whoever_tells_nothing_is_silent_and_not_convicted() -> None:
     assert judge("abc", CHECK, fronts, OWN, told, opened) == Verdict(silent=("c",))
 
 
-def lie_about_pairs(world: World, *peers: str) -> None:
-    """The liar tells other masks for these pairs than it used."""
+def mask_pairs_otherwise(monkeypatch: pytest.MonkeyPatch, *peers: str) -> None:
+    """The liar masks with other secrets of these pairs, and tells the very masks that it used."""
+    honestly = MemberRound.masked_messages
 
-    def change(blocks: messages.Blocks) -> messages.Blocks:
-        masks = tuple((peer, flipped(mask) if peer in peers else mask) for peer, mask in blocks.masks)
-        return dataclasses.replace(blocks, masks=masks)
+    def spoilt(self: MemberRound, vector: RingVector, sign: Signer) -> Iterator[bytes]:
+        if self.member == LIAR:
+            for peer in set(peers) & set(self.pair_secrets):
+                self.pair_secrets[peer] = Secret(flipped(self.pair_secrets[peer].value))
+        return honestly(self, vector, sign)
 
-    lie_as(world, messages.Blocks, change)
+    monkeypatch.setattr(MemberRound, "masked_messages", spoilt)
 
 
 @pytest.fixture
@@ -146,11 +156,10 @@ def test_a_dropped_member_does_not_stop_the_search() -> None:
     assert abort.blamed == (LIAR,)
 
 
-@pytest.mark.usefixtures("liar_masks_otherwise")
-def test_a_liar_that_denies_one_pair_drags_one_member_along_and_no_more() -> None:
+def test_a_liar_that_falsifies_one_pair_drags_one_member_along_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    mask_pairs_otherwise(monkeypatch, "org-4")
     world = World(7)
     world.open()
-    lie_about_pairs(world, "org-4")
     world.play()
     (abort,) = world.aborts()
     assert (abort.blamed, abort.disputes) == ((), ((LIAR, "org-4"),))
@@ -158,11 +167,10 @@ def test_a_liar_that_denies_one_pair_drags_one_member_along_and_no_more() -> Non
     assert world.sums()[0].contributors == ("org-0", "org-2", "org-3", "org-5", "org-6")
 
 
-@pytest.mark.usefixtures("liar_masks_otherwise")
-def test_a_liar_that_denies_every_pair_is_left_out_alone() -> None:
+def test_a_liar_that_falsifies_every_pair_is_left_out_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(7)
+    mask_pairs_otherwise(monkeypatch, *world.names)
     world.open()
-    lie_about_pairs(world, *world.names)
     world.play()
     (abort,) = world.aborts()
     assert len(abort.disputes) == 6
@@ -237,6 +245,35 @@ def test_a_false_accuser_goes_with_whom_it_accuses() -> None:
     world.answering = True
     world.play()
     assert world.sums()[0].contributors == ("org-0", "org-2", "org-3", "org-5", "org-6")
+
+
+def test_a_complaint_about_a_round_that_ended_otherwise_changes_nothing() -> None:
+    world = World(7)
+    world.open()
+    world.play()
+    for number in (0, 1):
+        late = messages.Complaint(number, "org-0", "leaf")
+        assert world.aggregator.receive(LIAR, signed_by_liar(world, late), world.now) == []
+    world.play()
+    assert [total.contributors for total in world.sums()] == [tuple(world.names)] * 2
+
+
+def test_a_late_complaint_of_the_round_that_one_ended_is_in_the_log() -> None:
+    world = World(7)
+    world.faults[LIAR] = lambda: patched(dealing, "seal", wrong_shares_for_all)
+    world.open()
+    world.play()
+    dropped = {event.member for event in world.aggregator_events if isinstance(event, MemberDropped)}
+    assert dropped == set(world.names) - {LIAR}
+
+
+def test_a_liar_among_the_fewest_takes_one_member_along_before_it_is_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(5)
+    mask_pairs_otherwise(monkeypatch, *world.names)
+    world.open()
+    for _ in range(2):
+        world.play()
+    assert LIAR not in world.sums()[0].contributors
 
 
 @pytest.mark.parametrize(
