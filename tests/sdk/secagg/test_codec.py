@@ -40,8 +40,8 @@ def values(layout: Layout) -> st.SearchStrategy[object]:
             return st.binary(min_size=size, max_size=size)
         case Blob(maximum) | Bulk(maximum):
             return st.binary(max_size=min(maximum, 40))
-        case Text():
-            return NAMES
+        case Text(maximum):
+            return NAMES.filter(lambda name: len(name.encode()) <= maximum)
         case Tuple(items):
             return st.tuples(*(values(item) for item in items))
         case Listing(item, maximum, key):
