@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from headwater.errors import PeerError
-from headwater.secagg import messages
+from headwater.secagg import envelope, messages
 from headwater.secagg.codec import MAXIMUM_MESSAGE
 from headwater.secagg.envelope import MessageType, open_envelope, pack_chunk, sign_envelope
 from headwater.secagg.events import MemberDropped
@@ -31,6 +31,12 @@ def test_a_signature_of_one_type_is_refused_on_every_other_type(kind: MessageTyp
             relabelled = open_envelope(data[:4] + bytes([other]) + data[5:])
             with pytest.raises(PeerError, match="not theirs for this session"):
                 relabelled.verify(public, context)
+
+
+def test_the_type_is_in_the_label_that_is_signed_and_not_only_in_the_bytes() -> None:
+    # Twice bound: by the bytes of the message, and by the label of what is signed (protocol 4.11).
+    signed = {envelope._signing_input(kind, b"s" * 32, b"the very same bytes") for kind in MessageType}
+    assert len(signed) == len(MessageType)
 
 
 @pytest.mark.parametrize("position", ["type", "sender", "body", "session"])
