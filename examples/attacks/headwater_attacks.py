@@ -9,6 +9,7 @@ import numpy as np
 from headwater_members import Members
 from outcome import Outcome
 
+from headwater.agreement.charge import charge_of
 from headwater.agreement.plan import AggregationTerms, Plan
 from headwater.errors import PeerError
 from headwater.flower_bundle import bundle_sha256
@@ -66,11 +67,11 @@ def other_parameters(generator: np.random.Generator) -> Outcome:
     members = Members(5, VALUES, generator)
     members.open(dataclasses.replace(members.terms, plan_digest=b"p" * 32, value_bits=1))
     session = _refused(members, members.names)
-    gate, task = _gate()
+    gate, task, charge = _gate()
     said = []
     for change in ({"clip": 1e-9}, {"value_bits": 1}):
         try:
-            gate.admit(task.model_copy(update=change).to_bytes(), b"", task.length)
+            gate.admit(task.model_copy(update=change).to_bytes(), b"", task.length, charge)
         except PeerError as error:
             said.append(str(error))
     return Outcome(session.opened or len(said) < 2, f"{session.text}; the Tasks: {_quoted(said)}")
@@ -127,8 +128,8 @@ def _mask(secret: bytes, rho: bytes) -> bytes:
     return values.tobytes()
 
 
-def _gate() -> tuple[TaskGate, Task]:
-    """What an organisation holds Tasks to under a small plan, and the plan's first Task."""
+def _gate() -> tuple[TaskGate, Task, bytes]:
+    """What an organisation holds Tasks to under a small plan, the plan's first Task, and its charge."""
     schema = Schema(
         name="visits",
         columns=(
@@ -148,7 +149,7 @@ def _gate() -> tuple[TaskGate, Task]:
     action = build_recipe(plan).next()
     if not isinstance(action, Aggregate):
         raise TypeError("the recipe begins with something else than a sum")
-    return TaskGate(plan), action.task
+    return TaskGate(plan), action.task, charge_of(plan, action.task)
 
 
 def _with_own_hello(members: Members, name: str, member: str, message: Hellos) -> Hellos:
