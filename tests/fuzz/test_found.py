@@ -1,5 +1,6 @@
 """What fuzzing found, each case held for ever."""
 
+import base64
 import tracemalloc
 from typing import Any
 
@@ -13,7 +14,10 @@ from headwater.errors import InputError, PeerError
 from headwater.generator.model import Model
 from headwater.generator.spec import GeneratorSpec
 from headwater.recipe.task import Task
+from headwater.rpc.v1 import enrolment_pb2
 from headwater.schema import NumericColumn, Schema
+from headwater_server.services.enrolment import admit
+from support.fuzzing.agreed import NOW, enrolment, proved
 
 SPEC = GeneratorSpec((3, 2), label=1, latent=2, width=4, blocks=1, critic_width=2, critic_layers=1)
 SCHEMA = Schema(name="one", columns=(NumericColumn(name="age", lower=0, upper=9, integer=True),))
@@ -87,7 +91,7 @@ def test_a_schema_that_is_no_object_is_refused(document: Any) -> None:
         Schema.from_document(document)
 
 
-@pytest.mark.parametrize("text", ["version = " + "9" * 5000, "version = " + "[" * 5000])
+@pytest.mark.parametrize("text", ["version = " + "9" * 5000, "version = " + "[" * 5000, "version = 0x" + "f" * 6000])
 def test_a_schema_that_breaks_the_toml_parser_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="not TOML"):
         Schema.from_toml(text)
@@ -101,3 +105,15 @@ def test_runs_of_codes_whose_lengths_wrap_around_are_refused_without_their_memor
     assert sum(length for _, length in runs) % 2**64 == cells
     with pytest.raises(InputError, match="form"):
         Encoding.from_document(SCHEMA, document | {"columns": [{"codes": runs}]})
+
+
+def test_a_flower_key_with_a_compressed_point_is_refused() -> None:
+    # cryptography raises NotImplementedError for it.
+    honest, authority, agreed = enrolment()
+    kind, text = honest.flower_public_key.split()[:2]
+    blob = base64.b64decode(text)
+    request = enrolment_pb2.EnrolRequest()
+    request.CopyFrom(honest)
+    request.flower_public_key = kind + b" " + base64.b64encode(blob[:-97] + b"\2" + blob[-96:])
+    with pytest.raises(InputError, match="Flower key"):
+        admit(proved(request, agreed), authority, NOW)

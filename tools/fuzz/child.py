@@ -60,8 +60,10 @@ def mutate(name: str, seconds: int, found: Path) -> None:
         try:
             target.check(data)
         except BaseException:  # noqa: BLE001 - whatever it is, its input is kept
-            (found / f"{name}-crash-{hashlib.sha256(data).hexdigest()[:16]}").write_bytes(data)
             traceback.print_exc()
+            kept = found / f"{name}-crash-{hashlib.sha256(data).hexdigest()[:16]}"
+            kept.write_bytes(data)
+            print(f"Test unit written to {kept}")
             sys.exit(1)
     print(f"stat::number_of_executed_units: {tried}\ncorp: {len(seeds)}")
 

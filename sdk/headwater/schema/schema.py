@@ -110,12 +110,12 @@ class Schema(BaseModel):
             InputError: not TOML, or not a schema.
         """
         try:
-            document = tomllib.loads(text)
+            # A date may be written as a TOML date; the document form is plain JSON.
+            document = json.loads(json.dumps(tomllib.loads(text), default=str))
         except (ValueError, RecursionError) as error:
             # Besides its own error, the parser raises these for a number of 5,000 digits and for nesting too deep.
             raise InputError(f"the schema is not TOML: {error}; correct it there") from error
-        # A date may be written as a TOML date; the document form is plain JSON.
-        return cls.from_document(json.loads(json.dumps(document, default=str)))
+        return cls.from_document(document)
 
 
 def _where(place: tuple[int | str, ...], document: object) -> str:

@@ -110,7 +110,8 @@ class EnrolmentService(enrolment_pb2_grpc.EnrolmentServicer):
 def _check_flower_key(line: bytes) -> None:
     try:
         key = load_ssh_public_key(line)
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except (ValueError, UnsupportedAlgorithm, NotImplementedError) as error:
+        # The last is what cryptography raises for a compressed point.
         raise InputError("the Flower key is not one OpenSSH line; enrol with headwater-org") from error
     if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != "secp384r1":
         # flower.md: ed25519 node keys are refused by Flower.

@@ -41,7 +41,15 @@ from support.network import World
 from support.recipes import small_plan, small_table
 from support.succession import following, signed_by
 
-__all__ = ["contributions", "enrolments", "histories", "receipts", "settings_texts"]
+__all__ = [
+    "contributions",
+    "enrolment",
+    "enrolments",
+    "histories",
+    "proved",
+    "receipts",
+    "settings_texts",
+]
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
@@ -193,7 +201,8 @@ def contributions(data: bytes) -> None:
 
 
 @cache
-def _enrolment() -> tuple[enrolment_pb2.EnrolRequest, Authority, ConsortiumInMemory]:
+def enrolment() -> tuple[enrolment_pb2.EnrolRequest, Authority, ConsortiumInMemory]:
+    """An honest request to enrol, the authority that it goes to, and whose keys it names."""
     agreed, key = ConsortiumInMemory(), ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "org-1")])
     request = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, hashes.SHA256())
@@ -203,10 +212,10 @@ def _enrolment() -> tuple[enrolment_pb2.EnrolRequest, Authority, ConsortiumInMem
     filled = enrolment_pb2.EnrolRequest(
         secret=bytes(32), member_id="org-1", name="One", csr_pem=pem, flower_public_key=flower.public_bytes(*form)
     )
-    return _proved(filled, agreed), Authority.create("Test", NOW), agreed
+    return proved(filled, agreed), Authority.create("Test", NOW), agreed
 
 
-def _proved(request: enrolment_pb2.EnrolRequest, agreed: ConsortiumInMemory) -> enrolment_pb2.EnrolRequest:
+def proved(request: enrolment_pb2.EnrolRequest, agreed: ConsortiumInMemory) -> enrolment_pb2.EnrolRequest:
     """The request under its identity key's proof, whatever it says."""
     identity = agreed.keys["org-1"]
     request.identity_key = bytes.fromhex(public_key_hex(identity))
@@ -225,7 +234,7 @@ def _proved(request: enrolment_pb2.EnrolRequest, agreed: ConsortiumInMemory) -> 
 def enrolments(data: bytes) -> None:
     """A request to enrol gets a certificate for the id that it proves, or a named refusal."""
     choices = Choices(data)
-    honest, authority, agreed = _enrolment()
+    honest, authority, agreed = enrolment()
     request = enrolment_pb2.EnrolRequest()
     request.CopyFrom(honest)
     try:
@@ -237,13 +246,13 @@ def enrolments(data: bytes) -> None:
                 request.ParseFromString(damage_bytes(honest.SerializeToString(), choices))
             case 2:
                 request.csr_pem = damage_bytes(honest.csr_pem, choices)
-                request = _proved(request, agreed)
+                proved(request, agreed)
             case 3:
                 request.flower_public_key = damage_bytes(honest.flower_public_key, choices)
-                request = _proved(request, agreed)
+                proved(request, agreed)
             case _:
                 request.name = choices.rest().decode("utf-8", "replace")
-                request = _proved(request, agreed)
+                proved(request, agreed)
     except (DecodeError, ValueError):
         return
     try:

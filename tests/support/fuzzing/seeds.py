@@ -17,7 +17,6 @@ from headwater.schema import CategoricalColumn, NumericColumn, Schema
 from headwater.secagg import Aggregator, Participant
 from headwater.secagg.envelope import MessageType
 from headwater.secagg.events import COORDINATOR
-from headwater.secagg.phases import CoordinatorPhase
 from support.consortium import CREATED, ConsortiumInMemory
 from support.fuzzing.choices import Choices
 from support.fuzzing.forging import volunteered
@@ -25,8 +24,9 @@ from support.fuzzing.hostile import HostileWorld
 from support.fuzzing.witness import KINDS
 from support.network import kind_of
 
-__all__ = ["SENT", "bundle_files", "documents", "tasks", "traffic", "world_before"]
+__all__ = ["SENT", "STAGES", "bundle_files", "documents", "tasks", "traffic", "world_before"]
 
+_UNASKED = (MessageType.COMPLAINT, MessageType.SEED, MessageType.REFUSAL, MessageType.ABORT, MessageType.CLOSE)
 _NEVER_ALONE = (MessageType.DEAL_HEADER, MessageType.START_RECORD)
 
 SENT = tuple(kind for kind in MessageType if kind in KINDS and kind not in _NEVER_ALONE)
@@ -36,22 +36,26 @@ SENT = tuple(kind for kind in MessageType if kind in KINDS and kind not in _NEVE
 _COORDINATORS = frozenset(Participant._HANDLERS) - frozenset(Aggregator._SETUP)
 
 
+STAGES = tuple(kind for kind in SENT if kind not in _UNASKED)
+"""Types whose first message `world_before` waits for."""
+
+
 def world_before(kind: MessageType, liars: Collection[str] = (COORDINATOR, "org-1")) -> HostileWorld:
     """An honest session of three up to the first message of this type, which is the next to be delivered."""
-    world = HostileWorld(3, liars=frozenset(liars))
+    broken = kind in (MessageType.INQUIRY, MessageType.BLOCKS)
+    world = HostileWorld(4 if broken else 3, liars=frozenset(liars))
     for _ in range(200):
         if world.queue and kind_of(world.queue[0][2]) is kind:
             return world
         if world.queue:
             world.step()
         elif world.asked:
-            for member in world.names:
-                world.answer(member, 100)
-        elif world.aggregator.phase is CoordinatorPhase.READY:
-            world.ask(4, b"{}", b"model")
+            # Whoever masks otherwise than it dealt makes the coordinator ask who it was.
+            world.bent = {"org-1": Choices(b"\1")} if broken else {}
+            world.answer_whole()
         else:
-            world.pass_time(1.0)
-    return world
+            world.ask(4, b"{}", b"model")
+    raise LookupError(f"no {kind.name} is sent")
 
 
 @cache

@@ -134,7 +134,7 @@ def _described(model: bytes, description: bytes) -> bytes:
 def _machine(data: bytes, *, coordinator: bool) -> None:
     """Bring the machine to a stage, then feed it true, spoilt, old and lying messages."""
     choices = Choices(data)
-    stage = choices.pick(seeds.SENT)
+    stage = choices.pick(seeds.STAGES)
     world = _CACHED.pop((coordinator, stage), None) or seeds.world_before(stage)
     untouched = len(world.aggregator_events) + sum(map(len, world.member_events.values()))
     for _ in range(8):
@@ -211,7 +211,11 @@ def _aggregator(data: bytes) -> None:
 
 
 def _machine_seeds() -> list[bytes]:
-    return [bytes([stage, *range(place, place + 30)]) for stage in range(len(seeds.SENT)) for place in (0, 7, 19)]
+    return [bytes([stage, *range(place, place + 30)]) for stage in range(len(seeds.STAGES)) for place in (0, 19)]
+
+
+def _contributions_seeds() -> list[bytes]:
+    return [bytes([task, kind, *range(9)]) for task in range(3) for kind in range(2)]
 
 
 def _plain_seeds() -> list[bytes]:
@@ -219,7 +223,7 @@ def _plain_seeds() -> list[bytes]:
 
 
 TARGETS: dict[str, Target] = {
-    "contributions": Target(agreed.contributions, _plain_seeds),
+    "contributions": Target(agreed.contributions, _contributions_seeds),
     "enrolments": Target(agreed.enrolments, _plain_seeds),
     "histories": Target(agreed.histories, _plain_seeds),
     "receipts": Target(agreed.receipts, _plain_seeds),
