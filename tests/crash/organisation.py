@@ -15,10 +15,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from crash.known import known_vector
+from crash.lying import lying
 from crash.points import Point, Watch
 from crash.tape import Recorder
 from headwater.errors import HeadwaterError
 from headwater.recipe.task import Task
+from headwater.secagg.families import Cohort, Family
 from headwater_client import participation
 from headwater_client.connectors import ArrowSource
 from headwater_client.membership import Membership
@@ -37,7 +39,7 @@ def run_organisation(recorder: Recorder, points: list[Point], options: dict[str,
     Args:
         recorder: of this process.
         points: where it dies.
-        options: "home": its folder; "run": the run's id.
+        options: "home": its folder; "run": the run's id; "lie": how it lies, or nothing.
     """
     watch, stop = Watch(recorder, points, options["run"], Path(options["home"])), threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
@@ -48,6 +50,7 @@ def run_organisation(recorder: Recorder, points: list[Point], options: dict[str,
     membership.store.forget_live_sessions()
     contribution = _known_contribution(membership.member_id)
     with (
+        lying(options.get("lie", "")),
         patch.object(participation, "contribute", contribution),
         patch.object(participation, "_NEXT_SESSION_SECONDS", 0.05),
         membership.channel() as channel,
@@ -100,6 +103,16 @@ class _WatchedStore(Store):
         self._watch.passes("persisting", "attempt", attempt=attempt)
         super().record_attempt(run_id, attempt)
         self._watch.passes("persisted", "attempt", attempt=attempt)
+
+    def record_opening(self, run_id: str, document: bytes) -> None:
+        self._watch.passes("persisting", "opening")
+        super().record_opening(run_id, document)
+        self._watch.passes("persisted", "opening")
+
+    def record_cohort(self, run_id: str, round_number: int, family: Family, members: Cohort) -> None:
+        self._watch.passes("persisting", "cohort", round=round_number)
+        super().record_cohort(run_id, round_number, family, members)
+        self._watch.passes("persisted", "cohort", round=round_number)
 
     def record_receipt(self, run_id: str, round_number: int, document: bytes) -> None:
         self._watch.passes("persisting", "receipt", round=round_number)

@@ -38,6 +38,10 @@ class Point:
     count: int = 1
     act: Act = "kill"
 
+    def __str__(self) -> str:
+        """For a test's id."""
+        return f"{self.what}-{self.kind}-{self.count}"
+
 
 class Watch:
     """Sees everything that crosses a boundary of this process, records it, and strikes at the chosen points."""

@@ -5,6 +5,8 @@ import pytest
 from crash.evidence import check_all
 from crash.points import Point
 from crash.world import COORDINATOR, CrashWorld
+from headwater.secagg.envelope import MessageType
+from headwater.secagg.messages import Abort
 from headwater.secagg.receipts import Document
 from headwater_server.storage import RunState
 
@@ -12,9 +14,26 @@ pytestmark = pytest.mark.crash
 
 MEMBERS = 4
 
-RECEIVED = ("HELLO", "ACCEPT", "DEAL", "CHUNK", "UPLOAD", "CONFIRM", "REVEAL")
-SENT = ("INVITATION", "HELLOS", "SESSION", "START", "CHUNK", "SURVIVORS", "QUORUM", "RECEIPT", "CLOSE")
+RECEIVED = ("HELLO", "ACCEPT", "CAPSULES", "DEAL", "CHUNK", "UPLOAD", "CONFIRM", "REVEAL")
+SENT = ("INVITATION", "HELLOS", "DELIVERY", "SESSION", "START", "CHUNK", "SURVIVORS", "QUORUM", "RECEIPT", "CLOSE")
 STORED = ("attempt", "session", "start", "receipt", "sum")
+
+
+# How a member lies, and what then comes to the coordinator and leaves it that an honest run never sees.
+DISPUTED = [
+    ("deals other shares", Point("received", "COMPLAINT", 1)),
+    ("deals other shares", Point("handled", "COMPLAINT", 1)),
+    ("deals other shares", Point("sent", "ABORT", 1)),
+    ("deals another seed", Point("sent", "INQUIRY", 1)),
+    ("deals another seed", Point("received", "SEED", 1)),
+    ("deals another seed", Point("handled", "SEED", 1)),
+    ("masks another vector", Point("sent", "INQUIRY", 1)),
+    ("masks another vector", Point("received", "BLOCKS", 2)),
+    ("masks another vector", Point("handled", "BLOCKS", 2)),
+    ("masks another vector", Point("persisting", "abort", 1)),
+    ("masks another vector", Point("persisted", "abort", 1)),
+    ("masks another vector", Point("sent", "ABORT", 2)),
+]
 
 
 def killed_and_started_again(world: CrashWorld, point: Point, *lengths: int) -> list[Document]:
@@ -68,3 +87,24 @@ def test_killed_once_in_each_of_three_rounds(world: CrashWorld) -> None:
     assert sum(entry.what == "struck" for entry in world.tape.entries) == len(points)
     chain = check_all(world)
     assert [document.completed for document in chain].count(False) <= len(points)
+
+
+@pytest.mark.parametrize(("lie", "point"), DISPUTED, ids=lambda value: value if isinstance(value, str) else str(value))
+def test_killed_while_it_finds_out_who_lied(world: CrashWorld, lie: str, point: Point) -> None:
+    world.lies["org-2"] = lie
+    world.propose(setup_seconds=3.0)
+    assert world.drive({COORDINATOR: [point]}) is RunState.FINISHED
+    assert any(entry.what == "struck" for entry in world.tape.entries), "the process did not come by the point"
+    chain = check_all(world)
+    # protocol 4.8: nobody honest is framed, and the rounds after the verdict go on without the liar.
+    assert {name for document in chain if isinstance(document.content, Abort) for name in document.content.blamed} <= {
+        "org-2"
+    }
+    assert [document.members for document in chain if document.completed][-1] == ("org-1", "org-3", "org-4")
+
+
+def test_every_type_of_message_is_a_point_at_which_the_coordinator_is_killed() -> None:
+    killed_at = {*RECEIVED, *SENT, *(point.kind for _, point in DISPUTED)}
+    # Part of a Deal, and a record that stays on the coordinator's disk; a member refuses only what the tests of the
+    # adversarial suite make up.
+    assert killed_at >= {kind.name for kind in MessageType} - {"DEAL_HEADER", "START_RECORD", "REFUSAL"}

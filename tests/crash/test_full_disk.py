@@ -49,7 +49,7 @@ def told(world: CrashWorld, process: str, what: str, kind: str) -> str:
         Point("persisted", "receipt", 2, "fill disk"),
         Point("received", "UPLOAD", 6, "fill disk"),
     ],
-    ids=lambda point: f"{point.what}-{point.kind}-{point.count}",
+    ids=str,
 )
 def test_a_coordinator_pauses_the_run_and_goes_on_when_there_is_room(
     world: CrashWorld, point: Point, full: str

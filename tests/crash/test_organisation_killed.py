@@ -31,6 +31,7 @@ AROUND_UPLOAD = (
     Point("sent", "ACCEPT", 1),
     Point("sent", "DEAL", 1),
     Point("sent", "DEAL", 2),
+    Point("persisting", "opening", 1),
     Point("sending", "CONFIRM", 1),
     Point("sent", "CONFIRM", 1),
     Point("sending", "REVEAL", 1),
@@ -38,11 +39,6 @@ AROUND_UPLOAD = (
     Point("persisting", "receipt", 1),
     Point("persisted", "receipt", 1),
 )
-
-
-def name_of(point: Point) -> str:
-    """For the test's id."""
-    return f"{point.what}-{point.kind}-{point.count}"
 
 
 def killed(world: CrashWorld, point: Point) -> None:
@@ -56,13 +52,13 @@ def killed(world: CrashWorld, point: Point) -> None:
     assert completed[1:] == [OTHERS] * 2
 
 
-@pytest.mark.parametrize("point", OFFSETS, ids=name_of)
+@pytest.mark.parametrize("point", OFFSETS, ids=str)
 def test_killed_at_an_offset_of_its_upload(world: CrashWorld, point: Point) -> None:
     world.propose((LONG, 64, 64))
     killed(world, point)
 
 
-@pytest.mark.parametrize("point", AROUND_UPLOAD, ids=name_of)
+@pytest.mark.parametrize("point", AROUND_UPLOAD, ids=str)
 def test_killed_at_a_message_or_record_of_its_own(world: CrashWorld, point: Point) -> None:
     world.propose(setup_seconds=3.0)
     killed(world, point)

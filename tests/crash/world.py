@@ -90,6 +90,7 @@ class CrashWorld:
         self.members = tuple(consortium.keys)
         self.plans: dict[str, Plan] = {}
         self.lengths: tuple[int, ...] = ()
+        self.lies: dict[str, str] = {}
         self._disks: dict[str, Path] = {}
         self._settle_ports()
 
@@ -113,8 +114,10 @@ class CrashWorld:
         """An organisation's records, opened; close them."""
         return Store(Home(self.folder / member).database)
 
-    def propose(self, lengths: Sequence[int] = (64, 64, 64), *, run: str = RUN, **aggregation: object) -> Plan:
-        """Propose a run of sums of these lengths, approved by everybody, to be started."""
+    def propose(
+        self, lengths: Sequence[int] = (64, 64, 64), *, run: str = RUN, start: bool = True, **aggregation: object
+    ) -> Plan:
+        """Propose a run of sums of these lengths, approved by everybody, to be started now or by `start_run`."""
         terms = {"on_membership_change": "continue", "setup_seconds": 6.0, "round_seconds": 20.0, **aggregation}
         plan = self.consortium.plan(aggregation=terms)
         with closing(self.storage()) as storage:
@@ -127,9 +130,15 @@ class CrashWorld:
                 storage.record_decision(decision, _NOW)
                 with closing(self.store(member)) as store:
                     store.record_decision(proposal, decision, by_rule=False)
-            storage.move_run(run, RunState.STARTING)
         self.plans[run], self.lengths = plan, tuple(lengths)
+        if start:
+            self.start_run(run)
         return plan
+
+    def start_run(self, run: str) -> None:
+        """Let the coordinator drive a run from now on."""
+        with closing(self.storage()) as storage:
+            storage.move_run(run, RunState.STARTING)
 
     def start(self, name: str, *points: Point, run: str = RUN) -> None:
         """Start the coordinator or an organisation."""
@@ -137,7 +146,7 @@ class CrashWorld:
         if name == COORDINATOR:
             self.processes.start(name, "coordinator", points, {**options, "lengths": self.lengths})
         else:
-            self.processes.start(name, "organisation", points, options)
+            self.processes.start(name, "organisation", points, {**options, "lie": self.lies.get(name, "")})
 
     def drive(
         self,

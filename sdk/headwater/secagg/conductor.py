@@ -288,6 +288,10 @@ class Conductor:
     def _end_uploading(self, now: float, late: bool) -> _Events:
         current, least = self._flight(), self.facts.least_cohort
         awaited = set() if late else current.active - set(current.uploads)
+        away = sorted(self._record.cohort - set(current.uploads) - awaited) if self._terms.strict else []
+        if away:
+            # protocol 4.10: asked, everybody would refuse, and the cohort of the refused round would bind the next.
+            return self.abort(f"strict: every sum is over one cohort, and {', '.join(away)} is away")
         if len(current.uploads) + len(awaited) < least:
             return self.abort(f"{len(current.uploads)} members uploaded, a round needs {least}")
         if awaited:

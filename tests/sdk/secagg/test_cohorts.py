@@ -70,6 +70,28 @@ def test_the_coordinator_waits_for_the_one_cohort_and_then_says_who_is_away() ->
     assert world.failures() == ["strict: every sum is over one cohort, and org-4 is away"]
 
 
+def test_a_member_of_the_cohort_that_falls_in_a_later_upload_ends_the_round_and_is_waited_for() -> None:
+    world = strict_world()
+    world.open()
+    world.play()
+    world.begin()
+    world.run(until=lambda: len(world.events_of("org-4", RoundRequested)) == 2)
+    world.disconnect("org-4")
+    world.run()
+    (abort,) = world.aborts()
+    assert abort.reason == "strict: every sum is over one cohort, and org-4 is away"
+    assert {survivors_round(data) for _, _, data in world.sent(MessageType.SURVIVORS)} == {1}
+    world.connect("org-4")
+    world.run()
+    world.play()
+    assert [total.contributors for total in world.sums()] == [ALL, ALL]
+
+
+def survivors_round(data: bytes) -> int:
+    """Of which round the survivors are."""
+    return Survivors.decode(open_envelope(data)).round
+
+
 def test_a_next_setup_without_a_member_of_the_cohort_fails_by_name() -> None:
     world = strict_world()
     world.open()
