@@ -7,8 +7,8 @@ grid would drive them: each message's content is handed over as a transport woul
 import importlib
 import json
 import logging
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from multiprocessing.connection import Connection
 from typing import Any
 from unittest import mock
@@ -97,8 +97,9 @@ def _bytes_in(content: RecordDict) -> int:
 class FlowerClient:
     """One client behind Flower's mod.
 
-    A stand-in puts no masks on its vector: what the server receives has the size of a real one and costs it the same,
-    but the sum is worthless. Stand-ins spare minutes of a large measurement in which one client is measured.
+    A stand-in puts no masks on its vector and hands out the same shares in each round: what the server receives has
+    the form and size of the real thing and costs it the same, but the sum is worthless. Stand-ins spare many minutes
+    of a large measurement in which one client is measured.
     """
 
     def __init__(self, consortium: Consortium, place: int, *, stand_in: bool = False) -> None:
@@ -137,7 +138,24 @@ class FlowerClient:
             return nullcontext()
         # The package hides the module behind the function of the same name.
         module = importlib.import_module("flwr.client.mod.secure_aggregation.secaggplus_mod")
-        return mock.patch.object(module, "pseudo_rand_gen", _no_mask)
+        masks = mock.patch.object(module, "pseudo_rand_gen", _no_mask)
+        shares = mock.patch.object(module, "create_shares", _same_shares(module.create_shares))
+        stack = ExitStack()
+        stack.enter_context(masks)
+        stack.enter_context(shares)
+        return stack
+
+
+_SHARES: dict[tuple[int, int], list[bytes]] = {}
+
+
+def _same_shares(create: Callable[[bytes, int, int], list[bytes]]) -> Callable[[bytes, int, int], list[bytes]]:
+    def shares(secret: bytes, threshold: int, count: int) -> list[bytes]:
+        if (threshold, count) not in _SHARES:
+            _SHARES[threshold, count] = create(secret, threshold, count)
+        return _SHARES[threshold, count]
+
+    return shares
 
 
 def _no_mask(seed: bytes, modulus: int, dimensions: list[tuple[int, ...]]) -> list[Any]:

@@ -128,9 +128,7 @@ def _costs(rows: Rows) -> str:
                 ),
             )
         )
-    note = (
-        "\n\n\\* one client measured; Flower's others put no masks on their vectors, which costs its server the same."
-    )
+    note = "\n\n\\* one of Flower's clients is real; the others mask nothing and share once, which costs its server the same."
     return table(head, lines) + (note if any(entry["settings"]["stand_ins"] for entry in rows) else "")
 
 
