@@ -43,7 +43,7 @@ def draw(sections: Mapping[str, Rows], path: pathlib.Path) -> None:
 
 def _against_flower(axis: Axes, rows: Rows, name: str, title: str) -> None:
     for count, style in ((5, ":"), (10, "-"), (50, "--")):
-        cells = [entry for entry in rows if entry["settings"]["count"] == count]
+        cells = sorted((entry for entry in rows if entry["settings"]["count"] == count), key=_size)
         lengths = [entry["settings"]["length"] for entry in cells]
         if not lengths:
             continue
@@ -53,6 +53,10 @@ def _against_flower(axis: Axes, rows: Rows, name: str, title: str) -> None:
             axis.plot(lengths, figures, style, color=colour, marker="o", markersize=3, label=f"{label}, {count}")
     axis.set(xscale="log", yscale="log", xlabel="values in a vector", ylabel="CPU seconds a round", title=title)
     axis.legend(frameon=False, fontsize=7)
+
+
+def _size(entry: Mapping[str, Any]) -> tuple[int, int]:
+    return entry["settings"]["length"], entry["settings"]["count"]
 
 
 def _client(axis: Axes, rows: Rows) -> None:
@@ -65,7 +69,7 @@ def _server(axis: Axes, rows: Rows) -> None:
 
 def _memory(axis: Axes, rows: Rows) -> None:
     largest = max(entry["settings"]["length"] for entry in rows)
-    cells = [entry for entry in rows if entry["settings"]["length"] == largest]
+    cells = sorted((entry for entry in rows if entry["settings"]["length"] == largest), key=_size)
     counts = [str(entry["settings"]["count"]) for entry in cells]
     for shift, (side, colour, label) in enumerate(
         (("headwater", _OURS, "Headwater"), ("flower", _THEIRS, "Flower SecAgg+"))

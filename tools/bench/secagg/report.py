@@ -103,7 +103,7 @@ def _costs(rows: Rows) -> str:
         "Flower",
     )
     lines = []
-    for entry in rows:
+    for entry in sorted(rows, key=lambda entry: (entry["settings"]["length"], entry["settings"]["count"])):
         cell, ours, theirs = entry["settings"], entry["row"]["headwater"], entry["row"]["flower"]
         client, server = median_of(ours, "client_seconds"), median_of(ours, "server_seconds")
         with_rounding = client + median_of(ours, "encoding_seconds")
@@ -128,7 +128,9 @@ def _costs(rows: Rows) -> str:
                 ),
             )
         )
-    note = "\n\n\\* one of Flower's clients is real; the others mask nothing and share once, which costs its server the same."
+    note = (
+        "\n\n\\* one of Flower's clients is real; the others mask nothing and share once; its server is spared nothing."
+    )
     return table(head, lines) + (note if any(entry["settings"]["stand_ins"] for entry in rows) else "")
 
 
