@@ -75,7 +75,9 @@ def _memory(axis: Axes, rows: Rows) -> None:
         (("headwater", _OURS, "Headwater"), ("flower", _THEIRS, "Flower SecAgg+"))
     ):
         figures = [median_of(entry["row"][side], "server_peak_bytes") / 2**20 for entry in cells]
-        axis.bar([place + 0.38 * shift for place in range(len(counts))], figures, 0.36, color=colour, label=label)
+        places = [place + 0.38 * shift for place in range(len(counts))]
+        bars = axis.bar(places, figures, 0.36, color=colour, label=label)
+        axis.bar_label(bars, fmt="%.0f", fontsize=7)
     axis.set_xticks([place + 0.19 for place in range(len(counts))], counts)
     axis.set(
         yscale="log", xlabel="organisations", ylabel="MiB", title=f"server's peak memory, {values(largest)} values"
@@ -95,6 +97,8 @@ def _growth(axis: Axes, rows: Rows) -> None:
     for length, style in ((10**4, "-"), (10**6, "--")):
         cells = [entry for entry in rows if entry["settings"]["length"] == length]
         counts = [entry["settings"]["count"] for entry in cells]
+        if not cells:
+            continue
         for role, colour, label in (("member", _OURS, "member"), ("server", _MUTED, "coordinator")):
             figures = [entry["row"][f"{role}_setup"] + entry["row"][f"{role}_round"] for entry in cells]
             axis.plot(
@@ -126,6 +130,7 @@ def _dropouts(axis: Axes, rows: Rows) -> None:
     for (name, figures), colour in zip(parts.items(), (_MUTED, _OURS, _THEIRS, "#d9dcdf"), strict=True):
         axis.bar(labels, figures, 0.5, bottom=bottom, color=colour, label=name)
         bottom = [low + figure for low, figure in zip(bottom, figures, strict=True)]
+    axis.margins(y=0.3)
     axis.set(ylabel="CPU seconds", title=f"server, 10 organisations × {values(largest)}")
     axis.legend(frameon=False, fontsize=7)
 
