@@ -15,6 +15,8 @@ F64 = NDArray[np.float64]
 # Squares below 2^52 by 2^10 of them stay below 2^62.
 _CHUNK = 1 << 10
 _LARGEST_BITS = 26
+# What is made of this many values at a time stays in the cache; fresh pages would cost more than the arithmetic.
+_SLICE = 1 << 15
 
 
 def largest_magnitude(value_bits: int) -> int:
@@ -33,9 +35,12 @@ def integer_norm_squared(values: I64) -> int:
     Args:
         values: int64, magnitudes below 2^31.
     """
-    if values.size and int(np.abs(values).max()) >> _LARGEST_BITS:
+    if values.size and max(int(values.max()), -int(values.min())) >> _LARGEST_BITS:
         return sum(int(value) ** 2 for value in values)
-    return sum(int(np.dot(part, part)) for part in np.split(values, range(_CHUNK, len(values), _CHUNK)))
+    whole = len(values) - len(values) % _CHUNK
+    rows, rest = values[:whole].reshape(-1, _CHUNK), values[whole:]
+    squares: list[int] = np.einsum("ij,ij->i", rows, rows).tolist()
+    return sum(squares) + int(np.dot(rest, rest))
 
 
 def fixed_point(values: NDArray[np.floating], clip: float, scale: float, weight: float = 1.0) -> I64:
@@ -63,12 +68,15 @@ def fixed_point(values: NDArray[np.floating], clip: float, scale: float, weight:
         raise InputError("a vector to be rounded holds a value that is not finite; contribute zeros and count it")
     norm = math.sqrt(float(np.dot(real, real)))
     bound = math.floor(clip * scale) ** 2
-    scaled = real * (scale * weight * min(1.0, clip / norm if norm > 0 else 1.0))
-    rounded = np.rint(scaled).astype(np.int64)
+    factor = scale * weight * min(1.0, clip / norm if norm > 0 else 1.0)
+    rounded = np.empty(real.shape, np.int64)
+    for begin in range(0, len(real), _SLICE):
+        part = slice(begin, begin + _SLICE)
+        np.rint(real[part] * factor, out=rounded[part], casting="unsafe")
     if integer_norm_squared(rounded) <= bound:
         return rounded
     # Rounding to nearest may pass the bound by a little; towards zero it cannot, but for the last bit of a float.
-    shrink = 1.0
+    scaled, shrink = real * factor, 1.0
     while integer_norm_squared(cut := np.trunc(scaled * shrink).astype(np.int64)) > bound:
         shrink *= 1 - 2.0**-20
     return cut
