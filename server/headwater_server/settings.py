@@ -19,7 +19,7 @@ from headwater_server.authority import Authority, KeyPair
 
 __all__ = ["SPOOL_MEMORY_MIB", "CoordinatorHome", "CoordinatorSettings"]
 
-SPOOL_MEMORY_MIB = 64
+SPOOL_MEMORY_MIB = 512
 """What uploads on their way may take in each run's memory where the settings say nothing."""
 
 _PORTS = ("grpc_port", "enrolment_port", "https_port", "superlink_port")

@@ -1,12 +1,12 @@
 """What one round costs client and server, beside Flower's SecAgg+ in the same run: section (a) and dropouts, (e)."""
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from secagg.consortium import Consortium
 from secagg.flower_rounds import FlowerRounds
 from secagg.headwater_rounds import HeadwaterRounds
+from secagg.roles import SPOOL_BYTES
 
 __all__ = ["Cell", "cells", "dropout_cells", "measure_cell"]
 
@@ -22,6 +22,7 @@ class Cell:
         warm_up: rounds of each side before them; with stand-ins Flower takes none, for each takes half a minute.
         stand_ins: all of Flower's clients but the measured one neither mask nor share anew.
         dropped: members that vanish before they upload.
+        peer: whether Flower takes part.
     """
 
     count: int
@@ -30,6 +31,7 @@ class Cell:
     warm_up: int = 1
     stand_ins: bool = False
     dropped: int = 0
+    peer: bool = True
 
 
 def cells(*, quick: bool) -> list[Cell]:
@@ -38,8 +40,8 @@ def cells(*, quick: bool) -> list[Cell]:
         return [Cell(5, 10**5), Cell(10, 10**5), Cell(10, 10**6)]
     tens = [Cell(10, 10**6, repeats=5), Cell(10, 10**7), Cell(10, 10**5, repeats=5)]
     fives = [Cell(5, 10**5, repeats=5), Cell(5, 10**6), Cell(5, 10**7)]
-    # What the verdicts need comes first; one round of the last rows takes Flower a minute and more.
-    fifties = [Cell(50, 10**7, repeats=1, stand_ins=True), Cell(50, 10**6, stand_ins=True)]
+    # What the verdicts need comes first. 50 × 10^7 would keep Flower busy for minutes and in gigabytes: ours alone.
+    fifties = [Cell(50, 10**7, repeats=1, warm_up=0, peer=False), Cell(50, 10**6, stand_ins=True)]
     return [*tens, *fives, *fifties, Cell(50, 10**5, stand_ins=True)]
 
 
@@ -54,28 +56,25 @@ def measure_cell(cell: Cell) -> dict[str, Any]:
 
     Returns:
         "headwater" and "flower": a list of `RoundCost` as dictionaries; "setup": CPU seconds of our client and
-        server for the session's setup, which Flower does in each round.
+        server for the session's setup, which Flower does in each round; "spool_bytes" that the coordinator may hold.
 
     Raises:
         SystemExit: a sum or mean was not the one expected.
     """
     consortium = Consortium(cell.count, cell.length)
     dropped = consortium.names[len(consortium.names) - cell.dropped :]
-    ours = HeadwaterRounds(consortium)
-    theirs = FlowerRounds(consortium, stand_ins=cell.stand_ins)
+    sides: dict[str, HeadwaterRounds | FlowerRounds] = {"headwater": (ours := HeadwaterRounds(consortium))}
+    if cell.peer:
+        sides["flower"] = FlowerRounds(consortium, stand_ins=cell.stand_ins)
     costs: dict[str, list[dict[str, Any]]] = {"headwater": [], "flower": []}
-    for repeat in _repeats(cell):
-        for name, rounds in (("headwater", ours), ("flower", theirs)):
+    for repeat in range(-cell.warm_up, cell.repeats):
+        for name, rounds in sides.items():
             if repeat < 0 and cell.stand_ins and name == "flower":
                 continue
             cost = rounds.round(dropped)
             if repeat >= 0:
                 costs[name].append(asdict(cost))
-    ours.end()
-    theirs.end()
+    for rounds in sides.values():
+        rounds.end()
     setup = {"client_seconds": ours.setup_client_seconds, "server_seconds": ours.setup_server_seconds}
-    return {**costs, "setup": setup}
-
-
-def _repeats(cell: Cell) -> Iterator[int]:
-    yield from range(-cell.warm_up, cell.repeats)
+    return {**costs, "setup": setup, "spool_bytes": SPOOL_BYTES}

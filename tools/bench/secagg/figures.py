@@ -41,9 +41,9 @@ class Verdict:
 
 
 def median_of(repeats: Sequence[Mapping[str, Any]], name: str) -> float:
-    """The median of one figure over the repeats; not a number when a repeat has none."""
+    """The median of one figure over the repeats; not a number when there is no repeat, or one has none."""
     values = [float(repeat[name]) for repeat in repeats]
-    return math.nan if any(math.isnan(value) for value in values) else statistics.median(values)
+    return math.nan if not values or any(math.isnan(value) for value in values) else statistics.median(values)
 
 
 def ratio(ours: Sequence[Mapping[str, Any]], theirs: Sequence[Mapping[str, Any]], name: str) -> float:

@@ -1,5 +1,6 @@
 """The benchmark's figures as one picture."""
 
+import math
 import pathlib
 from collections.abc import Mapping
 from typing import Any
@@ -75,8 +76,9 @@ def _memory(axis: Axes, rows: Rows) -> None:
         (("headwater", _OURS, "Headwater"), ("flower", _THEIRS, "Flower SecAgg+"))
     ):
         figures = [median_of(entry["row"][side], "server_peak_bytes") / 2**20 for entry in cells]
-        places = [place + 0.38 * shift for place in range(len(counts))]
-        bars = axis.bar(places, figures, 0.36, color=colour, label=label)
+        # What was not measured has no bar.
+        there = [(place + 0.38 * shift, figure) for place, figure in enumerate(figures) if not math.isnan(figure)]
+        bars = axis.bar([at for at, _ in there], [figure for _, figure in there], 0.36, color=colour, label=label)
         axis.bar_label(bars, fmt="%.0f", fontsize=7)
     axis.set_xticks([place + 0.19 for place in range(len(counts))], counts)
     axis.set(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from secagg.figures import Verdict
 
-__all__ = ["amount", "mebibytes", "seconds", "table", "values", "verdict_table"]
+__all__ = ["amount", "figure", "mebibytes", "seconds", "table", "values", "verdict_table"]
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -24,6 +24,11 @@ def seconds(value: float) -> str:
 def mebibytes(value: float) -> str:
     """Bytes as MiB."""
     return "–" if math.isnan(value) else f"{value / 2**20:,.0f} MiB"
+
+
+def figure(value: float) -> str:
+    """A figure with two decimals."""
+    return "–" if math.isnan(value) else f"{value:.2f}"
 
 
 def values(count: int) -> str:
