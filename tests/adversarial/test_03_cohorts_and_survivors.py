@@ -183,7 +183,7 @@ def test_a_refused_start_uses_up_neither_the_deal_of_the_next_round_nor_any_vect
     world.lie_to([VICTIM], Start, lambda start: without(start, "org-3", "org-4"))
     world.play()
     assert world.events_of(VICTIM, RoundRequested) == []
-    assert world.participants[VICTIM]._session is not None
+    assert world.participants[VICTIM]._player.session is not None
     assert [event.reason for event in world.aborts()] == [
         f"{VICTIM} refused: the Start names 3 members, at least 4 must take part"
     ]

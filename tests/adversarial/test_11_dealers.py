@@ -51,7 +51,7 @@ def test_a_bad_deal_is_refused_and_its_dealer_left_out(name: str) -> None:
 def test_two_deals_for_one_round_are_refused() -> None:
     world = World(5)
     world.open()
-    session = world.participants[LIAR]._session
+    session = world.participants[LIAR]._player.session
     if session is None:
         raise LookupError(LIAR)
     again = dealing.make_deal(session.facts, LIAR, session.ratchets, session.sign)

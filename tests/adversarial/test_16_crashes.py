@@ -70,7 +70,7 @@ def test_whose_stream_breaks_in_its_upload_and_is_shown_the_start_again_makes_no
     assert len(world.events_of(VICTIM, RoundRequested)) == requested == 1
     with pytest.raises(OutOfOrder, match="awaits no vector"):
         world.participants[VICTIM].upload(1, world.vectors[VICTIM] + np.uint32(1))
-    member = world.participants[VICTIM]._round
+    member = world.participants[VICTIM]._player.round
     assert member is not None
     with pytest.raises(InputError, match="never masked twice"):
         member.masked_messages(world.vectors[VICTIM], lambda kind, body: b"")

@@ -31,7 +31,7 @@ def test_revealing_erases_the_round() -> None:
     world.to_member = lambda member, data: [] if kind_of(data) is MessageType.RECEIPT else [data]
     world.play()
     for name in world.names:
-        current = world.participants[name]._round
+        current = world.participants[name]._player.round
         assert current is not None
         assert (current.shares, current.pair_secrets) == ({}, {})
         seed = current.self_seed
@@ -39,7 +39,7 @@ def test_revealing_erases_the_round() -> None:
         # The receipt ends what an inquiry could still ask for (protocol 4.8).
         receipt = next(data for data in reversed(world.chain))
         world.deliver_to_member(name, receipt)
-        assert world.participants[name]._round is None
+        assert world.participants[name]._player.round is None
         assert (current.check_masks, current.self_seed) == ({}, None)
         assert seed.erased
 
@@ -50,7 +50,7 @@ def test_masking_erases_the_pair_secrets_before_the_first_byte() -> None:
     world.begin()
     world.run()
     member = world.participants["org-0"]
-    current = member._round
+    current = member._player.round
     assert current is not None
     secrets = list(current.pair_secrets.values())
     assert len(secrets) == 2
@@ -61,7 +61,7 @@ def test_masking_erases_the_pair_secrets_before_the_first_byte() -> None:
 def test_the_state_after_a_round_opens_nothing_of_it() -> None:
     world = World(3)
     world.open()
-    session = world.participants["org-0"]._session
+    session = world.participants["org-0"]._player.session
     assert session is not None
     before = session.ratchets.pair_secret("org-1").value
     old = [pair.chain for pair in session.ratchets._pairs.values()]
@@ -75,7 +75,7 @@ def test_closing_erases_the_session() -> None:
     world = World(3)
     world.open()
     participant = world.participants["org-0"]
-    session = participant._session
+    session = participant._player.session
     assert session is not None
     deal = session.deal
     assert deal is not None

@@ -23,7 +23,7 @@ def test_nothing_shown_of_a_machine_holds_a_secret() -> None:
     world.begin()
     world.run()
     participant = world.participants["org-0"]
-    session, current = participant._session, participant._round
+    session, current = participant._player.session, participant._player.round
     assert session is not None
     assert current is not None
     assert current.self_seed is not None

@@ -286,4 +286,4 @@ def test_the_families_of_a_run_are_those_of_the_data_set_in_its_charter(four: En
         membership.store.record_cohort("ab" * 16, 1, Family(f"counts/{data_set}/train", None), cohort)
     membership.store.close()
     _, (participant,) = joined(four, "org-1")
-    assert participant._cohorts == {Family("counts/registry/train", None): {cohorts["registry"]}}
+    assert participant._player._cohorts == {Family("counts/registry/train", None): {cohorts["registry"]}}

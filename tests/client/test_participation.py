@@ -260,4 +260,4 @@ def test_whoever_a_stored_abort_blames_is_excluded_at_the_next_session(consortiu
     membership.store.close()
     seen: list[Participant] = []
     assert join(consortium, scripted(OutOfOrder("the run is over"), seen=seen)) == "done"
-    assert [participant._excluded for participant in seen] == [{liar}]
+    assert [participant._player._excluded for participant in seen] == [{liar}]

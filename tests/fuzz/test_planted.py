@@ -10,8 +10,8 @@ from headwater.secagg.blame import Verdict
 from headwater.secagg.envelope import Envelope, MessageType
 from headwater.secagg.events import COORDINATOR, MemberEvent
 from headwater.secagg.families import Family
-from headwater.secagg.participant import Participant
 from headwater.secagg.phases import MemberPhase
+from headwater.secagg.player import Player
 from support.fuzzing.choices import Choices
 from support.fuzzing.equivocation import Equivocator
 from support.fuzzing.hostile import HostileWorld
@@ -52,26 +52,26 @@ def _any_quorum(patch: pytest.MonkeyPatch) -> None:
 
 
 def _second_confirm(patch: pytest.MonkeyPatch) -> None:
-    honestly = Participant._on_survivors
+    honestly = Player._on_survivors
 
-    def again(self: Participant, envelope: Envelope, now: float) -> list[MemberEvent]:
-        if self._phase is MemberPhase.CONFIRMED:
-            self._phase = MemberPhase.UPLOADED
+    def again(self: Player, envelope: Envelope, now: float) -> list[MemberEvent]:
+        if self._stage.phase is MemberPhase.CONFIRMED:
+            self._stage.phase = MemberPhase.UPLOADED
         return honestly(self, envelope, now)
 
-    patch.setitem(Participant._HANDLERS, MessageType.SURVIVORS, again)
+    patch.setitem(Player._HANDLERS, MessageType.SURVIVORS, again)
 
 
 def _hasty_answer(patch: pytest.MonkeyPatch) -> None:
-    def answer(self: Participant, envelope: Envelope, now: float) -> list[MemberEvent]:
+    def answer(self: Player, envelope: Envelope, now: float) -> list[MemberEvent]:
         inquiry = messages.Inquiry.decode(envelope)
         current = self._in_round(envelope, inquiry.round)
         if current is None or current.survivors is None:
             return []
         told = current.tell(inquiry)
-        return [self._signed(told.TYPE, told.encode())]
+        return [self._signed(told)]
 
-    patch.setitem(Participant._HANDLERS, MessageType.INQUIRY, answer)
+    patch.setitem(Player._HANDLERS, MessageType.INQUIRY, answer)
 
 
 @pytest.mark.parametrize(

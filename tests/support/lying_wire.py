@@ -113,7 +113,7 @@ class LyingParticipant(Participant):
 
     def signed(self, message: Message) -> bytes:
         """Any message, truly signed under this member's session key."""
-        session = self._session
+        session = self._player.session
         if session is None:
             raise LookupError(self._me)
         return session.sign(message.TYPE, message.encode())

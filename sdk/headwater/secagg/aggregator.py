@@ -20,7 +20,7 @@ from headwater.secagg.events import (
 )
 from headwater.secagg.gathering import Gathering
 from headwater.secagg.messages import MAXIMUM_CHARGE
-from headwater.secagg.phases import CoordinatorPhase, CoordinatorStep, Stage
+from headwater.secagg.phases import COORDINATOR_TABLE, CoordinatorPhase, CoordinatorStage, CoordinatorStep
 from headwater.secagg.run_record import RunRecord
 from headwater.secagg.session import SessionFacts
 from headwater.secagg.spool import MemorySpool, Spool
@@ -70,7 +70,7 @@ class Aggregator:
         self._roster, self._terms, self._key = roster, terms, coordinator_key
         self._record = RunRecord(roster, terms, chain)
         self._spool, self._threads = spool or MemorySpool(), threads
-        self._stage = Stage(_Phase.GREETING, now + terms.deadlines.hello)
+        self._stage = CoordinatorStage(COORDINATOR_TABLE, _Phase.GREETING, now + terms.deadlines.hello)
         self._gathering = Gathering(roster, terms, coordinator_key)
         # protocol 4.8: whoever an abort blames is out for the run.
         self._attendance = Attendance(left_out=set(self._record.blamed))

@@ -24,7 +24,7 @@ from headwater.secagg.events import (
     RoundSummed,
     Send,
 )
-from headwater.secagg.phases import EXPECTED_IN, CoordinatorPhase, CoordinatorStep, Stage
+from headwater.secagg.phases import EXPECTED_IN, CoordinatorPhase, CoordinatorStage, CoordinatorStep
 from headwater.secagg.run_record import RunRecord
 from headwater.secagg.session import SessionFacts
 from headwater.secagg.spool import Spool
@@ -47,7 +47,7 @@ class Conductor:
         key: Ed25519PrivateKey,
         record: RunRecord,
         attendance: Attendance,
-        stage: Stage,
+        stage: CoordinatorStage,
         fail: Callable[[str], _Events],
         spool: Spool,
         threads: int,
@@ -61,8 +61,6 @@ class Conductor:
         self._attendance, self._stage, self._fail = attendance, stage, fail
         self._spool, self._threads = spool, threads
         self._disputes = Disputes(record.disputes)
-        # The last round that a complaint ended, its cohort, and who of it uploaded nothing.
-        self._complained = (0, frozenset[str](), frozenset[str]())
         self._deals: dict[str, CheckedDeal] = {}
         self._asked: tuple[bytes, bytes, int, bytes] = (b"", b"", 0, b"")
         self._round: Collection | None = None
@@ -199,15 +197,11 @@ class Conductor:
         reason = f"{member} complains of {dealer}: what it was dealt fails the {complaint.check} check"
         dropped = MemberDropped(member, self._stage.phase.value, reason)
         if current is None or number != current.round:
-            ended, cohort, without_upload = self._complained
-            if number != ended or dealer not in cohort or member not in without_upload:
-                return self._revive(member)
-            # Another complaint ended the round first; this pair is kept apart all the same.
-            self._disputes.add(member, dealer)
-            return [*self._revive(member), dropped]
+            # Another complaint may have ended the round first; this pair is kept apart all the same.
+            return [*self._revive(member), *([dropped] if self._disputes.add_late(number, member, dealer) else [])]
         if not {member, dealer} <= set(current.cohort) or member in current.uploads:
             raise PeerError(f"{member} complains of {dealer} in round {number}, in which it has no cause to")
-        self._complained = (number, frozenset(current.cohort), frozenset(current.cohort) - set(current.uploads))
+        self._disputes.end_round(number, current.cohort, current.uploads)
         return [dropped, *self.abort(reason, Verdict(disputes=((member, dealer),)))]
 
     def _on_seed(self, envelope: Envelope, now: float) -> _Events:

@@ -12,10 +12,23 @@ class Disputes:
     def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
         """Begin with the pairs (accuser, accused) of the run so far."""
         self._pairs = set(pairs)
+        self._ended, self._dealers, self._receivers = 0, frozenset[str](), frozenset[str]()
 
     def add(self, accuser: str, accused: str) -> None:
         """Note a pair; the same again changes nothing."""
         self._pairs.add((accuser, accused))
+
+    def end_round(self, number: int, cohort: Iterable[str], uploaded: Iterable[str]) -> None:
+        """Note the round that a complaint ended; whoever had not uploaded may have the same to say, late."""
+        dealers = frozenset(cohort)
+        self._ended, self._dealers, self._receivers = number, dealers, dealers - set(uploaded)
+
+    def add_late(self, number: int, accuser: str, accused: str) -> bool:
+        """Note a pair of the round that another complaint ended; whether it is one."""
+        heard = number == self._ended and accused in self._dealers and accuser in self._receivers
+        if heard:
+            self.add(accuser, accused)
+        return heard
 
     def left_out(self, present: Collection[str], least: int) -> frozenset[str]:
         """Whom a next cohort leaves out, so that no disputing pair is in it.

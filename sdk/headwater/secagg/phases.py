@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from headwater.errors import OutOfOrder
 from headwater.secagg.envelope import MessageType
@@ -13,8 +13,10 @@ __all__ = [
     "IN_ROUND",
     "MEMBER_TABLE",
     "CoordinatorPhase",
+    "CoordinatorStage",
     "CoordinatorStep",
     "MemberPhase",
+    "MemberStage",
     "MemberStep",
     "Stage",
     "advance",
@@ -124,8 +126,8 @@ EXPECTED_IN: Mapping[MessageType, CoordinatorPhase] = {
 }
 """The one phase in which the coordinator takes a message; Deals, complaints and refusals come at any time."""
 
-_Phase = TypeVar("_Phase", MemberPhase, CoordinatorPhase)
-_Step = TypeVar("_Step", MemberStep, CoordinatorStep)
+_Phase = TypeVar("_Phase", bound=Enum)
+_Step = TypeVar("_Step", bound=Enum)
 
 
 def advance(table: Mapping[tuple[_Phase, _Step], _Phase], phase: _Phase, step: _Step) -> _Phase:
@@ -140,17 +142,23 @@ def advance(table: Mapping[tuple[_Phase, _Step], _Phase], phase: _Phase, step: _
         raise OutOfOrder(f"'{step.value}' is not possible in the phase '{phase.value}'; wait for its turn") from error
 
 
-class Stage:
-    """The coordinator's phase with the deadline that ends it."""
+class Stage(Generic[_Phase, _Step]):
+    """A party's phase with the deadline that ends it."""
 
-    def __init__(self, phase: CoordinatorPhase, deadline: float | None) -> None:
-        """Begin in `phase`."""
-        self.phase, self.deadline = phase, deadline
+    def __init__(
+        self, table: Mapping[tuple[_Phase, _Step], _Phase], phase: _Phase, deadline: float | None = None
+    ) -> None:
+        """Begin in `phase` of a table."""
+        self._table, self.phase, self.deadline = table, phase, deadline
 
-    def move(self, step: CoordinatorStep, deadline: float | None) -> None:
+    def move(self, step: _Step, deadline: float | None) -> None:
         """Take a step of the table; the new phase ends at `deadline` at the latest.
 
         Raises:
             OutOfOrder: the table has no such step from this phase.
         """
-        self.phase, self.deadline = advance(COORDINATOR_TABLE, self.phase, step), deadline
+        self.phase, self.deadline = advance(self._table, self.phase, step), deadline
+
+
+MemberStage = Stage[MemberPhase, MemberStep]
+CoordinatorStage = Stage[CoordinatorPhase, CoordinatorStep]

@@ -360,7 +360,7 @@ def test_nothing_is_told_before_the_reveal_or_after_the_end() -> None:
     world.open()
     world.to_member = lambda member, data: [] if kind_of(data) is KIND.QUORUM else [data]
     world.play()
-    current = world.participants[LIAR]._round
+    current = world.participants[LIAR]._player.round
     assert current is not None
     inquiry = messages.Inquiry(1, current.rho, 1)
     with pytest.raises(PeerError, match="before this member revealed"):
@@ -371,7 +371,7 @@ def test_nothing_is_told_before_the_reveal_or_after_the_end() -> None:
 
 
 def told_by(world: World, member: str, seed: int) -> Mapping[str, bytes] | bytes:
-    current = world.participants[member]._round
+    current = world.participants[member]._player.round
     assert current is not None
     answer = current.tell(messages.Inquiry(1, current.rho, seed))
     return dict(answer.masks) if isinstance(answer, messages.Blocks) else answer.seed

@@ -9,7 +9,7 @@ def test_both_ends_of_a_pair_agree_and_nobody_else_does() -> None:
     world.open()
     ratchets = {}
     for name in world.names:
-        session = world.participants[name]._session
+        session = world.participants[name]._player.session
         assert session is not None
         ratchets[name] = session.ratchets
     pairs = {frozenset((a, b)): ratchets[a].pair_secret(b).value for a in world.names for b in world.names if a != b}

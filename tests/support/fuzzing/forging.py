@@ -47,14 +47,14 @@ def sign_as(world: World, sender: str, message: Message) -> bytes:
     if participant is None or joining is None or kind is MessageType.CHUNK:
         return b""
     in_setup = kind in _SETUP or getattr(message, "round", None) == 0
-    session = participant._session
+    session = participant._player.session
     context = setup if in_setup or session is None else session.facts.sid
     return sign_envelope(kind, sender, body, joining.session_key, context)
 
 
 def bend(participant: Participant, choices: Choices) -> None:
     """Let a member mask its next vector with a secret that is not the one it dealt or shares with a peer."""
-    current = participant._round
+    current = participant._player.round
     if current is None or current.self_seed is None:
         return
     peer = choices.pick((None, *sorted(current.pair_secrets)))
