@@ -60,7 +60,7 @@ class Conductor:
         self._terms, self._key, self._record = terms, key, record
         self._attendance, self._stage, self._fail = attendance, stage, fail
         self._spool, self._threads = spool, threads
-        self._disputes = Disputes(record.disputes)
+        self._disputes = Disputes(record.disputes, record.colluders)
         self._deals: dict[str, CheckedDeal] = {}
         self._asked: tuple[bytes, bytes, int, bytes] = (b"", b"", 0, b"")
         self._round: Collection | None = None

@@ -9,9 +9,9 @@ __all__ = ["Disputes"]
 class Disputes:
     """Who accused whom in one run. The coordinator cannot tell which of the two lies, so nobody is convicted."""
 
-    def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
-        """Begin with the pairs (accuser, accused) of the run so far."""
-        self._pairs = set(pairs)
+    def __init__(self, pairs: Iterable[tuple[str, str]] = (), colluders: int = 1) -> None:
+        """Begin with the pairs (accuser, accused) of the run so far, in which `colluders` members may lie."""
+        self._pairs, self._colluders = set(pairs), colluders
         self._ended, self._dealers, self._receivers = 0, frozenset[str](), frozenset[str]()
 
     def add(self, accuser: str, accused: str) -> None:
@@ -33,8 +33,9 @@ class Disputes:
     def left_out(self, present: Collection[str], least: int) -> frozenset[str]:
         """Whom a next cohort leaves out, so that no disputing pair is in it.
 
-        Whoever stands in most disputes goes first. Of a pair that nobody else disputes with both go, if `least`
-        members remain without them; else the accuser does.
+        Whoever disputes with more members than may lie is at fault, and goes first. Fewer prove nothing, for they may
+        all be liars with one victim: of each such pair both go, if `least` members remain without them; else the
+        accuser does.
 
         Args:
             present: members that could take part.
@@ -42,9 +43,10 @@ class Disputes:
         """
         out: set[str] = set()
         while pairs := {pair for pair in self._pairs if out.isdisjoint(pair) and set(pair) <= set(present)}:
-            degrees = Counter(member for pair in pairs for member in pair)
+            # A pair that accuses each other is one dispute, not two.
+            degrees = Counter(member for pair in {frozenset(pair) for pair in pairs} for member in pair)
             member, degree = min(degrees.items(), key=lambda item: (-item[1], item[0]))
-            if degree > 1:
+            if degree > self._colluders:
                 out.add(member)
                 continue
             accuser, accused = min(pairs)

@@ -48,6 +48,11 @@ class RunRecord:
         return frozenset(member for document in self._documents for member in document.blamed)
 
     @property
+    def colluders(self) -> int:
+        """c: members that may lie, as charter and plan say (protocol 1.2)."""
+        return self._roster.colluders
+
+    @property
     def disputes(self) -> tuple[tuple[str, str], ...]:
         """Every pair of the run of whom one lies, in the order in which they came up (protocol 4.2)."""
         return tuple(pair for document in self._documents for pair in document.disputes)
