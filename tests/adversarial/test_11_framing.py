@@ -250,3 +250,19 @@ def test_an_inquiry_signed_by_somebody_else_is_refused() -> None:
     assert world.errors == [
         ("org-0", "a INQUIRY message of the coordinator has a signature that is not theirs for this session")
     ]
+
+
+def test_a_member_outside_a_rounds_cohort_cannot_end_it_by_refusing() -> None:
+    world = World(5)
+    world.open()
+    # It keeps its Deal of round 2 back, so the round begins without it; then it refuses that round.
+    world.to_coordinator = lambda member, data: [] if member == LIAR and kind_of(data) is KIND.DEAL else [data]
+    world.play()
+    world.begin()
+    world.run()
+    world.tick(30)
+    body = messages.Refusal(2, "not with me").encode()
+    world.deliver_to_coordinator(LIAR, sign_envelope(KIND.REFUSAL, LIAR, body, session_key(world, LIAR), world.sid()))
+    world.run()
+    assert world.aborts() == []
+    assert world.sums()[-1].contributors == ("org-0", "org-2", "org-3", "org-4")

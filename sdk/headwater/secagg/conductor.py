@@ -101,7 +101,7 @@ class Conductor:
             raise PeerError(f"{member} refuses round {refusal.round}, which did not begin")
         self._attendance.left_out.add(member)
         dropped = MemberDropped(member, self._stage.phase.value, refusal.reason)
-        if self._round is None:
+        if self._round is None or member not in self._round.cohort:
             return [dropped, *self.progress(now)]
         return [dropped, *self.abort(f"{member} refused: {refusal.reason}")]
 
