@@ -12,18 +12,18 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from headwater.secagg.codec import Tuple
-from headwater.secagg.envelope import MessageType, sign_envelope
-from headwater.secagg.keys import Secret, digest, expand, extract
-from headwater.secagg.masks import MaskStream, check_values
-from headwater.secagg.merkle import merkle_path, merkle_root
-from headwater.secagg.messages import SUITE, Hello, Survivors
-from headwater.secagg.pairing import Ratchets, mask_key, self_mask_key
-from headwater.secagg.ring import ring_type
-from headwater.secagg.rounds import rho, view_digest
-from headwater.secagg.sealing import seal
-from headwater.secagg.session import SessionFacts
-from headwater.secagg.shamir import PRIME, reconstruct
+from headwater.secagg.crypto.keys import Secret, digest, expand, extract
+from headwater.secagg.crypto.masks import MaskStream, check_values
+from headwater.secagg.crypto.merkle import merkle_path, merkle_root
+from headwater.secagg.crypto.ring import ring_type
+from headwater.secagg.crypto.sealing import seal
+from headwater.secagg.crypto.shamir import PRIME, reconstruct
+from headwater.secagg.protocol.pairing import Ratchets, mask_key, self_mask_key
+from headwater.secagg.protocol.rounds import rho, view_digest
+from headwater.secagg.protocol.session import SessionFacts
+from headwater.secagg.wire.codec import Tuple
+from headwater.secagg.wire.envelope import MessageType, sign_envelope
+from headwater.secagg.wire.messages import SUITE, Hello, Survivors
 
 TARGET = Path(__file__).parent.parent / "tests" / "vectors" / "secagg" / "headwater.json"
 

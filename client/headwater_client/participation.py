@@ -20,7 +20,7 @@ from headwater.flower_bundle import OUTCOME_DONE, OUTCOME_REFUSED, bundle_sha256
 from headwater.schema.conform import load_table
 from headwater.schema.table import Table
 from headwater.secagg import Participant
-from headwater.secagg.events import (
+from headwater.secagg.protocol.events import (
     AttemptStarted,
     CohortConfirmed,
     PeersSeen,
@@ -30,7 +30,7 @@ from headwater.secagg.events import (
     SessionClosed,
     SessionReady,
 )
-from headwater.secagg.receipts import blamed_by
+from headwater.secagg.protocol.receipts import blamed_by
 from headwater_client.connectors import RowSource
 from headwater_client.consent import check_proposal, refusals
 from headwater_client.flower.client_app import Outcome

@@ -18,11 +18,11 @@ from headwater.recipe.machine import build_recipe
 from headwater.recipe.settings import FitSettings, RecipeSettings
 from headwater.recipe.task import Task
 from headwater.schema import CategoricalColumn, NumericColumn, Schema
-from headwater.secagg.envelope import open_envelope, sign_envelope
-from headwater.secagg.keys import Secret
-from headwater.secagg.masks import MaskStream
-from headwater.secagg.messages import Confirm, Hello, Hellos, Message, Quorum, Start, Survivors, Upload
-from headwater.secagg.pairing import mask_key
+from headwater.secagg.crypto.keys import Secret
+from headwater.secagg.crypto.masks import MaskStream
+from headwater.secagg.protocol.pairing import mask_key
+from headwater.secagg.wire.envelope import open_envelope, sign_envelope
+from headwater.secagg.wire.messages import Confirm, Hello, Hellos, Message, Quorum, Start, Survivors, Upload
 from headwater_client.task_check import TaskGate
 
 __all__ = ["both_lists", "invented_peers", "other_parameters", "seed_entropy", "smaller_threshold"]

@@ -10,10 +10,17 @@ from numpy.typing import NDArray
 
 from headwater.errors import PeerError
 from headwater.secagg import Aggregator, Participant, Roster, SessionTerms
-from headwater.secagg.envelope import open_envelope, sign_envelope
-from headwater.secagg.events import COORDINATOR, RoundRefused, RoundRequested, Send, SessionClosed, SessionReady
-from headwater.secagg.messages import Message, Reveal
-from headwater.secagg.session import setup_context
+from headwater.secagg.protocol.events import (
+    COORDINATOR,
+    RoundRefused,
+    RoundRequested,
+    Send,
+    SessionClosed,
+    SessionReady,
+)
+from headwater.secagg.protocol.session import setup_context
+from headwater.secagg.wire.envelope import open_envelope, sign_envelope
+from headwater.secagg.wire.messages import Message, Reveal
 
 __all__ = ["Members"]
 

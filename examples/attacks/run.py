@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 from seed_search import SEED_BITS
 
-from headwater.secagg.messages import SUITE
+from headwater.secagg.wire.messages import SUITE
 
 
 def compare(seed: int, space_bits: int) -> list[Comparison]:

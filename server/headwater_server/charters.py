@@ -10,7 +10,7 @@ from headwater.agreement.charter_words import changes_in_words
 from headwater.agreement.documents import first_problem
 from headwater.agreement.succession import CharterHistory
 from headwater.errors import InputError, OutOfOrder
-from headwater.secagg.terms import largest_collusion, threshold
+from headwater.secagg.protocol.terms import largest_collusion, threshold
 from headwater_server.services.ports import EnrolledMember, OpenInvitation
 
 __all__ = ["CharterRequest", "Founding", "draw_up", "not_enrolled"]

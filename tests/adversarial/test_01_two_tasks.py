@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from headwater.recipe.task import Task
-from headwater.secagg.envelope import open_envelope, pack_chunk
-from headwater.secagg.events import RoundRefused, RoundRequested, SessionClosed
-from headwater.secagg.messages import Chunk, Confirm, Start, Upload
-from headwater.secagg.participant import Participant
+from headwater.secagg.member.participant import Participant
+from headwater.secagg.protocol.events import RoundRefused, RoundRequested, SessionClosed
+from headwater.secagg.wire.envelope import open_envelope, pack_chunk
+from headwater.secagg.wire.messages import Chunk, Confirm, Start, Upload
 from support.lies import KIND, VICTIM, replaced
 from support.network import World, kind_of
 

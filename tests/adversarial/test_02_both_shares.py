@@ -6,9 +6,9 @@ import pytest
 
 from headwater.errors import InputError, PeerError
 from headwater.secagg import Participant
-from headwater.secagg.envelope import MessageType, open_envelope
-from headwater.secagg.events import RoundRefused
-from headwater.secagg.messages import Confirm, Quorum, Reveal, Start, Survivors
+from headwater.secagg.protocol.events import RoundRefused
+from headwater.secagg.wire.envelope import MessageType, open_envelope
+from headwater.secagg.wire.messages import Confirm, Quorum, Reveal, Start, Survivors
 from support.lies import KIND, VICTIM, uploaded_digest
 from support.network import World, kind_of
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from headwater.secagg.envelope import open_envelope, sign_envelope
-from headwater.secagg.events import RoundRefused, RoundRequested
-from headwater.secagg.messages import (
+from headwater.secagg.protocol.events import RoundRefused, RoundRequested
+from headwater.secagg.wire.envelope import open_envelope, sign_envelope
+from headwater.secagg.wire.messages import (
     Start,
     Survivors,
 )

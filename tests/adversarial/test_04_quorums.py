@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from headwater.secagg import messages
-from headwater.secagg.envelope import open_envelope, sign_envelope
-from headwater.secagg.events import RoundRefused
-from headwater.secagg.messages import (
+from headwater.secagg.protocol.events import RoundRefused
+from headwater.secagg.protocol.rounds import view_digest
+from headwater.secagg.protocol.terms import cohort_problem, largest_collusion, threshold
+from headwater.secagg.wire import messages
+from headwater.secagg.wire.envelope import open_envelope, sign_envelope
+from headwater.secagg.wire.messages import (
     Confirm,
     Quorum,
     Survivors,
 )
-from headwater.secagg.rounds import view_digest
-from headwater.secagg.terms import cohort_problem, largest_collusion, threshold
 from support.lies import KIND, LIAR, VICTIM, lie_as, play_to_the_end, session_key, uploaded_digest
 from support.network import World, kind_of
 

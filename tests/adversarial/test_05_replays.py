@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from headwater.errors import PeerError
-from headwater.secagg import messages, pairing
-from headwater.secagg.envelope import open_envelope, sign_envelope
-from headwater.secagg.events import RoundRefused
-from headwater.secagg.keys import Secret, expand
-from headwater.secagg.messages import Abort, Quorum, Start
-from headwater.secagg.receipts import document_digest
+from headwater.secagg.crypto.keys import Secret, expand
+from headwater.secagg.protocol import pairing
+from headwater.secagg.protocol.events import RoundRefused
+from headwater.secagg.protocol.receipts import document_digest
+from headwater.secagg.wire import messages
+from headwater.secagg.wire.envelope import open_envelope, sign_envelope
+from headwater.secagg.wire.messages import Abort, Quorum, Start
 from support.lies import KIND, LIAR, VICTIM, patched, play_to_the_end, replaced, session_key
 from support.network import World, kind_of
 

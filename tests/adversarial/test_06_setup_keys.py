@@ -8,11 +8,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 
 from headwater.errors import InputError, PeerError
-from headwater.secagg import messages
-from headwater.secagg.envelope import open_envelope, sign_envelope
-from headwater.secagg.events import SessionClosed
-from headwater.secagg.messages import Accept, Delivery, Hello, Hellos, Invitation, Session
-from headwater.secagg.session import setup_context
+from headwater.secagg.protocol.events import SessionClosed
+from headwater.secagg.protocol.session import setup_context
+from headwater.secagg.wire import messages
+from headwater.secagg.wire.envelope import open_envelope, sign_envelope
+from headwater.secagg.wire.messages import Accept, Delivery, Hello, Hellos, Invitation, Session
 from support.lies import KIND, VICTIM
 from support.network import World
 

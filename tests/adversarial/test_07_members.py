@@ -6,9 +6,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from headwater.secagg import Aggregator, Participant
-from headwater.secagg.events import SessionClosed
-from headwater.secagg.messages import Session
-from headwater.secagg.terms import cohort_problem, largest_collusion
+from headwater.secagg.protocol.events import SessionClosed
+from headwater.secagg.protocol.terms import cohort_problem, largest_collusion
+from headwater.secagg.wire.messages import Session
 from support.lies import KIND, VICTIM
 from support.network import World, kind_of
 

@@ -7,10 +7,10 @@ import pytest
 
 from headwater.agreement.differencing import protection_words
 from headwater.secagg import Participant
-from headwater.secagg.envelope import open_envelope
-from headwater.secagg.events import CohortConfirmed, RoundClosed, RoundRefused, RoundSummed, SessionClosed
-from headwater.secagg.families import Family
-from headwater.secagg.messages import Abort, Receipt, Survivors
+from headwater.secagg.protocol.events import CohortConfirmed, RoundClosed, RoundRefused, RoundSummed, SessionClosed
+from headwater.secagg.protocol.families import Family
+from headwater.secagg.wire.envelope import open_envelope
+from headwater.secagg.wire.messages import Abort, Receipt, Survivors
 from support.lies import KIND, VICTIM
 from support.network import World, kind_of
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from headwater.errors import PeerError
-from headwater.secagg import messages
-from headwater.secagg.envelope import MessageType, open_envelope, pack_chunk, sign_envelope
-from headwater.secagg.events import RoundRefused
-from headwater.secagg.messages import (
+from headwater.secagg.protocol.events import RoundRefused
+from headwater.secagg.wire import messages
+from headwater.secagg.wire.envelope import MessageType, open_envelope, pack_chunk, sign_envelope
+from headwater.secagg.wire.messages import (
     Abort,
     Chunk,
     Confirm,

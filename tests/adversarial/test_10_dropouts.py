@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headwater.secagg import threshold
-from headwater.secagg.envelope import MessageType, open_envelope
-from headwater.secagg.events import MemberDropped
-from headwater.secagg.messages import Reveal
+from headwater.secagg.protocol.events import MemberDropped
+from headwater.secagg.wire.envelope import MessageType, open_envelope
+from headwater.secagg.wire.messages import Reveal
 from support.network import World, kind_of, member_names
 
 KIND = MessageType

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 
 from headwater.errors import PeerError
-from headwater.secagg import dealing, messages
-from headwater.secagg.envelope import MessageType
-from headwater.secagg.keys import Secret
-from headwater.secagg.masks import MaskStream
-from headwater.secagg.member_round import MemberRound
-from headwater.secagg.phases import CoordinatorPhase
-from headwater.secagg.sealing import seal
-from headwater.secagg.shamir import PRIME, split
+from headwater.secagg.crypto.keys import Secret
+from headwater.secagg.crypto.masks import MaskStream
+from headwater.secagg.crypto.sealing import seal
+from headwater.secagg.crypto.shamir import PRIME, split
+from headwater.secagg.member.member_round import MemberRound
+from headwater.secagg.protocol import dealing
+from headwater.secagg.protocol.phases import CoordinatorPhase
+from headwater.secagg.wire import messages
+from headwater.secagg.wire.envelope import MessageType
 from support.lies import KIND, LIAR, flipped, lie_as, patched, play_to_the_end
 from support.network import World, kind_of
 

@@ -7,15 +7,16 @@ from contextlib import ExitStack
 import numpy as np
 import pytest
 
-from headwater.secagg import dealing, messages
-from headwater.secagg.envelope import MessageType, open_envelope, sign_envelope
-from headwater.secagg.keys import Secret
-from headwater.secagg.masks import MaskStream
-from headwater.secagg.member_round import MemberRound
-from headwater.secagg.messages import Blocks, Inquiry, Reveal, Seed, Survivors, Upload
-from headwater.secagg.pairing import self_mask_key
-from headwater.secagg.sealing import seal
-from headwater.secagg.shamir import reconstruct, split
+from headwater.secagg.crypto.keys import Secret
+from headwater.secagg.crypto.masks import MaskStream
+from headwater.secagg.crypto.sealing import seal
+from headwater.secagg.crypto.shamir import reconstruct, split
+from headwater.secagg.member.member_round import MemberRound
+from headwater.secagg.protocol import dealing
+from headwater.secagg.protocol.pairing import self_mask_key
+from headwater.secagg.wire import messages
+from headwater.secagg.wire.envelope import MessageType, open_envelope, sign_envelope
+from headwater.secagg.wire.messages import Blocks, Inquiry, Reveal, Seed, Survivors, Upload
 from support.lies import KIND, LIAR, VICTIM, flipped, lie_as, patched, play_to_the_end, session_key, uploaded_digest
 from support.network import World, kind_of
 

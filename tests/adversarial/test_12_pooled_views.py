@@ -13,15 +13,16 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from headwater.secagg import member_round, shamir
-from headwater.secagg.dealing import CheckedDeal, bundle_secrets, check_deal
-from headwater.secagg.envelope import open_envelope
-from headwater.secagg.keys import Secret
-from headwater.secagg.masks import MaskStream
-from headwater.secagg.messages import Reveal, Upload
-from headwater.secagg.pairing import mask_key, self_mask_key
-from headwater.secagg.session import SessionFacts
-from headwater.secagg.terms import largest_collusion, threshold
+from headwater.secagg.crypto import shamir
+from headwater.secagg.crypto.keys import Secret
+from headwater.secagg.crypto.masks import MaskStream
+from headwater.secagg.member import member_round
+from headwater.secagg.protocol.dealing import CheckedDeal, bundle_secrets, check_deal
+from headwater.secagg.protocol.pairing import mask_key, self_mask_key
+from headwater.secagg.protocol.session import SessionFacts
+from headwater.secagg.protocol.terms import largest_collusion, threshold
+from headwater.secagg.wire.envelope import open_envelope
+from headwater.secagg.wire.messages import Reveal, Upload
 from support.lies import KIND
 from support.network import World, kind_of
 

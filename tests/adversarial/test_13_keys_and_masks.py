@@ -12,12 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import headwater.secagg
-from headwater.secagg import dealing, member_round
-from headwater.secagg.envelope import MessageType
-from headwater.secagg.keys import Secret
-from headwater.secagg.masks import MaskStream
-from headwater.secagg.phases import CoordinatorPhase
-from headwater.secagg.sealing import seal
+from headwater.secagg.crypto.keys import Secret
+from headwater.secagg.crypto.masks import MaskStream
+from headwater.secagg.crypto.sealing import seal
+from headwater.secagg.member import member_round
+from headwater.secagg.protocol import dealing
+from headwater.secagg.protocol.phases import CoordinatorPhase
+from headwater.secagg.wire.envelope import MessageType
 from support.network import World, kind_of
 
 PACKAGE = Path(headwater.secagg.__file__).parent

@@ -10,9 +10,9 @@ from headwater.agreement.plan import Plan
 from headwater.errors import InputError, PeerError
 from headwater.recipe.fixed_point import fixed_point, integer_norm_squared
 from headwater.recipe.task import Task
-from headwater.secagg.events import SessionClosed
-from headwater.secagg.ring import RingBits, from_signed, ring_type, to_signed
-from headwater.secagg.terms import SessionTerms
+from headwater.secagg.crypto.ring import RingBits, from_signed, ring_type, to_signed
+from headwater.secagg.protocol.events import SessionClosed
+from headwater.secagg.protocol.terms import SessionTerms
 from support.consortium import ConsortiumInMemory
 from support.lies import VICTIM
 from support.network import World

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from headwater.errors import PeerError
-from headwater.secagg import messages
-from headwater.secagg.envelope import open_envelope, pack_chunk, sign_envelope
-from headwater.secagg.events import RoundRefused
-from headwater.secagg.messages import (
+from headwater.secagg.protocol.events import RoundRefused
+from headwater.secagg.wire import messages
+from headwater.secagg.wire.envelope import open_envelope, pack_chunk, sign_envelope
+from headwater.secagg.wire.messages import (
     Chunk,
 )
 from support.lies import KIND, LIAR, VICTIM, flipped, lie_as, play_to_the_end, session_key

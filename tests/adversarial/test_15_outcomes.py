@@ -8,10 +8,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from headwater.errors import PeerError
-from headwater.secagg import messages
-from headwater.secagg.envelope import MessageType, open_envelope, pack_chunk, sign_envelope
-from headwater.secagg.events import COORDINATOR, RoundRefused, RoundSummed, SessionClosed
-from headwater.secagg.messages import Message
+from headwater.secagg.protocol.events import COORDINATOR, RoundRefused, RoundSummed, SessionClosed
+from headwater.secagg.wire import messages
+from headwater.secagg.wire.envelope import MessageType, open_envelope, pack_chunk, sign_envelope
+from headwater.secagg.wire.messages import Message
 from support.lies import KIND, session_key
 from support.network import World, kind_of
 from support.scenes import play_scene

@@ -7,7 +7,7 @@ import pytest
 
 from headwater.errors import InputError, OutOfOrder, PeerError
 from headwater.secagg import Participant
-from headwater.secagg.events import PeersSeen, RoundRequested, SessionClosed
+from headwater.secagg.protocol.events import PeersSeen, RoundRequested, SessionClosed
 from support.lies import KIND, VICTIM
 from support.network import World, kind_of
 

@@ -10,14 +10,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from headwater.errors import OutOfOrder, PeerError
-from headwater.secagg import dealing, joining, member_round, pairing
-from headwater.secagg.envelope import MessageType, open_envelope
-from headwater.secagg.keys import Secret, expand, extract
-from headwater.secagg.masks import MaskStream
-from headwater.secagg.messages import Deal, Reveal, Upload
-from headwater.secagg.pairing import mask_key, self_mask_key
-from headwater.secagg.sealing import seal, unseal
-from headwater.secagg.shamir import reconstruct
+from headwater.secagg.crypto.keys import Secret, expand, extract
+from headwater.secagg.crypto.masks import MaskStream
+from headwater.secagg.crypto.sealing import seal, unseal
+from headwater.secagg.crypto.shamir import reconstruct
+from headwater.secagg.member import joining, member_round
+from headwater.secagg.protocol import dealing, pairing
+from headwater.secagg.protocol.pairing import mask_key, self_mask_key
+from headwater.secagg.wire.envelope import MessageType, open_envelope
+from headwater.secagg.wire.messages import Deal, Reveal, Upload
 from support.lies import KIND
 from support.network import World, kind_of
 

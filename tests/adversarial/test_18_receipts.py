@@ -6,10 +6,16 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from headwater.errors import PeerError
-from headwater.secagg.envelope import MessageType, open_envelope
-from headwater.secagg.events import Persist, RoundRefused
-from headwater.secagg.messages import Abort, Receipt
-from headwater.secagg.receipts import close_unfinished, document_digest, read_document, read_opening, verify_chain
+from headwater.secagg.protocol.events import Persist, RoundRefused
+from headwater.secagg.protocol.receipts import (
+    close_unfinished,
+    document_digest,
+    read_document,
+    read_opening,
+    verify_chain,
+)
+from headwater.secagg.wire.envelope import MessageType, open_envelope
+from headwater.secagg.wire.messages import Abort, Receipt
 from support.lies import VICTIM
 from support.network import World, kind_of
 

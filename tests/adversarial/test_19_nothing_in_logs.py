@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from headwater.secagg.envelope import open_envelope, pack_chunk
-from headwater.secagg.events import MemberDropped, RoundAborted, RoundClosed, RoundSummed
-from headwater.secagg.messages import Abort, Chunk, Receipt
+from headwater.secagg.protocol.events import MemberDropped, RoundAborted, RoundClosed, RoundSummed
+from headwater.secagg.wire.envelope import open_envelope, pack_chunk
+from headwater.secagg.wire.messages import Abort, Chunk, Receipt
 from support.lies import KIND, VICTIM, flipped, play_to_the_end
 from support.network import World, kind_of
 

@@ -8,11 +8,11 @@ from pydantic import ValidationError
 
 from headwater.agreement.plan import AggregationTerms
 from headwater.errors import PeerError
-from headwater.secagg import messages
-from headwater.secagg.envelope import open_envelope, sign_envelope
-from headwater.secagg.events import RoundRefused, SessionClosed
-from headwater.secagg.messages import SUITE, Hello, Hellos, Quorum, Start, Survivors
-from headwater.secagg.terms import SessionTerms, threshold
+from headwater.secagg.protocol.events import RoundRefused, SessionClosed
+from headwater.secagg.protocol.terms import SessionTerms, threshold
+from headwater.secagg.wire import messages
+from headwater.secagg.wire.envelope import open_envelope, sign_envelope
+from headwater.secagg.wire.messages import SUITE, Hello, Hellos, Quorum, Start, Survivors
 from support.lies import KIND, VICTIM
 from support.network import World, kind_of
 
@@ -133,7 +133,7 @@ def test_a_vector_in_the_clear_gives_no_sum_and_names_its_member() -> None:
     world.begin()
     world.run()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("headwater.secagg.masks.MaskStream.apply_at", lambda self, values, begin, lane=0: None)
+        patch.setattr("headwater.secagg.crypto.masks.MaskStream.apply_at", lambda self, values, begin, lane=0: None)
         for data in world.participants[VICTIM].upload(1, np.zeros(5, np.uint32)):
             world.send(VICTIM, data)
     world.run()

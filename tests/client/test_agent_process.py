@@ -13,7 +13,7 @@ from pyarrow.csv import write_csv
 
 from client.test_participation import first_task, sum_once
 from headwater.flower_bundle import stub_folder
-from headwater.secagg.events import Persist, RoundSummed
+from headwater.secagg.protocol.events import Persist, RoundSummed
 from support.offices import Office, approve_everywhere, rows_of
 from support.organisations import RUN, EnrolledConsortium
 from support.superlink import SuperLink, wait_for

@@ -15,7 +15,7 @@ from headwater.agreement.session import roster_of
 from headwater.agreement.signing import public_key_hex
 from headwater.errors import InputError, OutOfOrder, PeerError
 from headwater.secagg import Participant
-from headwater.secagg.families import Family
+from headwater.secagg.protocol.families import Family
 from headwater_client import Organisation
 from headwater_client.cli import app
 from headwater_client.connectors import ArrowSource

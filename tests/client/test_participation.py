@@ -20,9 +20,9 @@ from headwater.recipe.machine import build_recipe
 from headwater.recipe.task import Task
 from headwater.schema.conform import load_table
 from headwater.secagg import Aggregator, Participant
-from headwater.secagg.envelope import MessageType, sign_envelope
-from headwater.secagg.events import AttemptStarted, Persist, RoundSummed
-from headwater.secagg.messages import Abort
+from headwater.secagg.protocol.events import AttemptStarted, Persist, RoundSummed
+from headwater.secagg.wire.envelope import MessageType, sign_envelope
+from headwater.secagg.wire.messages import Abort
 from headwater_client.connectors import ArrowSource
 from headwater_client.membership import Membership
 from headwater_client.participation import SessionDriver, join_run

@@ -18,9 +18,9 @@ from headwater.agreement.receipt_check import check_receipts
 from headwater.agreement.receipt_file import ReceiptFile
 from headwater.canonical import canonical_json
 from headwater.errors import HeadwaterError, InputError, PeerError
-from headwater.secagg.envelope import MessageType, open_envelope, sign_envelope
-from headwater.secagg.events import COORDINATOR, RoundSummed
-from headwater.secagg.messages import Receipt
+from headwater.secagg.protocol.events import COORDINATOR, RoundSummed
+from headwater.secagg.wire.envelope import MessageType, open_envelope, sign_envelope
+from headwater.secagg.wire.messages import Receipt
 from headwater_client.cli import app
 from support.offices import Office, approve_everywhere
 from support.organisations import RUN, EnrolledConsortium

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from headwater.errors import TransportError
-from headwater.secagg.events import CohortConfirmed, RoundAborted, RoundSummed, SessionClosed
+from headwater.secagg.protocol.events import CohortConfirmed, RoundAborted, RoundSummed, SessionClosed
 from headwater_client.membership import Membership
 from headwater_client.transport.aggregation import Progress
 from support.offices import Office, approve_everywhere

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headwater.errors import InputError, PeerError, StorageError
-from headwater.secagg.families import Family, cohort_conflict
+from headwater.secagg.protocol.families import Family, cohort_conflict
 from headwater_client.store import Allowance, Store
 
 RUN, OTHER = "0f" * 16, "1e" * 16

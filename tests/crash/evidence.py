@@ -7,8 +7,8 @@ from contextlib import closing
 from crash.known import known_sum, known_task
 from crash.world import COORDINATOR, RUN, CrashWorld
 from headwater.agreement.session import roster_of, terms_of
-from headwater.secagg.messages import Receipt
-from headwater.secagg.receipts import Chain, Document, read_document
+from headwater.secagg.protocol.receipts import Chain, Document, read_document
+from headwater.secagg.wire.messages import Receipt
 from headwater_server.runs.replay import RunJournal
 from headwater_server.settings import CoordinatorHome
 from headwater_server.storage import BlobStore, SqlStorage

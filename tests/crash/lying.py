@@ -7,10 +7,11 @@ from unittest.mock import patch
 
 import numpy as np
 
-from headwater.secagg import dealing, member_round
-from headwater.secagg.masks import check_values
-from headwater.secagg.sealing import seal
-from headwater.secagg.shamir import split
+from headwater.secagg.crypto.masks import check_values
+from headwater.secagg.crypto.sealing import seal
+from headwater.secagg.crypto.shamir import split
+from headwater.secagg.member import member_round
+from headwater.secagg.protocol import dealing
 
 __all__ = ["lying"]
 

@@ -20,7 +20,7 @@ from crash.points import Point, Watch
 from crash.tape import Recorder
 from headwater.errors import HeadwaterError
 from headwater.recipe.task import Task
-from headwater.secagg.families import Cohort, Family
+from headwater.secagg.protocol.families import Cohort, Family
 from headwater_client import participation
 from headwater_client.connectors import ArrowSource
 from headwater_client.membership import Membership

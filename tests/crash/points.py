@@ -12,8 +12,8 @@ from typing import Literal
 
 from crash.disks import fill_disk
 from crash.tape import Recorder
-from headwater.secagg import messages
-from headwater.secagg.envelope import MessageType, open_envelope
+from headwater.secagg.wire import messages
+from headwater.secagg.wire.envelope import MessageType, open_envelope
 
 __all__ = ["Point", "Watch"]
 

@@ -5,9 +5,9 @@ import pytest
 from crash.evidence import check_all
 from crash.points import Point
 from crash.world import COORDINATOR, CrashWorld
-from headwater.secagg.envelope import MessageType
-from headwater.secagg.messages import Abort
-from headwater.secagg.receipts import Document
+from headwater.secagg.protocol.receipts import Document
+from headwater.secagg.wire.envelope import MessageType
+from headwater.secagg.wire.messages import Abort
 from headwater_server.storage import RunState
 
 pytestmark = pytest.mark.crash

@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 from headwater.errors import PeerError
-from headwater.secagg import largest_collusion, messages, threshold
-from headwater.secagg.codec import MAXIMUM_CHUNK, MAXIMUM_MESSAGE
-from headwater.secagg.envelope import MessageType, open_envelope
-from headwater.secagg.events import COORDINATOR, SessionReady
-from headwater.secagg.messages import Message
-from headwater.secagg.session import setup_context
-from headwater.secagg.terms import MAXIMUM_ATTEMPTS, MAXIMUM_LENGTH, MAXIMUM_MEMBERS
+from headwater.secagg import largest_collusion, threshold
+from headwater.secagg.protocol.events import COORDINATOR, SessionReady
+from headwater.secagg.protocol.session import setup_context
+from headwater.secagg.protocol.terms import MAXIMUM_ATTEMPTS, MAXIMUM_LENGTH, MAXIMUM_MEMBERS
+from headwater.secagg.wire import messages
+from headwater.secagg.wire.codec import MAXIMUM_CHUNK, MAXIMUM_MESSAGE
+from headwater.secagg.wire.envelope import MessageType, open_envelope
+from headwater.secagg.wire.messages import Message
 from support.network import World
 from support.specification import (
     ROOT,

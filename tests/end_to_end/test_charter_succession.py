@@ -15,7 +15,7 @@ from headwater.agreement.charter import Charter
 from headwater.agreement.session import roster_of, terms_of
 from headwater.errors import InputError, PeerError
 from headwater.secagg import Aggregator, Participant
-from headwater.secagg.events import RoundRequested, RoundSummed
+from headwater.secagg.protocol.events import RoundRequested, RoundSummed
 from headwater_client import Organisation
 from headwater_client.membership import Membership
 from headwater_client.transport.aggregation import Contribution, participate

@@ -7,9 +7,9 @@ import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from headwater.secagg.envelope import MessageType
-from headwater.secagg.events import COORDINATOR, RoundRequested
-from headwater.secagg.families import Family
+from headwater.secagg.protocol.events import COORDINATOR, RoundRequested
+from headwater.secagg.protocol.families import Family
+from headwater.secagg.wire.envelope import MessageType
 from support.fuzzing import seeds
 from support.fuzzing.choices import Choices
 from support.fuzzing.equivocation import Equivocator

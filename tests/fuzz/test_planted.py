@@ -5,13 +5,15 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from headwater.secagg import collection, conductor, member_round, messages
-from headwater.secagg.blame import Verdict
-from headwater.secagg.envelope import Envelope, MessageType
-from headwater.secagg.events import COORDINATOR, MemberEvent
-from headwater.secagg.families import Family
-from headwater.secagg.phases import MemberPhase
-from headwater.secagg.player import Player
+from headwater.secagg.coordinator import collection, conductor
+from headwater.secagg.coordinator.blame import Verdict
+from headwater.secagg.member import member_round
+from headwater.secagg.member.player import Player
+from headwater.secagg.protocol.events import COORDINATOR, MemberEvent
+from headwater.secagg.protocol.families import Family
+from headwater.secagg.protocol.phases import MemberPhase
+from headwater.secagg.wire import messages
+from headwater.secagg.wire.envelope import Envelope, MessageType
 from support.fuzzing.choices import Choices
 from support.fuzzing.equivocation import Equivocator
 from support.fuzzing.hostile import HostileWorld

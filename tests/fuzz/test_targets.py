@@ -7,8 +7,8 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from headwater.secagg.envelope import MessageType
-from headwater.secagg.messages import Blocks, Complaint
+from headwater.secagg.wire.envelope import MessageType
+from headwater.secagg.wire.messages import Blocks, Complaint
 from support.fuzzing import parsers, seeds
 from support.fuzzing.choices import Choices
 from support.fuzzing.damage import damage_bytes

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from headwater.secagg.envelope import MessageType, open_envelope, pack_chunk, sign_envelope
-from headwater.secagg.messages import Upload
+from headwater.secagg.wire.envelope import MessageType, open_envelope, pack_chunk, sign_envelope
+from headwater.secagg.wire.messages import Upload
 from support.network import AnyMessage, World
 
 __all__ = [

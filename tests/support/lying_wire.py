@@ -14,13 +14,20 @@ from structlog.testing import capture_logs
 
 from headwater.rpc.v1 import aggregation_pb2, aggregation_pb2_grpc
 from headwater.secagg import Aggregator, Participant
-from headwater.secagg.envelope import MessageType, open_envelope, sign_envelope
-from headwater.secagg.events import COORDINATOR, AggregatorEvent, MemberEvent, RoundRequested, Send, SessionReady
-from headwater.secagg.families import Family
-from headwater.secagg.messages import Message
-from headwater.secagg.ring import RingVector
-from headwater.secagg.session import setup_context
-from headwater.secagg.terms import Deadlines, Roster, SessionTerms
+from headwater.secagg.crypto.ring import RingVector
+from headwater.secagg.protocol.events import (
+    COORDINATOR,
+    AggregatorEvent,
+    MemberEvent,
+    RoundRequested,
+    Send,
+    SessionReady,
+)
+from headwater.secagg.protocol.families import Family
+from headwater.secagg.protocol.session import setup_context
+from headwater.secagg.protocol.terms import Deadlines, Roster, SessionTerms
+from headwater.secagg.wire.envelope import MessageType, open_envelope, sign_envelope
+from headwater.secagg.wire.messages import Message
 from headwater_client.participation import RunPart
 from headwater_client.transport.aggregation import participate
 from headwater_client.transport.channel import CoordinatorChannel

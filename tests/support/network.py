@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from headwater.errors import PeerError
 from headwater.secagg import Aggregator, Participant, Roster, SessionTerms
-from headwater.secagg.envelope import MessageType, open_envelope, sign_envelope
-from headwater.secagg.events import (
+from headwater.secagg.crypto.ring import RingBits, RingVector, ring_type
+from headwater.secagg.protocol.events import (
     COORDINATOR,
     AggregatorEvent,
     AttemptStarted,
@@ -27,10 +27,10 @@ from headwater.secagg.events import (
     SessionFailed,
     SessionReady,
 )
-from headwater.secagg.families import Cohort, Family
-from headwater.secagg.messages import Message
-from headwater.secagg.ring import RingBits, RingVector, ring_type
-from headwater.secagg.session import setup_context
+from headwater.secagg.protocol.families import Cohort, Family
+from headwater.secagg.protocol.session import setup_context
+from headwater.secagg.wire.envelope import MessageType, open_envelope, sign_envelope
+from headwater.secagg.wire.messages import Message
 
 Vector = RingVector
 Tap = Callable[[str, bytes], Sequence[bytes]]

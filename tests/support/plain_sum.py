@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headwater.errors import OutOfOrder, PeerError
-from headwater.secagg.events import (
+from headwater.secagg.protocol.events import (
     COORDINATOR,
     AggregatorEvent,
     MemberDropped,
@@ -26,7 +26,7 @@ from headwater.secagg.events import (
     SessionClosed,
     SessionReady,
 )
-from headwater.secagg.families import Family
+from headwater.secagg.protocol.families import Family
 
 __all__ = ["PlainAggregator", "PlainParticipant"]
 

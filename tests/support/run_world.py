@@ -11,7 +11,7 @@ from headwater.contribution.contribute import contribute
 from headwater.errors import OutOfOrder, TransportError
 from headwater.recipe.task import Task
 from headwater.secagg import Participant
-from headwater.secagg.events import AttemptStarted, MemberEvent, RoundClosed, RoundRequested, Send
+from headwater.secagg.protocol.events import AttemptStarted, MemberEvent, RoundClosed, RoundRequested, Send
 from headwater_server.runs.driver import RunDriver
 from headwater_server.services.hub import AggregationHub
 from headwater_server.services.session import AggregationSession

@@ -4,15 +4,15 @@ import dataclasses
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from headwater.secagg import dealing
-from headwater.secagg.envelope import MessageType
-from headwater.secagg.keys import Secret
-from headwater.secagg.masks import MaskStream
-from headwater.secagg.member_round import MemberRound
-from headwater.secagg.messages import Start
-from headwater.secagg.phases import CoordinatorPhase
-from headwater.secagg.sealing import seal
-from headwater.secagg.shamir import split
+from headwater.secagg.crypto.keys import Secret
+from headwater.secagg.crypto.masks import MaskStream
+from headwater.secagg.crypto.sealing import seal
+from headwater.secagg.crypto.shamir import split
+from headwater.secagg.member.member_round import MemberRound
+from headwater.secagg.protocol import dealing
+from headwater.secagg.protocol.phases import CoordinatorPhase
+from headwater.secagg.wire.envelope import MessageType
+from headwater.secagg.wire.messages import Start
 from support.lies import LIAR, VICTIM, flipped, patched, play_to_the_end
 from support.network import World
 

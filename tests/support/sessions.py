@@ -6,7 +6,7 @@ from headwater.agreement.session import roster_of, terms_of
 from headwater.recipe.actions import Aggregate
 from headwater.recipe.machine import build_recipe
 from headwater.secagg import Aggregator
-from headwater.secagg.events import AggregatorEvent, MemberDropped, Persist
+from headwater.secagg.protocol.events import AggregatorEvent, MemberDropped, Persist
 from headwater_server.services.session import RoundResult
 from support.organisations import RUN, EnrolledConsortium
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from headwater.secagg.codec import Blob, Bulk, Fixed, Layout, Listing, Number, Text, Tuple
-from headwater.secagg.messages import Message
+from headwater.secagg.wire.codec import Blob, Bulk, Fixed, Layout, Listing, Number, Text, Tuple
+from headwater.secagg.wire.messages import Message
 
 __all__ = [
     "ROOT",

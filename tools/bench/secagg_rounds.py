@@ -30,7 +30,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
 from headwater.secagg import Aggregator, Participant, Roster, SessionTerms
-from headwater.secagg.events import Persist, RoundClosed, RoundRequested, RoundSummed
+from headwater.secagg.protocol.events import Persist, RoundClosed, RoundRequested, RoundSummed
 from headwater_client.store import Store
 from headwater_client.transport.aggregation import Contribution, Progress, participate
 from headwater_client.transport.channel import CoordinatorChannel, Identity

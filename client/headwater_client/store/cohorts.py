@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from headwater.errors import InputError, PeerError
-from headwater.secagg.families import Cohort, Family, cohort_conflict
+from headwater.secagg.protocol.families import Cohort, Family, cohort_conflict
 from headwater_client.store.database import Database, count_record
 
 __all__ = ["COHORT_TABLES", "Allowance", "CohortRecords", "StoredCohort", "Trust"]

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from headwater.errors import BudgetExceeded, OutOfOrder, PeerError, StorageError
-from headwater.secagg.terms import MAXIMUM_ATTEMPTS
+from headwater.secagg.protocol.terms import MAXIMUM_ATTEMPTS
 from headwater_client.store.database import Database, count_record
 
 __all__ = ["SESSION_TABLES", "Sessions"]

@@ -11,7 +11,7 @@ import grpc
 import structlog
 
 from headwater.errors import HeadwaterError, InputError, OutOfOrder, PeerError, TransportError
-from headwater.secagg.events import MemberEvent, RoundRequested, Send, SessionClosed
+from headwater.secagg.protocol.events import MemberEvent, RoundRequested, Send, SessionClosed
 from headwater_client.transport.channel import CoordinatorChannel
 from headwater_client.transport.contributor import Computed, Contribute, Contribution, Contributor
 from headwater_client.transport.participation import (

@@ -12,7 +12,7 @@ import grpc
 from headwater.errors import HeadwaterError
 from headwater.rpc.certificates import check_in_force, load_certificate
 from headwater.rpc.status import CODE_METADATA, error_of_status
-from headwater.secagg.codec import MAXIMUM_MESSAGE
+from headwater.secagg.wire.codec import MAXIMUM_MESSAGE
 from headwater_client.transport.diagnosis import Endpoint, diagnose
 
 __all__ = ["MAXIMUM_MESSAGE_BYTES", "CoordinatorChannel", "Identity", "channel_options", "error_of_call"]

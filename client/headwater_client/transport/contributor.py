@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 
-from headwater.secagg.events import RoundRequested
-from headwater.secagg.families import Family
-from headwater.secagg.ring import RingVector
+from headwater.secagg.crypto.ring import RingVector
+from headwater.secagg.protocol.events import RoundRequested
+from headwater.secagg.protocol.families import Family
 
 __all__ = ["Computed", "Contribute", "Contribution", "Contributor"]
 

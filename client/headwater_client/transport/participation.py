@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from headwater.secagg.events import MemberEvent
-from headwater.secagg.families import Family
-from headwater.secagg.ring import RingVector
+from headwater.secagg.crypto.ring import RingVector
+from headwater.secagg.protocol.events import MemberEvent
+from headwater.secagg.protocol.families import Family
 
 __all__ = [
     "Backoff",

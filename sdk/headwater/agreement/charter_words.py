@@ -3,7 +3,7 @@
 from headwater.agreement.charter import Charter, Member, SignedCharter
 from headwater.agreement.signing import fingerprint
 from headwater.agreement.succession import tally
-from headwater.secagg.terms import threshold
+from headwater.secagg.protocol.terms import threshold
 
 __all__ = ["changes_in_words", "signatures_in_words"]
 

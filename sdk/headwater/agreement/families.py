@@ -8,7 +8,7 @@ from typing import assert_never
 
 from headwater.agreement.plan import Plan
 from headwater.recipe.task import TaskKind
-from headwater.secagg.families import Family
+from headwater.secagg.protocol.families import Family
 
 __all__ = ["COUNTED_SPLIT", "families_of_run", "family_of"]
 

@@ -11,7 +11,7 @@ from headwater.agreement.documents import Document, HexDigest, first_problem
 from headwater.errors import InputError
 from headwater.recipe.settings import RecipeSettings, SplitShares
 from headwater.schema import Schema
-from headwater.secagg.ring import RING_BITS, RingBits
+from headwater.secagg.crypto.ring import RING_BITS, RingBits
 
 __all__ = ["AggregationTerms", "Plan"]
 

@@ -10,11 +10,11 @@ from headwater.agreement.receipt_file import ReceiptFile
 from headwater.agreement.session import roster_of, terms_of
 from headwater.agreement.succession import CharterHistory
 from headwater.errors import PeerError
-from headwater.secagg.envelope import open_envelope
-from headwater.secagg.messages import Receipt
-from headwater.secagg.receipts import Chain, Document, check_confirms, read_document, read_opening
-from headwater.secagg.session import SessionFacts, genesis
-from headwater.secagg.terms import Roster, threshold
+from headwater.secagg.protocol.receipts import Chain, Document, check_confirms, read_document, read_opening
+from headwater.secagg.protocol.session import SessionFacts, genesis
+from headwater.secagg.protocol.terms import Roster, threshold
+from headwater.secagg.wire.envelope import open_envelope
+from headwater.secagg.wire.messages import Receipt
 
 __all__ = ["CheckedReceipts", "CheckedRound", "check_receipts"]
 

@@ -6,7 +6,7 @@ Coordinator and organisation each derive them from the documents that they hold,
 from headwater.agreement.charter import Charter
 from headwater.agreement.plan import Plan
 from headwater.recipe.vectors import longest_vector
-from headwater.secagg.terms import Deadlines, Roster, SessionTerms
+from headwater.secagg.protocol.terms import Deadlines, Roster, SessionTerms
 
 __all__ = ["roster_of", "terms_of"]
 

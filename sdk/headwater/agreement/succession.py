@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from headwater.agreement.charter import Charter, SignedCharter
 from headwater.errors import PeerError
-from headwater.secagg.terms import threshold
+from headwater.secagg.protocol.terms import threshold
 
 __all__ = ["CharterHistory", "SignatureTally", "check_succession", "tally", "verify_succession"]
 

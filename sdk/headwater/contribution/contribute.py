@@ -18,7 +18,7 @@ from headwater.recipe.settings import RecipeTerms
 from headwater.recipe.task import Task
 from headwater.schema import DateColumn, NumericColumn
 from headwater.schema.table import Table
-from headwater.secagg.ring import RingVector
+from headwater.secagg.crypto.ring import RingVector
 
 __all__ = ["contribute"]
 

@@ -18,7 +18,7 @@ from headwater.recipe.layout import layout_of_update
 from headwater.recipe.settings import RecipeTerms, UpdateSettings
 from headwater.recipe.task import Task, seed_for
 from headwater.schema.table import Table
-from headwater.secagg.ring import RingVector
+from headwater.secagg.crypto.ring import RingVector
 
 __all__ = ["train", "training_terms"]
 

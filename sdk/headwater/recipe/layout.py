@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headwater.errors import InputError
-from headwater.secagg.ring import RING_BITS, RingBits, RingVector, from_signed, to_signed
+from headwater.secagg.crypto.ring import RING_BITS, RingBits, RingVector, from_signed, to_signed
 
 __all__ = ["COUNT_METRICS", "UPDATE_METRICS", "Layout", "Summed", "layout_of_counts", "layout_of_update"]
 

@@ -18,7 +18,7 @@ from headwater.recipe.sums import read_histograms, read_tables, read_update
 from headwater.recipe.supercolumns import propose, settle, still_to_count
 from headwater.recipe.task import Task, seed_for
 from headwater.recipe.tasks import histograms_task, marginals_task, update_task
-from headwater.secagg.ring import RingVector
+from headwater.secagg.crypto.ring import RingVector
 
 __all__ = ["Recipe", "build_recipe"]
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from headwater.encoding.settings import EncodingSettings
 from headwater.schema import Schema
-from headwater.secagg.ring import RingBits
+from headwater.secagg.crypto.ring import RingBits
 
 __all__ = [
     "EncodingSettings",

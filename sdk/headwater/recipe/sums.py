@@ -10,7 +10,7 @@ from headwater.encoding.marginals import Marginal, Subset, cells_of
 from headwater.errors import InputError
 from headwater.recipe.fixed_point import integer_norm_squared, largest_magnitude, to_real
 from headwater.recipe.layout import Layout, Summed, layout_of_counts, layout_of_update
-from headwater.secagg.ring import RingVector
+from headwater.secagg.crypto.ring import RingVector
 
 __all__ = ["read_histograms", "read_tables", "read_update"]
 

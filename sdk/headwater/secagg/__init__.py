@@ -34,8 +34,8 @@ organisation stored, as bytes. The coordinator invites on `connected` and the pa
 a stream that returns needs no call but the coordinator's `connected`.
 """
 
-from headwater.secagg.aggregator import Aggregator
-from headwater.secagg.participant import Participant
-from headwater.secagg.terms import Deadlines, Roster, SessionTerms, largest_collusion, threshold
+from headwater.secagg.coordinator.aggregator import Aggregator
+from headwater.secagg.member.participant import Participant
+from headwater.secagg.protocol.terms import Deadlines, Roster, SessionTerms, largest_collusion, threshold
 
 __all__ = ["Aggregator", "Deadlines", "Participant", "Roster", "SessionTerms", "largest_collusion", "threshold"]

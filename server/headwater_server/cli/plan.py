@@ -163,7 +163,7 @@ def propose(
     from headwater.agreement.approval import RunProposal, SignedProposal
     from headwater.agreement.session import roster_of, terms_of
     from headwater.errors import InputError
-    from headwater.secagg.terms import cohort_problem
+    from headwater.secagg.protocol.terms import cohort_problem
     from headwater_server.runs.charters import charter_for_new_runs
 
     document = read_plan(plan)

@@ -21,8 +21,8 @@ from headwater.generator.model import Model
 from headwater.recipe.actions import Aggregate, Done, Fit, Merge
 from headwater.recipe.machine import Recipe, build_recipe
 from headwater.secagg import Aggregator
-from headwater.secagg.events import AggregatorEvent, MemberDropped, Persist, RoundAborted, SessionFailed
-from headwater.secagg.terms import MAXIMUM_ATTEMPTS
+from headwater.secagg.protocol.events import AggregatorEvent, MemberDropped, Persist, RoundAborted, SessionFailed
+from headwater.secagg.protocol.terms import MAXIMUM_ATTEMPTS
 from headwater_server.runs.charters import agreed
 from headwater_server.runs.inviting import Inviting, invited
 from headwater_server.runs.quorum import approved_members

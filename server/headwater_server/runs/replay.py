@@ -8,8 +8,8 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from headwater.errors import InputError, StorageError
-from headwater.secagg.receipts import close_unfinished
-from headwater.secagg.ring import RingVector, ring_type
+from headwater.secagg.crypto.ring import RingVector, ring_type
+from headwater.secagg.protocol.receipts import close_unfinished
 from headwater_server.storage import BlobStore, RoundEntry, Storage
 
 __all__ = ["RunJournal", "StoredSum"]

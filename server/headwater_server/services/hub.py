@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Collection
 
 from headwater.errors import OutOfOrder, PeerError, TransportError
-from headwater.secagg.events import AggregatorEvent, Persist
+from headwater.secagg.protocol.events import AggregatorEvent, Persist
 from headwater_server.services.machine import AggregatorMachine
 from headwater_server.services.session import AggregationSession
 from headwater_server.services.stream import MemberStream

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from headwater.secagg.events import AggregatorEvent
+from headwater.secagg.protocol.events import AggregatorEvent
 
 __all__ = ["AggregatorMachine"]
 

@@ -7,7 +7,7 @@ import grpc.aio
 
 from headwater.errors import InputError
 from headwater.rpc.v1 import aggregation_pb2_grpc, enrolment_pb2_grpc, run_pb2_grpc
-from headwater.secagg.codec import MAXIMUM_MESSAGE
+from headwater.secagg.wire.codec import MAXIMUM_MESSAGE
 from headwater_server.authority import KeyPair
 from headwater_server.services.boundary import ErrorBoundary
 

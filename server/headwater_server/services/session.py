@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import structlog
 
 from headwater.errors import HeadwaterError, OutOfOrder, StorageError, TransportError
-from headwater.secagg.events import (
+from headwater.secagg.protocol.events import (
     AggregatorEvent,
     MemberDropped,
     Persist,

@@ -18,7 +18,7 @@ from headwater.recipe.actions import Aggregate, Done, Fit
 from headwater.recipe.machine import Recipe
 from headwater.recipe.task import Task
 from headwater.schema.table import Table
-from headwater.secagg.ring import RingVector, ring_type
+from headwater.secagg.crypto.ring import RingVector, ring_type
 
 __all__ = ["Cost", "LocalEngine", "RoundEngine", "Watcher", "drive"]
 

@@ -20,7 +20,7 @@ from headwater.recipe.machine import Recipe
 from headwater.recipe.task import Task
 from headwater.schema.conform import conform
 from headwater.schema.table import Table
-from headwater.secagg.ring import RING_BITS, RingBits, RingVector, ring_type
+from headwater.secagg.crypto.ring import RING_BITS, RingBits, RingVector, ring_type
 from headwater_server.flower import QUIET_ENVIRONMENT
 from headwater_server.simulation.driving import Cost, Watcher, drive
 

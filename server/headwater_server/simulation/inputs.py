@@ -19,7 +19,7 @@ from headwater.schema.draft import draft
 from headwater.schema.partition import partition
 from headwater.schema.reading import read_arrow
 from headwater.schema.table import Table
-from headwater.secagg.ring import RING_BITS, check_headroom
+from headwater.secagg.crypto.ring import RING_BITS, check_headroom
 
 __all__ = ["SimulationInputs", "read_inputs"]
 

@@ -11,7 +11,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from headwater.errors import StorageError
-from headwater.secagg.spool import Kept, MemorySpool
+from headwater.secagg.coordinator.spool import Kept, MemorySpool
 
 __all__ = ["DiskSpool"]
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from headwater.errors import PeerError
-from headwater.secagg.envelope import open_envelope
-from headwater.secagg.events import RoundAborted, RoundRefused, RoundSummed
-from headwater.secagg.messages import Quorum, Start, Survivors
+from headwater.secagg.protocol.events import RoundAborted, RoundRefused, RoundSummed
+from headwater.secagg.wire.envelope import open_envelope
+from headwater.secagg.wire.messages import Quorum, Start, Survivors
 from headwater_client.transport.participation import MessageRefused
 from support.lies import KIND
 from support.lying_wire import LENGTH, WireWorld

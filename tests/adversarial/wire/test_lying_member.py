@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from headwater.errors import PeerError
-from headwater.secagg import messages
-from headwater.secagg.codec import MAXIMUM_MESSAGE
-from headwater.secagg.envelope import open_envelope, pack_chunk, sign_envelope
-from headwater.secagg.events import RoundAborted, RoundSummed
-from headwater.secagg.messages import Chunk, Upload
+from headwater.secagg.protocol.events import RoundAborted, RoundSummed
+from headwater.secagg.wire import messages
+from headwater.secagg.wire.codec import MAXIMUM_MESSAGE
+from headwater.secagg.wire.envelope import open_envelope, pack_chunk, sign_envelope
+from headwater.secagg.wire.messages import Chunk, Upload
 from support.lies import KIND, flipped
 from support.lying_wire import LENGTH, Tap, WireWorld
 from support.network import kind_of

@@ -12,8 +12,8 @@ from headwater.agreement.families import families_of_run, family_of
 from headwater.recipe.actions import Aggregate
 from headwater.recipe.machine import build_recipe
 from headwater.recipe.task import TaskKind
-from headwater.secagg.families import cohort_conflict
-from headwater.secagg.terms import largest_collusion
+from headwater.secagg.protocol.families import cohort_conflict
+from headwater.secagg.protocol.terms import largest_collusion
 from support.consortium import ConsortiumInMemory
 
 CONSORTIUM = ConsortiumInMemory()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from headwater.errors import InputError
 from headwater.recipe.fixed_point import fixed_point, integer_norm_squared, largest_magnitude, scale_for, to_real
 from headwater.recipe.layout import Layout, layout_of_counts
-from headwater.secagg.ring import RingBits, RingVector, ring_type
+from headwater.secagg.crypto.ring import RingBits, RingVector, ring_type
 
 VECTORS = st.lists(st.floats(-1e6, 1e6, width=32), min_size=1, max_size=50)
 

@@ -7,17 +7,18 @@ import numpy as np
 import pytest
 
 from headwater.errors import PeerError
-from headwater.secagg import dealing, messages
-from headwater.secagg.blame import Verdict, judge
-from headwater.secagg.disputes import Disputes
-from headwater.secagg.envelope import sign_envelope
-from headwater.secagg.events import MemberDropped, RoundClosed, RoundRefused, SessionClosed
-from headwater.secagg.families import Family
-from headwater.secagg.keys import Secret
-from headwater.secagg.member_round import MemberRound, Signer
-from headwater.secagg.phases import CoordinatorPhase
-from headwater.secagg.ring import RingBits, RingVector
-from headwater.secagg.sealing import seal
+from headwater.secagg.coordinator.blame import Verdict, judge
+from headwater.secagg.coordinator.disputes import Disputes
+from headwater.secagg.crypto.keys import Secret
+from headwater.secagg.crypto.ring import RingBits, RingVector
+from headwater.secagg.crypto.sealing import seal
+from headwater.secagg.member.member_round import MemberRound, Signer
+from headwater.secagg.protocol import dealing
+from headwater.secagg.protocol.events import MemberDropped, RoundClosed, RoundRefused, SessionClosed
+from headwater.secagg.protocol.families import Family
+from headwater.secagg.protocol.phases import CoordinatorPhase
+from headwater.secagg.wire import messages
+from headwater.secagg.wire.envelope import sign_envelope
 from support.lies import KIND, LIAR, flipped, lie_as, patched, play_to_the_end, session_key
 from support.network import World, kind_of
 

@@ -6,15 +6,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 
 from headwater.errors import PeerError
-from headwater.secagg.capsules import (
+from headwater.secagg.crypto.capsules import (
     CapsuleTree,
     check_encapsulation_key,
     encapsulate,
     open_capsule,
 )
-from headwater.secagg.envelope import MessageType, open_envelope, sign_envelope
-from headwater.secagg.events import SessionClosed
-from headwater.secagg.messages import Capsules, Hello
+from headwater.secagg.protocol.events import SessionClosed
+from headwater.secagg.wire.envelope import MessageType, open_envelope, sign_envelope
+from headwater.secagg.wire.messages import Capsules, Hello
 from support.network import World
 
 MEMBERS = ("a", "b", "c", "d", "e")

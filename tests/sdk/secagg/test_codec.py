@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from headwater.errors import InputError, PeerError
-from headwater.secagg import messages
-from headwater.secagg.codec import (
+from headwater.secagg.wire import messages
+from headwater.secagg.wire.codec import (
     MAXIMUM_MESSAGE,
     Blob,
     Bulk,
@@ -22,8 +22,8 @@ from headwater.secagg.codec import (
     Tuple,
     wire_text,
 )
-from headwater.secagg.envelope import MessageType, open_envelope, sign_envelope
-from headwater.secagg.messages import Message
+from headwater.secagg.wire.envelope import MessageType, open_envelope, sign_envelope
+from headwater.secagg.wire.messages import Message
 
 KINDS = sorted(Message.__subclasses__(), key=lambda kind: kind.__name__)
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))

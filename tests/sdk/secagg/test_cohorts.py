@@ -5,10 +5,17 @@ import dataclasses
 import pytest
 
 from headwater.errors import InputError
-from headwater.secagg.envelope import MessageType, open_envelope
-from headwater.secagg.events import CohortConfirmed, RoundClosed, RoundRefused, RoundRequested, Send, SessionClosed
-from headwater.secagg.families import Family
-from headwater.secagg.messages import Receipt, Survivors
+from headwater.secagg.protocol.events import (
+    CohortConfirmed,
+    RoundClosed,
+    RoundRefused,
+    RoundRequested,
+    Send,
+    SessionClosed,
+)
+from headwater.secagg.protocol.families import Family
+from headwater.secagg.wire.envelope import MessageType, open_envelope
+from headwater.secagg.wire.messages import Receipt, Survivors
 from support.network import World, kind_of
 
 COUNTS = Family("counts/main/train")

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from headwater.secagg.envelope import MessageType
-from headwater.secagg.events import MemberDropped, RoundRefused
-from headwater.secagg.phases import CoordinatorPhase, MemberPhase
+from headwater.secagg.protocol.events import MemberDropped, RoundRefused
+from headwater.secagg.protocol.phases import CoordinatorPhase, MemberPhase
+from headwater.secagg.wire.envelope import MessageType
 from support.network import World, kind_of
 
 KIND = MessageType

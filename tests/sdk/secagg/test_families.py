@@ -6,7 +6,7 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headwater.secagg.families import Family, cohort_conflict
+from headwater.secagg.protocol.families import Family, cohort_conflict
 
 MEMBERS = st.sets(st.sampled_from("abcdefghij"), min_size=3)
 

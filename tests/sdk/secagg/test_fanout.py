@@ -3,11 +3,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headwater.secagg.capsules import CIPHERTEXT_BYTES
-from headwater.secagg.envelope import MessageType, open_envelope
-from headwater.secagg.fanout import delivery_body
-from headwater.secagg.keys import digest, number
-from headwater.secagg.messages import Deal, Delivery, Start
+from headwater.secagg.coordinator.fanout import delivery_body
+from headwater.secagg.crypto.capsules import CIPHERTEXT_BYTES
+from headwater.secagg.crypto.keys import digest, number
+from headwater.secagg.wire.envelope import MessageType, open_envelope
+from headwater.secagg.wire.messages import Deal, Delivery, Start
 from support.network import World
 
 

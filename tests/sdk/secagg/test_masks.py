@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headwater.errors import InputError, OutOfOrder
-from headwater.secagg.keys import Secret, digest, expand, hkdf, hkdf_expand, label_fields
-from headwater.secagg.masking import masked_parts
-from headwater.secagg.masks import LANE_BYTES, SLICE_BYTES, MaskStream, check_values, key_stream, useful_lanes
-from headwater.secagg.ring import RingVector, ring_type
+from headwater.secagg.crypto.keys import Secret, digest, expand, hkdf, hkdf_expand, label_fields
+from headwater.secagg.crypto.masks import LANE_BYTES, SLICE_BYTES, MaskStream, check_values, key_stream, useful_lanes
+from headwater.secagg.crypto.ring import RingVector, ring_type
+from headwater.secagg.member.masking import masked_parts
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "secagg"
 

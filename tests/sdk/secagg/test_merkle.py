@@ -5,8 +5,8 @@ import hashlib
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from headwater.secagg.keys import digest, number
-from headwater.secagg.merkle import merkle_path, merkle_root, path_length, verify_path
+from headwater.secagg.crypto.keys import digest, number
+from headwater.secagg.crypto.merkle import merkle_path, merkle_root, path_length, verify_path
 
 COUNTS = st.integers(1, 40)
 

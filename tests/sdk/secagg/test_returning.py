@@ -5,10 +5,10 @@ import pytest
 
 from headwater.errors import InputError, PeerError
 from headwater.secagg import Aggregator
-from headwater.secagg.envelope import MessageType
-from headwater.secagg.events import Persist, RoundClosed, SessionClosed
-from headwater.secagg.phases import MemberPhase
-from headwater.secagg.receipts import close_unfinished
+from headwater.secagg.protocol.events import Persist, RoundClosed, SessionClosed
+from headwater.secagg.protocol.phases import MemberPhase
+from headwater.secagg.protocol.receipts import close_unfinished
+from headwater.secagg.wire.envelope import MessageType
 from support.network import World, kind_of
 
 KIND = MessageType

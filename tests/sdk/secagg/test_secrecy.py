@@ -1,6 +1,6 @@
 """Guarantees about secrets: which parties agree on them, and what they are bound to."""
 
-from headwater.secagg.rounds import rho
+from headwater.secagg.protocol.rounds import rho
 from support.network import World
 
 

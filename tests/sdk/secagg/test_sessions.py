@@ -5,8 +5,7 @@ import pytest
 
 from headwater.errors import InputError, OutOfOrder
 from headwater.secagg import Aggregator, Participant, Roster, threshold
-from headwater.secagg.envelope import MessageType, open_envelope
-from headwater.secagg.events import (
+from headwater.secagg.protocol.events import (
     AttemptStarted,
     MemberDropped,
     Persist,
@@ -18,7 +17,8 @@ from headwater.secagg.events import (
     SessionClosed,
     SessionReady,
 )
-from headwater.secagg.phases import CoordinatorPhase, MemberPhase
+from headwater.secagg.protocol.phases import CoordinatorPhase, MemberPhase
+from headwater.secagg.wire.envelope import MessageType, open_envelope
 from support.network import World
 
 KIND = MessageType

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headwater.errors import InputError, PeerError
-from headwater.secagg.shamir import PRIME, SHARE_BYTES, reconstruct, split
+from headwater.secagg.crypto.shamir import PRIME, SHARE_BYTES, reconstruct, split
 
 
 def is_probably_prime(number: int) -> bool:

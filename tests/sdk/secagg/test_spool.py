@@ -5,10 +5,10 @@ import pytest
 
 from headwater.errors import StorageError
 from headwater.secagg import Aggregator
-from headwater.secagg.chunks import Arrival, Assembly, chunk_messages
-from headwater.secagg.envelope import MessageType, open_envelope
-from headwater.secagg.messages import Chunk
-from headwater.secagg.spool import Kept, MemorySpool
+from headwater.secagg.coordinator.spool import Kept, MemorySpool
+from headwater.secagg.wire.chunks import Arrival, Assembly, chunk_messages
+from headwater.secagg.wire.envelope import MessageType, open_envelope
+from headwater.secagg.wire.messages import Chunk
 from support.network import World
 
 LENGTH = 300_000

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from headwater.errors import InputError
 from headwater.secagg import Deadlines, Roster, SessionTerms, largest_collusion, threshold
-from headwater.secagg.ring import check_headroom, from_signed, ring_type, to_signed
-from headwater.secagg.terms import cohort_problem
+from headwater.secagg.crypto.ring import check_headroom, from_signed, ring_type, to_signed
+from headwater.secagg.protocol.terms import cohort_problem
 
 TABLE = {3: 1, 4: 1, 5: 2, 6: 3, 7: 2, 8: 3, 9: 4, 10: 3, 20: 7, 50: 17, 100: 33, 200: 67}
 

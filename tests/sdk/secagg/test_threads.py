@@ -6,9 +6,11 @@ from functools import partial
 import numpy as np
 import pytest
 
-from headwater.secagg import Aggregator, Participant, masking, masks
-from headwater.secagg.envelope import MessageType, open_envelope
-from headwater.secagg.ring import RingBits
+from headwater.secagg import Aggregator, Participant
+from headwater.secagg.crypto import masks
+from headwater.secagg.crypto.ring import RingBits
+from headwater.secagg.member import masking
+from headwater.secagg.wire.envelope import MessageType, open_envelope
 from support import network
 from support.network import World
 

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from headwater.secagg.envelope import Envelope
-from headwater.secagg.events import COORDINATOR
-from headwater.secagg.messages import Receipt
+from headwater.secagg.protocol.events import COORDINATOR
+from headwater.secagg.wire.envelope import Envelope
+from headwater.secagg.wire.messages import Receipt
 from support.network import World
 
 

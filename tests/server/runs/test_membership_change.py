@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from headwater.secagg.events import RoundClosed
-from headwater.secagg.families import Family
+from headwater.secagg.protocol.events import RoundClosed
+from headwater.secagg.protocol.families import Family
 from headwater_client.membership import Membership
 from headwater_client.transport.aggregation import Progress
 from headwater_server.runs.driver import RunDriver

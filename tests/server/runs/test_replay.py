@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from headwater.errors import StorageError
-from headwater.secagg.ring import RingVector
+from headwater.secagg.crypto.ring import RingVector
 from headwater_server.runs.record import RunRecorder, draw_health
 from headwater_server.runs.replay import RunJournal, StoredSum
 from headwater_server.runs.room import require_room

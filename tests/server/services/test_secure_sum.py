@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from structlog.testing import capture_logs
 
 from headwater.errors import StorageError, TransportError
-from headwater.secagg.aggregator import Aggregator
-from headwater.secagg.events import AggregatorEvent, Persist, RoundRequested, RoundSummed
-from headwater.secagg.families import Family
-from headwater.secagg.participant import Participant
-from headwater.secagg.spool import Kept, Spool
-from headwater.secagg.terms import Roster, SessionTerms
+from headwater.secagg.coordinator.aggregator import Aggregator
+from headwater.secagg.coordinator.spool import Kept, Spool
+from headwater.secagg.member.participant import Participant
+from headwater.secagg.protocol.events import AggregatorEvent, Persist, RoundRequested, RoundSummed
+from headwater.secagg.protocol.families import Family
+from headwater.secagg.protocol.terms import Roster, SessionTerms
 from headwater_client.transport.aggregation import Contribution, participate
 from headwater_client.transport.channel import CoordinatorChannel
 from headwater_client.transport.participation import Backoff, Participation

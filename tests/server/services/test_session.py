@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from headwater.errors import OutOfOrder, PeerError, StorageError, TransportError
-from headwater.secagg.events import AggregatorEvent, Persist, RoundAborted, RoundSummed, SessionFailed
+from headwater.secagg.protocol.events import AggregatorEvent, Persist, RoundAborted, RoundSummed, SessionFailed
 from headwater_server.services.hub import AggregationHub
 from headwater_server.services.session import AggregationSession
 from headwater_server.services.stream import MemberStream

@@ -15,11 +15,11 @@ from structlog.testing import capture_logs
 
 from headwater.errors import StorageError
 from headwater.secagg import Aggregator
-from headwater.secagg.chunks import Arrival, chunk_message
-from headwater.secagg.codec import MAXIMUM_CHUNK
-from headwater.secagg.envelope import open_envelope
-from headwater.secagg.messages import Chunk
-from headwater.secagg.spool import Kept
+from headwater.secagg.coordinator.spool import Kept
+from headwater.secagg.wire.chunks import Arrival, chunk_message
+from headwater.secagg.wire.codec import MAXIMUM_CHUNK
+from headwater.secagg.wire.envelope import open_envelope
+from headwater.secagg.wire.messages import Chunk
 from headwater_server.storage import DiskSpool
 from support.network import World
 

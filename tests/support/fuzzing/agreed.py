@@ -29,7 +29,7 @@ from headwater.recipe.tasks import histograms_task, marginals_task, update_task
 from headwater.rpc.v1 import enrolment_pb2
 from headwater.schema import Schema
 from headwater.schema.table import Table
-from headwater.secagg.events import SessionReady
+from headwater.secagg.protocol.events import SessionReady
 from headwater_client.policy import Policy
 from headwater_client.task_check import TaskGate
 from headwater_server.authority import Authority

@@ -6,8 +6,8 @@ from dataclasses import fields, replace
 from typing import Any
 
 from headwater.errors import InputError
-from headwater.secagg.codec import Blob, Bulk, Fixed, Layout, Listing, Number, Text, Tuple
-from headwater.secagg.messages import Message
+from headwater.secagg.wire.codec import Blob, Bulk, Fixed, Layout, Listing, Number, Text, Tuple
+from headwater.secagg.wire.messages import Message
 from support.fuzzing.choices import Choices
 
 __all__ = ["damage_bytes", "damage_json", "damage_message"]

@@ -5,10 +5,10 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from headwater.errors import InputError
-from headwater.secagg.chunks import chunk_messages
-from headwater.secagg.events import COORDINATOR
-from headwater.secagg.messages import Confirm, Inquiry, Message, Quorum, Start, Survivors, Upload
-from headwater.secagg.rounds import view_digest
+from headwater.secagg.protocol.events import COORDINATOR
+from headwater.secagg.protocol.rounds import view_digest
+from headwater.secagg.wire.chunks import chunk_messages
+from headwater.secagg.wire.messages import Confirm, Inquiry, Message, Quorum, Start, Survivors, Upload
 from support.fuzzing.forging import read_message, sign_as
 from support.fuzzing.hostile import HostileWorld
 from support.network import AnyMessage

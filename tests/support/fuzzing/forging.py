@@ -4,12 +4,12 @@ from dataclasses import fields
 
 from headwater.errors import PeerError
 from headwater.secagg import Participant
-from headwater.secagg.codec import Fixed, Layout, Listing, Number, Text, Tuple
-from headwater.secagg.envelope import MessageType, open_envelope, sign_envelope
-from headwater.secagg.events import COORDINATOR, SessionReady
-from headwater.secagg.keys import Secret
-from headwater.secagg.messages import Message, Upload
-from headwater.secagg.session import setup_context
+from headwater.secagg.crypto.keys import Secret
+from headwater.secagg.protocol.events import COORDINATOR, SessionReady
+from headwater.secagg.protocol.session import setup_context
+from headwater.secagg.wire.codec import Fixed, Layout, Listing, Number, Text, Tuple
+from headwater.secagg.wire.envelope import MessageType, open_envelope, sign_envelope
+from headwater.secagg.wire.messages import Message, Upload
 from support.fuzzing.choices import Choices
 from support.fuzzing.witness import KINDS
 from support.network import World

@@ -9,8 +9,8 @@ import numpy as np
 
 from headwater.errors import OutOfOrder
 from headwater.secagg import Participant
-from headwater.secagg.envelope import MessageType, open_envelope
-from headwater.secagg.events import (
+from headwater.secagg.crypto.ring import ring_type
+from headwater.secagg.protocol.events import (
     COORDINATOR,
     AggregatorEvent,
     CohortConfirmed,
@@ -21,10 +21,10 @@ from headwater.secagg.events import (
     RoundSummed,
     SessionReady,
 )
-from headwater.secagg.phases import CoordinatorPhase
-from headwater.secagg.receipts import close_unfinished, verify_chain
-from headwater.secagg.ring import ring_type
-from headwater.secagg.terms import MAXIMUM_ATTEMPTS
+from headwater.secagg.protocol.phases import CoordinatorPhase
+from headwater.secagg.protocol.receipts import close_unfinished, verify_chain
+from headwater.secagg.protocol.terms import MAXIMUM_ATTEMPTS
+from headwater.secagg.wire.envelope import MessageType, open_envelope
 from support.fuzzing.choices import Choices
 from support.fuzzing.damage import damage_bytes, damage_message
 from support.fuzzing.forging import bend, read_message, sign_as

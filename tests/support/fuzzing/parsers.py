@@ -14,9 +14,9 @@ from headwater.errors import HeadwaterError, InputError, PeerError
 from headwater.recipe.task import Task
 from headwater.release.manifest import SignedManifest
 from headwater.rpc.status import MAXIMUM_TEXT, error_of_status, one_line
-from headwater.secagg.codec import Reader, Tuple
-from headwater.secagg.envelope import Envelope, MessageType, open_envelope, pack_chunk
-from headwater.secagg.messages import Message
+from headwater.secagg.wire.codec import Reader, Tuple
+from headwater.secagg.wire.envelope import Envelope, MessageType, open_envelope, pack_chunk
+from headwater.secagg.wire.messages import Message
 from support.fuzzing.witness import KINDS
 
 __all__ = [

@@ -15,8 +15,8 @@ from headwater.recipe.task import Task
 from headwater.release.manifest import FileEntry, Manifest, Protection, Provenance, SignedManifest
 from headwater.schema import CategoricalColumn, NumericColumn, Schema
 from headwater.secagg import Aggregator, Participant
-from headwater.secagg.envelope import MessageType
-from headwater.secagg.events import COORDINATOR
+from headwater.secagg.protocol.events import COORDINATOR
+from headwater.secagg.wire.envelope import MessageType
 from support.consortium import CREATED, ConsortiumInMemory
 from support.fuzzing.choices import Choices
 from support.fuzzing.forging import volunteered

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from headwater.secagg.events import AttemptStarted, CohortConfirmed, MemberEvent, PeersSeen, RoundClosed
+from headwater.secagg.protocol.events import AttemptStarted, CohortConfirmed, MemberEvent, PeersSeen, RoundClosed
 
 __all__ = ["Store"]
 

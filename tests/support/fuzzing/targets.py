@@ -10,8 +10,8 @@ import grpc
 
 from headwater.agreement.invitation import Invitation
 from headwater.canonical import canonical_json, sha256_hex
-from headwater.secagg.envelope import MessageType
-from headwater.secagg.events import COORDINATOR
+from headwater.secagg.protocol.events import COORDINATOR
+from headwater.secagg.wire.envelope import MessageType
 from support.fuzzing import agreed, parsers, seeds
 from support.fuzzing.choices import Choices
 from support.fuzzing.damage import damage_bytes, damage_json

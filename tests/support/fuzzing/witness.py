@@ -5,10 +5,10 @@ from collections.abc import Collection, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from headwater.secagg.envelope import MessageType, open_envelope
-from headwater.secagg.events import COORDINATOR, CohortConfirmed, RoundAborted, RoundSummed
-from headwater.secagg.families import Cohort, Family
-from headwater.secagg.messages import Blocks, Chunk, Complaint, Deal, DealHeader, Hello, Message, Reveal, Seed
+from headwater.secagg.protocol.events import COORDINATOR, CohortConfirmed, RoundAborted, RoundSummed
+from headwater.secagg.protocol.families import Cohort, Family
+from headwater.secagg.wire.envelope import MessageType, open_envelope
+from headwater.secagg.wire.messages import Blocks, Chunk, Complaint, Deal, DealHeader, Hello, Message, Reveal, Seed
 
 __all__ = ["KINDS", "Witness"]
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from headwater.secagg.keys import Secret
-from headwater.secagg.masks import SLICE_BYTES, MaskStream
+from headwater.secagg.crypto.keys import Secret
+from headwater.secagg.crypto.masks import SLICE_BYTES, MaskStream
 
 __all__ = ["measure_ceilings"]
 

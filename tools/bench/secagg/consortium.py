@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from headwater.recipe.fixed_point import fixed_point, scale_for
 from headwater.secagg import Roster, SessionTerms
-from headwater.secagg.ring import from_signed, to_signed
+from headwater.secagg.crypto.ring import from_signed, to_signed
 
 __all__ = ["Consortium"]
 

@@ -9,9 +9,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from headwater.secagg import Aggregator, Participant
-from headwater.secagg.dealing import CheckedDeal, check_deal
-from headwater.secagg.envelope import MessageType, open_envelope
-from headwater.secagg.events import (
+from headwater.secagg.protocol.dealing import CheckedDeal, check_deal
+from headwater.secagg.protocol.events import (
     MemberEvent,
     Persist,
     RoundAborted,
@@ -21,9 +20,10 @@ from headwater.secagg.events import (
     SessionFailed,
     SessionReady,
 )
-from headwater.secagg.messages import Capsules, Hello, Hellos, StartRecord, Survivors
-from headwater.secagg.receipts import read_opening
-from headwater.secagg.session import SessionFacts, hellos_digest
+from headwater.secagg.protocol.receipts import read_opening
+from headwater.secagg.protocol.session import SessionFacts, hellos_digest
+from headwater.secagg.wire.envelope import MessageType, open_envelope
+from headwater.secagg.wire.messages import Capsules, Hello, Hellos, StartRecord, Survivors
 from secagg.consortium import Consortium
 from secagg.standins import StandIn
 

@@ -10,9 +10,7 @@ from multiprocessing.connection import Connection
 import numpy as np
 
 from headwater.secagg import Aggregator, Participant
-from headwater.secagg.codec import MAXIMUM_CHUNK
-from headwater.secagg.envelope import open_envelope
-from headwater.secagg.events import (
+from headwater.secagg.protocol.events import (
     AggregatorEvent,
     RoundAborted,
     RoundRequested,
@@ -20,6 +18,8 @@ from headwater.secagg.events import (
     Send,
     SessionFailed,
 )
+from headwater.secagg.wire.codec import MAXIMUM_CHUNK
+from headwater.secagg.wire.envelope import open_envelope
 from headwater_server.settings import SPOOL_MEMORY_MIB
 from headwater_server.storage.spool import DiskSpool
 from secagg.consortium import Consortium

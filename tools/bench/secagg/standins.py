@@ -17,18 +17,18 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from headwater.secagg import dealing
-from headwater.secagg.capsules import CIPHERTEXT_BYTES, capsules_root, encapsulate
-from headwater.secagg.chunks import chunk_messages
-from headwater.secagg.dealing import CheckedDeal, OwnDeal, make_deal, open_shares
-from headwater.secagg.envelope import MessageType, sign_envelope
-from headwater.secagg.keys import Secret
-from headwater.secagg.masks import MaskStream, check_values
-from headwater.secagg.messages import SUITE, Accept, Capsules, Confirm, Hello, Message, Reveal, Upload
-from headwater.secagg.pairing import Ratchets, mask_key, self_mask_key
-from headwater.secagg.receipts import Chain
-from headwater.secagg.rounds import view_digest
-from headwater.secagg.session import SessionFacts, setup_context
+from headwater.secagg.crypto.capsules import CIPHERTEXT_BYTES, capsules_root, encapsulate
+from headwater.secagg.crypto.keys import Secret
+from headwater.secagg.crypto.masks import MaskStream, check_values
+from headwater.secagg.protocol import dealing
+from headwater.secagg.protocol.dealing import CheckedDeal, OwnDeal, make_deal, open_shares
+from headwater.secagg.protocol.pairing import Ratchets, mask_key, self_mask_key
+from headwater.secagg.protocol.receipts import Chain
+from headwater.secagg.protocol.rounds import view_digest
+from headwater.secagg.protocol.session import SessionFacts, setup_context
+from headwater.secagg.wire.chunks import chunk_messages
+from headwater.secagg.wire.envelope import MessageType, sign_envelope
+from headwater.secagg.wire.messages import SUITE, Accept, Capsules, Confirm, Hello, Message, Reveal, Upload
 from secagg.consortium import Consortium
 
 __all__ = ["StandIn"]
