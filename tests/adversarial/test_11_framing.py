@@ -11,7 +11,7 @@ from headwater.secagg.crypto.keys import Secret
 from headwater.secagg.crypto.masks import MaskStream
 from headwater.secagg.crypto.sealing import seal
 from headwater.secagg.crypto.shamir import reconstruct, split
-from headwater.secagg.member.member_round import MemberRound
+from headwater.secagg.member.round import MemberRound
 from headwater.secagg.protocol import dealing
 from headwater.secagg.protocol.pairing import self_mask_key
 from headwater.secagg.wire import messages

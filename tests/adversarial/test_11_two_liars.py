@@ -8,7 +8,7 @@ import numpy as np
 from headwater.secagg.coordinator.disputes import Disputes
 from headwater.secagg.crypto.keys import Secret
 from headwater.secagg.crypto.ring import RingVector
-from headwater.secagg.member.member_round import MemberRound, Signer
+from headwater.secagg.member.round import MemberRound, Signer
 from support.lies import flipped, patched, play_to_the_end
 from support.network import World
 

@@ -16,7 +16,7 @@ import pytest
 from headwater.secagg.crypto import shamir
 from headwater.secagg.crypto.keys import Secret
 from headwater.secagg.crypto.masks import MaskStream
-from headwater.secagg.member import member_round
+from headwater.secagg.member import round as member_round
 from headwater.secagg.protocol.dealing import CheckedDeal, bundle_secrets, check_deal
 from headwater.secagg.protocol.pairing import mask_key, self_mask_key
 from headwater.secagg.protocol.session import SessionFacts

@@ -15,7 +15,7 @@ import headwater.secagg
 from headwater.secagg.crypto.keys import Secret
 from headwater.secagg.crypto.masks import MaskStream
 from headwater.secagg.crypto.sealing import seal
-from headwater.secagg.member import member_round
+from headwater.secagg.member import round as member_round
 from headwater.secagg.protocol import dealing
 from headwater.secagg.protocol.phases import CoordinatorPhase
 from headwater.secagg.wire.envelope import MessageType

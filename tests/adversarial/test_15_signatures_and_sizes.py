@@ -9,10 +9,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from headwater.errors import PeerError
 from headwater.secagg.protocol.events import MemberDropped
-from headwater.secagg.protocol.terms import MAXIMUM_LENGTH
 from headwater.secagg.wire import envelope, messages
 from headwater.secagg.wire.codec import MAXIMUM_MESSAGE
 from headwater.secagg.wire.envelope import MessageType, open_envelope, pack_chunk, sign_envelope
+from headwater.secagg.wire.limits import MAXIMUM_LENGTH
 from headwater.secagg.wire.messages import Chunk, Message, Start
 from support.lies import KIND, LIAR, VICTIM, session_key
 from support.network import World, kind_of

@@ -14,7 +14,8 @@ from headwater.secagg.crypto.keys import Secret, expand, extract
 from headwater.secagg.crypto.masks import MaskStream
 from headwater.secagg.crypto.sealing import seal, unseal
 from headwater.secagg.crypto.shamir import reconstruct
-from headwater.secagg.member import joining, member_round
+from headwater.secagg.member import joining
+from headwater.secagg.member import round as member_round
 from headwater.secagg.protocol import dealing, pairing
 from headwater.secagg.protocol.pairing import mask_key, self_mask_key
 from headwater.secagg.wire.envelope import MessageType, open_envelope

@@ -10,7 +10,7 @@ import numpy as np
 from headwater.secagg.crypto.masks import check_values
 from headwater.secagg.crypto.sealing import seal
 from headwater.secagg.crypto.shamir import split
-from headwater.secagg.member import member_round
+from headwater.secagg.member import round as member_round
 from headwater.secagg.protocol import dealing
 
 __all__ = ["lying"]

@@ -9,10 +9,11 @@ from headwater.errors import PeerError
 from headwater.secagg import largest_collusion, threshold
 from headwater.secagg.protocol.events import COORDINATOR, SessionReady
 from headwater.secagg.protocol.session import setup_context
-from headwater.secagg.protocol.terms import MAXIMUM_ATTEMPTS, MAXIMUM_LENGTH, MAXIMUM_MEMBERS
+from headwater.secagg.protocol.terms import MAXIMUM_ATTEMPTS
 from headwater.secagg.wire import messages
 from headwater.secagg.wire.codec import MAXIMUM_CHUNK, MAXIMUM_MESSAGE
 from headwater.secagg.wire.envelope import MessageType, open_envelope
+from headwater.secagg.wire.limits import MAXIMUM_LENGTH, MAXIMUM_MEMBERS
 from headwater.secagg.wire.messages import Message
 from support.network import World
 from support.specification import (

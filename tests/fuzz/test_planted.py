@@ -7,7 +7,7 @@ import pytest
 
 from headwater.secagg.coordinator import collection, conductor
 from headwater.secagg.coordinator.blame import Verdict
-from headwater.secagg.member import member_round
+from headwater.secagg.member import round as member_round
 from headwater.secagg.member.player import Player
 from headwater.secagg.protocol.events import COORDINATOR, MemberEvent
 from headwater.secagg.protocol.families import Family

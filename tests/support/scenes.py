@@ -8,7 +8,7 @@ from headwater.secagg.crypto.keys import Secret
 from headwater.secagg.crypto.masks import MaskStream
 from headwater.secagg.crypto.sealing import seal
 from headwater.secagg.crypto.shamir import split
-from headwater.secagg.member.member_round import MemberRound
+from headwater.secagg.member.round import MemberRound
 from headwater.secagg.protocol import dealing
 from headwater.secagg.protocol.phases import CoordinatorPhase
 from headwater.secagg.wire.envelope import MessageType

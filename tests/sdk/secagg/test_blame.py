@@ -12,7 +12,7 @@ from headwater.secagg.coordinator.disputes import Disputes
 from headwater.secagg.crypto.keys import Secret
 from headwater.secagg.crypto.ring import RingBits, RingVector
 from headwater.secagg.crypto.sealing import seal
-from headwater.secagg.member.member_round import MemberRound, Signer
+from headwater.secagg.member.round import MemberRound, Signer
 from headwater.secagg.protocol import dealing
 from headwater.secagg.protocol.events import MemberDropped, RoundClosed, RoundRefused, SessionClosed
 from headwater.secagg.protocol.families import Family

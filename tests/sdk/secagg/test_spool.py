@@ -5,8 +5,9 @@ import pytest
 
 from headwater.errors import StorageError
 from headwater.secagg import Aggregator
+from headwater.secagg.coordinator.arrival import Arrival
 from headwater.secagg.coordinator.spool import Kept, MemorySpool
-from headwater.secagg.wire.chunks import Arrival, Assembly, chunk_messages
+from headwater.secagg.wire.chunks import Assembly, chunk_messages
 from headwater.secagg.wire.envelope import MessageType, open_envelope
 from headwater.secagg.wire.messages import Chunk
 from support.network import World

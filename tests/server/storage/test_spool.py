@@ -15,8 +15,9 @@ from structlog.testing import capture_logs
 
 from headwater.errors import StorageError
 from headwater.secagg import Aggregator
+from headwater.secagg.coordinator.arrival import Arrival
 from headwater.secagg.coordinator.spool import Kept
-from headwater.secagg.wire.chunks import Arrival, chunk_message
+from headwater.secagg.wire.chunks import chunk_message
 from headwater.secagg.wire.codec import MAXIMUM_CHUNK
 from headwater.secagg.wire.envelope import open_envelope
 from headwater.secagg.wire.messages import Chunk

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from headwater.errors import PeerError, StorageError
+from headwater.secagg.coordinator.arrival import Arrival
 from headwater.secagg.coordinator.blame import Verdict, judge
 from headwater.secagg.coordinator.fanout import StartBodies
 from headwater.secagg.coordinator.spool import Spool
@@ -17,7 +18,6 @@ from headwater.secagg.protocol.dealing import CheckedDeal, part_digest
 from headwater.secagg.protocol.rounds import deal_digest, rho, view_digest
 from headwater.secagg.protocol.session import SessionFacts
 from headwater.secagg.protocol.terms import SessionTerms
-from headwater.secagg.wire.chunks import Arrival
 from headwater.secagg.wire.envelope import Envelope
 from headwater.secagg.wire.messages import (
     Abort,

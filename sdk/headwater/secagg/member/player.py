@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from headwater.errors import OutOfOrder, PeerError
 from headwater.secagg.crypto.ring import RingVector
-from headwater.secagg.member.member_round import MemberRound
 from headwater.secagg.member.membership import Membership
+from headwater.secagg.member.round import MemberRound
 from headwater.secagg.protocol import events
 from headwater.secagg.protocol.dealing import DealerFault
 from headwater.secagg.protocol.events import COORDINATOR, MemberEvent, Send

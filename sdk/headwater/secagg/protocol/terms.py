@@ -6,11 +6,10 @@ from types import MappingProxyType
 
 from headwater.errors import InputError
 from headwater.secagg.crypto.ring import RING_BITS, RingBits, check_headroom, ring_type
+from headwater.secagg.wire.limits import MAXIMUM_LENGTH, MAXIMUM_MEMBERS
 
 __all__ = [
     "MAXIMUM_ATTEMPTS",
-    "MAXIMUM_LENGTH",
-    "MAXIMUM_MEMBERS",
     "Deadlines",
     "Roster",
     "SessionTerms",
@@ -22,11 +21,6 @@ __all__ = [
 MAXIMUM_ATTEMPTS = 8
 """Setups that one run may have (protocol 3.3)."""
 
-MAXIMUM_MEMBERS = 1024
-"""Members that one charter may have; bounds every list read from the wire (protocol 5)."""
-
-MAXIMUM_LENGTH = 2**28
-"""Values that one vector may have: 1 GiB in the ring of 32 bits, 2 GiB in that of 64."""
 
 IDENTIFIER_BYTES = 64
 """Longest member or run id in UTF-8."""

@@ -1,18 +1,13 @@
 """Bulk bytes as a row of chunk messages, put together again in order and within a stated size: protocol 4.4, 4.9."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-
 from headwater.errors import PeerError
-from headwater.secagg.coordinator.spool import Kept, Spool
-from headwater.secagg.crypto.ring import RingVector
 from headwater.secagg.wire.codec import MAXIMUM_CHUNK
 from headwater.secagg.wire.envelope import pack_chunk
 from headwater.secagg.wire.messages import Chunk
 
-__all__ = ["Arrival", "Assembly", "chunk_message", "chunk_messages"]
+__all__ = ["Assembly", "ChunkOrder", "chunk_message", "chunk_messages"]
 
 
 def chunk_message(sender: str, round_number: int, index: int, parts: Sequence[bytes | memoryview]) -> bytes:
@@ -38,7 +33,7 @@ def chunk_messages(sender: str, round_number: int, *parts: bytes) -> Iterator[by
         yield chunk_message(sender, round_number, index, pending)
 
 
-class _Stream:
+class ChunkOrder:
     """The order and sizes that the chunks of one stream must have."""
 
     def __init__(self, size: int) -> None:
@@ -72,7 +67,7 @@ class _Stream:
         self._next += 1
 
 
-class Assembly(_Stream):
+class Assembly(ChunkOrder):
     """Collects the chunks of one stream of known size; memory grows only with bytes that really came."""
 
     def __init__(self, size: int) -> None:
@@ -98,53 +93,3 @@ class Assembly(_Stream):
             parts[-1] = parts[-1][: end - (last - 1) * MAXIMUM_CHUNK]
             parts[0] = parts[0][begin - first * MAXIMUM_CHUNK :]
         return b"".join(parts)
-
-
-class Arrival(_Stream):
-    """A member's masked vector on its way: hashed as it comes, kept in a spool until it is complete."""
-
-    def __init__(self, size: int, spool: Spool) -> None:
-        """Expect exactly `size` bytes."""
-        super().__init__(size)
-        self._spool = spool
-        self._kept: list[Kept] = []
-        self._hash = hashlib.sha256()
-
-    @property
-    def digest(self) -> bytes:
-        """SHA-256 of the bytes so far."""
-        return self._hash.digest()
-
-    def add(self, chunk: Chunk) -> None:
-        """Take the next chunk.
-
-        Raises:
-            PeerError: it is repeated, out of order, of the wrong size, or one too many; nothing was taken.
-            StorageError: the spool could not keep it; nothing was taken.
-        """
-        self.check(chunk)
-        data = memoryview(chunk.data)
-        self._kept.append(self._spool.keep(data))
-        self._hash.update(data)
-        self.passed(chunk)
-
-    def add_to(self, total: RingVector) -> None:
-        """Add the complete vector to `total` in place, part by part, and let go of it.
-
-        Raises:
-            StorageError: a part cannot be read back; `total` may hold some of the others and is of no use any more.
-        """
-        begin = 0
-        for kept in self._kept:
-            values = np.frombuffer(kept.read(), dtype=total.dtype)
-            part = total[begin : begin + values.size]
-            np.add(part, values, out=part)
-            begin += values.size
-            kept.discard()
-        self._kept = []
-
-    def discard(self) -> None:
-        """Let go of what came."""
-        for kept in self._kept:
-            kept.discard()
-        self._kept = []
