@@ -31,7 +31,7 @@ setup: $(STAMP)  ## Make .venv with everything that development needs.
 demo: $(STAMP)  ## A whole consortium on this machine, end to end. ARGS="--organisations 5 …" passes options.
 	$(BIN)/headwater-coordinator demo $(ARGS)
 
-test: test-fast test-slow  ## All tests but those that kill processes (test-crash).
+test: test-fast test-slow test-crash  ## All tests.
 
 test-fast: $(STAMP)  ## The fast suite.
 	$(BIN)/python -m pytest -q -n 2 -m "not slow and not crash" $(PYTEST_ARGS)
