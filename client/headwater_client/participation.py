@@ -17,6 +17,7 @@ from headwater.agreement.troubles import Trouble
 from headwater.contribution.contribute import contribute
 from headwater.errors import BudgetExceeded, HeadwaterError, OutOfOrder, TransportError
 from headwater.flower_bundle import OUTCOME_DONE, OUTCOME_REFUSED, bundle_sha256
+from headwater.recipe.task import TaskKind
 from headwater.schema.conform import load_table
 from headwater.schema.table import Table
 from headwater.secagg import Participant
@@ -30,6 +31,7 @@ from headwater.secagg.protocol.events import (
     SessionClosed,
     SessionReady,
 )
+from headwater.secagg.protocol.families import Family
 from headwater.secagg.protocol.receipts import blamed_by
 from headwater_client.connectors import RowSource
 from headwater_client.consent import check_proposal, refusals
@@ -192,7 +194,7 @@ class RunPart:
 
     def _participant(self) -> Participant:
         roster = roster_of(self.charter, self.plan)
-        families = families_of_run(self.plan, self._data_set, self.run_id, roster.colluders)
+        families = families_of_run(self.plan, self._data_set, self.run_id)
         return Participant(
             roster,
             terms_of(self.plan, self.run_id, self.store.next_attempt(self.run_id)),
@@ -210,10 +212,14 @@ class RunPart:
     def _contribution(self, gate: TaskGate, request: RoundRequested) -> Contribution:
         task = gate.admit(request.task, request.model, request.length, request.charge)
         _log.info("task_admitted", run=self.run_id, round=request.round, kind=task.kind, step=task.step)
-        family = None
-        if self.plan.aggregation.on_membership_change == "strict":
-            family = family_of(task.kind, self._data_set, self.run_id, roster_of(self.charter, self.plan).colluders)
-        return Contribution(contribute(task, request.model, self.rows, self.plan), family)
+        return Contribution(contribute(task, request.model, self.rows, self.plan), self._family(task.kind))
+
+    def _family(self, kind: TaskKind) -> Family | None:
+        """What a vector belongs to, where its cohort is bound."""
+        family = family_of(kind, self._data_set, self.run_id)
+        # protocol 4.10: a cohort of a strict run binds one under `continue`, which by itself records none.
+        strict = self.plan.aggregation.on_membership_change == "strict"
+        return family if strict or self.store.cohorts_of([family]) else None
 
     def _note(self, event: Progress) -> None:
         """Store what must be durable before anything later happens (protocol 3.3, 4.8), and log the rest."""

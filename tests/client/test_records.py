@@ -104,9 +104,13 @@ def test_the_cohort_is_on_disk_before_the_confirm_leaves(consortium: EnrolledCon
     assert not isinstance(result, RoundSummed)
 
 
-def test_a_second_run_over_others_is_refused_until_a_person_allows_it(consortium: EnrolledConsortium) -> None:
-    strict = {"aggregation": {"on_membership_change": "strict", **SOON}}
-    plan = approve_everywhere(consortium, SECOND_RUN, name="second", **strict)
+@pytest.mark.parametrize("choice", ["strict", "continue"])
+def test_a_second_run_over_others_is_refused_until_a_person_allows_it(
+    consortium: EnrolledConsortium, choice: str
+) -> None:
+    # Under `continue` too: whoever is away from the second run was promised that the first one's sum stays alone.
+    asking = {"aggregation": {"on_membership_change": choice, **SOON}}
+    plan = approve_everywhere(consortium, SECOND_RUN, name="second", **asking)
     asked = Membership.open(consortium.homes["org-1"])
     # A former run's cohort had a member more.
     cohort = '["org-1", "org-2", "org-3", "org-9"]'

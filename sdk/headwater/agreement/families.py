@@ -16,19 +16,20 @@ COUNTED_SPLIT = "train"
 """The rows that today's Tasks of counts read; a Task over others would name its own family."""
 
 
-def family_of(kind: TaskKind, data_set: str, run_id: str, colluders: int) -> Family:
+def family_of(kind: TaskKind, data_set: str, run_id: str) -> Family:
     """The family of a Task's sum.
 
     All counts on one table and split are one family over all runs: a 1-way count over one cohort and a 2-way count
     over another share their margins, so their difference tells the members between them. The updates of one run are
-    one family that bears another cohort, as long as who left and who came are at least c + 2 each: the difference of
-    two rounds is then itself a sum over two honest members or more.
+    one family. Neither bears another cohort, however many members it differs by: a coordinator asks T members alone
+    to confirm a sum, others for each, so that of four sums or more nobody need have seen all, and a rule that bears
+    some differences then bears combinations that show one member. Any two quorums share an honest member, which is
+    enough where there is one cohort.
 
     Args:
         kind: of the Task.
         data_set: the member's table, by its name in the charter.
         run_id: 32 hexadecimal digits.
-        colluders: c of the session, the larger one of charter and plan.
 
     Source: protocol 4.10 iii.
     """
@@ -36,15 +37,17 @@ def family_of(kind: TaskKind, data_set: str, run_id: str, colluders: int) -> Fam
         case "histograms" | "marginals":
             return Family(f"counts/{data_set}/{COUNTED_SPLIT}", None)
         case "update":
-            return Family(f"updates/{data_set}/{run_id}", colluders + 2)
+            return Family(f"updates/{data_set}/{run_id}", None)
         case _:
             assert_never(kind)
 
 
-def families_of_run(plan: Plan, data_set: str, run_id: str, colluders: int) -> tuple[Family, ...]:
-    """Every family that a run of a plan may touch; none under `continue`, where nothing is held to a cohort."""
-    if plan.aggregation.on_membership_change == "continue":
-        return ()
+def families_of_run(plan: Plan, data_set: str, run_id: str) -> tuple[Family, ...]:
+    """Every family that a run of a plan may touch.
+
+    Those of a plan that says `continue` too: what was summed under `strict` stays bound in such a run, for it is the
+    others' refusal that keeps a member's vector from being had by subtraction.
+    """
     kinds: tuple[TaskKind, ...] = ("histograms", "marginals", "update")
     asked = kinds if plan.recipe.training_rounds else kinds[:2]
-    return tuple(dict.fromkeys(family_of(kind, data_set, run_id, colluders) for kind in asked))
+    return tuple(dict.fromkeys(family_of(kind, data_set, run_id) for kind in asked))
