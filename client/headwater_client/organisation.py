@@ -229,7 +229,7 @@ class Organisation:
     def cohorts(self) -> CohortReview:
         """With whom this organisation's rows were summed, and the exceptions that people here allowed."""
         store = self._membership.store
-        return CohortReview(store.cohort_history(), store.allowances(), store.trusts())
+        return CohortReview(store.cohort_history(), store.allowances(), store.trusts(), store.rolled_back())
 
     def allow_cohort(self, family: str, reason: str) -> Allowance:
         """Let the next sum of a family be over another cohort than the one on record (protocol 4.10).

@@ -24,6 +24,7 @@ from headwater.secagg import Participant
 from headwater.secagg.protocol.events import (
     AttemptStarted,
     CohortConfirmed,
+    PeersRolledBack,
     PeersSeen,
     RoundClosed,
     RoundRefused,
@@ -58,6 +59,10 @@ SessionDriver = Callable[
 _NEXT_SESSION_SECONDS = 1.0
 
 _log = structlog.get_logger(__name__)
+
+
+class _CountMoved(Exception):
+    """The store made a record between a participant and its Hello; a new participant shows the new count."""
 
 
 def join_run(
@@ -179,6 +184,8 @@ class RunPart:
             contribute_checked = partial(self._contribution, TaskGate(self.plan))
             try:
                 end = drive(self.run_id, participant, contribute_checked, stop, self._note)
+            except _CountMoved:
+                continue
             except OutOfOrder as error:
                 _log.info("run_over", run=self.run_id, reason=str(error))
                 return OUTCOME_DONE
@@ -203,7 +210,9 @@ class RunPart:
             self.store.last_receipt(self.run_id),
             required_members=self.required_members,
             records=self.store.records,
+            outstanding=self.store.outstanding(self.run_id),
             seen=self.store.peers(),
+            distrusted=self.store.rolled_back(),
             cohorts=self.store.cohorts_of(families),
             threads=len(os.sched_getaffinity(0)),
             excluded=blamed_by(self.store.chain(self.run_id).documents, roster),
@@ -225,8 +234,11 @@ class RunPart:
         """Store what must be durable before anything later happens (protocol 3.3, 4.8), and log the rest."""
         run = self.run_id
         match event:
-            case AttemptStarted(attempt):
-                self.store.record_attempt(run, attempt)
+            case AttemptStarted(attempt, records):
+                try:
+                    self.store.record_attempt(run, attempt, records)
+                except OutOfOrder as error:
+                    raise _CountMoved from error
                 _log.info("attempt_started", run=run, attempt=attempt)
             case RoundClosed(round=number, reason=reason):
                 self.store.record_receipt(run, number, event.document)
@@ -239,6 +251,9 @@ class RunPart:
                 _log.info("cohort_recorded", run=run, round=number, family=family.name, members=list(members))
             case PeersSeen(records):
                 self.store.record_peers(records)
+            case PeersRolledBack(records):
+                self.store.record_rolled_back(records)
+                _log.warning("peers_rolled_back", run=run, members=sorted(records))
             case SessionReady(members, opening=opening):
                 self.store.record_opening(run, opening)
                 _log.info("session_ready", run=run, members=list(members))

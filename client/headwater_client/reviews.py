@@ -1,5 +1,6 @@
 """What an organisation is shown before and after it decides: charter, plan, runs, its own standing."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -107,8 +108,10 @@ class CohortReview:
         cohorts: with whom each family of sums was confirmed here, oldest first.
         allowances: exceptions for a family.
         trusts: members that were let back with an older record file.
+        rolled_back: members refused for an older record file → the count of records that they showed.
     """
 
     cohorts: tuple[StoredCohort, ...]
     allowances: tuple[Allowance, ...]
     trusts: tuple[Trust, ...]
+    rolled_back: Mapping[str, int]

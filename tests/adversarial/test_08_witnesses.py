@@ -20,7 +20,7 @@ _TELLING = (0, 1, 4, 5)
 
 def cohorts_that_show_one() -> tuple[list[Cohort], int]:
     """Six cohorts whose sums combine to one vector, and the size of the session."""
-    places = {VICTIM: _VICTIMS_SUMS}
+    places: dict[str, tuple[int, ...]] = {VICTIM: _VICTIMS_SUMS}
     for pattern in product((0, 1), repeat=len(WEIGHTS)):
         if any(pattern) and sum(weight * bit for weight, bit in zip(WEIGHTS, pattern, strict=True)) == 0:
             for index in range(160 if all(pattern) else 3):

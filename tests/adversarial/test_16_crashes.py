@@ -114,6 +114,50 @@ def test_a_record_file_rolled_back_is_noticed_by_every_peer_at_the_next_setup() 
     assert [data for sender, _, data in world.sent(KIND.START)][len(world.names) :] == []
 
 
+def test_a_rolled_back_member_that_tries_until_its_count_is_up_again_stays_refused() -> None:
+    world = World(4)
+    world.seen = dict.fromkeys(world.names, 6)
+    world.records = {name: 4 if name == VICTIM else 7 for name in world.names}
+    peers = [name for name in world.names if name != VICTIM]
+    world.open()
+    for count in (5, 6, 7, 8):
+        # Every attempt adds a record to its store, so at the third its count is above the one that they saw.
+        world.records[VICTIM] = count
+        world.new_attempt()
+        world.open()
+    for name in peers:
+        reasons = [event.reason for event in world.events_of(name, SessionClosed) if isinstance(event, SessionClosed)]
+        assert len(reasons) == 5
+        assert reasons[0].startswith(f"the Hello of {VICTIM} counts 5 durable records, 6 were shown before")
+        assert reasons[-1].startswith(f"the record file of {VICTIM} was found rolled back before")
+    assert not list(world.sent(KIND.DEAL))
+    # A person at each of them trusts it again.
+    world.distrusted, world.seen = {}, {}
+    world.new_attempt()
+    world.open()
+    world.play()
+    assert world.sums()[0].contributors == tuple(world.names)
+
+
+def test_two_runs_of_one_member_that_set_up_meanwhile_are_met_in_either_order() -> None:
+    # The victim's Hello of another run, which counts 6, is under way while it counts 9 in this one.
+    later = World(4)
+    later.records, later.outstanding = {VICTIM: 8}, {VICTIM: 6}
+    later.open()
+    assert met(later)[VICTIM] == 5
+    earlier = World(4)
+    earlier.records, earlier.seen = {VICTIM: 5}, {VICTIM: met(later)[VICTIM]}
+    earlier.open()
+    earlier.play()
+    assert earlier.sums()
+    assert not earlier.distrusted
+    # One record less, and it was set back.
+    older = World(4)
+    older.records, older.seen = {VICTIM: 4}, {VICTIM: met(later)[VICTIM]}
+    older.open()
+    assert all(older.distrusted[name] == {VICTIM} for name in older.names if name != VICTIM)
+
+
 def test_a_record_file_that_goes_on_is_not_called_rolled_back() -> None:
     world = World(4)
     world.seen = dict.fromkeys(world.names, 6)

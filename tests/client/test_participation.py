@@ -187,7 +187,7 @@ def scripted(*ends: Participation | Exception, seen: list[Participant] | None = 
     ) -> Participation:
         if seen is not None:
             seen.append(participant)
-        note(AttemptStarted(participant._terms.attempt))
+        note(AttemptStarted(participant._terms.attempt, participant._records + 1))
         end = left.pop(0)
         if isinstance(end, Exception):
             raise end

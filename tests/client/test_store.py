@@ -62,26 +62,26 @@ def test_eight_attempts_and_no_ninth_even_after_restarts(file: Path) -> None:
     store = Store(file)
     for attempt in range(1, 9):
         assert store.next_attempt(RUN) == attempt
-        store.record_attempt(RUN, attempt)
+        store.record_attempt(RUN, attempt, store.records + 1)
         store = reopened(store, file)
     with pytest.raises(BudgetExceeded, match="8 setups"):
         store.next_attempt(RUN)
     with pytest.raises(BudgetExceeded, match="8 setups"):
-        store.record_attempt(RUN, 9)
+        store.record_attempt(RUN, 9, store.records + 1)
 
 
 @pytest.mark.parametrize("again", [1, 3])
 def test_an_attempt_number_is_used_once(file: Path, again: int) -> None:
     store = Store(file)
-    store.record_attempt(RUN, 3)
+    store.record_attempt(RUN, 3, store.records + 1)
     with pytest.raises(PeerError, match="used before"):
-        store.record_attempt(RUN, again)
+        store.record_attempt(RUN, again, store.records + 1)
     assert store.next_attempt(RUN) == 4
 
 
 def test_attempts_of_runs_do_not_mix(file: Path) -> None:
     store = Store(file)
-    store.record_attempt(RUN, 5)
+    store.record_attempt(RUN, 5, store.records + 1)
     assert store.next_attempt("ab" * 16) == 1
 
 

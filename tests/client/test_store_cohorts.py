@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headwater.errors import InputError, PeerError, StorageError
+from headwater.errors import InputError, OutOfOrder, PeerError, StorageError
 from headwater.secagg.protocol.families import Family, cohort_conflict
 from headwater_client.store import Allowance, Store
 
@@ -132,10 +132,45 @@ def test_a_peer_that_restored_an_old_copy_comes_back_by_a_persons_word(file: Pat
         store.trust_peer("z", "who", NOON)
 
 
+def test_a_member_that_was_set_back_is_refused_after_restarts_until_a_person_trusts_it(file: Path) -> None:
+    store = Store(file)
+    store.record_peers({"b": 7, "c": 7})
+    store.record_rolled_back({"b": 3})
+    store.record_peers({"b": 8})
+    store = reopened(store, file)
+    assert store.rolled_back() == {"b": 3}
+    store.trust_peer("b", "their disk broke", NOON)
+    # A session that began before goes by what it knew then.
+    store.record_rolled_back({"b": 4})
+    assert store.rolled_back() == {}
+
+
+def test_no_two_hellos_show_one_count(file: Path) -> None:
+    store = Store(file)
+    count = store.records + 1
+    store.record_attempt(RUN, 1, count)
+    with pytest.raises(OutOfOrder, match="no longer so"):
+        store.record_attempt(OTHER, 1, count)
+    assert (store.records, store.next_attempt(OTHER)) == (count, 1)
+    store.record_attempt(OTHER, 1, count + 1)
+
+
+def test_the_hello_of_another_live_run_is_outstanding_until_its_session_opens(file: Path) -> None:
+    store = Store(file)
+    with store.live_session(RUN):
+        store.record_attempt(RUN, 1, 1)
+        assert (store.outstanding(RUN), store.outstanding(OTHER)) == (None, 1)
+        store.record_opening(RUN, b"opening")
+        assert store.outstanding(OTHER) is None
+        store.record_attempt(RUN, 2, 2)
+        assert store.outstanding(OTHER) == 2
+    assert store.outstanding(OTHER) is None
+
+
 def test_the_number_of_records_grows_with_each_and_never_falls(file: Path) -> None:
     store = Store(file)
     assert store.records == 0
-    store.record_attempt(RUN, 1)
+    store.record_attempt(RUN, 1, store.records + 1)
     store.record_receipt(RUN, 1, b"receipt")
     store.record_receipt(RUN, 1, b"receipt")
     store.record_cohort(RUN, 2, COUNTS, FIVE)
@@ -147,7 +182,7 @@ def test_the_number_of_records_grows_with_each_and_never_falls(file: Path) -> No
     connection.close()
     store = Store(file)
     assert store.records == 3
-    store.record_attempt(RUN, 1)
+    store.record_attempt(RUN, 1, store.records + 1)
     assert store.records == 4
 
 
@@ -173,10 +208,10 @@ def test_the_opening_of_a_session_is_kept_by_its_attempt(file: Path) -> None:
     store = Store(file)
     with pytest.raises(PeerError, match="before a setup"):
         store.record_opening(RUN, b"opening")
-    store.record_attempt(RUN, 1)
+    store.record_attempt(RUN, 1, store.records + 1)
     store.record_opening(RUN, b"first")
     store.record_opening(RUN, b"first")
-    store.record_attempt(RUN, 3)
+    store.record_attempt(RUN, 3, store.records + 1)
     store.record_opening(RUN, b"second")
     with pytest.raises(PeerError, match="opened another session before"):
         store.record_opening(RUN, b"third")

@@ -99,9 +99,9 @@ class _WatchedStore(Store):
         super().__init__(file)
         self._watch = watch
 
-    def record_attempt(self, run_id: str, attempt: int) -> None:
+    def record_attempt(self, run_id: str, attempt: int, records: int) -> None:
         self._watch.passes("persisting", "attempt", attempt=attempt)
-        super().record_attempt(run_id, attempt)
+        super().record_attempt(run_id, attempt, records)
         self._watch.passes("persisted", "attempt", attempt=attempt)
 
     def record_opening(self, run_id: str, document: bytes) -> None:

@@ -18,6 +18,7 @@ from headwater.secagg.protocol.events import (
     AttemptStarted,
     CohortConfirmed,
     MemberEvent,
+    PeersRolledBack,
     Persist,
     RoundAborted,
     RoundClosed,
@@ -79,6 +80,8 @@ class World:
     online: set[str] = field(default_factory=set)
     records: dict[str, int] = field(default_factory=dict)
     seen: dict[str, int] = field(default_factory=dict)
+    outstanding: dict[str, int] = field(default_factory=dict)
+    distrusted: dict[str, set[str]] = field(default_factory=dict)
     strict: bool = False
     family: Family | None = None
     cohorts: dict[str, dict[Family, list[Cohort]]] = field(default_factory=dict)
@@ -128,7 +131,9 @@ class World:
                 self.identity[name],
                 last_receipt,
                 records=self.records.get(name, 0),
+                outstanding=self.outstanding.get(name),
                 seen={peer: count for peer, count in self.seen.items() if peer != name},
+                distrusted=self.distrusted.get(name, ()),
                 cohorts=self.cohorts.get(name, {}),
                 excluded=self.excluded,
             )
@@ -218,6 +223,8 @@ class World:
                 case RoundRequested(number) if self.answering and member in self.vectors:
                     for data in self.participants[member].upload(number, self.vectors[member], self.family):
                         self.send(member, data)
+                case PeersRolledBack(records):
+                    self.distrusted.setdefault(member, set()).update(records)
                 case CohortConfirmed(_, family, members):
                     self.cohorts.setdefault(member, {}).setdefault(family, []).append(members)
                 case _:

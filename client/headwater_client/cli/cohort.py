@@ -57,6 +57,9 @@ def list_cohorts(
     for allowed in records.allowances:
         line = f"{allowed.created}: another cohort was allowed for {allowed.family}: {allowed.reason}"
         console.print(shown(line), soft_wrap=True)
+    for member, count in records.rolled_back.items():
+        line = f"{member} is refused: its record file was set back to {count} records; `cohort trust` lets it back"
+        console.print(shown(line), soft_wrap=True)
     for trust in records.trusts:
         line = f"{trust.created}: {trust.member} was let back, which had shown {trust.records} records: {trust.reason}"
         console.print(shown(line), soft_wrap=True)

@@ -33,6 +33,10 @@ CREATE TABLE peer (
   member TEXT PRIMARY KEY,
   records INTEGER NOT NULL
 ) STRICT;
+CREATE TABLE rolled_back (
+  member TEXT PRIMARY KEY,
+  records INTEGER NOT NULL
+) STRICT;
 CREATE TABLE trust (
   position INTEGER PRIMARY KEY AUTOINCREMENT,
   member TEXT NOT NULL,
@@ -171,6 +175,21 @@ class CohortRecords(Database):
         """The highest number of records that each peer showed, by member id."""
         return {str(row[0]): int(row[1]) for row in self._rows("SELECT member, records FROM peer ORDER BY member")}
 
+    def record_rolled_back(self, records: Mapping[str, int]) -> None:
+        """Refuse these members from now on, in every run, until a person trusts them: their stores were set back."""
+        with self._transaction() as connection:
+            # A session that began before a person trusted the member goes by what was seen before that.
+            connection.executemany(
+                "INSERT OR IGNORE INTO rolled_back SELECT member, ? FROM peer WHERE member = ? AND records >= ?",
+                [(number, member, number) for member, number in records.items()],
+            )
+
+    def rolled_back(self) -> dict[str, int]:
+        """The members whose stores were found set back and whom nobody trusted since, with the count they showed."""
+        return {
+            str(row[0]): int(row[1]) for row in self._rows("SELECT member, records FROM rolled_back ORDER BY member")
+        }
+
     def trust_peer(self, member: str, reason: str, created: str) -> Trust:
         """Forget how many records a peer had, because it says that it restored an old copy.
 
@@ -184,6 +203,7 @@ class CohortRecords(Database):
                 raise InputError(f"{member!r} was never seen in a session, so nothing of it is refused; check the id")
             trust = Trust(member, int(row[0]), reason, created)
             connection.execute("DELETE FROM peer WHERE member = ?", (member,))
+            connection.execute("DELETE FROM rolled_back WHERE member = ?", (member,))
             connection.execute(
                 "INSERT INTO trust (member, records, reason, created) VALUES (?, ?, ?, ?)",
                 (member, trust.records, reason, created),

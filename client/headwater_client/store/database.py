@@ -10,7 +10,7 @@ from headwater.errors import StorageError
 
 __all__ = ["Database", "count_record"]
 
-_FORMAT = 3
+_FORMAT = 4
 
 _COUNTER = """
 CREATE TABLE counter (
@@ -102,6 +102,6 @@ class Database:
                 raise StorageError(f"{self._file} has format {found}, this version reads {_FORMAT}; update headwater")
 
 
-def count_record(connection: sqlite3.Connection) -> None:
-    """Count one record more, in the transaction that makes it."""
-    connection.execute("UPDATE counter SET records = records + 1")
+def count_record(connection: sqlite3.Connection) -> int:
+    """Count one record more, in the transaction that makes it; returns the count with it."""
+    return int(connection.execute("UPDATE counter SET records = records + 1 RETURNING records").fetchone()[0])

@@ -14,7 +14,8 @@ __all__ = ["SESSION_TABLES", "Sessions"]
 SESSION_TABLES = """
 CREATE TABLE attempt (
   run_id TEXT PRIMARY KEY,
-  number INTEGER NOT NULL
+  number INTEGER NOT NULL,
+  records INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE live_session (
   run_id TEXT PRIMARY KEY
@@ -42,12 +43,18 @@ class Sessions(Database):
             raise _attempts_used(run_id)
         return following
 
-    def record_attempt(self, run_id: str, attempt: int) -> None:
+    def record_attempt(self, run_id: str, attempt: int, records: int) -> None:
         """Use an attempt number up, before its first message leaves (protocol 3.3: at most 8, one SID each).
+
+        Args:
+            run_id: the run.
+            attempt: the number.
+            records: the count that the attempt's Hello shows; no other Hello shows it.
 
         Raises:
             BudgetExceeded: the number is above 8.
             PeerError: it, or a later one, was used before.
+            OutOfOrder: the count of records is another one by now: make the Hello anew.
         """
         if attempt > MAXIMUM_ATTEMPTS:
             raise _attempts_used(run_id)
@@ -58,8 +65,22 @@ class Sessions(Database):
                 raise PeerError(
                     f"attempt {attempt} of run {run_id} was used before, {last + 1} is the next; set up anew"
                 )
-            connection.execute("INSERT OR REPLACE INTO attempt VALUES (?, ?)", (run_id, attempt))
-            count_record(connection)
+            # protocol 4.10: allocated where it is stored, so that two runs at a time never show one count.
+            if count_record(connection) != records:
+                raise OutOfOrder(f"the Hello of attempt {attempt} counts {records} records, which is no longer so")
+            connection.execute("INSERT OR REPLACE INTO attempt VALUES (?, ?, ?)", (run_id, attempt, records))
+
+    def outstanding(self, run_id: str) -> int | None:
+        """The least count in a Hello of another live run whose session did not open here; None without one.
+
+        Its peers may meet that Hello after a later one of this run (protocol 4.10).
+        """
+        row = self._row(
+            "SELECT min(records) FROM attempt JOIN live_session USING (run_id) WHERE run_id <> ? AND NOT EXISTS "
+            "(SELECT 1 FROM opening WHERE opening.run_id = attempt.run_id AND opening.attempt = attempt.number)",
+            run_id,
+        )
+        return None if row is None or row[0] is None else int(row[0])
 
     @contextmanager
     def live_session(self, run_id: str) -> Iterator[None]:

@@ -7,7 +7,7 @@ Organisation:
 
 ```python
 Participant(roster, terms, member_id, identity_key, last_receipt=None, *, required_members=(),
-            records=0, seen={}, cohorts={}, excluded=())
+            records=0, outstanding=None, seen={}, distrusted=(), cohorts={}, excluded=())
     .start() -> list[MemberEvent]                        # once
     .receive(message: bytes, now: float) -> list[MemberEvent]    # PeerError: refused, nothing changed
     .upload(round: int, vector: RingVector, family: Family | None = None) -> Iterator[bytes]  # may run in a thread

@@ -16,7 +16,20 @@ from headwater.secagg.protocol.terms import Roster, SessionTerms
 from headwater.secagg.wire.envelope import MessageType, sign_envelope
 from headwater.secagg.wire.messages import SUITE, Accept, Capsules, Delivery, Hello
 
-__all__ = ["Joining"]
+__all__ = ["Joining", "RolledBack"]
+
+
+class RolledBack(PeerError):
+    """Hellos count fewer durable records than their members must have.
+
+    Attributes:
+        records: member → the count in its Hello.
+    """
+
+    def __init__(self, records: Mapping[str, int], message: str) -> None:
+        """Keep the counts beside the message."""
+        super().__init__(message)
+        self.records = dict(records)
 
 
 class Joining:
@@ -32,10 +45,12 @@ class Joining:
         required: frozenset[str],
         head: bytes,
         records: int,
+        settled: int,
     ) -> None:
         """Make fresh keys and the Hello that shows them (protocol 3.1).
 
-        `head` is the digest of the last accepted document, `records` the count of the store's durable records.
+        `head` is the digest of the last accepted document, `records` the count of the store's durable records, and all
+        Hellos that this one does not rule out exceed the count `settled`.
         """
         self._roster, self._terms, self._member, self._required = roster, terms, member, required
         self.attempt = attempt
@@ -54,11 +69,12 @@ class Joining:
             self.session_key.public_key().public_bytes_raw(),
             head,
             records,
+            settled,
         )
         self.hello = sign_envelope(MessageType.HELLO, member, hello.encode(), identity, self.context)
         self.raw_hellos: tuple[bytes, ...] = ()
         self.accept: tuple[bytes, ...] = ()
-        self.records: Mapping[str, int] = {}
+        self.settled: Mapping[str, int] = {}
         self._hellos: Mapping[str, Hello] = {}
         self._encapsulated: dict[str, Secret] = {}
         self._delivery: Delivery | None = None
@@ -67,31 +83,30 @@ class Joining:
         """A message of this member under the setup's context, by its session key."""
         return sign_envelope(kind, self._member, body, self.session_key, self.context)
 
-    def accept_hellos(self, raw: tuple[bytes, ...], seen: Mapping[str, int]) -> tuple[bytes, ...]:
+    def accept_hellos(
+        self, raw: tuple[bytes, ...], seen: Mapping[str, int], distrusted: Collection[str]
+    ) -> tuple[bytes, ...]:
         """Check all Hellos, sign TH, and encapsulate for the members after this one (protocol 3.2, 3.3).
 
         Args:
             raw: the Hellos as received.
-            seen: member → the highest count of records that it showed in any setup before.
+            seen: member → the highest count that its later Hellos exceed, as it said in any setup before.
+            distrusted: members whose stores were found set back before, and whom no person trusted again.
 
         Returns:
             The Accept, and the capsules that it commits to.
 
         Raises:
+            RolledBack: a member counts no more records than it showed before.
             PeerError: the named check failed.
         """
         hellos = check_hellos(raw, self._roster, self._terms, self.attempt)
         if self.hello not in raw:
             raise PeerError("the Hellos lack this member's own, or changed it")
         self._check_required(hellos)
-        self.records = {member: hello.records for member, hello in hellos.items() if member != self._member}
-        for member, records in self.records.items():
-            # protocol 4.10: every setup adds a record, so an older store than the one met before is a rolled-back one.
-            if member in seen and records <= seen[member]:
-                raise PeerError(
-                    f"the Hello of {member} counts {records} durable records, {seen[member]} were shown before: "
-                    "its record file was rolled back, so it may upload what it uploaded already"
-                )
+        others = {member: hello for member, hello in hellos.items() if member != self._member}
+        self._check_records({member: hello.records for member, hello in others.items()}, seen, distrusted)
+        self.settled = {member: hello.settled for member, hello in others.items()}
         self.raw_hellos, self._hellos = raw, hellos
         later = {member: hello.encapsulation_key for member, hello in hellos.items() if member > self._member}
         self._encapsulated, capsules = encapsulate(later)
@@ -156,6 +171,23 @@ class Joining:
                 self._decapsulation, self.context, root, shown, sender, self._member, capsule, path
             )
         return self._encapsulated
+
+    def _check_records(self, records: Mapping[str, int], seen: Mapping[str, int], distrusted: Collection[str]) -> None:
+        # protocol 4.10: every setup adds a record, so an older store than the one met before is a rolled-back one.
+        back = {member: count for member, count in records.items() if count <= seen.get(member, -1)}
+        if back:
+            member, count = next(iter(back.items()))
+            raise RolledBack(
+                back,
+                f"the Hello of {member} counts {count} durable records, {seen[member]} were shown before: "
+                "its record file was rolled back, so it may upload what it uploaded already",
+            )
+        for member in records:
+            if member in distrusted:
+                raise PeerError(
+                    f"the record file of {member} was found rolled back before, so it may upload what it uploaded "
+                    "already; it is refused until a person here trusts it again"
+                )
 
     def _check_required(self, members: Collection[str]) -> None:
         missing = sorted(self._required - set(members))

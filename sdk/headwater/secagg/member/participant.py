@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from headwater.errors import InputError, PeerError
 from headwater.secagg.crypto.ring import RingVector
-from headwater.secagg.member.joining import Joining
+from headwater.secagg.member.joining import Joining, RolledBack
 from headwater.secagg.member.membership import Membership
 from headwater.secagg.member.player import Player, repeated
 from headwater.secagg.protocol import events, receipts
@@ -43,7 +43,9 @@ class Participant:
         *,
         required_members: Collection[str] = (),
         records: int = 0,
+        outstanding: int | None = None,
         seen: Mapping[str, int] = MappingProxyType({}),
+        distrusted: Collection[str] = (),
         cohorts: Mapping[Family, Collection[Cohort]] = MappingProxyType({}),
         excluded: Collection[str] = (),
         threads: int = 1,
@@ -58,7 +60,9 @@ class Participant:
             last_receipt: the document of its last `RoundClosed` in this run, or None.
             required_members: members without whom it takes no part (protocol 1.2).
             records: durable records that its store ever made, the attempt about to start not counted.
-            seen: member → the highest count of records that it showed here in any setup of any run (protocol 4.10).
+            outstanding: the least count in a Hello of another run of this member that peers may not have seen yet.
+            seen: member → the highest count of `PeersSeen`, of any setup of any run (protocol 4.10).
+            distrusted: members of any `PeersRolledBack` whom no person trusted again since.
             cohorts: family that this run may touch → every cohort on record for it, over all runs (protocol 4.10).
             excluded: members that earlier aborts of this run blame; nothing is shared with them (protocol 4.8).
             threads: that may mask a vector at the same time.
@@ -70,7 +74,8 @@ class Participant:
             raise InputError(f"the charter has no member '{member_id}' with this identity key; check the enrolment")
         self._roster, self._terms, self._me, self._identity = roster, terms, member_id, identity_key
         self._required = frozenset(required_members)
-        self._records, self._seen = records, dict(seen)
+        self._records, self._outstanding = records, outstanding
+        self._seen, self._distrusted = dict(seen), frozenset(distrusted)
         self._chain = receipts.Chain.after(last_receipt, roster, terms)
         self._stage = MemberStage(MEMBER_TABLE, MemberPhase.WAITING)
         self._player = Player(roster, terms, member_id, self._chain, self._stage, cohorts, excluded, threads)
@@ -175,6 +180,8 @@ class Participant:
         if attempt < self._terms.attempt:
             # protocol 3.3, 3.5: an attempt is used once; a restarted process waits for the next setup.
             return []
+        # protocol 3.3: the attempt itself is stored before this Hello leaves.
+        records = self._records + 1
         self._joining = Joining(
             self._roster,
             self._terms,
@@ -183,11 +190,12 @@ class Participant:
             attempt,
             self._required,
             self._chain.head,
-            # protocol 3.3: the attempt itself is stored before this Hello leaves.
-            self._records + 1,
+            records,
+            # protocol 4.10: a peer may meet the Hello of another run after this one, though it was made before.
+            records if self._outstanding is None else min(records, self._outstanding - 1),
         )
         self._stage.move(MemberStep.GREET, None)
-        return [events.AttemptStarted(attempt), Send(COORDINATOR, self._joining.hello)]
+        return [events.AttemptStarted(attempt, records), Send(COORDINATOR, self._joining.hello)]
 
     def _on_hellos(self, envelope: Envelope) -> list[MemberEvent]:
         raw = messages.Hellos.decode(envelope).hellos
@@ -195,7 +203,9 @@ class Participant:
         if self._stage.phase is not MemberPhase.GREETED:
             return repeated("list of Hellos", raw == joining.raw_hellos)
         try:
-            accept = joining.accept_hellos(raw, self._seen)
+            accept = joining.accept_hellos(raw, self._seen, self._distrusted)
+        except RolledBack as error:
+            return [events.PeersRolledBack(error.records), *self._leave(joining, str(error))]
         except PeerError as error:
             return self._leave(joining, str(error))
         self._stage.move(MemberStep.ACCEPT, None)
@@ -223,7 +233,7 @@ class Participant:
         self._player.enter(Membership(facts, self._me, ratchets, key, last_round))
         self._opening = envelope.data
         self._stage.move(MemberStep.ENTER, None)
-        seen = events.PeersSeen(joining.records)
+        seen = events.PeersSeen(joining.settled)
         return [seen, events.SessionReady(facts.members, facts.sid, envelope.data), *self._player.deal()]
 
     def _on_close(self, envelope: Envelope) -> list[MemberEvent]:

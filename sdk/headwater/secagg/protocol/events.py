@@ -17,6 +17,7 @@ __all__ = [
     "CohortConfirmed",
     "MemberDropped",
     "MemberEvent",
+    "PeersRolledBack",
     "PeersSeen",
     "Persist",
     "RoundAborted",
@@ -67,7 +68,21 @@ class PeersSeen:
     """Participant: store the highest count of each member, over all runs (protocol 4.10: a rolled-back store shows).
 
     Attributes:
-        records: member → the count of durable records in its Hello.
+        records: member → the count of durable records that all its later Hellos exceed, as its Hello says.
+    """
+
+    records: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class PeersRolledBack:
+    """Participant: store durably that these members' stores were set back, until a person trusts them (protocol 4.10).
+
+    A store that was set back counts up again with every setup that it tries, so the count alone would refuse it for a
+    few setups and then no longer.
+
+    Attributes:
+        records: member → the count of durable records in its Hello, which is not above the one that it showed before.
     """
 
     records: Mapping[str, int]
@@ -75,9 +90,16 @@ class PeersSeen:
 
 @dataclass(frozen=True, slots=True)
 class AttemptStarted:
-    """Participant: store this attempt number durably, then go on (protocol 3.3: one SID per attempt)."""
+    """Participant: store this attempt number durably, then go on (protocol 3.3: one SID per attempt).
+
+    Attributes:
+        attempt: its number.
+        records: the count of durable records that the Hello shows, this attempt included; if the store's count moved on
+            since the `Participant` was made, end it without storing anything and make another (protocol 4.10).
+    """
 
     attempt: int
+    records: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +247,7 @@ class SessionFailed:
 MemberEvent = (
     Send
     | PeersSeen
+    | PeersRolledBack
     | SessionReady
     | AttemptStarted
     | RoundRequested

@@ -29,7 +29,8 @@ class Hello(Message):
     """Member → all: fresh keys for one setup, signed by the identity key (protocol 3.1).
 
     `records` counts the durable records that the member's store ever made, this setup's attempt included: a peer that
-    saw a higher number knows that the store was rolled back (protocol 4.10).
+    saw a higher number knows that the store was rolled back (protocol 4.10). `settled` is what it can count on: every
+    Hello that this one does not yet rule out, of other runs that set up meanwhile, and every later one counts more.
     """
 
     TYPE = MessageType.HELLO
@@ -44,6 +45,7 @@ class Hello(Message):
         DIGEST,
         DIGEST,
         Number(2**62),
+        Number(2**62),
     )
     suite: str
     run_id: str
@@ -55,6 +57,7 @@ class Hello(Message):
     session_key: bytes
     last_document: bytes
     records: int = 0
+    settled: int = 0
 
 
 @dataclass(frozen=True)
