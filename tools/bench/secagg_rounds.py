@@ -8,6 +8,8 @@ A member's vector is ready before it is asked for, so that the rounds are measur
 
 import argparse
 import asyncio
+import concurrent.futures
+import contextlib
 import itertools
 import json
 import logging
@@ -18,9 +20,11 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Any
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "tests"))
 
@@ -45,6 +49,9 @@ __all__ = ["measure"]
 RUN = "0f" * 16
 WINDOWS = 5
 WARM_UP_ROUNDS = 10
+PATIENCE_SECONDS = 120.0
+_LOOK_SECONDS = 0.5
+_LEAVE_SECONDS = 5.0
 PLAN_DIGEST = b"p" * 32
 TASK = b'{"kind":"update"}'
 
@@ -61,6 +68,10 @@ class _Organisation:
     roster: Mapping[str, object]
     terms: Mapping[str, object]
     home: pathlib.Path
+
+
+class _Failed(Exception):
+    """What went wrong in a measurement; `SystemExit` would end the loop's thread, and its waiter would not know."""
 
 
 class _Journal:
@@ -140,12 +151,23 @@ class _Marks:
         return statistics.median((b - a) / rounds * 1e3 for a, b in itertools.pairwise(values))
 
 
+@contextlib.asynccontextmanager
+async def _within(what: str) -> AsyncIterator[None]:
+    """End what takes longer than the patience, by its name."""
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            yield
+    except TimeoutError as error:
+        raise _Failed(f"{what} did not end within {PATIENCE_SECONDS:.0f} s") from error
+
+
 async def _conduct(
     coordinator: RpcCoordinator, aggregator: Aggregator, members: Sequence[str], journal: _Journal, plan: "_Plan"
 ) -> tuple[_Marks, tuple[int, int]]:
     """Open the session and take one sum after the other, as a run's driver does."""
     session = await coordinator.hub.open_session(RUN, aggregator, members, persist=journal.persist)
-    await session.ready()
+    async with _within("the setup"):
+        await session.ready()
     base = sum((_vector(place, 0, plan.length) for place in range(len(members))), np.zeros(plan.length, np.uint32))
     marks, before = _Marks(), (0, 0)
     for number in range(1, plan.total + 1):
@@ -153,11 +175,12 @@ async def _conduct(
             marks.add(journal)
         if number == WARM_UP_ROUNDS + 1:
             before = (session.traffic.received_bytes, session.traffic.sent_bytes)
-        result = await session.round(TASK, b"", plan.length)
+        async with _within(f"round {number}"):
+            result = await session.round(TASK, b"", plan.length)
         if not isinstance(result, RoundSummed) or len(result.contributors) != len(members):
-            raise SystemExit(f"round {number} did not sum all {len(members)} vectors: {result}")
+            raise _Failed(f"round {number} did not sum all {len(members)} vectors: {result}")
         if not np.array_equal(result.vector, base + np.uint32(len(members) * number)):
-            raise SystemExit(f"the sum of round {number} is wrong")
+            raise _Failed(f"the sum of round {number} is wrong")
         # As `RunDriver` does before the recipe takes a sum.
         await asyncio.to_thread(journal.add_sum, StoredSum(result.vector, len(result.contributors)))
     marks.add(journal)
@@ -176,6 +199,39 @@ class _Plan:
         return WARM_UP_ROUNDS + WINDOWS * self.rounds
 
 
+def _conducted(
+    running: "concurrent.futures.Future[tuple[_Marks, tuple[int, int]]]", processes: Mapping[str, BaseProcess]
+) -> tuple[_Marks, tuple[int, int]]:
+    """Wait for the coordinator's side as long as all members live; each of its own waits is bounded."""
+    while True:
+        concurrent.futures.wait([running], timeout=_LOOK_SECONDS)
+        if running.done():
+            return running.result()
+        for name, process in processes.items():
+            # A member that ended because the run is over is none that failed.
+            if process.exitcode:
+                raise _Failed(f"the process of {name} ended with status {process.exitcode} within the measurement")
+
+
+def _reported(name: str, report: Connection) -> Any:
+    """What one member's process tells at its end."""
+    try:
+        if report.poll(PATIENCE_SECONDS):
+            return report.recv()
+    except EOFError as error:
+        raise _Failed(f"the process of {name} ended without its report") from error
+    raise _Failed(f"{name} did not report within {PATIENCE_SECONDS:.0f} s of the run's end")
+
+
+def _end(processes: Sequence[BaseProcess]) -> None:
+    """Let the processes end; those that do not are ended."""
+    for process in processes:
+        process.join(_LEAVE_SECONDS)
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+
+
 def measure(rounds: int = 60, members: int = 10, length: int = 100_000) -> dict[str, float]:
     """Take secure sums over loopback, `rounds` in each of five windows after a warm-up.
 
@@ -190,7 +246,8 @@ def measure(rounds: int = 60, members: int = 10, length: int = 100_000) -> dict[
         "bytes_up" and "bytes_down" per member and round.
 
     Raises:
-        SystemExit: a round lacked a member or its sum was wrong.
+        SystemExit: a round lacked a member, its sum was wrong, a member's process ended before its time, or what was
+            waited for took longer than two minutes.
     """
     _quiet()
     plan, names = _Plan(rounds, length), [f"org-{number:03}" for number in range(members)]
@@ -222,8 +279,9 @@ def measure(rounds: int = 60, members: int = 10, length: int = 100_000) -> dict[
             coordinator_key,
             now=coordinator.hub.now(),
         )
-        running = loop.submit(_conduct(coordinator, aggregator, names, journal, plan))
-        processes, reports = [], []
+        running: Any = loop.submit(_conduct(coordinator, aggregator, names, journal, plan))
+        processes: dict[str, BaseProcess] = {}
+        reports: dict[str, Connection] = {}
         for place, name in enumerate(names):
             mine, theirs = spawn.Pipe(duplex=False)
             identity, port = coordinator.admit(name), coordinator.members.port
@@ -232,13 +290,18 @@ def measure(rounds: int = 60, members: int = 10, length: int = 100_000) -> dict[
             )
             process = spawn.Process(target=_take_part, args=(organisation, theirs), daemon=True)
             process.start()
-            processes.append(process)
-            reports.append(mine)
-        marks, (up, down) = running.result(3600)  # type: ignore[call-arg]
-        told = [report.recv() for report in reports]
-        for process in processes:
-            process.join()
-        coordinator.close()
+            # While this end is open, a member that dies would never end its pipe.
+            theirs.close()
+            processes[name], reports[name] = process, mine
+        try:
+            marks, (up, down) = _conducted(running, processes)
+            told = [_reported(name, report) for name, report in reports.items()]
+        except _Failed as error:
+            raise SystemExit(str(error)) from error
+        finally:
+            running.cancel()
+            _end(list(processes.values()))
+            coordinator.close()
     rates = [rounds / (b - a) for a, b in itertools.pairwise(marks.at)]
     last = plan.total - 1
     member_cpu = [(usage[last] - usage[WARM_UP_ROUNDS]) / (last - WARM_UP_ROUNDS) * 1e3 for usage, _, _ in told]

@@ -63,23 +63,41 @@ def fixed_point(values: NDArray[np.floating], clip: float, scale: float, weight:
     """
     if not (math.isfinite(clip) and clip > 0 and math.isfinite(scale) and scale > 0 and 0 <= weight <= 1):
         raise InputError("clip and scale must be above 0 and a weight within 0 to 1")
-    real = np.asarray(values, dtype=np.float64)
-    if not np.isfinite(real).all():
-        raise InputError("a vector to be rounded holds a value that is not finite; contribute zeros and count it")
-    norm = math.sqrt(float(np.dot(real, real)))
+    norm = _norm(values)
     bound = math.floor(clip * scale) ** 2
     factor = scale * weight * min(1.0, clip / norm if norm > 0 else 1.0)
-    rounded = np.empty(real.shape, np.int64)
-    for begin in range(0, len(real), _SLICE):
-        part = slice(begin, begin + _SLICE)
-        np.rint(real[part] * factor, out=rounded[part], casting="unsafe")
-    if integer_norm_squared(rounded) <= bound:
+    rounded = np.empty(values.shape, np.int64)
+    if _round_into(rounded, values, factor, np.rint) <= bound:
         return rounded
     # Rounding to nearest may pass the bound by a little; towards zero it cannot, but for the last bit of a float.
-    scaled, shrink = real * factor, 1.0
-    while integer_norm_squared(cut := np.trunc(scaled * shrink).astype(np.int64)) > bound:
+    shrink = 1.0
+    while _round_into(rounded, values, factor * shrink, np.trunc) > bound:
         shrink *= 1 - 2.0**-20
-    return cut
+    return rounded
+
+
+def _norm(values: NDArray[np.floating]) -> float:
+    """Euclidean norm in float64, without a copy of the whole; refuses what is not finite."""
+    squares = 0.0
+    for begin in range(0, len(values), _SLICE):
+        part = values[begin : begin + _SLICE].astype(np.float64, copy=False)
+        if not np.isfinite(part).all():
+            raise InputError("a vector to be rounded holds a value that is not finite; contribute zeros and count it")
+        squares += float(np.dot(part, part))
+    return math.sqrt(squares)
+
+
+def _round_into(out: I64, values: NDArray[np.floating], factor: float, rounding: np.ufunc) -> int:
+    """Write values × factor as integers, slice by slice inside the cache; the exact sum of their squares."""
+    scaled, squares = np.empty(min(_SLICE, len(values))), 0
+    for begin in range(0, len(values), _SLICE):
+        part = out[begin : begin + _SLICE]
+        real = scaled[: part.size]
+        np.multiply(values[begin : begin + _SLICE], factor, out=real, dtype=np.float64)
+        rounding(real, out=real)
+        part[...] = real
+        squares += integer_norm_squared(part)
+    return squares
 
 
 def to_real(values: I64, scale: float) -> F64:

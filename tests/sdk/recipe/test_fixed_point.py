@@ -38,6 +38,21 @@ def test_a_vector_within_the_clip_comes_back_within_a_unit(values: list[float]) 
     assert np.abs(to_real(fixed_point(real, clip, scale), scale) - real).max() <= 0.51 / scale
 
 
+def test_slices_are_rounded_as_the_whole_vector_would_be() -> None:
+    # Above the size of a slice and no multiple of it.
+    real = np.random.default_rng(5).uniform(-1, 1, 100_001).astype(np.float32)
+    scale = scale_for(1000.0, 26)
+    assert np.array_equal(fixed_point(real, 1000.0, scale), np.rint(real.astype(np.float64) * scale).astype(np.int64))
+
+
+@pytest.mark.parametrize("place", [0, 40_000, 100_000])
+def test_a_value_that_is_not_finite_is_found_in_whichever_slice(place: int) -> None:
+    real = np.zeros(100_001)
+    real[place] = np.inf
+    with pytest.raises(InputError, match="not finite"):
+        fixed_point(real, 1.0, 1.0)
+
+
 def test_a_vector_outside_the_clip_keeps_its_direction() -> None:
     units = fixed_point(np.array([30.0, 40.0]), 5.0, scale_for(5.0, 20))
     assert to_real(units, scale_for(5.0, 20)) == pytest.approx([3, 4], abs=1e-4)

@@ -74,7 +74,7 @@ def from_signed(values: NDArray[np.int64], ring_bits: int = RING_BITS) -> RingVe
     """
     if ring_bits == 32 and values.size and (values.min() < -(2**31) or values.max() >= 2**31):
         raise InputError("a value does not fit the 32-bit ring; clip or scale it before it is masked")
-    return values.astype(np.int64).astype(ring_type(ring_bits))
+    return values.astype(np.int64, copy=False).astype(ring_type(ring_bits))
 
 
 def to_signed(values: RingVector) -> NDArray[np.int64]:
