@@ -63,6 +63,12 @@ def _cost(client: float, server: float, **other: Any) -> dict[str, Any]:
     return cost | other
 
 
+def test_the_clients_ratio_counts_our_rounding_because_flowers_figure_holds_its_own() -> None:
+    numbers = measured_numbers({"a": [_cell(10, 10**6, encoding_seconds=0.02)]})
+
+    assert numbers["client CPU with rounding, of Flower's SecAgg+, 10 × 10^6"] == pytest.approx(0.3)
+
+
 def _cell(count: int, length: int, **other: Any) -> dict[str, Any]:
     settings = {"count": count, "length": length, "stand_ins": count == 50, "dropped": 0}
     row = {
