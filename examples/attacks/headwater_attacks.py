@@ -58,7 +58,8 @@ def both_lists(generator: np.random.Generator) -> Outcome:
     return dataclasses.replace(
         refused,
         opened=refused.opened or opened_twice > 0 or len(own) < 5,
-        text=f"{refused.text}; then {len(own)} of 5 opened for the one sum, both kinds of share for {opened_twice}",
+        text=f"{refused.text}; then {len(own)} of 5 opened for the one sum, "
+        f"{opened_twice or 'nobody'} with both kinds of share",
     )
 
 

@@ -72,10 +72,17 @@ def show(comparisons: Sequence[Comparison], console: Console) -> int:
     table = Table(show_lines=True, title="What a lying server learns")
     table.add_column("What the server does", ratio=2)
     table.add_column(f"SecAgg+ (flwr {version('flwr')})", ratio=4)
-    table.add_column(f"Headwater ({SUITE})", ratio=4)
+    table.add_column("Headwater", ratio=4)
     for row in comparisons:
         table.add_row(row.request, *(f"{side.verdict}: {side.text}" for side in (row.flower, row.headwater)))
+    console.print(
+        "Five clients with 1,000 integers each, unless a row says otherwise. OPENED: the server holds what the masks "
+        f"should hide. REFUSED: in the words of whoever refuses. Headwater's suite is {SUITE}.\n",
+        markup=False,
+    )
     console.print(table, markup=False)
+    theirs, ours = sum(row.flower.opened for row in comparisons), sum(row.headwater.opened for row in comparisons)
+    console.print(f"\nOf {len(comparisons)} attacks, {theirs} opened SecAgg+ and {ours} Headwater.", markup=False)
     unexpected = [row.request for row in comparisons if not row.as_expected]
     for request in unexpected:
         console.print(f"not as expected: {request}", markup=False)
