@@ -62,7 +62,9 @@ class KeyStore:
             InputError: a key file exists that others can read.
         """
         try:
-            self.folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+            # The organisation's home and the keys in it: a mode given with parents=True is the last folder's alone.
+            self.folder.parent.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+            self.folder.mkdir(mode=_FOLDER_MODE, exist_ok=True)
         except OSError as error:
             raise StorageError(f"cannot make the key folder {self.folder} ({error.strerror}); free the path") from error
         identity = Ed25519PrivateKey.generate()

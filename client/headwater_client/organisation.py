@@ -231,13 +231,26 @@ class Organisation:
         store = self._membership.store
         return CohortReview(store.cohort_history(), store.allowances(), store.trusts(), store.rolled_back())
 
+    def cohort_family(self, text: str) -> str:
+        """The family whose later sums are bound to a cohort and whose name is, or begins with, this text.
+
+        Raises:
+            InputError: none does, or several do.
+        """
+        return self._membership.store.find_family(text)
+
     def allow_cohort(self, family: str, reason: str) -> Allowance:
         """Let the next sum of a family be over another cohort than the one on record (protocol 4.10).
 
+        Args:
+            family: its name, or as much of it as tells it from the others.
+            reason: of the person who allows it.
+
         Raises:
-            InputError: no cohort of the family is in force, or no reason is given.
+            InputError: no cohort of such a family is in force, several begin so, or no reason is given.
         """
-        return self._membership.store.allow_cohort(family, reason, _instant())
+        store = self._membership.store
+        return store.allow_cohort(store.find_family(family), reason, _instant())
 
     def trust_peer(self, member: str, reason: str) -> Trust:
         """Let a member back that shows fewer durable records than before (protocol 4.10).

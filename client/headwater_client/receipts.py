@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from headwater.agreement.documents import first_problem
 from headwater.agreement.receipt_check import CheckedReceipts, check_receipts
 from headwater.agreement.receipt_file import ReceiptFile
 from headwater.agreement.run_ids import find_run
-from headwater.errors import InputError, StorageError
+from headwater.errors import InputError, PeerError, StorageError
 from headwater_client.membership import Membership
 
 __all__ = ["HeldReceipts", "Receipts", "verify_file"]
@@ -102,9 +105,32 @@ def verify_file(path: Path) -> CheckedReceipts:
     """Verify an exported file; neither an enrolment nor the coordinator is needed.
 
     Raises:
-        InputError: there is no such file, or it is no export of receipts.
-        PeerError: something in it is off; the line says what.
+        InputError: there is no such file, it cannot be read, or it is no export of receipts.
+        PeerError: something in it is off; the line says what and in which file.
     """
     if not path.is_file():
         raise InputError(f"there is no file {path}; headwater-org receipts export writes one")
-    return check_receipts(ReceiptFile.from_bytes(path.read_bytes()))
+    try:
+        file = ReceiptFile.from_bytes(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); check its owner and mode") from error
+    except InputError as error:
+        raise InputError(
+            f"{path} is no export of receipts ({_why_none(error)}); ask the member for it again"
+        ) from error
+    try:
+        return check_receipts(file)
+    except PeerError as error:
+        raise PeerError(f"{path} does not hold: {error}") from error
+
+
+def _why_none(error: InputError) -> str:
+    match error.__cause__:
+        case ValidationError() as cause if cause.errors()[0]["loc"]:
+            return first_problem(cause)
+        case ValidationError():
+            return "other JSON"
+        case None:
+            return "not in canonical form"
+        case _:
+            return "not JSON"

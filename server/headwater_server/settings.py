@@ -135,7 +135,9 @@ class CoordinatorHome:
             raise StorageError(f"{self.folder} cannot be written: {error.strerror}; make room and try again") from error
 
     def _write(self, settings: CoordinatorSettings, authority: Authority, server: KeyPair) -> None:
-        self.keys.mkdir(parents=True, mode=0o700)
+        # Nothing in a home is for other users of the machine: `serve` hands out what others may have.
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.keys.mkdir(mode=0o700)
         for folder in (self.runs, self.releases, self.flower, self.blobs):
             folder.mkdir(exist_ok=True, mode=0o700)
         pair = authority.to_pair()

@@ -55,7 +55,7 @@ def test_a_member_that_approved_another_plan_finds_no_quorum() -> None:
     world.run()
     # The invitation is bound to the plan, so the victim does not even greet.
     assert world.errors == [
-        (VICTIM, "a INVITATION message of the coordinator has a signature that is not theirs for this session")
+        (VICTIM, "an INVITATION message of the coordinator has a signature that is not theirs for this session")
     ]
     assert world.events_of(VICTIM, SessionClosed) == []
     world.tick(60)

@@ -225,7 +225,7 @@ def test_a_start_of_another_run_is_refused_unread() -> None:
     other.run()
     foreign = next(data for _, to, data in other.sent(KIND.START) if to == VICTIM)
     world.deliver_to_member(VICTIM, foreign)
-    assert world.errors == [(VICTIM, NOT_THEIRS.format("START"))]
+    assert world.errors == [(VICTIM, NOT_THEIRS.format("a START"))]
 
 
 def test_a_far_round_costs_no_more_than_the_next_one() -> None:
@@ -246,7 +246,7 @@ def test_a_far_round_costs_no_more_than_the_next_one() -> None:
     assert len(world.errors) == 3
 
 
-NOT_THEIRS = "a {} message of the coordinator has a signature that is not theirs for this session"
+NOT_THEIRS = "{} message of the coordinator has a signature that is not theirs for this session"
 
 
 def refusals_of(world: World, member: str = VICTIM) -> list[str]:

@@ -100,4 +100,4 @@ def test_members_that_the_coordinator_added_get_into_nobodys_session(honest_dige
     assert not any(kind_of(data) in (KIND.START, KIND.ACCEPT) for who, _, data in world.traffic if who in world.names)
 
 
-INVITED_ELSEWHERE = "a INVITATION message of the coordinator has a signature that is not theirs for this session"
+INVITED_ELSEWHERE = "an INVITATION message of the coordinator has a signature that is not theirs for this session"

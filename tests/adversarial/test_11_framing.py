@@ -249,7 +249,7 @@ def test_an_inquiry_signed_by_somebody_else_is_refused() -> None:
     data = sign_envelope(KIND.INQUIRY, "", body, session_key(world, LIAR), world.sid())
     world.deliver_to_member("org-0", data)
     assert world.errors == [
-        ("org-0", "a INQUIRY message of the coordinator has a signature that is not theirs for this session")
+        ("org-0", "an INQUIRY message of the coordinator has a signature that is not theirs for this session")
     ]
 
 

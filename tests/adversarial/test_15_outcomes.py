@@ -23,7 +23,7 @@ IGNORED = ""
 CASES = ("malformed", "repeated", "late", "replayed", "foreign")
 
 CUT = "a message ends inside a field of [0-9]+ bytes; it was cut or is malformed"
-FORGED = "a {} message of (the coordinator|org-[0-9]) has a signature that is not theirs for this session"
+FORGED = "{} message of (the coordinator|org-[0-9]) has a signature that is not theirs for this session"
 
 OUTCOMES: dict[MessageType, tuple[str, str, str, str, str]] = {
     # Type: malformed, repeated at once, late (its round or setup is over), replayed (of an earlier session), foreign.
@@ -218,7 +218,7 @@ def test_every_type_of_message_has_a_row() -> None:
 
 @pytest.mark.parametrize(("kind", "case", "incoming", "wanted"), TABLE)
 def test_a_bad_message_has_its_named_outcome(kind: MessageType, case: str, incoming: bool, wanted: str) -> None:
-    assert re.fullmatch(wanted.format(kind.name) if wanted is FORGED else wanted, observe(kind, case, incoming))
+    assert re.fullmatch(wanted.format(kind.with_article) if wanted is FORGED else wanted, observe(kind, case, incoming))
 
 
 @pytest.mark.parametrize("kind", [KIND.DEAL_HEADER, KIND.START_RECORD])
@@ -226,10 +226,10 @@ def test_a_document_that_travels_in_no_message_of_its_own_is_refused_as_one(kind
     world = World(3)
     world.open()
     member = sign_envelope(kind, "org-0", b"", session_key(world, "org-0"), world.sid())
-    with pytest.raises(PeerError, match=f"a {kind.name} message came from org-0, which no member sends"):
+    with pytest.raises(PeerError, match=f"{kind.with_article} message came from org-0, which no member sends"):
         world.aggregator.receive("org-0", member, 0.0)
     coordinator = sign_envelope(kind, COORDINATOR, b"", world.coordinator_key, world.sid())
-    with pytest.raises(PeerError, match=f"a {kind.name} message came, which no coordinator sends"):
+    with pytest.raises(PeerError, match=f"{kind.with_article} message came, which no coordinator sends"):
         world.participants["org-0"].receive(coordinator, 0.0)
 
 

@@ -94,7 +94,7 @@ def test_a_receipt_without_its_quorum_is_refused(world: World) -> None:
 
 
 def test_a_document_in_a_members_name_is_refused(world: World) -> None:
-    with pytest.raises(PeerError, match="where a ABORT was expected"):
+    with pytest.raises(PeerError, match="where an ABORT was expected"):
         read_document(openings(world)[1], world.roster)
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 import json
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -90,11 +91,17 @@ def test_every_command_reads_like_a_manual_and_has_an_example(command: tuple[str
     assert "HEADWATER_ORG_HOME" in text
 
 
+@pytest.mark.parametrize("group", sorted({path[0] for path in every_command() if len(path) > 1}))
+def test_every_group_of_commands_has_an_example(group: str) -> None:
+    assert f"Example:  headwater-org {group} " in done(group, "--help")
+
+
 def test_enrolling_shows_the_key_and_the_next_step(consortium: EnrolledConsortium, tmp_path: Path) -> None:
     token = consortium.coordinator.invite("org-4", name="Fourth").to_token()
     output = done("enroll", token, "--home", str(tmp_path / "fourth"))
     assert "Enrolled as org-4" in output
     assert "charter show" in output
+    assert stat.S_IMODE((tmp_path / "fourth").stat().st_mode) == 0o700
 
 
 def test_the_charter_is_shown_with_keys_in_groups_and_advice(consortium: EnrolledConsortium) -> None:

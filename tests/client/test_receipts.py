@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from headwater.agreement.receipt_check import check_receipts
 from headwater.agreement.receipt_file import ReceiptFile
 from headwater.canonical import canonical_json
-from headwater.errors import HeadwaterError, InputError, PeerError
+from headwater.errors import HeadwaterError, PeerError
 from headwater.secagg.protocol.events import COORDINATOR, RoundSummed
 from headwater.secagg.wire.envelope import MessageType, open_envelope, sign_envelope
 from headwater.secagg.wire.messages import Receipt
@@ -101,16 +101,34 @@ def test_a_whole_chain_is_verified_without_the_coordinator(ran: EnrolledConsorti
     assert document["rounds"][0]["charge"] == {"mechanism": "none"}
     shown = done("receipts", "show", RUN, "--home", str(home))
     assert "org-1, org-2, org-3" in shown
-    assert '{"mechanism":"none"}' in shown
+    assert "none" in shown
+    assert "mechanism" not in shown
+    assert "charter not compared" not in output
+    assert "head not compared: read this digest to another member, or give --head" in output
+    head = document["head"]
+    assert "not compared" not in done("receipts", "verify", RUN, "--head", head, "--home", str(home))
+    assert document["charter_compared"] is True
+    assert document["head_compared"] is False
 
 
 def test_an_exported_file_is_verified_where_nobody_enrolled(ran: EnrolledConsortium, home: Path) -> None:
     out = home / "receipts.json"
     exported(home)
-    assert "holds" in done("receipts", "verify", "--file", str(out), "--charter", ran.charter.digest[:16])
+    output = done("receipts", "verify", "--file", str(out), "--charter", ran.charter.digest[:16])
+    assert "holds" in output
+    assert "the file says that it was exported by org-1" in output
+    assert "charter not compared" not in output
+    output = done("receipts", "verify", "--file", str(out))
+    assert "charter not compared: read this digest to a member, or give --charter" in output
+    assert "head not compared" in output
+    assert json.loads(done("receipts", "verify", "--file", str(out), "--json"))["charter_compared"] is False
     assert "already" in refused("receipts", "export", RUN, "--out", str(out), "--home", str(home))
     assert "the charter has digest" in refused("receipts", "verify", "--file", str(out), "--charter", "0" * 16)
     assert "the last document has digest" in refused("receipts", "verify", "--file", str(out), "--head", "0" * 16)
+    short = refused("receipts", "verify", "--file", str(out), "--charter", ran.charter.digest[:4])
+    assert short == f"--charter {ran.charter.digest[:4]} is too short to compare; give at least 16 digits"
+    assert "--head 0 is too short" in refused("receipts", "verify", "--file", str(out), "--head", "0")
+    assert "receipts list shows them) or --file" in refused("receipts", "verify")
     assert "not both" in refused("receipts", "verify", RUN, "--file", str(out))
     assert "there is no file" in refused("receipts", "verify", "--file", str(home / "none.json"))
 
@@ -211,6 +229,7 @@ def test_every_kind_of_damage_is_one_clear_line(
     assert isinstance(result.exception, PeerError)
     assert result.exit_code != 0
     assert json.loads(result.stdout)["ok"] is False
+    assert str(result.exception).startswith(f"{out} does not hold: ")
     with pytest.raises(PeerError, match=said) as problem:
         check_receipts(ReceiptFile.from_bytes(out.read_bytes()))
     assert "\n" not in str(problem.value)
@@ -232,11 +251,23 @@ def test_no_byte_of_a_document_or_opening_can_be_changed_unseen(home: Path) -> N
             check_receipts(file.model_copy(update={"documents": tuple(parts[:count]), "openings": openings}))
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"{}", b"\xff"])
-def test_a_file_that_is_no_export_is_one_clear_line(tmp_path: Path, data: bytes) -> None:
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [(b"", "not JSON"), (b"{", "not JSON"), (b"[]", "other JSON"), (b"{}", ""), (b"\xff", "not JSON")],
+)
+def test_a_file_that_is_no_export_is_one_clear_line(tmp_path: Path, data: bytes, said: str) -> None:
     path = tmp_path / "file.json"
     path.write_bytes(data)
-    assert "ReceiptFile" in refused("receipts", "verify", "--file", str(path))
+    line = refused("receipts", "verify", "--file", str(path))
+    assert line.startswith(f"{path} is no export of receipts ({said}")
+    assert line.endswith("); ask the member for it again")
+    assert "ReceiptFile" not in line
+
+
+def test_a_file_that_was_laid_out_anew_is_one_clear_line(home: Path) -> None:
+    out = home / "pretty.json"
+    out.write_text(json.dumps(exported(home), indent=2))
+    assert "(not in canonical form)" in refused("receipts", "verify", "--file", str(out))
 
 
 @pytest.mark.parametrize(
@@ -275,15 +306,27 @@ def test_a_cohort_is_listed_and_an_exception_stays_on_record(home: Path) -> None
     output = done("cohort", "list", "--home", folder)
     assert "counts/main/train" in output
     assert "org-1, org-2, org-3" in output
+    unknown = refused("cohort", "allow", "nothing", "--reason", "x", "--home", folder)
+    assert unknown.startswith("no cohort of family 'nothing' is in force here; these families are bound to one: ")
+    assert "counts/main/train" in unknown
     no = CliRunner().invoke(app, ["cohort", "allow", "counts/main/train", "--reason", "x", "--home", folder], input="n")
     assert no.exit_code == 1
     assert "can be subtracted" in no.output
     assert "allowed" not in done("cohort", "list", "--home", folder)
-    done("cohort", "allow", "counts/main/train", "--reason", "board of 2026-11-20", "--yes", "--home", folder)
+    done("cohort", "allow", "counts/main/tr", "--reason", "board of 2026-11-20", "--yes", "--home", folder)
     records = json.loads(done("cohort", "list", "--json", "--home", folder))
     assert [kept["in_force"] for kept in records["cohorts"]] == [False]
     assert records["allowances"][0]["reason"] == "board of 2026-11-20"
-    assert isinstance(CliRunner().invoke(app, ["cohort", "allow", "nothing", "--reason", "x"]).exception, InputError)
     assert "met anew" in done("cohort", "trust", "org-2", "--reason", "restored a backup", "--home", folder)
     assert "org-2 was let back" in done("cohort", "list", "--home", folder)
     assert "never seen" in refused("cohort", "trust", "org-9", "--reason", "x", "--home", folder)
+
+
+def test_no_name_of_a_family_is_cropped_on_a_narrow_terminal(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    family = f"updates/main/{'7c' * 16}"
+    with closing(sqlite3.connect(home / "state.db", isolation_level=None)) as database:
+        database.execute("UPDATE cohort SET family = ?", (family,))
+    monkeypatch.setenv("COLUMNS", "50")
+    lines = done("cohort", "list", "--home", str(home)).splitlines()
+    cells = [line.split("\N{BOX DRAWINGS LIGHT VERTICAL}")[1].strip() for line in lines if line.startswith("\u2502")]
+    assert "".join(cells) == family

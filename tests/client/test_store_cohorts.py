@@ -1,6 +1,7 @@
 """The records of protocol 4.10: what `strict` rests on, over runs, restarts and a person's allowances."""
 
 import sqlite3
+import stat
 from pathlib import Path
 
 import pytest
@@ -91,11 +92,36 @@ def test_a_person_opens_a_new_line_and_the_old_records_stay_shown(file: Path) ->
 def test_an_allowance_is_for_one_family_and_for_one_change(file: Path) -> None:
     store = Store(file)
     store.record_cohort(RUN, 1, COUNTS, FIVE)
-    with pytest.raises(InputError, match="no cohort of family 'counts/other/train'"):
+    with pytest.raises(InputError, match=f"'counts/other/train' is in force here; .*: {COUNTS.name}"):
         store.allow_cohort("counts/other/train", "a typing error", NOON)
     store.allow_cohort(COUNTS.name, "once", NOON)
-    with pytest.raises(InputError, match="so any is allowed"):
+    with pytest.raises(InputError, match="no family is bound to one"):
         store.allow_cohort(COUNTS.name, "twice", NOON)
+
+
+def test_a_family_is_named_by_its_beginning_where_no_other_begins_so(file: Path) -> None:
+    store = Store(file)
+    store.record_cohort(RUN, 1, COUNTS, FIVE)
+    store.record_cohort(RUN, 2, UPDATES, FIVE)
+    store.record_cohort(RUN, 2, Family(f"{UPDATES.name}/more", None), FIVE)
+    assert store.find_family(COUNTS.name[:4]) == COUNTS.name
+    # A whole name is meant as it stands, though another one goes on from it.
+    assert store.find_family(UPDATES.name) == UPDATES.name
+    with pytest.raises(InputError, match="2 families begin with 'u'"):
+        store.find_family("u")
+    with pytest.raises(InputError, match="no cohort of family ''"):
+        store.find_family("")
+    store.allow_cohort(COUNTS.name, "once", NOON)
+    with pytest.raises(InputError, match="is in force here"):
+        store.find_family(COUNTS.name)
+
+
+def test_nobody_else_can_read_the_records(file: Path) -> None:
+    store = Store(file)
+    store.record_cohort(RUN, 1, COUNTS, FIVE)
+    found = sorted(file.parent.glob(f"{file.name}*"))
+    assert len(found) == 3
+    assert {stat.S_IMODE(each.stat().st_mode) for each in found} == {0o600}
 
 
 @pytest.mark.parametrize("reason", ["", "  ", "x" * 1001])

@@ -20,6 +20,7 @@ _group = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
     help="Look at the consortium's charter and its next version, compare it with the other members, accept it.",
+    epilog="Example:  headwater-org charter show --home hospital",
 )
 
 

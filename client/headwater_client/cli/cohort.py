@@ -18,6 +18,7 @@ _group = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
     help="With whom your rows were summed under `strict` plans; allow an exception deliberately.",
+    epilog="Example:  headwater-org cohort list --home hospital",
 )
 
 _Reason = Annotated[str, typer.Option(help="Why, and who decided; it stays on record.")]
@@ -53,6 +54,8 @@ def list_cohorts(
         for kept in records.cohorts:
             since = f"run {kept.run_id[:8]}, round {kept.round}"
             grid.add_row(shown(kept.family), ", ".join(kept.members), since, "yes" if kept.in_force else "no")
+        for column in grid.columns:
+            column.overflow = "fold"
         console.print(grid)
     for allowed in records.allowances:
         line = f"{allowed.created}: another cohort was allowed for {allowed.family}: {allowed.reason}"
@@ -67,7 +70,7 @@ def list_cohorts(
 
 @_group.command(epilog='Example:  headwater-org cohort allow counts/main/train --reason "org-9 closed" --home hospital')
 def allow(
-    family: Annotated[str, typer.Argument(metavar="FAMILY", help="As `cohort list` names it.")],
+    family: Annotated[str, typer.Argument(metavar="FAMILY", help="As `cohort list` names it; its beginning will do.")],
     reason: _Reason,
     home: Home = Path("organisation"),
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask; the consequence is understood.")] = False,
@@ -80,15 +83,16 @@ def allow(
     from headwater_client.organisation import Organisation
 
     with Organisation.open(home) as organisation:
-        held = [kept for kept in organisation.cohorts().cohorts if kept.family == family and kept.in_force]
+        name = organisation.cohort_family(family)
+        held = [kept for kept in organisation.cohorts().cohorts if kept.family == name and kept.in_force]
         if held and not yes:
             others = ", ".join(held[-1].members)
             typer.confirm(
-                f"{family} was summed over {others}. A sum over others can be subtracted from that one. Allow it?",
+                f"{name} was summed over {others}. A sum over others can be subtracted from that one. Allow it?",
                 abort=True,
             )
-        organisation.allow_cohort(family, reason)
-    typer.echo(f"Allowed another cohort for {family}; the reason is on record.")
+        organisation.allow_cohort(name, reason)
+    typer.echo(f"Allowed another cohort for {name}; the reason is on record.")
 
 
 @_group.command(epilog='Example:  headwater-org cohort trust org-2 --reason "disk failed, telephoned" --home hospital')

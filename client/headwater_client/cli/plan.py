@@ -18,6 +18,7 @@ _group = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
     help="Look at the runs that are proposed; approve or refuse each.",
+    epilog="Example:  headwater-org plan list --home hospital",
 )
 
 

@@ -21,9 +21,13 @@ _group = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
     help="Look at the signed receipts of your runs; export and verify them offline.",
+    epilog="Example:  headwater-org receipts verify 4be1c09a --home hospital",
 )
 
 _Run = Annotated[str, typer.Argument(metavar="RUN", help="Run id, or its first digits (see `receipts list`).")]
+_LEAST_DIGITS = 16
+"""Fewer digits of a digest can be met by search."""
+
 _Json = Annotated[bool, typer.Option("--json", help="JSON on standard output, for programs.")]
 
 
@@ -95,8 +99,12 @@ def verify(
     run: Annotated[str, typer.Argument(metavar="[RUN]", help="Run id, or its first digits.")] = "",
     home: Home = Path("organisation"),
     file: Annotated[Path | None, typer.Option(help="An exported file, instead of this organisation's records.")] = None,
-    charter: Annotated[str, typer.Option(help="Digest that the run's charter must have; first digits do.")] = "",
-    head: Annotated[str, typer.Option(help="Digest of the last document, as another member reads it.")] = "",
+    charter: Annotated[
+        str, typer.Option(help="Digest that the run's charter must have; at least its first 16 digits.")
+    ] = "",
+    head: Annotated[
+        str, typer.Option(help="Digest of the last document, as another member reads it; at least 16 digits.")
+    ] = "",
     as_json: _Json = False,
 ) -> None:
     """Verify a run's receipts offline, from the first to the last; exit status 1 and one line if anything is off.
@@ -108,15 +116,20 @@ def verify(
     """
     try:
         checked = _verified(run, home, file)
-        _compare("charter", checked.charter.digest, charter)
-        _compare("last document", checked.head, head)
+        charter_compared = _compare("charter", checked.charter.digest, "--charter", charter)
+        head_compared = _compare("last document", checked.head, "--head", head)
     except HeadwaterError as error:
         if as_json:
             typer.echo(json.dumps({"ok": False, "problem": str(error)}))
         raise
     if as_json:
-        typer.echo(json.dumps({"ok": True} | _as_json(checked)))
+        compared = {"charter_compared": charter_compared or file is None, "head_compared": head_compared}
+        typer.echo(json.dumps({"ok": True} | compared | _as_json(checked)))
         return
+    _show_verified(checked, charter_compared, head_compared, file)
+
+
+def _show_verified(checked: "CheckedReceipts", charter_compared: bool, head_compared: bool, file: Path | None) -> None:
     sums, own = sum(each.summed for each in checked.rounds), sum(each.summed and each.own for each in checked.rounds)
     unknown = sum(each.summed and not each.session_known for each in checked.rounds)
     console = Console(highlight=False)
@@ -125,6 +138,8 @@ def verify(
         f"{checked.member}'s vector is in {own}",
         soft_wrap=True,
     )
+    if file is not None:
+        console.print(f"the file says that it was exported by {checked.member}", soft_wrap=True)
     if unknown:
         console.print(
             f"{unknown} sums are of sessions without {checked.member}: their Confirms cannot be verified here, only "
@@ -133,14 +148,21 @@ def verify(
         )
     console.print(f"plan    {shown(checked.plan.name)} {checked.plan.digest}", soft_wrap=True)
     console.print(f"charter version {checked.charter.version} {checked.charter.digest}", soft_wrap=True)
+    # The records of an organisation stand under the charter that its people compared; a file brings its own.
+    if file is not None and not charter_compared:
+        console.print("charter not compared: read this digest to a member, or give --charter", soft_wrap=True)
     console.print(f"head    {checked.head}", soft_wrap=True)
+    if not head_compared:
+        console.print("head not compared: read this digest to another member, or give --head", soft_wrap=True)
 
 
 def _verified(run: str, home: Path, file: Path | None) -> "CheckedReceipts":
     from headwater_client.organisation import Organisation
     from headwater_client.receipts import verify_file
 
-    if bool(run) == (file is not None):
+    if not run and file is None:
+        raise InputError("nothing to verify is named; give a run (headwater-org receipts list shows them) or --file")
+    if run and file is not None:
         raise InputError("give either a run of this organisation or --file, and not both")
     if file is not None:
         return verify_file(file)
@@ -148,16 +170,28 @@ def _verified(run: str, home: Path, file: Path | None) -> "CheckedReceipts":
         return organisation.receipts.verify(run)
 
 
-def _compare(what: str, actual: str, given: str) -> None:
+def _compare(what: str, actual: str, option: str, given: str) -> bool:
+    """Whether a digest was given to compare with; one that is too short or differs is refused."""
     digits = "".join(given.split()).lower()
-    if digits and (len(digits) < 16 or not actual.startswith(digits)):
-        raise InputError(f"the {what} has digest {actual}, not {digits}; give at least 16 digits, and ask who differs")
+    if digits and len(digits) < _LEAST_DIGITS:
+        raise InputError(f"{option} {digits} is too short to compare; give at least {_LEAST_DIGITS} digits")
+    if not actual.startswith(digits):
+        raise InputError(f"the {what} has digest {actual}, which differs from {digits}; find out who holds which")
+    return bool(digits)
+
+
+def _charge_in_words(charge: str) -> str:
+    """The mechanism, then whatever else the ledger is charged, in the order of the document."""
+    entries = json.loads(charge) if charge else {}
+    mechanism = str(entries.pop("mechanism", ""))
+    return ", ".join(part for part in (mechanism, *(f"{name} {value}" for name, value in entries.items())) if part)
 
 
 def _row(each: "CheckedRound") -> tuple[str, ...]:
+    charge = shown(_charge_in_words(each.charge))
     ended = "sum" if each.summed else f"abort: {shown(each.reason)}"
     confirmed = ", ".join(each.confirmed_by) + ("" if each.session_known or not each.summed else " (not verified)")
-    return str(each.number), ended, ", ".join(each.members), "yes" if each.own else "no", confirmed, each.charge
+    return str(each.number), ended, ", ".join(each.members), "yes" if each.own else "no", confirmed, charge
 
 
 def _as_json(checked: "CheckedReceipts") -> dict[str, object]:

@@ -136,6 +136,21 @@ class CohortRecords(Database):
             for family, members, run_id, number, line in rows
         )
 
+    def find_family(self, text: str) -> str:
+        """The one family with a cohort in force whose name is this text, or else begins with it.
+
+        Raises:
+            InputError: none does, or several do; the line names them.
+        """
+        with self._transaction() as connection:
+            bound = _bound(connection)
+        found = [text] if text in bound else [name for name in bound if text and name.startswith(text)]
+        if not found:
+            raise _not_on_record(text, bound)
+        if len(found) > 1:
+            raise InputError(f"{len(found)} families begin with {text!r}: {', '.join(found)}; give one of these")
+        return found[0]
+
     def allow_cohort(self, family: str, reason: str, created: str) -> Allowance:
         """Open a new line for a family: the records so far are kept, and no longer hold later sums.
 
@@ -151,10 +166,7 @@ class CohortRecords(Database):
         with self._transaction() as connection:
             line = _line(connection, family)
             if not _in_force(connection, family, line):
-                raise InputError(
-                    f"no cohort of family {family!r} is on record, so any is allowed; headwater-org cohort list shows "
-                    "the families"
-                )
+                raise _not_on_record(family, _bound(connection))
             connection.execute("INSERT INTO allowance VALUES (?, ?, ?, ?)", (family, line + 1, reason, created))
         return Allowance(family, reason, created)
 
@@ -224,6 +236,17 @@ def _line(connection: sqlite3.Connection, family: str) -> int:
 def _in_force(connection: sqlite3.Connection, family: str, line: int) -> tuple[Cohort, ...]:
     query = "SELECT members FROM cohort WHERE family = ? AND line = ? ORDER BY position"
     return tuple(tuple(json.loads(row[0])) for row in connection.execute(query, (family, line)))
+
+
+def _bound(connection: sqlite3.Connection) -> tuple[str, ...]:
+    """Families that have a cohort in force, by name."""
+    names = [str(row[0]) for row in connection.execute("SELECT DISTINCT family FROM cohort ORDER BY family")]
+    return tuple(name for name in names if _in_force(connection, name, _line(connection, name)))
+
+
+def _not_on_record(family: str, bound: tuple[str, ...]) -> InputError:
+    names = f"these families are bound to one: {', '.join(bound)}" if bound else "no family is bound to one"
+    return InputError(f"no cohort of family {family!r} is in force here; {names}")
 
 
 def _check_reason(reason: str) -> None:

@@ -36,12 +36,14 @@ class Database:
         self._file = file
         self._lock = threading.Lock()
         try:
+            # Made here, since SQLite makes it readable by everybody; its journals take the mode of the file.
+            file.touch(mode=0o600)
             self._connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False, timeout=10)
             self._connection.execute("PRAGMA journal_mode = WAL")
             # FULL: a counter that a power cut takes back would allow a second session under one attempt.
             self._connection.execute("PRAGMA synchronous = FULL")
             self._prepare(_COUNTER + tables)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise StorageError(f"{file} cannot be opened ({error}); mend the disk or restore it") from error
 
     def close(self) -> None:

@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
-_group = typer.Typer(no_args_is_help=True, help="Name a catalogue; list, show, download and verify its datasets.")
+_group = typer.Typer(
+    no_args_is_help=True,
+    help="Name a catalogue; list, show, download and verify its datasets.",
+    epilog="Example:  headwater catalogue add https://127.0.0.1:9445 --ca ca.crt --charter DIGEST",
+)
 
 _Catalogue = Annotated[str | None, typer.Option(help="Address of one known catalogue, where several have the name.")]
 _Version = Annotated[int | None, typer.Option(help="The version; by default the newest.", min=1)]

@@ -25,7 +25,11 @@ _CONFIRM = (
     "",
 )
 
-_group = typer.Typer(no_args_is_help=True, help="Draft a schema from a table, or check a table against one.")
+_group = typer.Typer(
+    no_args_is_help=True,
+    help="Draft a schema from a table, or check a table against one.",
+    epilog="Example:  headwater schema draft patients.csv --target readmitted > schema.toml",
+)
 
 
 def register(app: typer.Typer) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from headwater.agreement.charter import Charter, SignedCharter
+    from headwater.agreement.charter import Charter, Member, SignedCharter
     from headwater_server.services.ports import CharterRecord
     from headwater_server.storage import SqlStorage
 
@@ -22,6 +22,7 @@ _group = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
     help="Propose the charter or its next version, and see who has signed it.",
+    epilog="Example:  headwater-coordinator charter show",
 )
 
 
@@ -161,22 +162,29 @@ def _show_members(console: "Console", signed: "SignedCharter", former: "Charter 
 
     charter, before = signed.charter, {} if former is None else former.keys
     title = f"Charter of {escape(charter.consortium)}, version {charter.version}"
-    grid = Table("member", "name", "data set", "fingerprint", "", "signed", title=title)
-    grid.columns[3].overflow = "fold"
+    # What is said of a change in the key stands only where there is a version before.
+    grid = Table("member", "name", "data set", *(() if former is None else ("change",)), "signed", title=title)
+    for column in grid.columns:
+        column.overflow = "fold"
+    fingerprints = list[str]()
 
-    def mark(done: bool) -> str:
-        return "[green]yes[/green]" if done else "[yellow]not yet[/yellow]"
+    def add(member: "Member", word: str, done: bool) -> None:
+        mark = "[green]yes[/green]" if done else "[yellow]not yet[/yellow]"
+        words = () if former is None else (word,)
+        grid.add_row(member.id, escape(member.name), member.data_set, *words, mark)
+        # Below the table, so that each stays on one line however narrow the terminal is.
+        fingerprints.append(f"  {fingerprint(member.identity_key)}  {member.id}{f', {word}' if word else ''}")
 
     for member in charter.members:
         word = ""
         if former is not None and before.get(member.id) != member.identity_key:
             word = "other key" if member.id in before else "new"
-        key = fingerprint(member.identity_key)
-        grid.add_row(member.id, escape(member.name), member.data_set, key, word, mark(member.id in signed.signatures))
+        add(member, word, member.id in signed.signatures)
     for member in () if former is None else former.members:
         if charter.keys.get(member.id) != member.identity_key:
             word = "former key" if member.id in charter.keys else "removed"
-            key = fingerprint(member.identity_key)
-            done = member.id in signed.former_signatures
-            grid.add_row(member.id, escape(member.name), member.data_set, key, word, mark(done))
+            add(member, word, member.id in signed.former_signatures)
     console.print(grid)
+    console.print("Fingerprints:")
+    for line in fingerprints:
+        console.print(line, soft_wrap=True, markup=False)

@@ -22,14 +22,15 @@ def demo(
     partition: Annotated[str, typer.Option(help="How rows are shared out: iid, label:1 or column:NAME.")] = "label:1",
     seed: Annotated[int, typer.Option(help="Public seed of the plan.", min=0)] = 0,
     out: Annotated[Path, typer.Option(help="Folder for the results; replaced only if a demo made it.")] = Path("demo"),
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the catalogue up until Ctrl-C.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the whole consortium up until Ctrl-C.")] = False,
 ) -> None:
     """Show a whole consortium on this machine: real processes, TLS, Flower nodes and masks.
 
     A coordinator and N organisations, each with its own keys and its own part of the rows, enrol, sign a charter,
     approve a plan (the demo approves for them), train together, and release a signed dataset, which is then downloaded
     and verified as a researcher would. At the end one table compares what each organisation's own generator achieves
-    alone, what the shared one achieves, and what pooled real rows would. Nothing of it stays running.
+    alone, what the shared one achieves, and what pooled real rows would. Nothing of it stays running, unless
+    --keep leaves the whole consortium up.
     """
     from headwater_server.demo.run import DemoRequest, run_demo
 

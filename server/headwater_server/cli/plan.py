@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 __all__ = ["read_plan", "register"]
 
-_group = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", help="Draft, check and propose plans.")
+_group = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="Draft, check and propose plans.",
+    epilog="Example:  headwater-coordinator plan draft --schema schema.toml --on-membership-change strict",
+)
 
 
 def register(app: typer.Typer) -> None:

@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
-_group = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", help="Start, watch and stop runs.")
+_group = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="Start, watch and stop runs.",
+    epilog="Example:  headwater-coordinator run status 3f0c --follow",
+)
 _POLL_SECONDS = 0.5
 
 Run = Annotated[str, typer.Argument(help="The run's id, or its first digits.")]

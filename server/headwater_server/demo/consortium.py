@@ -42,10 +42,25 @@ class Consortium:
         """The catalogue's."""
         return f"https://{_HOST}:{self._ports[2]}"
 
+    def home_of(self, member: str) -> Path:
+        """An organisation's folder."""
+        return self._folder / member
+
     @property
     def ca(self) -> Path:
         """The consortium's CA certificate."""
         return self.home / "keys" / "ca.crt"
+
+    def whereabouts(self) -> tuple[str, ...]:
+        """What somebody needs who looks around while it is up, one line each."""
+        return (
+            f"catalogue {self.address}",
+            f"CA certificate {self.ca}",
+            f"charter {self.charter_digest}",
+            f"run {self.run_id}",
+            f"coordinator's home {self.home}",
+            *(f"{member}'s home {self.home_of(member)}" for member in self.members),
+        )
 
     def set_up(self) -> None:
         """Make the coordinator and start it."""
@@ -112,7 +127,7 @@ class Consortium:
             rows = self._folder / f"{member}.csv"
             write_csv(self._data.rows_of(number), rows)
             self._processes.start(
-                member, "headwater-org", "serve", "--data", str(rows), "--home", str(self._folder / member)
+                member, "headwater-org", "serve", "--data", str(rows), "--home", str(self.home_of(member))
             )
 
     def train(self) -> Mapping[str, object]:
@@ -176,7 +191,7 @@ class Consortium:
 
     def _organise(self, member: str, *arguments: str) -> str:
         return self._processes.run(
-            f"{member}-commands", "headwater-org", *arguments, "--home", str(self._folder / member)
+            f"{member}-commands", "headwater-org", *arguments, "--home", str(self.home_of(member))
         )
 
     def _wait_for_port(self, port: int) -> None:

@@ -66,7 +66,7 @@ class _Steps:
 
 
 def run_demo(request: DemoRequest) -> None:
-    """Run the whole demo; every process and temporary file is gone when it returns or fails.
+    """Run the whole demo; every process is gone when it returns or fails, and so are its files but those to keep.
 
     Raises:
         InputError: fewer than three organisations, an unusable table, a folder that is not the demo's.
@@ -242,8 +242,9 @@ def _conclude(console: Console, request: DemoRequest, result: Mapping[str, objec
 
 
 def _keep(console: Console, consortium: Consortium, processes: ProcessGroup) -> None:
-    console.print(f"The catalogue is up at [bold]{consortium.address}[/bold]; Ctrl-C ends it.")
-    console.print(f"CA certificate {consortium.ca}", soft_wrap=True)
+    console.print("The whole consortium is up; Ctrl-C ends it and leaves its files.")
+    for line in consortium.whereabouts():
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
     with contextlib.suppress(KeyboardInterrupt):
         while True:
             processes.check_alive()

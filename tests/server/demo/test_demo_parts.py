@@ -5,9 +5,12 @@ import time
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from headwater.errors import HeadwaterError, InputError
 from headwater.evaluation.split import judge_split
+from headwater_server.cli import app
+from headwater_server.demo.consortium import Consortium
 from headwater_server.demo.data import default_table, prepare
 from headwater_server.demo.processes import ProcessGroup, free_ports
 from headwater_server.output_folder import claim_folder
@@ -121,3 +124,22 @@ def test_child_that_dies_is_noticed_with_the_end_of_its_log(tmp_path: Path) -> N
             time.sleep(0.01)
         with pytest.raises(HeadwaterError, match="the process idle ended with status -9"):
             processes.check_alive()
+
+
+def test_a_consortium_that_is_kept_up_names_its_homes_and_its_run(tmp_path: Path) -> None:
+    with ProcessGroup(tmp_path / "logs", {}) as processes:
+        consortium = Consortium(tmp_path, processes, prepare(None, None, None, 3, "iid"))
+        consortium.run_id, consortium.charter_digest = "4b" * 16, "3f" * 32
+        lines = consortium.whereabouts()
+    assert f"run {'4b' * 16}" in lines
+    assert f"charter {'3f' * 32}" in lines
+    assert f"coordinator's home {tmp_path / 'coordinator'}" in lines
+    assert [line for line in lines if line.startswith("hospital-")] == [
+        f"hospital-{letter}'s home {tmp_path / f'hospital-{letter}'}" for letter in "abc"
+    ]
+
+
+def test_the_manual_says_that_keeping_leaves_everything_up() -> None:
+    words = " ".join(CliRunner().invoke(app, ["demo", "--help"], env={"COLUMNS": "200"}).output.split())
+    assert "Leave the whole consortium up until Ctrl-C" in words
+    assert "Nothing of it stays running, unless --keep leaves the whole consortium up" in words

@@ -140,7 +140,7 @@ class Aggregator:
         if envelope.type in self._SETUP:
             return self._SETUP[envelope.type](self, envelope, now)
         if self._conductor is None:
-            raise PeerError(f"a {envelope.type.name} message came from {member} before there is a session")
+            raise PeerError(f"{envelope.type.with_article} message came from {member} before there is a session")
         events = self._conductor.receive(envelope, now)
         if envelope.type is MessageType.DEAL:
             # A Deal proves that its member opened its capsules; n(n − 1)/2 of them are not held for longer.

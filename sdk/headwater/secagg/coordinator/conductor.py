@@ -86,7 +86,7 @@ class Conductor:
         """
         handler = self._HANDLERS.get(envelope.type)
         if handler is None:
-            raise PeerError(f"a {envelope.type.name} message came from {envelope.sender}, which no member sends")
+            raise PeerError(f"{envelope.type.with_article} message came from {envelope.sender}, which no member sends")
         if envelope.type is not MessageType.CHUNK:
             self._verify(envelope)
         return handler(self, envelope, now)
@@ -223,7 +223,9 @@ class Conductor:
     def _verify(self, envelope: Envelope) -> None:
         key = self.facts.session_keys.get(envelope.sender)
         if key is None:
-            raise PeerError(f"a {envelope.type.name} message came from {envelope.sender}, who is not in this session")
+            raise PeerError(
+                f"{envelope.type.with_article} message came from {envelope.sender}, who is not in this session"
+            )
         envelope.verify(key, self.facts.sid)
 
     def _in_time(self, member: str, number: int, kind: MessageType) -> Collection | None:
@@ -232,10 +234,10 @@ class Conductor:
         if number <= self._record.chain.last_round:
             return None
         if current is None or number != current.round:
-            raise PeerError(f"a {kind.name} message of {member} is of round {number}, which did not begin")
+            raise PeerError(f"{kind.with_article} message of {member} is of round {number}, which did not begin")
         order = list(CoordinatorPhase)
         if order.index(phase) < order.index(EXPECTED_IN[kind]):
-            raise PeerError(f"a {kind.name} message of {member} came in the phase '{phase.value}', too early")
+            raise PeerError(f"{kind.with_article} message of {member} came in the phase '{phase.value}', too early")
         return current if phase is EXPECTED_IN[kind] and member in current.active else None
 
     def _revive(self, member: str) -> _Events:

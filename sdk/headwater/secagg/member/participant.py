@@ -120,7 +120,7 @@ class Participant:
             raise PeerError(f"a message of '{envelope.sender}' came from the coordinator, who speaks for no member")
         handler = self._HANDLERS.get(envelope.type)
         if handler is None and envelope.type not in Player.TAKES:
-            raise PeerError(f"a {envelope.type.name} message came, which no coordinator sends")
+            raise PeerError(f"{envelope.type.with_article} message came, which no coordinator sends")
         if self.closed:
             return []
         return self._player.receive(envelope, now) if handler is None else handler(self, envelope)
@@ -252,7 +252,7 @@ class Participant:
     def _verify_setup(self, envelope: Envelope) -> Joining:
         if self._joining is None:
             # protocol 3.5: a restarted process refuses every message of an old session.
-            raise PeerError(f"a {envelope.type.name} message came, but this process was not invited to its setup")
+            raise PeerError(f"{envelope.type.with_article} message came, but this process was not invited to its setup")
         envelope.verify(self._roster.coordinator_key, self._joining.context)
         return self._joining
 

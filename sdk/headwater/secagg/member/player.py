@@ -262,7 +262,7 @@ class Player:
     def _verify_session(self, envelope: Envelope) -> Membership:
         if self.session is None:
             # protocol 3.5: a restarted process refuses every message of an old session.
-            raise PeerError(f"a {envelope.type.name} message came, but this process is in no session")
+            raise PeerError(f"{envelope.type.with_article} message came, but this process is in no session")
         envelope.verify(self._coordinator_key, self.session.facts.sid)
         return self.session
 
@@ -272,7 +272,7 @@ class Player:
         if number <= self._past:
             return None
         if self.round is None or number != self.round.start.round:
-            raise PeerError(f"a {envelope.type.name} message is of round {number}, which did not begin here")
+            raise PeerError(f"{envelope.type.with_article} message is of round {number}, which did not begin here")
         return self.round
 
     def _refuse(self, number: int, reason: str) -> list[MemberEvent]:

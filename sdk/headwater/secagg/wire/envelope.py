@@ -47,6 +47,11 @@ class MessageType(IntEnum):
     BLOCKS = 24
     SEED = 25
 
+    @property
+    def with_article(self) -> str:
+        """Its name as a sentence has it: "a HELLO", "an INVITATION"."""
+        return f"{'an' if self.name[0] in 'AEIOU' else 'a'} {self.name}"
+
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
@@ -99,7 +104,7 @@ class Envelope:
         except (InvalidSignature, ValueError) as error:
             sender = self.sender or "the coordinator"
             raise PeerError(
-                f"a {self.type.name} message of {sender} has a signature that is not theirs for this session"
+                f"{self.type.with_article} message of {sender} has a signature that is not theirs for this session"
             ) from error
 
 
@@ -125,7 +130,7 @@ def open_envelope(data: bytes) -> Envelope:
     signature = _SIGNATURE.read(reader)
     reader.end()
     if len(signature) != (0 if kind is MessageType.CHUNK else 64):
-        raise PeerError(f"a {kind.name} message has a signature of {len(signature)} bytes; it is malformed")
+        raise PeerError(f"{kind.with_article} message has a signature of {len(signature)} bytes; it is malformed")
     return Envelope(kind, sender, signature, data, begin, begin + size)
 
 

@@ -49,7 +49,7 @@ class Message:
             PeerError: the type is another, or the body is not exactly one encoding.
         """
         if envelope.type is not cls.TYPE:
-            raise PeerError(f"a message is a {envelope.type.name} where a {cls.TYPE.name} was expected")
+            raise PeerError(f"a message is {envelope.type.with_article} where {cls.TYPE.with_article} was expected")
         reader = Reader(envelope.body_view if cls.TYPE is MessageType.CHUNK else envelope.body)
         values = Row(cls.LAYOUT).read(reader)
         reader.end()
