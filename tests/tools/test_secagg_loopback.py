@@ -4,6 +4,7 @@ import asyncio
 import concurrent.futures
 import multiprocessing
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -11,8 +12,8 @@ import secagg_rounds
 
 
 def test_a_member_whose_process_dies_ends_the_measurement_by_name() -> None:
-    never: concurrent.futures.Future[object] = concurrent.futures.Future()
-    processes = {"org-000": SimpleNamespace(exitcode=None), "org-001": SimpleNamespace(exitcode=-9)}
+    never: concurrent.futures.Future[Any] = concurrent.futures.Future()
+    processes: dict[str, Any] = {"org-000": SimpleNamespace(exitcode=None), "org-001": SimpleNamespace(exitcode=-9)}
 
     with pytest.raises(secagg_rounds._Failed, match="org-001 ended with status -9"):
         secagg_rounds._conducted(never, processes)
