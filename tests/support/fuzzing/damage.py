@@ -134,7 +134,9 @@ def _varied(layout: Layout, value: Any, choices: Choices) -> Any:
         case Fixed() | Blob() | Bulk():
             value = bytes(value)
             place = choices.below(max(1, len(value)))
-            return value[:place] + bytes([choices.below(256)]) + value[place + 1 :]
+            # Never the byte that stands there: a change that changes nothing is none.
+            other = value[place] ^ (1 + choices.below(255)) if value else choices.below(256)
+            return value[:place] + bytes([other]) + value[place + 1 :]
         case Text():
             return choices.pick((value[:-1], value + "a", "", "org-0"))
         case Tuple(items):
