@@ -302,10 +302,15 @@ def measure(rounds: int = 60, members: int = 10, length: int = 100_000) -> dict[
             running.cancel()
             _end(list(processes.values()))
             coordinator.close()
+    return _figures(marks, [usage for usage, _, _ in told], plan, (up, down))
+
+
+def _figures(marks: _Marks, told: Sequence[Sequence[float]], plan: _Plan, traffic: tuple[int, int]) -> dict[str, float]:
+    """What `measure` gives, from the coordinator's marks, each member's CPU seconds at each round's end, and bytes."""
+    rounds, last = plan.rounds, plan.total - 1
     rates = [rounds / (b - a) for a, b in itertools.pairwise(marks.at)]
-    last = plan.total - 1
-    member_cpu = [(usage[last] - usage[WARM_UP_ROUNDS]) / (last - WARM_UP_ROUNDS) * 1e3 for usage, _, _ in told]
-    share = 1 / (members * WINDOWS * rounds)
+    member_cpu = [(usage[last] - usage[WARM_UP_ROUNDS]) / (last - WARM_UP_ROUNDS) * 1e3 for usage in told]
+    share = 1 / (len(told) * WINDOWS * rounds)
     return {
         "rounds_per_second": statistics.median(rates),
         "slowest": min(rates),
@@ -313,8 +318,8 @@ def measure(rounds: int = 60, members: int = 10, length: int = 100_000) -> dict[
         "coordinator_cpu_ms": marks.per_round(marks.cpu, rounds),
         "member_cpu_ms": statistics.median(member_cpu),
         "journal_ms": marks.per_round(marks.journal, rounds),
-        "bytes_up": up * share,
-        "bytes_down": down * share,
+        "bytes_up": traffic[0] * share,
+        "bytes_down": traffic[1] * share,
     }
 
 

@@ -99,7 +99,11 @@ INQUIRY = Diagram(
         Note("the check coordinates of the sum are off: the sum is thrown away", 1, 1),
         Message("INQUIRY", "about masks", DOWN),
         Message("BLOCKS", "each pair mask in U on the four check coordinates, and nowhere else", UP),
-        Note("two ends differ: a disputing pair. They agree and a y begins otherwise: that member", 1, 1),
+        Note(
+            "a y begins otherwise than its member tells: that member. Ends differ else: a disputing pair",
+            1,
+            1,
+        ),
         Message("ABORT", "whom the evidence convicts, and the disputing pairs", DOWN),
         Note(
             "Another case: T shares, each as committed, open another self seed than committed. Its dealer is asked",

@@ -172,20 +172,12 @@ class Conductor:
             return self.abort(f"the coordinator's spool did not give back the upload of {member} unchanged")
 
     def _on_confirm(self, envelope: Envelope, now: float) -> _Events:
-        confirm, member = messages.Confirm.decode(envelope), envelope.sender
-        current = self._in_time(member, confirm.round, envelope.type)
-        if current is None:
-            return self._revive(member)
-        current.add_confirm(envelope, confirm)
-        return self.progress(now)
+        confirm = messages.Confirm.decode(envelope)
+        return self._take(envelope, confirm.round, now, lambda current: current.add_confirm(envelope, confirm))
 
     def _on_reveal(self, envelope: Envelope, now: float) -> _Events:
-        reveal, member = messages.Reveal.decode(envelope), envelope.sender
-        current = self._in_time(member, reveal.round, envelope.type)
-        if current is None:
-            return self._revive(member)
-        current.add_reveal(member, reveal)
-        return self.progress(now)
+        reveal = messages.Reveal.decode(envelope)
+        return self._take(envelope, reveal.round, now, lambda current: current.add_reveal(envelope.sender, reveal))
 
     def _on_complaint(self, envelope: Envelope, now: float) -> _Events:
         complaint, member = messages.Complaint.decode(envelope), envelope.sender
@@ -205,19 +197,19 @@ class Conductor:
         return [dropped, *self.abort(reason, Verdict(disputes=((member, dealer),)))]
 
     def _on_seed(self, envelope: Envelope, now: float) -> _Events:
-        seed, member = messages.Seed.decode(envelope), envelope.sender
-        current = self._in_time(member, seed.round, envelope.type)
-        if current is None:
-            return self._revive(member)
-        current.give_seed(member, seed)
-        return self.progress(now)
+        seed = messages.Seed.decode(envelope)
+        return self._take(envelope, seed.round, now, lambda current: current.give_seed(envelope.sender, seed))
 
     def _on_blocks(self, envelope: Envelope, now: float) -> _Events:
-        blocks, member = messages.Blocks.decode(envelope), envelope.sender
-        current = self._in_time(member, blocks.round, envelope.type)
+        blocks = messages.Blocks.decode(envelope)
+        return self._take(envelope, blocks.round, now, lambda current: current.tell(envelope.sender, blocks))
+
+    def _take(self, envelope: Envelope, number: int, now: float, take: Callable[[Collection], None]) -> _Events:
+        """Hand a message to the round in flight; a late one only shows that its member is there."""
+        current = self._in_time(envelope.sender, number, envelope.type)
         if current is None:
-            return self._revive(member)
-        current.tell(member, blocks)
+            return self._revive(envelope.sender)
+        take(current)
         return self.progress(now)
 
     def _verify(self, envelope: Envelope) -> None:
