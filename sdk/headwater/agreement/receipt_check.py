@@ -10,10 +10,9 @@ from headwater.agreement.receipt_file import ReceiptFile
 from headwater.agreement.session import roster_of, terms_of
 from headwater.agreement.succession import CharterHistory
 from headwater.errors import PeerError
-from headwater.secagg.protocol.receipts import Chain, Document, check_confirms, read_document, read_opening
+from headwater.secagg.protocol.receipts import Document, read_chain, read_opening, receipt_signers
 from headwater.secagg.protocol.session import SessionFacts, genesis
-from headwater.secagg.protocol.terms import Roster, threshold
-from headwater.secagg.wire.envelope import open_envelope
+from headwater.secagg.protocol.terms import Roster
 from headwater.secagg.wire.messages import Receipt
 
 __all__ = ["CheckedReceipts", "CheckedRound", "check_receipts"]
@@ -95,7 +94,7 @@ def check_receipts(file: ReceiptFile) -> CheckedReceipts:
         raise PeerError(f"the charter of the run does not name {file.member!r}; the records are of another run")
     plan, roster = proposal.plan, roster_of(charter, proposal.plan)
     first = genesis(roster, terms_of(plan, file.run_id, 1))
-    documents = _linked(file, roster, first)
+    documents = read_chain(file.documents, roster, first, file.run_id)
     sessions = _sessions(file, roster, plan, documents, first)
     allowed = possible_charges(plan)
     rounds = tuple(_checked(document, file.member, sessions, allowed) for document in documents)
@@ -103,18 +102,6 @@ def check_receipts(file: ReceiptFile) -> CheckedReceipts:
     return CheckedReceipts(
         file.run_id, file.member, plan, charter, rounds, (documents[-1].digest if documents else first).hex()
     )
-
-
-def _linked(file: ReceiptFile, roster: Roster, first: bytes) -> list[Document]:
-    chain, found = Chain(first), list[Document]()
-    for place, data in enumerate(file.documents, start=1):
-        try:
-            document = read_document(data, roster)
-            chain.extend(document)
-        except PeerError as error:
-            raise PeerError(f"document {place} of {len(file.documents)} of run {file.run_id}: {error}") from error
-        found.append(document)
-    return found
 
 
 def _sessions(
@@ -153,15 +140,7 @@ def _checked(
         raise PeerError(f"the receipt of round {number} names a charge that is none of the plan's")
     if own and facts is None:
         raise PeerError(f"round {number} summed a vector of {member}, and the opening of its session is missing")
-    if facts is not None:
-        try:
-            signers = check_confirms(content.confirms, number, content.rho, content.uploads, facts)
-        except PeerError as error:
-            raise PeerError(f"the receipt of round {number}: {error}") from error
-    else:
-        signers = tuple(open_envelope(data).sender for data in content.confirms)
-        if len(set(signers)) < threshold(3):
-            raise PeerError(f"the receipt of round {number} has too few Confirms for any session")
+    signers = receipt_signers(content, facts)
     return CheckedRound(
         number=number,
         summed=True,

@@ -23,9 +23,11 @@ __all__ = [
     "close_unfinished",
     "closed_event",
     "document_digest",
+    "read_chain",
     "read_document",
     "read_opening",
     "read_session",
+    "receipt_signers",
     "verify_chain",
 ]
 
@@ -280,19 +282,51 @@ def verify_chain(
     for attempt, opening in (openings or {}).items():
         facts, _ = read_opening(opening, roster, terms, attempt)
         sessions[facts.sid] = facts
-    chain, result = Chain(genesis(roster, terms)), []
-    for data in documents:
-        document = read_document(data, roster)
-        chain.extend(document)
-        content = document.content
-        if isinstance(content, Receipt):
-            known = sessions.get(content.sid)
-            if known is not None:
-                check_confirms(content.confirms, content.round, content.rho, content.uploads, known)
-            elif len(content.confirms) < threshold(3):
-                raise PeerError(f"the receipt of round {content.round} has too few Confirms for any session")
-        result.append(document)
+    result = read_chain(documents, roster, genesis(roster, terms), terms.run_id)
+    for document in result:
+        if isinstance(document.content, Receipt):
+            receipt_signers(document.content, sessions.get(document.content.sid))
     return result
+
+
+def read_chain(documents: Sequence[bytes], roster: Roster, first: bytes, run_id: str) -> list[Document]:
+    """Read a run's documents, each the next link and signed by the coordinator.
+
+    Args:
+        documents: receipts and aborts in order.
+        roster: the charter's members and coordinator.
+        first: the run's genesis.
+        run_id: for the message.
+
+    Raises:
+        PeerError: a link is edited, dropped, out of order or unsigned; its place is named.
+    """
+    chain, found = Chain(first), list[Document]()
+    for place, data in enumerate(documents, start=1):
+        try:
+            document = read_document(data, roster)
+            chain.extend(document)
+        except PeerError as error:
+            raise PeerError(f"document {place} of {len(documents)} of run {run_id}: {error}") from error
+        found.append(document)
+    return found
+
+
+def receipt_signers(receipt: Receipt, facts: SessionFacts | None) -> tuple[str, ...]:
+    """Who confirmed a receipt; without its session's keys only that they are enough for the smallest session.
+
+    Raises:
+        PeerError: it lacks its quorum, or a Confirm does not hold.
+    """
+    if facts is None:
+        signers = tuple(open_envelope(data).sender for data in receipt.confirms)
+        if len(set(signers)) < threshold(3):
+            raise PeerError(f"the receipt of round {receipt.round} has too few Confirms for any session")
+        return signers
+    try:
+        return check_confirms(receipt.confirms, receipt.round, receipt.rho, receipt.uploads, facts)
+    except PeerError as error:
+        raise PeerError(f"the receipt of round {receipt.round}: {error}") from error
 
 
 def close_unfinished(record: bytes, coordinator_key: Ed25519PrivateKey) -> bytes:
