@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import TypeAdapter, ValidationError
 
@@ -21,7 +20,7 @@ from headwater.schema.table import Table
 from headwater_server.figures.columns import draw_columns
 
 if TYPE_CHECKING:
-    from headwater.generator.model import Model
+    from headwater.generator.sampler import Sampler
 
 __all__ = ["PublishedRelease", "ReleaseRequest", "RunFacts", "publish_release", "sample_table"]
 
@@ -77,7 +76,7 @@ class PublishedRelease:
 
 
 def sample_table(
-    model: "Model",
+    sampler: "Sampler",
     encoding: Encoding,
     rows: int,
     seed: int,
@@ -88,7 +87,7 @@ def sample_table(
     """Sample synthetic rows from a generator.
 
     Args:
-        model: the run's generator.
+        sampler: the run's generator, of whichever kind.
         encoding: the run's encoding, which turns codes into values.
         rows: how many, at least 1.
         seed: of every draw; it is kept by the coordinator and not published.
@@ -98,17 +97,13 @@ def sample_table(
     Raises:
         InputError: fewer than one row.
     """
-    from headwater.generator.sampling import sample_codes
-
     if rows < 1:
         raise InputError(f"{rows} rows were asked for; ask for at least 1")
-    # The codes and the values inside a bin are drawn from two streams of one seed.
-    values = np.random.default_rng([seed, 1])
     tables: list[Table] = []
     done = 0
-    for codes in sample_codes(model, rows, seed, _BATCH_ROWS, device):
-        tables.append(encoding.decode(codes, values))
-        done += len(codes)
+    for table in sampler.tables(encoding, rows, seed, batch_size=_BATCH_ROWS, device=device):
+        tables.append(table)
+        done += table.rows
         if on_rows is not None:
             on_rows(done)
     return Table.concat(tables)

@@ -19,6 +19,8 @@ def check_task(task: Task, model: bytes, plan: RecipeTerms) -> None:
     settings = plan.recipe
     if task.kind == "update" and not settings.training_rounds:
         raise PeerError(f"the task asks for training, the plan's recipe {settings.kind} has none")
+    if task.kind == "expectation" and settings.kind != "mixture":
+        raise PeerError(f"the task asks for a mixture's statistics, the plan's recipe {settings.kind} has none")
     if task.kind == "marginals" and settings.kind == "adversarial":
         raise PeerError("the task asks for marginals, the plan's recipe adversarial counts none")
     if task.step > settings.maximum_rounds:
@@ -31,5 +33,7 @@ def check_task(task: Task, model: bytes, plan: RecipeTerms) -> None:
     scale = 1.0 if clip is None else scale_for(clip, settings.value_bits)
     if task.clip != clip or task.scale != scale:
         raise PeerError("the task's clip norm or fixed-point scale is not the plan's")
-    if (sha256_hex(model) if model else "") != task.model_digest or bool(model) != (task.kind == "update"):
+    if (sha256_hex(model) if model else "") != task.model_digest or bool(model) != (
+        task.kind in ("update", "expectation")
+    ):
         raise PeerError("the model that came with the task is not the one it names")

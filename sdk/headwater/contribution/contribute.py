@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headwater.contribution.allowed import check_task
+from headwater.contribution.expecting import sum_expectations
 from headwater.contribution.splits import split_rows
 from headwater.contribution.training import train
 from headwater.encoding.encoding import Encoding
@@ -16,7 +17,7 @@ from headwater.recipe.fixed_point import largest_magnitude
 from headwater.recipe.layout import layout_of_counts
 from headwater.recipe.settings import RecipeTerms
 from headwater.recipe.task import Task
-from headwater.schema import DateColumn, NumericColumn
+from headwater.schema.finite import finite_rows
 from headwater.schema.table import Table
 from headwater.secagg.crypto.ring import RingVector
 
@@ -48,8 +49,10 @@ def contribute(task: Task, model: bytes, rows: Table, plan: RecipeTerms) -> Ring
     check_task(task, model, plan)
     if rows.schema.digest != plan.schema_.digest:
         raise InputError("the rows are of another schema than the plan; conform them to the plan's schema")
+    if task.kind == "expectation":
+        return sum_expectations(task, model, rows, _encoding(task, plan), plan)
     part = split_rows(rows, plan.splits, "train")
-    finite = _finite(part)
+    finite = finite_rows(part)
     used = part if finite.all() else part.take(finite)
     if task.kind == "update":
         return train(task, model, used, _encoding(task, plan), plan)
@@ -96,17 +99,3 @@ def _subsets(entry: Any, columns: int) -> list[tuple[int, ...]]:
             raise PeerError(f"a subset to count is not made of different columns of the {columns}, ascending")
         subsets.append(tuple(subset))
     return subsets
-
-
-def _finite(table: Table) -> NDArray[np.bool_]:
-    """Rows without an infinite value, and without a missing one where the schema allows none."""
-    good = np.ones(table.rows, dtype=np.bool_)
-    for column in table.schema.columns:
-        values = table.columns[column.name]
-        if isinstance(column, NumericColumn | DateColumn):
-            good &= ~np.isinf(values)
-            if not column.missing:
-                good &= ~np.isnan(values)
-        elif not column.missing:
-            good &= values >= 0
-    return good

@@ -10,7 +10,7 @@ from headwater.errors import InputError
 from headwater.generator.fit import fit_to_marginals, initial_model, marginal_loss
 from headwater.generator.health import examine
 from headwater.generator.model import Model
-from headwater.generator.sampling import sample_codes
+from headwater.generator.sampler import read_sampler
 from headwater.generator.spec import GeneratorSpec
 from headwater.generator.update import apply_update, update_length
 from headwater.recipe.actions import Fit, Merge, ModelReport
@@ -55,7 +55,14 @@ def execute(
 
 
 def sample_batches(
-    model: bytes, encoding: Encoding, rows: int, seed: int, *, batch_size: int = _BATCH, device: str = "auto"
+    model: bytes,
+    encoding: Encoding,
+    rows: int,
+    seed: int,
+    *,
+    label: int | None = None,
+    batch_size: int = _BATCH,
+    device: str = "auto",
 ) -> Iterator[Table]:
     """Yield synthetic rows in batches; memory is bounded by the batch.
 
@@ -64,16 +71,18 @@ def sample_batches(
         encoding: from `Done`.
         rows: how many in all.
         seed: equal seeds and batch sizes give equal rows on one machine's CPU.
+        label: code of the label that every row shall have; None draws the label too.
         batch_size: rows of a batch.
         device: "auto", "cpu" or "cuda".
     """
-    random = np.random.default_rng(seed_for(seed, "decode"))
-    shared = Model.from_bytes(model)
-    for codes in sample_codes(shared, rows, seed_for(seed, "codes"), batch_size, device):
-        yield encoding.decode(codes, random)
+    yield from read_sampler(model).tables(
+        encoding, rows, seed_for(seed, "codes"), label=label, batch_size=batch_size, device=device
+    )
 
 
-def sample_table(model: bytes, encoding: Encoding, rows: int, seed: int, *, device: str = "auto") -> Table:
+def sample_table(
+    model: bytes, encoding: Encoding, rows: int, seed: int, *, label: int | None = None, device: str = "auto"
+) -> Table:
     """Synthetic rows as one table.
 
     Raises:
@@ -81,7 +90,7 @@ def sample_table(model: bytes, encoding: Encoding, rows: int, seed: int, *, devi
     """
     if rows < 1:
         raise InputError(f"{rows} rows are asked for; ask for one at least")
-    return Table.concat(list(sample_batches(model, encoding, rows, seed, device=device)))
+    return Table.concat(list(sample_batches(model, encoding, rows, seed, label=label, device=device)))
 
 
 def _fit(action: Fit, device: str, on_progress: Progress | None) -> Model:

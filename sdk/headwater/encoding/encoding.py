@@ -1,5 +1,6 @@
 """Tables to codes and back, fitted from public bounds and summed histograms."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -99,6 +100,14 @@ class Encoding:
             np.bincount(column.code_of_cell, weights=column.masses, minlength=column.size).astype(np.int64)
             for column in self.columns
         )
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what fixes the codes of rows: schema, settings and cells, without counts."""
+        hasher = hashlib.sha256(f"{_VERSION}/{self.schema.digest}/{self.settings.model_dump_json()}".encode())
+        for column in self.columns:
+            hasher.update(np.ascontiguousarray(column.code_of_cell, dtype="<i4").tobytes())
+        return hasher.hexdigest()
 
     def encode(self, table: Table) -> I32:
         """Codes of a table's rows: int32, shape (rows, columns), in the schema's order of columns.

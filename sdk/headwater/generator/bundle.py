@@ -10,7 +10,7 @@ from pathlib import Path
 from headwater.canonical import canonical_json, sha256_hex
 from headwater.encoding.encoding import Encoding
 from headwater.errors import InputError, StorageError
-from headwater.generator.model import Model
+from headwater.generator.sampler import Sampler, read_sampler
 from headwater.schema import Schema
 
 __all__ = ["Bundle"]
@@ -25,11 +25,11 @@ class Bundle:
     """What is needed to sample rows, and nothing that was needed to train: the critic is never in it.
 
     Attributes:
-        model: the generator.
+        sampler: the generator, of whichever kind.
         encoding: codes to values.
     """
 
-    model: Model
+    sampler: Sampler
     encoding: Encoding
 
     @property
@@ -97,12 +97,11 @@ class Bundle:
             encoding = Encoding.from_document(Schema.from_document(document["schema"]), document["encoding"])
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise InputError(f"{folder / _ENCODING} is not an encoding; fetch the bundle again") from error
-        return cls(Model.from_bytes(files[_MODEL]), encoding)
+        return cls(read_sampler(files[_MODEL]), encoding)
 
     def _files(self) -> dict[str, bytes]:
-        sampled = Model(self.model.spec, self.model.average, self.model.average, self.model.critic[:0])
         encoding = {"schema": self.encoding.schema.to_document(), "encoding": self.encoding.to_document()}
-        return {_MODEL: sampled.to_bytes(), _ENCODING: canonical_json(encoding)}
+        return {_MODEL: self.sampler.to_bytes(), _ENCODING: canonical_json(encoding)}
 
     @staticmethod
     def _manifest(files: dict[str, bytes]) -> bytes:

@@ -1,4 +1,4 @@
-"""The recipe as a state machine: histograms, marginals, super-columns, a fit, then rounds of training."""
+"""The recipe as a state machine: histograms, marginals, super-columns, then a fit and training, or a climb."""
 
 import math
 from collections.abc import Mapping
@@ -11,13 +11,16 @@ from headwater.encoding.grid import Histograms
 from headwater.encoding.groups import Group
 from headwater.encoding.marginals import Marginal, Subset, choose_subsets, with_pairs
 from headwater.errors import InputError, OutOfOrder
+from headwater.mixture.climb import Climb
+from headwater.mixture.vector import StatisticsCode
 from headwater.recipe.actions import Action, Aggregate, Done, Fit, Merge, ModelReport
+from headwater.recipe.climbing import begin_climb, pairs_to_count
 from headwater.recipe.gate import refusal
 from headwater.recipe.settings import RecipeTerms
-from headwater.recipe.sums import read_histograms, read_tables, read_update
+from headwater.recipe.sums import read_expectation, read_histograms, read_tables, read_update
 from headwater.recipe.supercolumns import propose, settle, still_to_count
 from headwater.recipe.task import Task, seed_for
-from headwater.recipe.tasks import histograms_task, marginals_task, update_task
+from headwater.recipe.tasks import expectation_task, histograms_task, marginals_task, update_task
 from headwater.secagg.crypto.ring import RingVector
 
 __all__ = ["Recipe", "build_recipe"]
@@ -29,6 +32,7 @@ class _Phase(Enum):
     HISTOGRAMS = "histograms"
     MARGINALS = "marginals"
     GROUPS = "groups"
+    EXPECTATION = "expectation"
     FIT = "fit"
     UPDATE = "update"
     MERGE = "merge"
@@ -59,6 +63,7 @@ class Recipe:
         self._subsets: list[Subset] = []
         self._marginals: list[Marginal] = []
         self._groups: list[Group] = []
+        self._climb: Climb | None = None
         self._model = b""
         self._weights = 0
         self._mean_delta = np.zeros(0)
@@ -104,6 +109,8 @@ class Recipe:
             self._take_marginals(vector, record)
         elif self._phase is _Phase.GROUPS:
             self._take_groups(vector, record)
+        elif self._phase is _Phase.EXPECTATION:
+            self._take_expectation(vector, record)
         else:
             self._take_update(action.task, vector, contributors, record)
         self._rounds += 1
@@ -135,6 +142,11 @@ class Recipe:
                 return Aggregate(histograms_task(self._terms, step))
             case _Phase.MARGINALS | _Phase.GROUPS:
                 return Aggregate(marginals_task(self._terms, step, self._fitted(), self._subsets))
+            case _Phase.EXPECTATION:
+                asked = self._climbing().asked
+                return Aggregate(
+                    expectation_task(self._terms, step, self._fitted(), asked, self._rows), asked.to_bytes()
+                )
             case _Phase.FIT:
                 return self._ask_fit()
             case _Phase.UPDATE:
@@ -169,11 +181,16 @@ class Recipe:
         self._marginals = [
             Marginal((column,), counts.astype(np.float64)) for column, counts in enumerate(encoding.counts)
         ]
-        label = self._terms.schema_.target_index
-        self._subsets = choose_subsets(encoding.sizes, label, self._settings.marginals.cells)
         self._history.append({**record, "rows": summed.weight, "codes": sum(encoding.sizes), **summed.metrics})
-        alone = self._settings.kind == "adversarial" or len(encoding.sizes) < 2
-        self._phase = _Phase.FIT if alone else _Phase.MARGINALS
+        if self._settings.kind == "mixture":
+            self._subsets = pairs_to_count(self._terms, encoding)
+        elif self._settings.kind != "adversarial" and len(encoding.sizes) > 1:
+            label = self._terms.schema_.target_index
+            self._subsets = choose_subsets(encoding.sizes, label, self._settings.marginals.cells)
+        if self._subsets:
+            self._phase = _Phase.MARGINALS
+        else:
+            self._after_counts()
 
     def _take_marginals(self, vector: RingVector, record: Record) -> None:
         sizes, settings = self._fitted().sizes, self._settings.marginals
@@ -202,7 +219,23 @@ class Recipe:
         self._marginals += extra
         names = self._terms.schema_.names
         record["super_columns"] = [[names[column] for column in group.columns] for group in groups]
-        self._phase = _Phase.FIT
+        self._after_counts()
+
+    def _after_counts(self) -> None:
+        if self._settings.kind != "mixture":
+            self._phase = _Phase.FIT
+            return
+        self._climb = begin_climb(self._terms, self._fitted(), self._groups, self._marginals)
+        self._phase = _Phase.EXPECTATION
+
+    def _take_expectation(self, vector: RingVector, record: Record) -> None:
+        climb = self._climbing()
+        code = StatisticsCode.for_rows(self._rows, self._settings.value_bits)
+        statistics, summed = read_expectation(vector, climb.asked, code)
+        self._history.append({**record, **summed.metrics, **climb.add(statistics)})
+        if climb.over:
+            self._model = climb.standing.to_bytes()
+            self._phase = _Phase.DONE
 
     def _take_update(self, task: Task, vector: RingVector, contributors: int, record: Record) -> None:
         mean, summed = read_update(vector, self._weights, contributors, task.scale, task.value_bits)
@@ -237,6 +270,11 @@ class Recipe:
         done = self._settings.training_rounds - self._training_rounds_left
         self._history.append({"kind": "merge", "round": done, **verdict})
         self._phase = _Phase.UPDATE if self._training_rounds_left else _Phase.DONE
+
+    def _climbing(self) -> Climb:
+        if self._climb is None:
+            raise OutOfOrder("a mixture is asked for before the counts that it begins with are summed")
+        return self._climb
 
     def _fitted(self) -> Encoding:
         if self._encoding is None:

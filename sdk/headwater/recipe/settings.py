@@ -6,6 +6,7 @@ from typing import Literal, Protocol, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from headwater.encoding.settings import EncodingSettings
+from headwater.mixture.settings import MixtureSettings
 from headwater.schema import Schema
 from headwater.secagg.crypto.ring import RingBits
 
@@ -13,6 +14,7 @@ __all__ = [
     "EncodingSettings",
     "FitSettings",
     "MarginalSettings",
+    "MixtureSettings",
     "NetworkSettings",
     "RecipeSettings",
     "RecipeTerms",
@@ -109,11 +111,14 @@ class RecipeSettings(_Settings):
     """What a run trains and how.
 
     `marginals` fits the generator to sums alone; `hybrid` goes on with `rounds` of adversarial training at the
-    organisations; `adversarial` trains from the start with `rounds` of it alone.
+    organisations; `adversarial` trains from the start with `rounds` of it alone. `mixture` has no network: it fits a
+    mixture of distributions by secure sums.
     """
 
-    kind: Literal["hybrid", "marginals", "adversarial"] = "hybrid"
-    rounds: int = Field(default=4, ge=0, le=10_000, description="adversarial rounds; `marginals` has none")
+    kind: Literal["hybrid", "marginals", "adversarial", "mixture"] = "hybrid"
+    rounds: int = Field(
+        default=4, ge=0, le=10_000, description="adversarial rounds; `marginals` and `mixture` have none"
+    )
     value_bits: int = Field(
         default=24,
         ge=10,
@@ -125,16 +130,22 @@ class RecipeSettings(_Settings):
     network: NetworkSettings = NetworkSettings()
     fit: FitSettings = FitSettings()
     update: UpdateSettings = UpdateSettings()
+    mixture: MixtureSettings = MixtureSettings()
 
     @property
     def maximum_rounds(self) -> int:
         """Most securely summed rounds that a run of this recipe asks for."""
-        return (1 if self.kind == "adversarial" else 3) + self.training_rounds
+        return (1 if self.kind == "adversarial" else 3) + self.training_rounds + self.expectation_rounds
 
     @property
     def training_rounds(self) -> int:
         """Rounds in which the organisations train."""
-        return 0 if self.kind == "marginals" else self.rounds
+        return 0 if self.kind in ("marginals", "mixture") else self.rounds
+
+    @property
+    def expectation_rounds(self) -> int:
+        """Most rounds in which the organisations say what their rows mean to a mixture."""
+        return self.mixture.rounds * len(self.mixture.rows_per_component) if self.kind == "mixture" else 0
 
 
 class RecipeTerms(Protocol):

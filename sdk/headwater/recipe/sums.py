@@ -8,14 +8,18 @@ from numpy.typing import NDArray
 from headwater.encoding.grid import Histograms
 from headwater.encoding.marginals import Marginal, Subset, cells_of
 from headwater.errors import InputError
+from headwater.mixture.expectation import Statistics
+from headwater.mixture.parameters import Mixture
+from headwater.mixture.vector import StatisticsCode, values_of
 from headwater.recipe.fixed_point import integer_norm_squared, largest_magnitude, to_real
 from headwater.recipe.layout import Layout, Summed, layout_of_counts, layout_of_update
 from headwater.secagg.crypto.ring import RingVector
 
-__all__ = ["read_histograms", "read_tables", "read_update"]
+__all__ = ["read_expectation", "read_histograms", "read_tables", "read_update"]
 
 F64 = NDArray[np.float64]
 
+_ROUNDING = 1e-6
 _WRONG = "the sum cannot be one of contributions to this task ({}); do not use it, look for a faulty organisation"
 
 
@@ -45,6 +49,24 @@ def read_tables(vector: RingVector, subsets: Sequence[Subset], sizes: Sequence[i
     if summed.weight == 0 or any(int(part.sum()) != summed.weight for part in parts):
         raise InputError(_WRONG.format("tables count different numbers of rows, or none"))
     return [Marginal(subset, part.astype(np.float64)) for subset, part in zip(subsets, parts, strict=True)], summed
+
+
+def read_expectation(vector: RingVector, mixture: Mixture, code: StatisticsCode) -> tuple[Statistics, Summed]:
+    """The statistics under a mixture.
+
+    Raises:
+        InputError: of another length, or no sum of statistics: counts are negative, or do not count the same rows.
+    """
+    summed = layout_of_counts(values_of(mixture.form, mixture.components)).split(vector)
+    if summed.weight <= 0 or min(summed.metrics.values()) < 0:
+        raise InputError(_WRONG.format("there is no row, or fewer than none"))
+    statistics = code.statistics(summed.payload, mixture.form, mixture.components)
+    if int(statistics.train.sum()) != summed.weight:
+        raise InputError(_WRONG.format("log-densities and rows are not as many"))
+    # Responsibilities of a row sum to 1, or to 0 where nobody had its class when the mixture was made.
+    if statistics.sums[:, 0].sum() > summed.weight * (1 + _ROUNDING) + mixture.components:
+        raise InputError(_WRONG.format("the responsibilities are more than the rows"))
+    return statistics, summed
 
 
 def read_update(

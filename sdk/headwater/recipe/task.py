@@ -11,7 +11,7 @@ from headwater.errors import InputError, PeerError
 
 __all__ = ["Task", "TaskKind", "seed_for"]
 
-TaskKind = Literal["histograms", "marginals", "update"]
+TaskKind = Literal["histograms", "marginals", "expectation", "update"]
 
 _SEED_BITS = 48
 
@@ -20,11 +20,12 @@ class Task(BaseModel):
     """What each organisation is asked for in one round.
 
     Attributes:
-        kind: "histograms" and "marginals" count training rows, "update" trains on them.
+        kind: "histograms" and "marginals" count training rows, "expectation" sums what they say of a mixture, "update"
+            trains on them.
         step: number of the round in the recipe, from 1; a retried round keeps it.
         length: values in the vector: payload, weight and metrics; check coordinates are not among them.
         value_bits: every value is below 2^value_bits in magnitude (protocol 2.2).
-        parameters: what the kind needs: the encoding without its counts, the subsets to count.
+        parameters: what the kind needs: the encoding without its counts, the subsets to count, the bound on rows.
         seed: public start of the round's chance.
         clip: Euclidean norm of an update before weighting; None for counts.
         scale: fixed point: units for 1.0; 1 for counts.

@@ -6,12 +6,14 @@ from headwater.canonical import sha256_hex
 from headwater.encoding.encoding import Encoding
 from headwater.encoding.grid import Histograms
 from headwater.encoding.marginals import Subset, cells_of
+from headwater.mixture.parameters import Mixture
+from headwater.mixture.vector import StatisticsCode, values_of
 from headwater.recipe.fixed_point import scale_for
 from headwater.recipe.layout import layout_of_counts, layout_of_update
 from headwater.recipe.settings import RecipeTerms
 from headwater.recipe.task import Task, seed_for
 
-__all__ = ["histograms_task", "marginals_task", "update_task"]
+__all__ = ["expectation_task", "histograms_task", "marginals_task", "update_task"]
 
 
 def histograms_task(terms: RecipeTerms, step: int) -> Task:
@@ -36,6 +38,20 @@ def marginals_task(terms: RecipeTerms, step: int, encoding: Encoding, subsets: S
         # The fine counts stay behind: to encode its rows an organisation needs none of the others' counts.
         parameters={"encoding": encoding.to_document(masses=False), "subsets": [list(subset) for subset in subsets]},
         seed=seed_for(terms.seed, "marginals", step),
+    )
+
+
+def expectation_task(terms: RecipeTerms, step: int, encoding: Encoding, mixture: Mixture, rows: int) -> Task:
+    """What the rows of a table of `rows` training rows say of a mixture, whose bytes go along as the model."""
+    code = StatisticsCode.for_rows(rows, terms.recipe.value_bits)
+    return Task(
+        kind="expectation",
+        step=step,
+        length=layout_of_counts(values_of(mixture.form, mixture.components)).length,
+        value_bits=terms.recipe.value_bits,
+        parameters={"encoding": encoding.to_document(masses=False), "rows": code.rows},
+        seed=seed_for(terms.seed, "expectation", step),
+        model_digest=mixture.digest,
     )
 
 

@@ -17,7 +17,7 @@ from headwater.agreement.session import roster_of, terms_of
 from headwater.contribution.execution import execute
 from headwater.errors import HeadwaterError, OutOfOrder, StorageError, TransportError
 from headwater.generator.bundle import Bundle
-from headwater.generator.model import Model
+from headwater.generator.sampler import read_sampler
 from headwater.recipe.actions import Aggregate, Done, Fit, Merge
 from headwater.recipe.machine import Recipe, build_recipe
 from headwater.secagg import Aggregator
@@ -252,7 +252,7 @@ class RunDriver:
             self._session = None
 
     def _finish(self, plan: Plan, recipe: Recipe, done: Done, organisations: int) -> None:
-        bundle = Bundle(Model.from_bytes(done.model), done.encoding)
+        bundle = Bundle(read_sampler(done.model), done.encoding)
         folder = self._home.runs / self._run_id / "generator"
         digest = bundle.digest if folder.exists() else bundle.save(folder)
         self._storage.set_result(

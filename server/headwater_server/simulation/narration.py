@@ -12,6 +12,7 @@ __all__ = ["Narrator"]
 _WORDS = {
     "histograms": "Summing histograms",
     "marginals": "Summing marginals",
+    "expectation": "Fitting the mixture by sums",
     "fit": "Fitting the generator to the sums",
     "update": "Training at the organisations",
     "merge": "Merging the update",
@@ -65,6 +66,12 @@ def _say(record: Mapping[str, object]) -> str:
             return f"{record['rows']:,} training rows of {record['contributors']} organisations"
         case "marginals":
             return f"{record['tables']} tables, {record['cells']:,} cells"
+        case "expectation":
+            taken = {True: ", passed", False: ", not passed", None: ""}[record.get("passed")]  # type: ignore[index]
+            return (
+                f"{record['components']} components, log-density {record['log_density']:.3f}, "
+                f"attack {record['attack_auc']:.3f}{taken}"
+            )
         case "fit":
             return f"distance from the marginals {record['marginal_loss']:.4f}"
         case "update":

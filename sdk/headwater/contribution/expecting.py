@@ -1,0 +1,119 @@
+"""The vector of a round of expectation: what training rows say of a mixture, and how validation rows lie under it."""
+
+import weakref
+from dataclasses import dataclass
+
+import numpy as np
+
+from headwater.contribution.splits import split_rows
+from headwater.encoding.encoding import Encoding
+from headwater.errors import InputError, PeerError
+from headwater.mixture.expectation import expect
+from headwater.mixture.form import Form, RowFeatures
+from headwater.mixture.parameters import Mixture
+from headwater.mixture.vector import StatisticsCode, values_of
+from headwater.recipe.fixed_point import largest_magnitude
+from headwater.recipe.layout import layout_of_counts
+from headwater.recipe.settings import RecipeTerms, SplitShares
+from headwater.recipe.task import Task
+from headwater.schema.finite import finite_rows
+from headwater.schema.table import Table
+from headwater.secagg.ring import RingVector
+
+__all__ = ["sum_expectations"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Prepared:
+    """What no round of a climb changes, worked out in its first one."""
+
+    key: tuple[str, str, SplitShares]
+    train: RowFeatures
+    validation: RowFeatures
+    skipped: int
+
+
+# One entry a table in use: rounds of a climb differ in the mixture's numbers alone. It holds what `_prepare` would
+# compute again from the same arguments, so it changes no result, and it goes with the table.
+_PREPARED: dict[int, tuple[weakref.ref[Table], _Prepared]] = {}
+
+
+def sum_expectations(task: Task, model: bytes, rows: Table, encoding: Encoding, plan: RecipeTerms) -> RingVector:
+    """One organisation's statistics under the task's mixture.
+
+    Args:
+        task: of kind "expectation", checked against the plan.
+        model: the mixture's bytes.
+        rows: all of the organisation's rows.
+        encoding: of the task.
+        plan: as approved.
+
+    Returns:
+        In the plan's ring, shape (task.length,).
+
+    Raises:
+        PeerError: the mixture is unusable, or does not fit task and plan.
+        InputError: more rows than the task has room for.
+    """
+    try:
+        mixture = Mixture.from_bytes(model)
+    except InputError as error:
+        raise PeerError(f"the task's mixture is unusable: {error}") from error
+    code = _code(task)
+    layout = layout_of_counts(values_of(mixture.form, mixture.components))
+    target = plan.schema_.target_index
+    if layout.length != task.length or mixture.form.label not in (None, target):
+        raise PeerError("the task's mixture, length and label do not belong together")
+    prepared = _prepared(rows, encoding, mixture.form, plan)
+    used = len(prepared.train.classes)
+    if used > code.rows or len(prepared.validation.classes) > code.rows:
+        raise InputError(
+            f"the task has room for {code.rows} rows of an organisation and there are more; rows were added since the "
+            "run counted them: propose a new run"
+        )
+    statistics = expect(mixture, prepared.train, prepared.validation)
+    return layout.join(
+        code.integers(statistics, mixture.form),
+        used,
+        {"skipped_rows": prepared.skipped},
+        largest=largest_magnitude(task.value_bits),
+        ring_bits=plan.ring_bits,
+    )
+
+
+def _code(task: Task) -> StatisticsCode:
+    rows = task.parameters.get("rows")
+    if type(rows) is not int or not 2 <= rows < 1 << task.value_bits or rows & (rows - 1):
+        raise PeerError("a task of expectation needs a power of two of rows that its value bits have room for")
+    return StatisticsCode(rows, task.value_bits)
+
+
+def _prepared(rows: Table, encoding: Encoding, form: Form, plan: RecipeTerms) -> _Prepared:
+    key = (encoding.digest, form.digest, plan.splits)
+    place = id(rows)
+    entry = _PREPARED.get(place)
+    if entry is not None and entry[0]() is rows and entry[1].key == key:
+        return entry[1]
+    prepared = _prepare(rows, encoding, form, plan, key)
+
+    def forget(_: object) -> None:
+        _PREPARED.pop(place, None)
+
+    _PREPARED[place] = (weakref.ref(rows, forget), prepared)
+    return prepared
+
+
+def _prepare(
+    rows: Table, encoding: Encoding, form: Form, plan: RecipeTerms, key: tuple[str, str, SplitShares]
+) -> _Prepared:
+    part = split_rows(rows, plan.splits, "train")
+    used, others = _finite(part), _finite(split_rows(rows, plan.splits, "validation"))
+    try:
+        return _Prepared(key, form.rows(used, encoding), form.rows(others, encoding), part.rows - used.rows)
+    except InputError as error:
+        raise PeerError(f"the task's mixture does not fit its encoding: {error}") from error
+
+
+def _finite(table: Table) -> Table:
+    finite = finite_rows(table)
+    return table if bool(np.all(finite)) else table.take(finite)

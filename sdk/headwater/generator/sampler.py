@@ -1,0 +1,123 @@
+"""What can be sampled: a network or a mixture, behind one interface."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import numpy as np
+
+from headwater.encoding.encoding import Encoding
+from headwater.errors import InputError
+from headwater.generator.model import Model
+from headwater.generator.sampling import sample_codes
+from headwater.mixture.parameters import Mixture, is_mixture
+from headwater.mixture.sampling import sample_tables
+from headwater.schema.table import Table
+
+__all__ = ["MixtureSampler", "NetworkSampler", "Sampler", "read_sampler"]
+
+_BATCH = 8192
+
+
+class Sampler(Protocol):
+    """A fitted generator of whichever kind."""
+
+    @property
+    def kind(self) -> str:
+        """The kind by name, as bundles and cards say it."""
+
+    def to_bytes(self) -> bytes:
+        """What `read_sampler` reads back, and nothing that only training needs."""
+
+    def tables(
+        self,
+        encoding: Encoding,
+        rows: int,
+        seed: int,
+        *,
+        label: int | None = None,
+        batch_size: int = _BATCH,
+        device: str = "auto",
+    ) -> Iterator[Table]:
+        """Yield synthetic rows in batches; memory is bounded by the batch.
+
+        Args:
+            encoding: that the generator was fitted with, with its counts.
+            rows: how many in all.
+            seed: equal seeds and batch sizes give equal rows on one machine's CPU.
+            label: code of the label that every row shall have; None draws the label too.
+            batch_size: rows of a batch.
+            device: "auto", "cpu" or "cuda", for what runs on one.
+
+        Raises:
+            InputError: the encoding is of another generator, or this kind cannot draw rows of one label.
+        """
+
+
+class NetworkSampler:
+    """Samples the moving average of a generator network."""
+
+    kind = "network"
+
+    def __init__(self, model: Model) -> None:
+        """Take a model; its critic is not needed."""
+        self.model = model
+
+    def to_bytes(self) -> bytes:
+        """The average weights alone."""
+        model = self.model
+        return Model(model.spec, model.average, model.average, model.critic[:0]).to_bytes()
+
+    def tables(
+        self,
+        encoding: Encoding,
+        rows: int,
+        seed: int,
+        *,
+        label: int | None = None,
+        batch_size: int = _BATCH,
+        device: str = "auto",
+    ) -> Iterator[Table]:
+        """As `Sampler.tables`."""
+        if label is not None:
+            raise InputError("a generator network draws the label with the row; ask a mixture for rows of one label")
+        # The codes and the values inside a code are drawn from two streams of one seed.
+        values = np.random.default_rng([seed, 1])
+        for codes in sample_codes(self.model, rows, seed, batch_size, device):
+            yield encoding.decode(codes, values)
+
+
+class MixtureSampler:
+    """Samples a mixture."""
+
+    kind = "mixture"
+
+    def __init__(self, mixture: Mixture) -> None:
+        """Take a mixture."""
+        self.mixture = mixture
+
+    def to_bytes(self) -> bytes:
+        """The mixture's bytes."""
+        return self.mixture.to_bytes()
+
+    def tables(
+        self,
+        encoding: Encoding,
+        rows: int,
+        seed: int,
+        *,
+        label: int | None = None,
+        batch_size: int = _BATCH,
+        device: str = "auto",
+    ) -> Iterator[Table]:
+        """As `Sampler.tables`."""
+        del device
+        return sample_tables(self.mixture, encoding, rows, seed, batch_size=batch_size, label=label)
+
+
+def read_sampler(data: bytes) -> Sampler:
+    """A generator from its bytes, of the kind that they are of.
+
+    Raises:
+        InputError: no generator of this version.
+    """
+    return MixtureSampler(Mixture.from_bytes(data)) if is_mixture(data) else NetworkSampler(Model.from_bytes(data))

@@ -1,0 +1,1 @@
+"""Mixtures fitted by secure sums: products of categorical distributions and a Gaussian, and federated EM over them."""

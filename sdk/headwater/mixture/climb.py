@@ -1,0 +1,141 @@
+"""The climb: EM on one rung after the other, as far up as the likelihood attack allows."""
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headwater.errors import InputError
+from headwater.mixture.attack import AttackResult, likelihood_attack, mean_of_histogram
+from headwater.mixture.expectation import Statistics, log_densities
+from headwater.mixture.form import Form
+from headwater.mixture.maximisation import maximise
+from headwater.mixture.parameters import MOST_COMPONENTS, Mixture
+from headwater.mixture.sampling import Draws
+from headwater.mixture.settings import MixtureSettings
+from headwater.mixture.start import components_of_classes, first_mixture, split_components
+from headwater.mixture.vector import components_within
+
+__all__ = ["Climb"]
+
+F64 = NDArray[np.float64]
+Record = dict[str, object]
+
+_SPAN_DRAWS = 512
+# Bins reach this many deviations of the draws' log-densities below and above their mean.
+_SPAN_BELOW, _SPAN_ABOVE = 10.0, 6.0
+
+
+class Climb:
+    """Which mixture to ask for statistics of next, and which one is taken in the end. Pure.
+
+    A rung has so many components for its rows. EM runs on it until the log-density stops to rise; the last sum of a
+    rung shows the attack on the mixture that it was taken under. Passed, this mixture stands, and its M-step, with
+    its heaviest components split, begins the next rung; failed, the rung below stands. The lowest rung, with more than
+    a thousand rows to a component by default, stands whatever it shows, since something must: its history says so.
+    """
+
+    def __init__(
+        self,
+        form: Form,
+        unit_counts: Sequence[F64],
+        class_counts: Sequence[float],
+        settings: MixtureSettings,
+        seed: int,
+        budget: int,
+    ) -> None:
+        """Begin below the first rung.
+
+        Args:
+            form: what a row is.
+            unit_counts: summed 1-way counts of each unit.
+            class_counts: summed rows of each class.
+            settings: of the plan.
+            seed: public.
+            budget: most integers of one round's statistics.
+        """
+        self._settings = settings
+        self._seed = seed
+        most = min(MOST_COMPONENTS, components_within(form, budget))
+        wished = [components_of_classes(class_counts, rows, most) for rows in settings.rows_per_component]
+        # Small tables come to the same number on several rungs; one climb of each is enough.
+        self._rungs = [
+            counts for place, counts in enumerate(wished) if not place or counts.sum() > wished[place - 1].sum()
+        ]
+        self._rung = 0
+        self._rounds = 0
+        self._density = -np.inf
+        self._current = self._spanned(first_mixture(form, unit_counts, self._rungs[0], self._random("first")))
+        self._standing: Mixture | None = None
+        self._over = False
+
+    @property
+    def over(self) -> bool:
+        """Whether the climb has ended."""
+        return self._over
+
+    @property
+    def asked(self) -> Mixture:
+        """The mixture whose statistics are wanted."""
+        return self._current
+
+    @property
+    def standing(self) -> Mixture:
+        """The mixture that is taken.
+
+        Raises:
+            InputError: the climb is not over.
+        """
+        if self._standing is None or not self._over:
+            raise InputError("the climb is not over, no mixture stands yet; go on with its rounds")
+        return self._standing
+
+    def add(self, statistics: Statistics) -> Record:
+        """Take the summed statistics of `asked`; returns what the history says of them."""
+        self._rounds += 1
+        rows = max(int(statistics.train.sum()), 1)
+        density = statistics.density / rows
+        attack = likelihood_attack(statistics.train, statistics.validation)
+        record: Record = {
+            "rung": self._rung + 1,
+            "components": self._current.components,
+            "log_density": round(density, 5),
+            "validation_log_density": round(mean_of_histogram(statistics.validation, self._current.span), 5),
+            "attack_auc": round(attack.auc, 5),
+        }
+        gain, self._density = density - self._density, density
+        if self._rounds >= self._settings.rounds or (self._rounds > 2 and gain < self._settings.least_gain):
+            record |= self._end_rung(statistics, attack)
+        else:
+            self._current = self._spanned(maximise(self._current, statistics, self._settings))
+        return record
+
+    def _end_rung(self, statistics: Statistics, attack: AttackResult) -> Record:
+        passed = attack.within(self._settings.attack_limit)
+        if passed or self._standing is None:
+            self._standing = self._current
+        reason = "" if passed else "the likelihood attack could pass the plan's limit"
+        if attack.error == np.inf:
+            reason = "no organisation has a validation row to attack with"
+        self._over = not passed or self._rung + 1 == len(self._rungs)
+        if not self._over:
+            self._rung += 1
+            self._rounds, self._density = 0, -np.inf
+            better = maximise(self._current, statistics, self._settings)
+            random = self._random("split", self._rung)
+            self._current = self._spanned(split_components(better, self._rungs[self._rung], random))
+        return {"passed": passed, "reason": reason}
+
+    def _random(self, *purpose: object) -> np.random.Generator:
+        text = "/".join(["headwater", "mixture", str(self._seed), *map(str, purpose)])
+        return np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big"))
+
+    def _spanned(self, mixture: Mixture) -> Mixture:
+        """The mixture with bins for its log-densities where its own draws lie."""
+        random = self._random("span", self._rung, self._rounds)
+        draws = Draws(mixture)
+        drawn = draws.features(draws.components(_SPAN_DRAWS, random), random)
+        densities = log_densities(mixture, drawn)
+        middle, spread = float(densities.mean()), max(float(densities.std()), 0.1)
+        return mixture.with_span(middle - _SPAN_BELOW * spread, middle + _SPAN_ABOVE * spread)

@@ -1,0 +1,265 @@
+"""What a row is to a mixture: its class, a code in each unit, and normal scores."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headwater.canonical import canonical_json, sha256_hex
+from headwater.encoding.encoding import Encoding
+from headwater.encoding.groups import Group
+from headwater.errors import InputError
+from headwater.mixture.scores import ScoreColumn, choose_score_columns, jitter
+from headwater.mixture.settings import MixtureSettings
+from headwater.schema.table import Table
+
+__all__ = ["MOST_CLASSES", "Form", "RowFeatures", "coded_columns", "label_of"]
+
+F64 = NDArray[np.float64]
+I32 = NDArray[np.int32]
+
+MOST_CLASSES = 64
+"""A target with more codes is a column like any other."""
+
+_MOST_UNITS = 1 << 16
+_MOST_SCORES = 64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RowFeatures:
+    """An organisation's rows as a mixture sees them.
+
+    Attributes:
+        classes: int32, shape (rows,): the label's code, 0 where there is no label.
+        units: int32, shape (rows, units); -1 for a combination that was not counted.
+        scores: float64, shape (rows, score columns), finite.
+    """
+
+    classes: I32
+    units: I32
+    scores: F64
+
+
+@dataclass(frozen=True, eq=False)
+class Form:
+    """Which columns are one unit, which have scores, and which is the label.
+
+    Every column stands in exactly one place. A score column that has special values, or may be missing, has a unit of
+    states beside its score: 0 for "the score holds", then one for each state.
+
+    Attributes:
+        sizes: number of codes of each column.
+        label: column whose codes are the classes, or None.
+        groups: super-columns, disjoint; a column in none of them, and without a score, is a unit alone.
+        scores: columns in the Gaussian, in ascending order.
+    """
+
+    sizes: tuple[int, ...]
+    label: int | None
+    groups: tuple[Group, ...]
+    scores: tuple[ScoreColumn, ...]
+
+    def __post_init__(self) -> None:
+        """Check that every column stands in one place; the parts may come from a peer."""
+        columns = len(self.sizes)
+        taken = [] if self.label is None else [self.label]
+        for group in self.groups:
+            codes = group.combinations
+            if len(group.columns) < 2 or codes.ndim != 2 or codes.shape[1] != len(group.columns) or not len(codes):
+                raise InputError("a super-column needs two or more columns and at least one combination of their codes")
+            taken += list(group.columns)
+        taken += [score.column for score in self.scores]
+        if len(set(taken)) != len(taken) or any(not 0 <= column < columns for column in taken):
+            raise InputError("a column of the mixture stands in two places, or is none of the table's")
+        for group in self.groups:
+            sizes = np.asarray([self.sizes[column] for column in group.columns])
+            if group.combinations.min() < 0 or (group.combinations.max(axis=0) >= sizes).any():
+                raise InputError("a combination of a super-column holds a code outside its column's range")
+        if any(state >= self.sizes[score.column] for score in self.scores for state in score.states):
+            raise InputError("a state of a score column lies outside its column's range")
+        if len(self.scores) > _MOST_SCORES or self.cells > _MOST_UNITS or self.classes > MOST_CLASSES:
+            raise InputError("the mixture has more score columns, cells or classes than any plan allows")
+
+    @classmethod
+    def choose(
+        cls, encoding: Encoding, label: int | None, groups: Sequence[Group], settings: MixtureSettings
+    ) -> "Form":
+        """The form that the summed histograms and pairs fix.
+
+        Args:
+            encoding: with its counts.
+            label: as `label_of` gives it.
+            groups: super-columns among `coded_columns`.
+            settings: of the plan.
+        """
+        chosen = choose_score_columns(encoding, label, settings.atoms_limit, settings.score_columns)
+        scores = tuple(ScoreColumn.fit(encoding, column) for column in chosen)
+        return cls(encoding.sizes, label, tuple(groups), scores)
+
+    @property
+    def classes(self) -> int:
+        """Codes of the label, 1 where there is none."""
+        return 1 if self.label is None else self.sizes[self.label]
+
+    @cached_property
+    def alone(self) -> tuple[int, ...]:
+        """Columns that are units of their own."""
+        placed = {column for group in self.groups for column in group.columns}
+        placed |= {score.column for score in self.scores} | ({self.label} if self.label is not None else set())
+        return tuple(column for column in range(len(self.sizes)) if column not in placed)
+
+    @cached_property
+    def stated(self) -> tuple[int, ...]:
+        """Places among `scores` of those with a unit of states."""
+        return tuple(place for place, score in enumerate(self.scores) if score.states)
+
+    @cached_property
+    def unit_sizes(self) -> tuple[int, ...]:
+        """Codes of each unit: groups, columns alone, states."""
+        return (
+            *(len(group.combinations) for group in self.groups),
+            *(self.sizes[column] for column in self.alone),
+            *(1 + len(self.scores[place].states) for place in self.stated),
+        )
+
+    @cached_property
+    def offsets(self) -> NDArray[np.int64]:
+        """Where each unit's cells start among all, and their end: shape (units + 1,)."""
+        return np.concatenate([[0], np.cumsum(self.unit_sizes, dtype=np.int64)]).astype(np.int64)
+
+    @property
+    def cells(self) -> int:
+        """Codes of all units together."""
+        return int(self.offsets[-1])
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the form."""
+        return sha256_hex(canonical_json(self.to_document()))
+
+    def rows(self, table: Table, encoding: Encoding) -> RowFeatures:
+        """A table's rows for this form.
+
+        Raises:
+            InputError: the form is not of this encoding.
+        """
+        if self.sizes != encoding.sizes:
+            raise InputError("the mixture's columns are not the encoding's; they do not belong together")
+        codes = encoding.encode(table)
+        units = np.empty((table.rows, len(self.unit_sizes)), np.int32)
+        for place, group in enumerate(self.groups):
+            units[:, place] = _combination_of(group, self.sizes, codes)
+        start = len(self.groups)
+        units[:, start : start + len(self.alone)] = codes[:, list(self.alone)]
+        start += len(self.alone)
+        for number, place in enumerate(self.stated):
+            score = self.scores[place]
+            units[:, start + number] = score.state(codes[:, score.column])
+        scores = np.empty((table.rows, len(self.scores)))
+        chance = jitter(table, tuple(score.column for score in self.scores))
+        for place, score in enumerate(self.scores):
+            values = table.columns[encoding.schema.names[score.column]]
+            scores[:, place] = score.encode(encoding, values, chance[:, place])
+        classes = np.zeros(table.rows, np.int32) if self.label is None else codes[:, self.label]
+        return RowFeatures(classes, units, scores)
+
+    def table(self, rows: RowFeatures, encoding: Encoding, random: np.random.Generator) -> Table:
+        """Values for drawn rows, the way back of `rows`.
+
+        Args:
+            rows: no unit may be -1.
+            encoding: with its counts.
+            random: of the values inside a code.
+        """
+        codes = np.zeros((len(rows.classes), len(self.sizes)), np.int32)
+        if self.label is not None:
+            codes[:, self.label] = rows.classes
+        for place, group in enumerate(self.groups):
+            codes[:, list(group.columns)] = group.combinations[rows.units[:, place]]
+        start = len(self.groups)
+        codes[:, list(self.alone)] = rows.units[:, start : start + len(self.alone)]
+        start += len(self.alone)
+        known = np.ones(rows.scores.shape, np.bool_)
+        for number, place in enumerate(self.stated):
+            score, state = self.scores[place], rows.units[:, start + number]
+            known[:, place] = state == 0
+            # A row with a score gets any code here; its value is replaced below.
+            codes[:, score.column] = np.asarray([0, *score.states], np.int32)[state]
+        decoded = encoding.decode(codes, random)
+        columns = dict(decoded.columns)
+        for place, score in enumerate(self.scores):
+            name = encoding.schema.names[score.column]
+            values = score.decode(encoding, rows.scores[:, place])
+            columns[name] = np.where(known[:, place], values, columns[name])
+        return Table(encoding.schema, columns, len(codes))
+
+    def to_document(self) -> dict[str, object]:
+        """JSON values; `from_document` reads them back."""
+        return {
+            "sizes": list(self.sizes),
+            "label": self.label,
+            "groups": [
+                {"columns": list(group.columns), "combinations": group.combinations.tolist()} for group in self.groups
+            ],
+            "scores": [score.to_document() for score in self.scores],
+        }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> "Form":
+        """Read a form.
+
+        Raises:
+            InputError: a part is missing, or not of this form.
+        """
+        try:
+            label = document["label"]
+            return cls(
+                tuple(_whole(size, 1) for size in document["sizes"]),
+                None if label is None else _whole(label, 0),
+                tuple(_read_group(entry) for entry in document["groups"]),
+                tuple(ScoreColumn.from_document(entry) for entry in document["scores"]),
+            )
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise InputError("the mixture's description is not of this version's form; fetch it again") from error
+
+
+def label_of(target: int | None, sizes: Sequence[int]) -> int | None:
+    """The target, where its codes can be classes."""
+    return target if target is not None and sizes[target] <= MOST_CLASSES else None
+
+
+def coded_columns(encoding: Encoding, label: int | None, settings: MixtureSettings) -> tuple[int, ...]:
+    """Columns that the mixture holds as codes: all but the label and those with scores."""
+    scored = choose_score_columns(encoding, label, settings.atoms_limit, settings.score_columns)
+    return tuple(column for column in range(len(encoding.sizes)) if column != label and column not in scored)
+
+
+def _combination_of(group: Group, sizes: Sequence[int], codes: I32) -> I32:
+    """Place of each row's combination among the group's, -1 where it is none of them."""
+    columns = list(group.columns)
+    flat = codes[:, columns[0]].astype(np.int64)
+    keys = group.combinations[:, 0].astype(np.int64)
+    for place, column in enumerate(columns[1:], start=1):
+        flat = flat * sizes[column] + codes[:, column]
+        keys = keys * sizes[column] + group.combinations[:, place]
+    order = np.argsort(keys, kind="stable")
+    found = np.clip(np.searchsorted(keys[order], flat), 0, len(keys) - 1)
+    place_of = order[found]
+    return np.where(keys[place_of] == flat, place_of, -1).astype(np.int32)
+
+
+def _whole(value: object, least: int) -> int:
+    if type(value) is not int or value < least or value > _MOST_UNITS:
+        raise TypeError("a number of the mixture's description is not whole, or out of range")
+    return value
+
+
+def _read_group(entry: Mapping[str, Any]) -> Group:
+    columns = tuple(_whole(column, 0) for column in entry["columns"])
+    codes = np.asarray(entry["combinations"])
+    if codes.dtype.kind != "i" or codes.size > _MOST_UNITS * max(1, len(columns)):
+        raise ValueError("a combination is not of codes")
+    return Group(columns, codes.astype(np.int32).reshape(-1, max(1, len(columns))))

@@ -1,0 +1,176 @@
+"""The parameters of a mixture as bytes: safetensors with the form as JSON beside them, bounded, no pickle."""
+
+import json
+import struct
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+from headwater.canonical import canonical_json, sha256_hex
+from headwater.errors import InputError
+from headwater.mixture.form import Form
+
+__all__ = ["LEAST_SHARE", "MOST_COMPONENTS", "Mixture", "is_mixture"]
+
+F64 = NDArray[np.float64]
+I32 = NDArray[np.int32]
+
+_VERSION = 1
+_MOST_BYTES = 2**28
+_KEY = "headwater-mixture"
+
+MOST_COMPONENTS = 1 << 14
+
+LEAST_SHARE = 1e-9
+"""No code is impossible in a component: its logarithm must be finite."""
+
+_LEAST_DEVIATION, _MOST_DEVIATION = 1e-3, 1e3
+_MOST_MEAN = 1e3
+_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """Components, each a product of a categorical distribution a unit and one Gaussian over the scores.
+
+    Attributes:
+        form: what a row is.
+        classes: int32, shape (components,), ascending: the class that a component belongs to.
+        weights: float64, shape (components,), sum 1.
+        shares: float64, shape (components, form.cells): each unit's part sums to 1.
+        means: float64, shape (components, scores).
+        factors: float64, shape (components, scores, scores): lower Cholesky factors of the covariances.
+        span: log-densities are counted in even bins from the first number to the second.
+    """
+
+    form: Form
+    classes: I32
+    weights: F64
+    shares: F64
+    means: F64
+    factors: F64
+    span: tuple[float, float] = (-1000.0, 1000.0)
+
+    def __post_init__(self) -> None:
+        """Check shapes and ranges; the parts may come from a peer.
+
+        Raises:
+            InputError: a part is of another shape, not finite, or no distribution.
+        """
+        form, components, scores = self.form, len(self.weights), len(self.form.scores)
+        shapes = (
+            self.classes.shape == (components,),
+            self.weights.shape == (components,),
+            self.shares.shape == (components, form.cells),
+            self.means.shape == (components, scores),
+            self.factors.shape == (components, scores, scores),
+        )
+        if not 1 <= components <= MOST_COMPONENTS or not all(shapes):
+            raise InputError("the mixture's parts are not of its form; fetch it again")
+        parts = (self.weights, self.shares, self.means, self.factors, np.asarray(self.span))
+        if not all(np.isfinite(part).all() for part in parts) or not self.span[0] < self.span[1]:
+            raise InputError("the mixture holds numbers that are not finite; it must not be used")
+        if (np.diff(self.classes) < 0).any() or self.classes[0] < 0 or self.classes[-1] >= form.classes:
+            raise InputError("the mixture's components are not in the order of its classes; fetch it again")
+        sums = np.add.reduceat(self.shares, form.offsets[:-1], axis=1) if form.cells else np.ones((1, 1))
+        least = min(self.weights.min(), self.shares.min(initial=1.0))
+        if least <= 0 or abs(self.weights.sum() - 1) > _TOLERANCE or (np.abs(sums - 1) > _TOLERANCE).any():
+            raise InputError("the mixture's shares are no distribution; it must not be used")
+        deviations = np.diagonal(self.factors, axis1=1, axis2=2)
+        if scores and (
+            deviations.min() < _LEAST_DEVIATION
+            or np.abs(self.factors).max() > _MOST_DEVIATION
+            or np.abs(self.means).max() > _MOST_MEAN
+            or np.triu(self.factors, 1).any()
+        ):
+            raise InputError("the mixture's Gaussians are out of range; it must not be used")
+
+    @property
+    def components(self) -> int:
+        """How many."""
+        return len(self.weights)
+
+    @cached_property
+    def class_slices(self) -> tuple[slice, ...]:
+        """The components of each class; empty for a class without any."""
+        edges = np.searchsorted(self.classes, np.arange(self.form.classes + 1))
+        return tuple(slice(int(start), int(end)) for start, end in zip(edges[:-1], edges[1:], strict=True))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the bytes."""
+        return sha256_hex(self.to_bytes())
+
+    def with_span(self, low: float, high: float) -> "Mixture":
+        """The same mixture, its log-densities counted from `low` to `high`."""
+        return replace(self, span=(low, high))
+
+    def to_bytes(self) -> bytes:
+        """Safetensors; equal mixtures give equal bytes."""
+        header = canonical_json({"version": _VERSION, "form": self.form.to_document(), "span": list(self.span)})
+        tensors: dict[str, NDArray[Any]] = {
+            "classes": self.classes,
+            "factors": self.factors,
+            "means": self.means,
+            "shares": self.shares,
+            "weights": self.weights,
+        }
+        kept = {name: np.ascontiguousarray(values) for name, values in tensors.items()}
+        return bytes(save_tensors(kept, metadata={_KEY: header.decode()}))
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Mixture":
+        """Read a mixture.
+
+        Raises:
+            InputError: not a mixture of this version, too large, of the wrong shape, not finite, or no distribution.
+        """
+        metadata = _metadata(data)
+        try:
+            document = json.loads(metadata[_KEY])
+            tensors = load_tensors(data)
+            version, span = document["version"], tuple(float(number) for number in document["span"])
+            form = document["form"]
+        except (SafetensorError, KeyError, ValueError, TypeError, OverflowError, RecursionError) as error:
+            raise InputError("these bytes are no mixture of Headwater; fetch it again") from error
+        if version != _VERSION:
+            raise InputError(f"the mixture is not of version {_VERSION}; install the release that wrote it")
+        names = {"classes", "factors", "means", "shares", "weights"}
+        if not isinstance(form, dict) or len(span) != 2 or set(tensors) != names:
+            raise InputError("these bytes are no mixture of Headwater; fetch it again")
+        classes = tensors.pop("classes")
+        if classes.dtype != np.int32 or any(tensor.dtype != np.float64 for tensor in tensors.values()):
+            raise InputError("the mixture's parts are not of its form; fetch it again")
+        return cls(form=Form.from_document(form), classes=classes, span=(span[0], span[1]), **tensors)
+
+
+def is_mixture(data: bytes) -> bool:
+    """Whether these bytes say that they are a mixture; they may still be a broken one."""
+    try:
+        return _KEY in _metadata(data)
+    except InputError:
+        return False
+
+
+def _metadata(data: bytes) -> dict[str, Any]:
+    # The header's own length stands first; nothing is believed before it is within the data.
+    problem = "these bytes are no mixture of Headwater; fetch it again"
+    if not 8 <= len(data) <= _MOST_BYTES:
+        raise InputError(problem)
+    (length,) = struct.unpack("<Q", data[:8])
+    if length > len(data) - 8:
+        raise InputError(problem)
+    try:
+        header = json.loads(data[8 : 8 + length])
+    except (ValueError, RecursionError) as error:
+        raise InputError(problem) from error
+    metadata = header.get("__metadata__") if isinstance(header, dict) else None
+    if not isinstance(metadata, dict):
+        raise InputError(problem)
+    return metadata

@@ -1,0 +1,50 @@
+"""Numbers of the mixture that a plan may set."""
+
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+__all__ = ["MixtureSettings"]
+
+
+class MixtureSettings(BaseModel):
+    """How large the mixture may grow, how it is fitted, and what it may remember."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rows_per_component: tuple[int, ...] = Field(
+        default=(1200, 500, 250, 180, 130, 100),
+        min_length=1,
+        max_length=16,
+        description="the ladder: training rows to a component, rung by rung, descending",
+    )
+    rounds: int = Field(default=20, ge=2, le=1000, description="most rounds of expectation on one rung")
+    least_gain: float = Field(
+        default=2e-3, ge=0, description="a rung ends early when the mean log-density gains less in a round, in nats"
+    )
+    attack_limit: float = Field(
+        default=0.56,
+        gt=0.5,
+        le=1,
+        description="most that the likelihood attack's AUC, plus one standard error, may reach on a rung",
+    )
+    smoothing: float = Field(
+        default=8.0, gt=0, description="rows by which each component's shares lean to those of its class"
+    )
+    shrinkage: float = Field(
+        default=2.0, gt=0, description="rows by which each component's covariance leans to that of its class"
+    )
+    atoms_limit: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="a numeric column with more of its rows on single values is held as codes, not in the Gaussian",
+    )
+    score_columns: int = Field(default=32, ge=0, le=64, description="most columns in the Gaussian; the rest are codes")
+
+    @model_validator(mode="after")
+    def _descending(self) -> Self:
+        ladder = self.rows_per_component
+        if any(rows < 2 for rows in ladder) or any(a <= b for a, b in zip(ladder, ladder[1:], strict=False)):
+            raise ValueError("rows_per_component must descend from rung to rung, to 2 at least")
+        return self
