@@ -10,6 +10,7 @@ from headwater.encoding.encoding import Encoding
 from headwater.errors import InputError, PeerError
 from headwater.mixture.expectation import expect
 from headwater.mixture.form import Form, RowFeatures
+from headwater.mixture.form_parts import form_digest
 from headwater.mixture.parameters import Mixture
 from headwater.mixture.vector import StatisticsCode, values_of
 from headwater.recipe.fixed_point import largest_magnitude
@@ -89,7 +90,7 @@ def _code(task: Task) -> StatisticsCode:
 
 
 def _prepared(rows: Table, encoding: Encoding, form: Form, plan: RecipeTerms) -> _Prepared:
-    key = (encoding.digest, form.digest, plan.splits)
+    key = (encoding.digest, form_digest(form), plan.splits)
     place = id(rows)
     entry = _PREPARED.get(place)
     if entry is not None and entry[0]() is rows and entry[1].key == key:

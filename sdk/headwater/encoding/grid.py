@@ -1,5 +1,6 @@
 """The public fine grid of each column, drawn from the schema alone, and counts on it."""
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -168,6 +169,7 @@ def column_grids(schema: Schema, settings: EncodingSettings) -> tuple[ColumnGrid
     return tuple(_grid(column, cells) for column in schema.columns)
 
 
+@functools.lru_cache(maxsize=256)
 def _grid(column: Column, cells: int) -> ColumnGrid:
     match column:
         case NumericColumn():

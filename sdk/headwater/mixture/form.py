@@ -1,14 +1,12 @@
 """What a row is to a mixture: its class, a code in each unit, and normal scores."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from headwater.canonical import canonical_json, sha256_hex
 from headwater.encoding.encoding import Encoding
 from headwater.encoding.groups import Group
 from headwater.errors import InputError
@@ -16,7 +14,7 @@ from headwater.mixture.scores import ScoreColumn, choose_score_columns, jitter
 from headwater.mixture.settings import MixtureSettings
 from headwater.schema.table import Table
 
-__all__ = ["MOST_CLASSES", "Form", "RowFeatures", "coded_columns", "label_of"]
+__all__ = ["MOST_CELLS", "MOST_CLASSES", "Form", "RowFeatures", "coded_columns", "label_of"]
 
 F64 = NDArray[np.float64]
 I32 = NDArray[np.int32]
@@ -24,7 +22,9 @@ I32 = NDArray[np.int32]
 MOST_CLASSES = 64
 """A target with more codes is a column like any other."""
 
-_MOST_UNITS = 1 << 16
+MOST_CELLS = 1 << 16
+"""Most cells of all units together, and most of any number in a form."""
+
 _MOST_SCORES = 64
 
 
@@ -80,7 +80,7 @@ class Form:
                 raise InputError("a combination of a super-column holds a code outside its column's range")
         if any(state >= self.sizes[score.column] for score in self.scores for state in score.states):
             raise InputError("a state of a score column lies outside its column's range")
-        if len(self.scores) > _MOST_SCORES or self.cells > _MOST_UNITS or self.classes > MOST_CLASSES:
+        if len(self.scores) > _MOST_SCORES or self.cells > MOST_CELLS or self.classes > MOST_CLASSES:
             raise InputError("the mixture has more score columns, cells or classes than any plan allows")
 
     @classmethod
@@ -95,7 +95,7 @@ class Form:
             groups: super-columns among `coded_columns`.
             settings: of the plan.
         """
-        chosen = choose_score_columns(encoding, label, settings.atoms_limit, settings.score_columns)
+        chosen = choose_score_columns(encoding, label, settings)
         scores = tuple(ScoreColumn.fit(encoding, column) for column in chosen)
         return cls(encoding.sizes, label, tuple(groups), scores)
 
@@ -134,11 +134,6 @@ class Form:
     def cells(self) -> int:
         """Codes of all units together."""
         return int(self.offsets[-1])
-
-    @cached_property
-    def digest(self) -> str:
-        """SHA-256 of the form."""
-        return sha256_hex(canonical_json(self.to_document()))
 
     def rows(self, table: Table, encoding: Encoding) -> RowFeatures:
         """A table's rows for this form.
@@ -196,35 +191,6 @@ class Form:
             columns[name] = np.where(known[:, place], values, columns[name])
         return Table(encoding.schema, columns, len(codes))
 
-    def to_document(self) -> dict[str, object]:
-        """JSON values; `from_document` reads them back."""
-        return {
-            "sizes": list(self.sizes),
-            "label": self.label,
-            "groups": [
-                {"columns": list(group.columns), "combinations": group.combinations.tolist()} for group in self.groups
-            ],
-            "scores": [score.to_document() for score in self.scores],
-        }
-
-    @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> "Form":
-        """Read a form.
-
-        Raises:
-            InputError: a part is missing, or not of this form.
-        """
-        try:
-            label = document["label"]
-            return cls(
-                tuple(_whole(size, 1) for size in document["sizes"]),
-                None if label is None else _whole(label, 0),
-                tuple(_read_group(entry) for entry in document["groups"]),
-                tuple(ScoreColumn.from_document(entry) for entry in document["scores"]),
-            )
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise InputError("the mixture's description is not of this version's form; fetch it again") from error
-
 
 def label_of(target: int | None, sizes: Sequence[int]) -> int | None:
     """The target, where its codes can be classes."""
@@ -233,7 +199,7 @@ def label_of(target: int | None, sizes: Sequence[int]) -> int | None:
 
 def coded_columns(encoding: Encoding, label: int | None, settings: MixtureSettings) -> tuple[int, ...]:
     """Columns that the mixture holds as codes: all but the label and those with scores."""
-    scored = choose_score_columns(encoding, label, settings.atoms_limit, settings.score_columns)
+    scored = choose_score_columns(encoding, label, settings)
     return tuple(column for column in range(len(encoding.sizes)) if column != label and column not in scored)
 
 
@@ -249,17 +215,3 @@ def _combination_of(group: Group, sizes: Sequence[int], codes: I32) -> I32:
     found = np.clip(np.searchsorted(keys[order], flat), 0, len(keys) - 1)
     place_of = order[found]
     return np.where(keys[place_of] == flat, place_of, -1).astype(np.int32)
-
-
-def _whole(value: object, least: int) -> int:
-    if type(value) is not int or value < least or value > _MOST_UNITS:
-        raise TypeError("a number of the mixture's description is not whole, or out of range")
-    return value
-
-
-def _read_group(entry: Mapping[str, Any]) -> Group:
-    columns = tuple(_whole(column, 0) for column in entry["columns"])
-    codes = np.asarray(entry["combinations"])
-    if codes.dtype.kind != "i" or codes.size > _MOST_UNITS * max(1, len(columns)):
-        raise ValueError("a combination is not of codes")
-    return Group(columns, codes.astype(np.int32).reshape(-1, max(1, len(columns))))

@@ -12,9 +12,10 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
-from headwater.canonical import canonical_json, sha256_hex
+from headwater.canonical import canonical_json
 from headwater.errors import InputError
 from headwater.mixture.form import Form
+from headwater.mixture.form_parts import FORM_ARRAYS, form_parts, read_form
 
 __all__ = ["LEAST_SHARE", "MOST_COMPONENTS", "Mixture", "is_mixture"]
 
@@ -102,19 +103,16 @@ class Mixture:
         edges = np.searchsorted(self.classes, np.arange(self.form.classes + 1))
         return tuple(slice(int(start), int(end)) for start, end in zip(edges[:-1], edges[1:], strict=True))
 
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the bytes."""
-        return sha256_hex(self.to_bytes())
-
     def with_span(self, low: float, high: float) -> "Mixture":
         """The same mixture, its log-densities counted from `low` to `high`."""
         return replace(self, span=(low, high))
 
     def to_bytes(self) -> bytes:
         """Safetensors; equal mixtures give equal bytes."""
-        header = canonical_json({"version": _VERSION, "form": self.form.to_document(), "span": list(self.span)})
+        document, arrays = form_parts(self.form)
+        header = canonical_json({"version": _VERSION, "form": document, "span": list(self.span)})
         tensors: dict[str, NDArray[Any]] = {
+            **arrays,
             "classes": self.classes,
             "factors": self.factors,
             "means": self.means,
@@ -142,12 +140,13 @@ class Mixture:
         if version != _VERSION:
             raise InputError(f"the mixture is not of version {_VERSION}; install the release that wrote it")
         names = {"classes", "factors", "means", "shares", "weights"}
-        if not isinstance(form, dict) or len(span) != 2 or set(tensors) != names:
+        if not isinstance(form, dict) or len(span) != 2 or set(tensors) != names | set(FORM_ARRAYS):
             raise InputError("these bytes are no mixture of Headwater; fetch it again")
+        arrays = {name: tensors.pop(name) for name in FORM_ARRAYS}
         classes = tensors.pop("classes")
         if classes.dtype != np.int32 or any(tensor.dtype != np.float64 for tensor in tensors.values()):
             raise InputError("the mixture's parts are not of its form; fetch it again")
-        return cls(form=Form.from_document(form), classes=classes, span=(span[0], span[1]), **tensors)
+        return cls(form=read_form(form, arrays), classes=classes, span=(span[0], span[1]), **tensors)
 
 
 def is_mixture(data: bytes) -> bool:

@@ -1,6 +1,7 @@
 """Draw rows from a mixture, of all classes or of one."""
 
 from collections.abc import Iterator
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +33,10 @@ class Draws:
             np.cumsum(mixture.shares[:, start:end], axis=1)
             for start, end in zip(form.offsets[:-1], form.offsets[1:], strict=True)
         ]
-        self._below = _marginals(mixture)
+
+    @cached_property
+    def _below(self) -> list[F64]:
+        return _marginals(self._mixture)
 
     def components(self, rows: int, random: np.random.Generator, label: int | None = None) -> I64:
         """Components of so many rows: int64, shape (rows,).

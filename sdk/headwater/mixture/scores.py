@@ -1,8 +1,6 @@
 """Numeric columns as normal scores: through the summed histogram's distribution function, with chance inside an atom."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +9,7 @@ from headwater.encoding.encoding import Encoding
 from headwater.encoding.grid import IntervalGrid
 from headwater.errors import InputError
 from headwater.mixture.normal import cumulative, quantile
+from headwater.mixture.settings import MixtureSettings
 from headwater.schema.table import Table
 
 __all__ = ["ScoreColumn", "choose_score_columns", "jitter"]
@@ -143,38 +142,14 @@ class ScoreColumn:
             return np.minimum(low + np.floor(inside * (high - low + 1)), high)
         return low + inside * (high - low)
 
-    def to_document(self) -> dict[str, object]:
-        """JSON values; `from_document` reads them back."""
-        return {
-            "column": self.column,
-            "knots": self.knots.tolist(),
-            "shares": self.shares.tolist(),
-            "states": list(self.states),
-        }
 
-    @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> "ScoreColumn":
-        """Read a score column.
-
-        Raises:
-            InputError: not of this form.
-            KeyError, TypeError, ValueError, OverflowError: not of this form either; the caller names the document.
-        """
-        knots, states = document["knots"], document["states"]
-        if any(type(number) is not int for number in (document["column"], *knots, *states)):
-            raise TypeError("a number of the score column is not whole")
-        shares = np.asarray(document["shares"], dtype=np.float64)
-        return cls(document["column"], np.asarray(knots, dtype=np.int64), shares, tuple(states))
-
-
-def choose_score_columns(encoding: Encoding, label: int | None, atoms_limit: float, most: int) -> tuple[int, ...]:
+def choose_score_columns(encoding: Encoding, label: int | None, settings: MixtureSettings) -> tuple[int, ...]:
     """Columns whose shape codes would lose: more different values than codes, and not most of them on a few atoms.
 
     Args:
         encoding: with its counts.
         label: never among them.
-        atoms_limit: largest share of the rows on atoms.
-        most: how many at most; those with the least on atoms come first.
+        settings: of the plan; where there are too many, those with the least on atoms come first.
     """
     found = []
     for column, codes in enumerate(encoding.columns):
@@ -184,9 +159,10 @@ def choose_score_columns(encoding: Encoding, label: int | None, atoms_limit: flo
         masses = codes.masses[special : special + ordered]
         total = int(masses.sum())
         atoms = int(masses[masses * _ATOMS >= total].sum())
-        if np.count_nonzero(masses) > encoding.settings.numeric_codes and atoms <= atoms_limit * total:
+        shaped = np.count_nonzero(masses) > encoding.settings.numeric_codes and atoms <= settings.atoms_limit * total
+        if shaped and total >= settings.least_known * int(codes.masses.sum()):
             found.append((atoms / total, column))
-    return tuple(sorted(column for _, column in sorted(found)[:most]))
+    return tuple(sorted(column for _, column in sorted(found)[: settings.score_columns]))
 
 
 def jitter(table: Table, columns: tuple[int, ...]) -> F64:

@@ -1,5 +1,6 @@
 """Numbers of the mixture that a plan may set."""
 
+import itertools
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -40,11 +41,17 @@ class MixtureSettings(BaseModel):
         le=1,
         description="a numeric column with more of its rows on single values is held as codes, not in the Gaussian",
     )
+    least_known: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="a numeric column with fewer of its rows neither special nor missing is held as codes too",
+    )
     score_columns: int = Field(default=32, ge=0, le=64, description="most columns in the Gaussian; the rest are codes")
 
     @model_validator(mode="after")
     def _descending(self) -> Self:
         ladder = self.rows_per_component
-        if any(rows < 2 for rows in ladder) or any(a <= b for a, b in zip(ladder, ladder[1:], strict=False)):
+        if any(rows < 2 for rows in ladder) or any(a <= b for a, b in itertools.pairwise(ladder)):
             raise ValueError("rows_per_component must descend from rung to rung, to 2 at least")
         return self

@@ -144,9 +144,9 @@ class Recipe:
                 return Aggregate(marginals_task(self._terms, step, self._fitted(), self._subsets))
             case _Phase.EXPECTATION:
                 asked = self._climbing().asked
-                return Aggregate(
-                    expectation_task(self._terms, step, self._fitted(), asked, self._rows), asked.to_bytes()
-                )
+                model = asked.to_bytes()
+                task = expectation_task(self._terms, step, self._fitted(), asked, model, self._rows)
+                return Aggregate(task, model)
             case _Phase.FIT:
                 return self._ask_fit()
             case _Phase.UPDATE:

@@ -41,8 +41,10 @@ def marginals_task(terms: RecipeTerms, step: int, encoding: Encoding, subsets: S
     )
 
 
-def expectation_task(terms: RecipeTerms, step: int, encoding: Encoding, mixture: Mixture, rows: int) -> Task:
-    """What the rows of a table of `rows` training rows say of a mixture, whose bytes go along as the model."""
+def expectation_task(
+    terms: RecipeTerms, step: int, encoding: Encoding, mixture: Mixture, model: bytes, rows: int
+) -> Task:
+    """What the rows of a table of `rows` training rows say of a mixture, whose bytes `model` go along."""
     code = StatisticsCode.for_rows(rows, terms.recipe.value_bits)
     return Task(
         kind="expectation",
@@ -51,7 +53,7 @@ def expectation_task(terms: RecipeTerms, step: int, encoding: Encoding, mixture:
         value_bits=terms.recipe.value_bits,
         parameters={"encoding": encoding.to_document(masses=False), "rows": code.rows},
         seed=seed_for(terms.seed, "expectation", step),
-        model_digest=mixture.digest,
+        model_digest=sha256_hex(model),
     )
 
 

@@ -1,5 +1,6 @@
 """The schema: all columns of a table, in order, as TOML for people and canonical JSON for digests."""
 
+import functools
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -68,7 +69,7 @@ class Schema(BaseModel):
     @property
     def digest(self) -> str:
         """SHA-256 of the canonical JSON, 64 hexadecimal digits."""
-        return sha256_hex(canonical_json(self.to_document()))
+        return _digest(self)
 
     def to_document(self) -> dict[str, object]:
         """The schema as JSON values."""
@@ -160,3 +161,9 @@ def _item(value: object) -> tomlkit.items.Item:
     if isinstance(item, tomlkit.items.Array) and len(item) > 12:
         item.multiline(True)
     return item
+
+
+@functools.lru_cache(maxsize=64)
+def _digest(schema: Schema) -> str:
+    # Asked for in every round, and a schema never changes.
+    return sha256_hex(canonical_json(schema.to_document()))

@@ -56,7 +56,11 @@ def release(
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("sampling", total=count)
         table = sample_table(
-            bundle.sampler, bundle.encoding, count, plan.seed, on_rows=lambda done: progress.update(task, completed=done)
+            bundle.sampler,
+            bundle.encoding,
+            count,
+            plan.seed,
+            on_rows=lambda done: progress.update(task, completed=done),
         )
     published = publish_release(
         place.releases,
