@@ -22,6 +22,8 @@ PRIVACY_WORDS = {
 _KINDS = {
     "hybrid": "counts over all organisations, then {rounds} rounds in which each trains on its own rows",
     "marginals": "counts over all organisations alone; nothing is trained here",
+    "mixture": "counts over all organisations, then at most {expectations} rounds in which each sums what its rows say "
+    "of a mixture of distributions; no network is trained",
     "adversarial": "counts for the encoding, then {rounds} rounds in which each trains on its own rows",
 }
 
@@ -57,13 +59,13 @@ def plan_in_words(plan: Plan, charter: Charter) -> tuple[tuple[str, str], ...]:
     rows = f"{plan.rows:,}" if plan.rows else "as many as the organisations' training rows together"
     training = (
         "none"
-        if recipe.kind == "marginals"
+        if not recipe.training_rounds
         else f"{recipe.update.local_steps} steps of {recipe.update.batch} rows a round; the update is clipped to norm "
         f"{recipe.update.clip:g}"
     )
     return (
         ("plan", f"{plan.name}, digest {digest_in_groups(plan.digest)}"),
-        ("what it does", _KINDS[recipe.kind].format(rounds=recipe.rounds)),
+        ("what it does", _KINDS[recipe.kind].format(rounds=recipe.rounds, expectations=recipe.expectation_rounds)),
         ("columns", f"{len(plan.schema_.columns)}: {', '.join(plan.schema_.names)}"),
         ("to be predicted", target.name if target is not None else "no column"),
         ("sensitive", ", ".join(sensitive) if sensitive else "no column is marked"),

@@ -1,6 +1,7 @@
 """The public fine grid of each column, drawn from the schema alone, and counts on it."""
 
 import functools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -202,10 +203,29 @@ def _whole_cells(lower: float, upper: float, cells: int, own: Sequence[float]) -
     if upper - lower < cells:
         lows = np.arange(lower, upper + 1, dtype=np.float64)
         return _without(lows, lows, own)
-    alone = np.asarray([number for number in (lower, 0.0, upper, *own) if lower <= number <= upper])
-    starts = np.concatenate([np.rint(_edges(lower, upper, cells, 1.0)), alone, alone + 1])
+    few = np.asarray([number for number in (lower, 0.0, upper, *own) if lower <= number <= upper])
+    round_ones = _round_numbers(lower, upper, cells // 2)
+    alone = np.concatenate([few, round_ones])
+    # A number alone takes two edges; the even and the crowded ones share what is left.
+    starts = np.concatenate([np.rint(_edges(lower, upper, cells - len(round_ones), 1.0)), alone, alone + 1])
     lows = np.unique(np.clip(starts, lower, upper))
     return _without(lows, np.append(lows[1:] - 1, upper), own)
+
+
+def _round_numbers(lower: float, upper: float, most: int) -> F64:
+    """Numbers of two significant digits, or of one, or none where even these are more than `most`: rows pile up there.
+
+    Below 100 every whole number is one.
+    """
+    reach = max(abs(lower), abs(upper))
+    for digits in (np.arange(10.0, 100.0), np.arange(10.0, 100.0, 10.0)):
+        scales = 10.0 ** np.arange(0, max(1, math.ceil(math.log10(max(reach, 1.0)))))
+        sizes = np.unique(np.multiply.outer(scales, digits).reshape(-1))
+        numbers = np.concatenate([-sizes[::-1], sizes])
+        numbers = numbers[(numbers >= lower) & (numbers <= upper)]
+        if len(numbers) <= most:
+            return numbers
+    return np.zeros(0)
 
 
 def _without(lows: F64, highs: F64, own: Sequence[float]) -> tuple[F64, F64]:

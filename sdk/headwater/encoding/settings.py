@@ -10,7 +10,7 @@ class EncodingSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    grid_cells: int = Field(default=1024, ge=16, le=65536, description="cells of a numeric column's public grid")
+    grid_cells: int = Field(default=4096, ge=16, le=65536, description="cells of a numeric column's public grid")
     histogram_budget: int = Field(default=1_000_000, ge=1024, description="cells of all columns' grids together")
     numeric_codes: int = Field(default=32, ge=2, le=256, description="most codes of a numeric column")
     rows_per_code: int = Field(default=40, ge=1, description="small tables get fewer codes: rows / this, 6 at least")

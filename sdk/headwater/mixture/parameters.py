@@ -1,5 +1,6 @@
 """The parameters of a mixture as bytes: safetensors with the form as JSON beside them, bounded, no pickle."""
 
+import itertools
 import json
 import struct
 from dataclasses import dataclass, replace
@@ -101,7 +102,7 @@ class Mixture:
     def class_slices(self) -> tuple[slice, ...]:
         """The components of each class; empty for a class without any."""
         edges = np.searchsorted(self.classes, np.arange(self.form.classes + 1))
-        return tuple(slice(int(start), int(end)) for start, end in zip(edges[:-1], edges[1:], strict=True))
+        return tuple(slice(int(start), int(end)) for start, end in itertools.pairwise(edges))
 
     def with_span(self, low: float, high: float) -> "Mixture":
         """The same mixture, its log-densities counted from `low` to `high`."""

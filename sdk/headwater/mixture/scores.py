@@ -1,4 +1,4 @@
-"""Numeric columns as normal scores: through the summed histogram's distribution function, with chance inside an atom."""
+"""Numeric columns as normal scores, through the summed histogram's distribution function."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ _MOST_KNOTS = 256
 _LEAST_KNOTS = 4
 _ROWS_A_KNOT = 40
 _MOST_CELLS = 1 << 17
-# An atom, as in the encoding: a cell with this share of the rows.
+# An atom is a value alone in its cell that holds this share of the rows.
 _ATOMS = 32
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 
@@ -158,7 +158,8 @@ def choose_score_columns(encoding: Encoding, label: int | None, settings: Mixtur
         special, ordered = _ordered(encoding, column)
         masses = codes.masses[special : special + ordered]
         total = int(masses.sum())
-        atoms = int(masses[masses * _ATOMS >= total].sum())
+        alone = codes.grid.lows == codes.grid.highs
+        atoms = int(masses[alone & (masses * _ATOMS >= total)].sum())
         shaped = np.count_nonzero(masses) > encoding.settings.numeric_codes and atoms <= settings.atoms_limit * total
         if shaped and total >= settings.least_known * int(codes.masses.sum()):
             found.append((atoms / total, column))

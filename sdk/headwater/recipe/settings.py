@@ -16,11 +16,16 @@ __all__ = [
     "MarginalSettings",
     "MixtureSettings",
     "NetworkSettings",
+    "RecipeKind",
     "RecipeSettings",
     "RecipeTerms",
     "SplitShares",
     "UpdateSettings",
 ]
+
+
+RecipeKind = Literal["hybrid", "marginals", "adversarial", "mixture"]
+"""What a run fits."""
 
 
 class _Settings(BaseModel):
@@ -115,7 +120,7 @@ class RecipeSettings(_Settings):
     mixture of distributions by secure sums.
     """
 
-    kind: Literal["hybrid", "marginals", "adversarial", "mixture"] = "hybrid"
+    kind: RecipeKind = "hybrid"
     rounds: int = Field(
         default=4, ge=0, le=10_000, description="adversarial rounds; `marginals` and `mixture` have none"
     )

@@ -12,6 +12,15 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 
+class _Recipe(Enum):
+    """What a plan may fit, as `recipe.kind` names it."""
+
+    HYBRID = "hybrid"
+    MARGINALS = "marginals"
+    ADVERSARIAL = "adversarial"
+    MIXTURE = "mixture"
+
+
 class _Engine(Enum):
     """Where contributions are computed."""
 
@@ -39,6 +48,7 @@ def simulate(
     schema: Annotated[
         Path | None, typer.Option(help="A schema in TOML; without it, one is read from the rows.")
     ] = None,
+    recipe: Annotated[_Recipe | None, typer.Option(help="What is fitted, in place of the plan's or the default.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed in place of the plan's.", min=0, max=2**53 - 1)] = None,
     engine: Annotated[
         _Engine, typer.Option(help="local: in this process; flower: Flower's simulation engine, on Ray.")
@@ -63,7 +73,7 @@ def simulate(
 
     console = Console()
     check_replaceable(out)
-    inputs = read_inputs(data, target, organisations, partition, plan_file=plan, schema_file=schema, seed=seed)
+    inputs = read_inputs(data, target, organisations, partition, plan_file=plan, schema_file=schema, recipe=recipe and recipe.value, seed=seed)
     if inputs.schema_was_drafted:
         console.print("[yellow]Schema read from the rows:[/yellow] a real run needs one that a person confirmed.")
     elif guesses := inputs.plan.schema_.unconfirmed:

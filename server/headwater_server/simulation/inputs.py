@@ -12,7 +12,7 @@ from headwater.agreement.plan import AggregationTerms, Plan
 from headwater.errors import InputError
 from headwater.evaluation.split import judge_split
 from headwater.flower_bundle import bundle_sha256
-from headwater.recipe.settings import RecipeSettings
+from headwater.recipe.settings import RecipeKind, RecipeSettings
 from headwater.schema import Schema
 from headwater.schema.conform import conform
 from headwater.schema.draft import draft
@@ -53,6 +53,7 @@ def read_inputs(
     *,
     plan_file: Path | None = None,
     schema_file: Path | None = None,
+    recipe: RecipeKind | None = None,
     seed: int | None = None,
 ) -> SimulationInputs:
     """Read the table, hold out the judge's 20 % and share the rest out.
@@ -64,6 +65,7 @@ def read_inputs(
         how: a partition as `headwater.schema.partition` names them.
         plan_file: TOML; None for the default recipe.
         schema_file: TOML; None for the plan's schema, or one drafted from the rows where there is no plan.
+        recipe: kind in place of the plan's, with the plan's numbers.
         seed: in place of the plan's.
 
     Raises:
@@ -86,6 +88,8 @@ def read_inputs(
     else:
         schema = draft(arrow, target, data.name.split(".")[0]) if schema_file is None else _read_schema(schema_file)
         plan = _default_plan(schema, organisations)
+    if recipe is not None:
+        plan = plan.model_copy(update={"recipe": plan.recipe.model_copy(update={"kind": recipe})})
     if seed is not None:
         plan = plan.model_copy(update={"seed": seed})
     schema_target = plan.schema_.target

@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from headwater.errors import PeerError
-from headwater.recipe.settings import FitSettings, RecipeSettings, SplitShares
+from headwater.recipe.settings import FitSettings, MixtureSettings, RecipeSettings, SplitShares
 from headwater.recipe.task import Task, seed_for
 from headwater.recipe.tasks import histograms_task, update_task
 from headwater.recipe.vectors import longest_vector
@@ -27,7 +27,7 @@ def test_a_task_comes_back_from_its_bytes() -> None:
         b"[]",
         b"\xff\xfe",
         b"[" * 100_000,
-        TASK.to_bytes().replace(b'"update"', b'"expectation"'),
+        TASK.to_bytes().replace(b'"update"', b'"density"'),
         TASK.to_bytes().replace(b'"version":1', b'"version":2'),
         TASK.to_bytes().replace(b'"noise":"none"', b'"noise":"gaussian"'),
         TASK.to_bytes().replace(b'"scale":1.5', b'"scale":-1'),
@@ -48,6 +48,8 @@ def test_a_recipe_says_how_many_rounds_it_asks_for_at_most() -> None:
     assert RecipeSettings(kind="marginals", rounds=9).maximum_rounds == 3
     assert RecipeSettings(kind="hybrid", rounds=9).maximum_rounds == 12
     assert RecipeSettings(kind="adversarial", rounds=9).maximum_rounds == 10
+    climb = MixtureSettings(rounds=5, rows_per_component=(100, 50))
+    assert RecipeSettings(kind="mixture", rounds=9, mixture=climb).maximum_rounds == 3 + 10
 
 
 def test_unknown_settings_and_shares_that_do_not_sum_to_one_are_refused() -> None:
