@@ -42,7 +42,7 @@ def mixture_of(form: Form, rows: RowFeatures, components: int = 6, seed: int = 0
         np.bincount(rows.units[:, unit], minlength=size).astype(np.float64) for unit, size in enumerate(form.unit_sizes)
     ]
     classes = np.bincount(rows.classes, minlength=form.classes).astype(np.float64)
-    per_class = components_of_classes(classes, classes.sum() / components, 1000)
+    per_class = components_of_classes(classes.tolist(), classes.sum() / components, 1000)
     return replace(first_mixture(form, counts, per_class, np.random.default_rng(seed)), span=(-60.0, 20.0))
 
 

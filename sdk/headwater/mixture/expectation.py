@@ -85,7 +85,8 @@ def log_densities(mixture: Mixture, rows: RowFeatures) -> F64:
 
 
 def _unknown(rows: RowFeatures, positions: I64) -> I64:
-    return (rows.units[positions] < 0).sum(axis=1)
+    unknown: I64 = (rows.units[positions] < 0).sum(axis=1)
+    return unknown
 
 
 def _histogram(densities: F64, span: tuple[float, float]) -> I64:

@@ -16,7 +16,11 @@ __all__ = ["FORM_ARRAYS", "form_digest", "form_parts", "read_form"]
 
 Array = NDArray[Any]
 
-FORM_ARRAYS = {"combinations": np.dtype("<i4"), "knots": np.dtype("<i8"), "knot_shares": np.dtype("<f8")}
+FORM_ARRAYS: Mapping[str, np.dtype[Any]] = {
+    "combinations": np.dtype("<i4"),
+    "knots": np.dtype("<i8"),
+    "knot_shares": np.dtype("<f8"),
+}
 """The arrays of a form, each of one dimension: what all its groups and score columns hold, one after the other."""
 
 
@@ -30,7 +34,7 @@ def form_parts(form: Form) -> tuple[dict[str, object], dict[str, Array]]:
             {"column": score.column, "states": list(score.states), "knots": len(score.knots)} for score in form.scores
         ],
     }
-    arrays = {
+    arrays: dict[str, list[Array]] = {
         "combinations": [group.combinations.reshape(-1) for group in form.groups],
         "knots": [score.knots for score in form.scores],
         "knot_shares": [score.shares for score in form.scores],

@@ -58,7 +58,8 @@ class Draws:
             start, weights = part.start, self._mixture.weights[part]
         ends = np.cumsum(weights)
         found = np.searchsorted(ends, random.random(rows) * ends[-1], side="right")
-        return start + np.minimum(found, len(ends) - 1)
+        chosen: I64 = start + np.minimum(found, len(ends) - 1)
+        return chosen
 
     def features(self, components: I64, random: np.random.Generator) -> RowFeatures:
         """A row of each component given, its scores as they are in the Gaussians."""

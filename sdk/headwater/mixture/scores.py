@@ -139,8 +139,10 @@ class ScoreColumn:
         inside = np.clip((share - below[cells]) / np.where(width > 0, width, 1.0), 0.0, 1.0)
         low, high = grid.lows[cells], grid.highs[cells]
         if grid.whole:
-            return np.minimum(low + np.floor(inside * (high - low + 1)), high)
-        return low + inside * (high - low)
+            whole: F64 = np.minimum(low + np.floor(inside * (high - low + 1)), high)
+            return whole
+        values: F64 = low + inside * (high - low)
+        return values
 
 
 def choose_score_columns(encoding: Encoding, label: int | None, settings: MixtureSettings) -> tuple[int, ...]:

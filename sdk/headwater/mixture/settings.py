@@ -19,7 +19,7 @@ class MixtureSettings(BaseModel):
         max_length=16,
         description="the ladder: training rows to a component, rung by rung, descending",
     )
-    rounds: int = Field(default=20, ge=2, le=1000, description="most rounds of expectation on one rung")
+    rounds: int = Field(default=15, ge=2, le=1000, description="most rounds of expectation on one rung")
     least_gain: float = Field(
         default=2e-3, ge=0, description="a rung ends early when the mean log-density gains less in a round, in nats"
     )
@@ -30,7 +30,7 @@ class MixtureSettings(BaseModel):
         description="most that the likelihood attack's AUC, plus one standard error, may reach on a rung",
     )
     smoothing: float = Field(
-        default=8.0, gt=0, description="rows by which each component's shares lean to those of its class"
+        default=2.0, gt=0, description="rows by which each component's shares lean to those of its class"
     )
     shrinkage: float = Field(
         default=2.0, gt=0, description="rows by which each component's covariance leans to that of its class"

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from headwater_server.cli.options import RecipeChoice
+
 __all__ = ["register"]
 
 
@@ -18,6 +20,7 @@ def demo(
     target: Annotated[str | None, typer.Option(help="The column to predict; needed with --data.")] = None,
     schema: Annotated[Path | None, typer.Option(help="A schema, TOML; drafted from the rows by default.")] = None,
     organisations: Annotated[int, typer.Option(help="How many organisations share the rows out; at least 3.")] = 3,
+    recipe: Annotated[RecipeChoice, typer.Option(help="What is fitted, as in a plan.")] = RecipeChoice.HYBRID,
     rounds: Annotated[int, typer.Option(help="Rounds of adversarial training.", min=0)] = 4,
     partition: Annotated[str, typer.Option(help="How rows are shared out: iid, label:1 or column:NAME.")] = "label:1",
     seed: Annotated[int, typer.Option(help="Public seed of the plan.", min=0)] = 0,
@@ -40,6 +43,7 @@ def demo(
             target=target,
             schema=schema,
             organisations=organisations,
+            recipe=recipe.value,
             rounds=rounds,
             partition=partition,
             seed=seed,

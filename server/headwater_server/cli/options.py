@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,12 +10,21 @@ if TYPE_CHECKING:
     from headwater_server.settings import CoordinatorHome
     from headwater_server.storage import SqlStorage
 
-__all__ = ["HomeOption", "open_home", "open_storage", "resolve_run"]
+__all__ = ["HomeOption", "RecipeChoice", "open_home", "open_storage", "resolve_run"]
 
 HomeOption = Annotated[
     Path,
     typer.Option("--home", envvar="HEADWATER_COORDINATOR_HOME", help="The coordinator's folder."),
 ]
+
+
+class RecipeChoice(Enum):
+    """What a plan may fit, as `recipe.kind` names it."""
+
+    HYBRID = "hybrid"
+    MARGINALS = "marginals"
+    ADVERSARIAL = "adversarial"
+    MIXTURE = "mixture"
 
 
 def open_home(folder: Path) -> "CoordinatorHome":

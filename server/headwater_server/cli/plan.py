@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from headwater_server.cli.options import HomeOption, open_home, open_storage
+from headwater_server.cli.options import HomeOption, RecipeChoice, open_home, open_storage
 
 if TYPE_CHECKING:
     from headwater.agreement.differencing import MembershipChange
@@ -46,6 +46,9 @@ def draft(
     schema: Annotated[Path, typer.Option(help="The schema that the members agreed on, TOML.")],
     out: Annotated[Path, typer.Option(help="The plan to write, TOML.")] = Path("plan.toml"),
     rounds: Annotated[int, typer.Option(help="Rounds of adversarial training; 0 fits to sums alone.", min=0)] = 4,
+    recipe: Annotated[
+        RecipeChoice, typer.Option(help="What is fitted: a network by sums, by training or both, or a mixture by sums.")
+    ] = RecipeChoice.HYBRID,
     seed: Annotated[int, typer.Option(help="Public seed of all draws that are not secret.", min=0)] = 0,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
     on_membership_change: Annotated[
@@ -74,7 +77,7 @@ def draft(
     plan = Plan(
         name=name[:64],
         schema=contract,
-        recipe=RecipeSettings(rounds=rounds),
+        recipe=RecipeSettings(kind=recipe.value, rounds=rounds),
         aggregation=AggregationTerms(on_membership_change=_membership_change(on_membership_change)),
         privacy="none",
         seed=seed,
@@ -125,7 +128,9 @@ def check(plan: Annotated[Path, typer.Argument(help="The plan, TOML.")]) -> None
     schema, recipe, terms = document.schema_, document.recipe, document.aggregation
     target = schema.target.name if schema.target is not None else "none"
     console.print(f"[bold]{document.name}[/bold]: {len(schema.columns)} columns, target {target}")
-    console.print(f"recipe {recipe.kind}, {recipe.rounds} rounds of training, at most {document.maximum_rounds} sums")
+    console.print(
+        f"recipe {recipe.kind}, {recipe.training_rounds} rounds of training, at most {document.maximum_rounds} sums"
+    )
     console.print(f"at least {terms.minimum_cohort} organisations in each sum, {terms.retries} retries")
     console.print("[bold red]privacy: none[/bold red] – NOT DIFFERENTIALLY PRIVATE; the coordinator sees exact sums")
     style = "bold" if terms.on_membership_change == "strict" else "bold red"

@@ -6,19 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from headwater_server.cli.options import RecipeChoice
+
 if TYPE_CHECKING:
     from rich.console import Console
 
 __all__ = ["register"]
-
-
-class _Recipe(Enum):
-    """What a plan may fit, as `recipe.kind` names it."""
-
-    HYBRID = "hybrid"
-    MARGINALS = "marginals"
-    ADVERSARIAL = "adversarial"
-    MIXTURE = "mixture"
 
 
 class _Engine(Enum):
@@ -48,7 +41,9 @@ def simulate(
     schema: Annotated[
         Path | None, typer.Option(help="A schema in TOML; without it, one is read from the rows.")
     ] = None,
-    recipe: Annotated[_Recipe | None, typer.Option(help="What is fitted, in place of the plan's or the default.")] = None,
+    recipe: Annotated[
+        RecipeChoice | None, typer.Option(help="What is fitted, in place of the plan's or the default.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed in place of the plan's.", min=0, max=2**53 - 1)] = None,
     engine: Annotated[
         _Engine, typer.Option(help="local: in this process; flower: Flower's simulation engine, on Ray.")
@@ -73,7 +68,16 @@ def simulate(
 
     console = Console()
     check_replaceable(out)
-    inputs = read_inputs(data, target, organisations, partition, plan_file=plan, schema_file=schema, recipe=recipe and recipe.value, seed=seed)
+    inputs = read_inputs(
+        data,
+        target,
+        organisations,
+        partition,
+        plan_file=plan,
+        schema_file=schema,
+        recipe=None if recipe is None else recipe.value,
+        seed=seed,
+    )
     if inputs.schema_was_drafted:
         console.print("[yellow]Schema read from the rows:[/yellow] a real run needs one that a person confirmed.")
     elif guesses := inputs.plan.schema_.unconfirmed:

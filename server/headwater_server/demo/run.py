@@ -17,6 +17,7 @@ from rich.table import Table as Grid
 
 from headwater.errors import ReleaseRefused
 from headwater.evaluation.usefulness import Usefulness
+from headwater.recipe.settings import RecipeKind
 from headwater.schema import Schema
 from headwater.schema.writing import write_csv
 from headwater_server.demo.consortium import Consortium
@@ -27,6 +28,12 @@ from headwater_server.output_folder import claim_folder
 __all__ = ["DemoRequest", "run_demo"]
 
 _AT_ONCE = 2
+_TRAINING: Mapping[RecipeKind, str] = {
+    "hybrid": "the run: secure sums over gRPC, fit, local adversarial training",
+    "marginals": "the run: secure sums over gRPC, fit",
+    "adversarial": "the run: secure sums over gRPC, local adversarial training",
+    "mixture": "the run: secure sums over gRPC, a mixture that climbs with them",
+}
 Score = Mapping[str, float]
 
 
@@ -38,6 +45,7 @@ class DemoRequest:
     target: str | None
     schema: Path | None
     organisations: int
+    recipe: RecipeKind
     rounds: int
     partition: str
     seed: int
@@ -107,12 +115,14 @@ def _stages(
     with steps.step("agree", "every organisation signs the charter (scripted here; people compare fingerprints)"):
         consortium.agree_on_charter()
     with steps.step("agree", "the coordinator proposes a plan"):
-        plan_file = consortium.propose_plan(_confirmed(data.schema), request.rounds, request.seed)
+        plan_file = consortium.propose_plan(
+            _confirmed(data.schema), request.rounds, request.seed, {"recipe": {"kind": request.recipe}}
+        )
     with steps.step("agree", "every organisation approves the plan by its digest (scripted here)"):
         plan_digest = consortium.approve()
     with steps.step("start", "every organisation serves its own rows through its own Flower node"):
         consortium.serve_rows()
-    with steps.step("train", "the run: secure sums over gRPC, fit, local adversarial training", quiet=True):
+    with steps.step("train", _TRAINING[request.recipe], quiet=True):
         run = consortium.train()
     name = _dataset_name(data.name)
     with steps.step("release", "sample, sign and publish the dataset"):
@@ -131,6 +141,7 @@ def _stages(
     return {
         "organisations": request.organisations,
         "rows_of_organisations": [len(part) for part in data.parts],
+        "recipe": request.recipe,
         "rounds": request.rounds,
         "seconds": {**steps.seconds, **{f"run_{k}": v for k, v in dict(_mapping(run.get("seconds"))).items()}},
         "bytes_up": run.get("bytes_up"),

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from headwater.errors import StorageError
+from headwater_server.figures.climb import draw_climb
 from headwater_server.storage import Storage
 
 __all__ = ["RunRecorder", "draw_health"]
@@ -96,10 +97,10 @@ class RunRecorder:
 
 
 def draw_health(records: Sequence[Record], path: Path) -> None:
-    """Draw marginal loss and health signals by step; nothing is drawn before there is a model.
+    """Draw marginal loss and health signals by step, or a mixture's climb; nothing is drawn before there is a model.
 
     Args:
-        records: a recipe's history, in order; those with "health" are drawn.
+        records: a recipe's history, in order; those with "health" are drawn, or those of kind "expectation".
         path: SVG to write.
     """
     from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -108,6 +109,7 @@ def draw_health(records: Sequence[Record], path: Path) -> None:
 
     models = [record for record in records if isinstance(record.get("health"), Mapping)]
     if not models:
+        draw_climb([record for record in records if record.get("kind") == "expectation"], path)
         return
     figure = Figure(figsize=(9, 3.2), layout="constrained")
     FigureCanvasSVG(figure)

@@ -13,11 +13,12 @@ from headwater.encoding.settings import EncodingSettings
 from headwater.errors import InputError
 from headwater.generator.bundle import Bundle
 from headwater.generator.fit import initial_model
-from headwater.generator.sampler import NetworkSampler
+from headwater.generator.sampler import MixtureSampler, NetworkSampler
 from headwater.generator.sampling import sample_codes
 from headwater.generator.spec import GeneratorSpec
 from headwater.schema import CategoricalColumn, NumericColumn, Schema
 from headwater.schema.table import Table
+from support.mixtures import mixture_of, together
 
 
 @pytest.fixture
@@ -89,3 +90,17 @@ def test_bundle_is_never_overwritten(bundle: Bundle, tmp_path: Path) -> None:
     bundle.save(tmp_path / "bundle")
     with pytest.raises(InputError, match="never overwritten"):
         bundle.save(tmp_path / "bundle")
+
+
+def test_a_mixtures_bundle_comes_back_and_samples_the_same_rows(tmp_path: Path) -> None:
+    _, encoding, form, rows = together(200)
+    bundle = Bundle(MixtureSampler(mixture_of(form, rows)), encoding)
+    loaded = Bundle.load(tmp_path / "bundle", bundle.save(tmp_path / "bundle"))
+    assert isinstance(loaded.sampler, MixtureSampler)
+    made = [Table.concat(list(each.sampler.tables(each.encoding, 100, 3))) for each in (bundle, loaded)]
+    assert made[0].to_arrow().equals(made[1].to_arrow())
+
+
+def test_a_network_draws_no_rows_of_one_label(bundle: Bundle) -> None:
+    with pytest.raises(InputError, match="ask a mixture"):
+        list(bundle.sampler.tables(bundle.encoding, 10, 1, label=0))

@@ -231,3 +231,11 @@ def test_a_damaged_plan_is_refused(data: Path, tmp_path: Path, text: str) -> Non
     file.write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match="plan"):
         read_inputs(data, "outcome", 3, "iid", plan_file=file)
+
+
+def test_a_mixture_is_simulated_by_name_and_its_climb_is_drawn(data: Path, tmp_path: Path, unscored: None) -> None:
+    run(data, None, tmp_path / "out", "--recipe", "mixture")
+    result = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert result["rounds"] == 0
+    assert any(record["kind"] == "expectation" for record in result["history"])
+    assert "<svg" in (tmp_path / "out" / "health.svg").read_text()
