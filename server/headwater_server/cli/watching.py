@@ -81,6 +81,8 @@ def describe(record: Mapping[str, Any]) -> str:
             return f"marginals: {record['tables']} tables, {record['cells']:,} cells{more}{seconds}"
         case "fitting":
             return f"  fitting {record['done']}/{record['of']}, loss {record['loss']:.4f}"
+        case "expectation":
+            return f"mixture, rung {record['rung']}: {_climb(record)}{seconds}"
         case "fit":
             return f"fit: {_model(record)}{seconds}"
         case "update":
@@ -113,6 +115,18 @@ def _verdict(record: Mapping[str, Any]) -> str:
     return f"[yellow]not taken[/yellow] ({escape(record['reason'])}) "
 
 
+def _climb(record: Mapping[str, Any]) -> str:
+    from rich.markup import escape
+
+    said = (
+        f"{record['components']} components, log-density {record['log_density']:.3f}, attack {record['attack_auc']:.3f}"
+    )
+    if "passed" not in record:
+        return said
+    because = f" ({escape(record['reason'])})" if record["reason"] else ""
+    return f"{said}, {'[green]passed[/green]' if record['passed'] else '[yellow]not passed[/yellow]'}{because}"
+
+
 def _model(record: Mapping[str, Any]) -> str:
     """Distance and health of a model; empty where there is none, as after an update that nobody could send."""
     health = record.get("health") or {}
@@ -128,7 +142,7 @@ def _doing(record: Mapping[str, Any]) -> str:
     match record.get("kind"):
         case "setup" | "session_failed":
             return "waiting for the organisations"
-        case "marginals" | "fitting":
+        case "marginals" | "fitting" | "expectation":
             return "summing and fitting"
         case "fit" | "merge" | "update":
             return "training at the organisations"
