@@ -35,7 +35,7 @@ RECIPE, TASK, MODEL = climbing()
 
 def test_training_rows_count_and_validation_rows_are_only_measured() -> None:
     summed = layout_of_counts(TASK.length - 2).split(contribute(TASK, MODEL, ROWS, MIXTURE_PLAN))
-    train, validation = (split_rows(ROWS, MIXTURE_PLAN.splits, part) for part in ("train", "validation"))  # type: ignore[arg-type]
+    train, validation = (split_rows(ROWS, MIXTURE_PLAN.splits, part) for part in ("train", "validation"))
     assert summed.weight == train.rows
     assert summed.payload[-1024:-512].sum() == train.rows
     assert summed.payload[-512:].sum() == validation.rows > 0

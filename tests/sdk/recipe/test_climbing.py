@@ -96,9 +96,12 @@ def test_the_plans_budget_of_cells_bounds_every_round() -> None:
 def test_sums_that_no_organisations_can_have_contributed_are_refused_and_change_nothing(spoil: str) -> None:
     plan = plan_with()
     recipe = build_recipe(plan)
-    while (action := recipe.next()) and isinstance(action, Aggregate) and action.task.kind != "expectation":
+    while True:
+        action = recipe.next()
+        assert isinstance(action, Aggregate)
+        if action.task.kind == "expectation":
+            break
         step(recipe, plan)
-    assert isinstance(action, Aggregate)
     vector = answer(action, plan).astype(np.int64)
     if spoil == "negative":
         vector[0] = -5

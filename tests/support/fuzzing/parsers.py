@@ -126,6 +126,7 @@ def check_model(data: bytes) -> None:
 def check_bundle(manifest: bytes, model: bytes, encoding: bytes) -> None:
     """A bundle's files are one bundle with the manifest's digest, or unusable."""
     from headwater.generator.bundle import Bundle
+    from headwater.generator.sampler import read_sampler
 
     with tempfile.TemporaryDirectory() as folder:
         for name, data in (
@@ -139,4 +140,4 @@ def check_bundle(manifest: bytes, model: bytes, encoding: bytes) -> None:
         except InputError:
             return
     assert bundle.encoding.sizes
-    assert bundle.model.average.size
+    assert read_sampler(bundle.sampler.to_bytes()).to_bytes() == bundle.sampler.to_bytes()
