@@ -11,7 +11,7 @@ from headwater.mixture.attack import AttackResult, likelihood_attack, mean_of_hi
 from headwater.mixture.expectation import Statistics, log_densities
 from headwater.mixture.form import Form
 from headwater.mixture.maximisation import maximise
-from headwater.mixture.parameters import MOST_COMPONENTS, Mixture
+from headwater.mixture.parameters import Mixture
 from headwater.mixture.sampling import Draws
 from headwater.mixture.settings import MixtureSettings
 from headwater.mixture.start import components_of_classes, first_mixture, split_components
@@ -57,7 +57,7 @@ class Climb:
         """
         self._settings = settings
         self._seed = seed
-        most = min(MOST_COMPONENTS, components_within(form, budget))
+        most = min(settings.components, components_within(form, budget))
         wished = [components_of_classes(class_counts, rows, most) for rows in settings.rows_per_component]
         # Small tables come to the same number on several rungs; one climb of each is enough.
         self._rungs = [

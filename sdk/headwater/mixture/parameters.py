@@ -17,8 +17,9 @@ from headwater.canonical import canonical_json
 from headwater.errors import InputError
 from headwater.mixture.form import Form
 from headwater.mixture.form_parts import FORM_ARRAYS, form_parts, read_form
+from headwater.mixture.settings import MOST_COMPONENTS
 
-__all__ = ["LEAST_SHARE", "MOST_COMPONENTS", "Mixture", "is_mixture"]
+__all__ = ["LEAST_SHARE", "Mixture", "is_mixture"]
 
 F64 = NDArray[np.float64]
 I32 = NDArray[np.int32]
@@ -26,8 +27,6 @@ I32 = NDArray[np.int32]
 _VERSION = 1
 _MOST_BYTES = 2**28
 _KEY = "headwater-mixture"
-
-MOST_COMPONENTS = 1 << 14
 
 LEAST_SHARE = 1e-9
 """No code is impossible in a component: its logarithm must be finite."""

@@ -5,7 +5,10 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["MixtureSettings"]
+__all__ = ["MOST_COMPONENTS", "MixtureSettings"]
+
+MOST_COMPONENTS = 1 << 14
+"""No plan may ask for more."""
 
 
 class MixtureSettings(BaseModel):
@@ -18,6 +21,9 @@ class MixtureSettings(BaseModel):
         min_length=1,
         max_length=16,
         description="the ladder: training rows to a component, rung by rung, descending",
+    )
+    components: int = Field(
+        default=400, ge=1, le=MOST_COMPONENTS, description="most components: the cost of a round is rows times these"
     )
     rounds: int = Field(default=15, ge=2, le=1000, description="most rounds of expectation on one rung")
     least_gain: float = Field(

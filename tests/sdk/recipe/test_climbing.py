@@ -120,3 +120,10 @@ def test_the_ladder_must_descend() -> None:
     for ladder in ((100, 100), (50, 100), (1,), ()):
         with pytest.raises(ValueError, match="rows_per_component"):
             MixtureSettings(rows_per_component=ladder)
+
+
+def test_the_plans_number_of_components_is_never_passed_but_for_one_to_each_class() -> None:
+    _, done = driven(attack_limit=1.0, components=5)
+    assert Mixture.from_bytes(done.model).components <= 5
+    _, least = driven(attack_limit=1.0, components=1)
+    assert Mixture.from_bytes(least.model).components == 2
