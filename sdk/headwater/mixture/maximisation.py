@@ -19,6 +19,8 @@ _LEAST_ROWS = 2.0
 # Below it a direction counts as flat: jitter keeps real columns above.
 _LEAST_VARIANCE = 1e-4
 _LEAST_WEIGHT = 1e-12
+# A component's variances lean to those of its class by so many rows.
+_PRIOR_ROWS = 1.0
 
 
 def maximise(mixture: Mixture, statistics: Statistics, settings: MixtureSettings) -> Mixture:
@@ -85,7 +87,12 @@ def _gaussians(sums: F64, rows: F64, scores: int, shrinkage: float) -> tuple[F64
     scatter = products - rows[:, None, None] * means[:, :, None] * means[:, None, :]
     # What the rows of a class spread within components, with one row's worth of the standard normal.
     within = (scatter.sum(axis=0) + np.eye(scores)) / (rows.sum() + 1.0)
-    covariances = (scatter + shrinkage * within) / (rows + shrinkage)[:, None, None]
+    # Each component's own deviations with the class's correlations: tight components stay tight.
+    common = np.sqrt(np.diagonal(within))
+    variances = np.diagonal(scatter + _PRIOR_ROWS * within, axis1=1, axis2=2) / (rows + _PRIOR_ROWS)[:, None]
+    deviations = np.sqrt(np.maximum(variances, _LEAST_VARIANCE))
+    target = deviations[:, :, None] * deviations[:, None, :] * (within / common[:, None] / common[None, :])
+    covariances = (scatter + shrinkage * target) / (rows + shrinkage)[:, None, None]
     return means, _factors(covariances)
 
 

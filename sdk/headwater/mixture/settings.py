@@ -39,8 +39,16 @@ class MixtureSettings(BaseModel):
         default=2.0, gt=0, description="rows by which each component's shares lean to those of its class"
     )
     shrinkage: float = Field(
-        default=2.0, gt=0, description="rows by which each component's covariance leans to that of its class"
+        default=3.0, gt=0, description="rows by which each component's covariance leans to that of its class"
     )
+    group_threshold: float = Field(
+        default=0.1,
+        gt=0,
+        le=1,
+        description="least normalised mutual information of a super-column; less than a network's will do, since every "
+        "component leans to the whole table of its class",
+    )
+    group_combinations: int = Field(default=240, ge=2)
     atoms_limit: float = Field(
         default=0.5,
         ge=0,

@@ -193,7 +193,7 @@ class Recipe:
             self._after_counts()
 
     def _take_marginals(self, vector: RingVector, record: Record) -> None:
-        sizes, settings = self._fitted().sizes, self._settings.marginals
+        sizes, settings = self._fitted().sizes, self._settings.grouping
         counted, summed = read_tables(vector, self._subsets, sizes)
         self._marginals += with_pairs(counted, sizes)
         self._proposed = propose(self._marginals, sizes, settings)
@@ -214,7 +214,7 @@ class Recipe:
         self._history.append(record)
 
     def _settle_groups(self, record: Record) -> None:
-        groups, extra = settle(self._proposed, self._marginals, self._fitted().sizes, self._settings.marginals)
+        groups, extra = settle(self._proposed, self._marginals, self._fitted().sizes, self._settings.grouping)
         self._groups = groups
         self._marginals += extra
         names = self._terms.schema_.names

@@ -143,6 +143,14 @@ class RecipeSettings(_Settings):
         return (1 if self.kind == "adversarial" else 3) + self.training_rounds + self.expectation_rounds
 
     @property
+    def grouping(self) -> MarginalSettings:
+        """Which columns form super-columns under this kind of recipe."""
+        if self.kind != "mixture":
+            return self.marginals
+        own = {name: getattr(self.mixture, name) for name in ("group_threshold", "group_combinations")}
+        return self.marginals.model_copy(update=own)
+
+    @property
     def training_rounds(self) -> int:
         """Rounds in which the organisations train."""
         return 0 if self.kind in ("marginals", "mixture") else self.rounds
