@@ -19,7 +19,7 @@ from headwater.recipe.settings import RecipeTerms, SplitShares
 from headwater.recipe.task import Task
 from headwater.schema.finite import finite_rows
 from headwater.schema.table import Table
-from headwater.secagg.ring import RingVector
+from headwater.secagg.crypto.ring import RingVector
 
 __all__ = ["sum_expectations"]
 

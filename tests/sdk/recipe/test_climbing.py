@@ -10,7 +10,7 @@ from headwater.errors import InputError
 from headwater.mixture.parameters import Mixture
 from headwater.recipe import Aggregate, Done, Recipe, build_recipe
 from headwater.recipe.settings import MixtureSettings
-from headwater.secagg.ring import RingVector
+from headwater.secagg.crypto.ring import RingVector
 from support.mixtures import SETTINGS
 from support.recipes import small_plan, small_table
 
