@@ -17,11 +17,11 @@ TARGETS = {"adult.csv": "income", "credit.csv": "default", "magic.csv": "class",
 FIGURES = ("tstr_gbm_auc", "tstr_lr_auc", "tvd1", "tvd2", "c2st_auc", "trtr_gbm_auc", "trtr_lr_auc", "floor_tvd2")
 
 
-def simulate(table: pathlib.Path, target: str, partition: str, out: pathlib.Path) -> None:
+def simulate(table: pathlib.Path, target: str, partition: str, recipe: str, out: pathlib.Path) -> None:
     """Run the product's own command."""
     program = pathlib.Path(sys.executable).parent / "headwater-coordinator"
     command = [str(program), "simulate", "--data", str(table), "--target", target, "--organisations", "5"]
-    subprocess.run([*command, "--partition", partition, "--out", str(out)], check=True)
+    subprocess.run([*command, "--partition", partition, "--recipe", recipe, "--out", str(out)], check=True)
 
 
 def main() -> None:
@@ -30,6 +30,7 @@ def main() -> None:
     arguments.add_argument("--data", type=pathlib.Path, required=True, help="folder with the tables")
     arguments.add_argument("--tables", nargs="*", default=list(TARGETS), help="file names; all by default")
     arguments.add_argument("--partition", default="iid")
+    arguments.add_argument("--recipe", default="hybrid", help="as of headwater-coordinator simulate")
     given = arguments.parse_args()
     build = pathlib.Path("build/bench")
     build.mkdir(parents=True, exist_ok=True)
@@ -41,10 +42,14 @@ def main() -> None:
             continue
         out = build / f"sim-{name.split('.')[0]}"
         started = time.perf_counter()
-        simulate(table, TARGETS[name], given.partition, out)
+        simulate(table, TARGETS[name], given.partition, given.recipe, out)
         seconds = time.perf_counter() - started
         figures = quality.judge(quality.read(table), quality.read(out / "synthetic.csv"), TARGETS[name])
-        results[name] = figures | {"simulate_seconds": round(seconds, 1), "partition": given.partition}
+        results[name] = figures | {
+            "simulate_seconds": round(seconds, 1),
+            "partition": given.partition,
+            "recipe": given.recipe,
+        }
     (build / "quality.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     print("| table | seconds | " + " | ".join(FIGURES) + " |")
     print("| --- " * (len(FIGURES) + 2) + "|")
