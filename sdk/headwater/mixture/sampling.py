@@ -57,7 +57,7 @@ class Draws:
                 raise InputError(f"no row of class {label} was ever counted; ask for a class that the table has")
             start, weights = part.start, self._mixture.weights[part]
         ends = np.cumsum(weights)
-        found = np.searchsorted(ends, random.random(rows) * ends[-1], side="right")
+        found = np.searchsorted(ends, _stratified(rows, 1, random)[:, 0] * ends[-1], side="right")
         chosen: I64 = start + np.minimum(found, len(ends) - 1)
         return chosen
 
@@ -67,17 +67,27 @@ class Draws:
         units = np.empty((rows, len(self._cumulative)), np.int32)
         order = np.argsort(components, kind="stable")
         kinds, starts = np.unique(components[order], return_index=True)
-        uniform = random.random((rows, len(self._cumulative)))
-        normal = random.normal(size=(rows, mixture.means.shape[1]))
-        scores = np.empty_like(normal)
+        scores = np.empty((rows, mixture.means.shape[1]))
         for component, start, end in zip(kinds, starts, np.append(starts[1:], rows), strict=True):
             places = order[start:end]
+            shares = _stratified(len(places), len(self._cumulative), random)
             for unit, tables in enumerate(self._cumulative):
                 table = tables[component]
-                found = np.searchsorted(table, uniform[places, unit] * table[-1], side="right")
+                found = np.searchsorted(table, shares[:, unit] * table[-1], side="right")
                 units[places, unit] = np.minimum(found, len(table) - 1)
-            scores[places] = normal[places] @ mixture.factors[component].T + mixture.means[component]
+            deviations = np.sqrt(np.square(mixture.factors[component]).sum(axis=1))
+            scores[places] = mixture.means[component] + deviations * self._normals(component, len(places), random)
         return RowFeatures(mixture.classes[components], units, scores)
+
+    def _normals(self, component: np.int64, rows: int, random: np.random.Generator) -> F64:
+        """Standard normal columns that depend on each other as in a component, each of them stratified.
+
+        Source: Stein 1987, Latin hypercube sampling of dependent variables: the ranks of plain draws are kept.
+        """
+        factor = self._mixture.factors[component]
+        drawn = random.normal(size=(rows, len(factor))) @ factor.T
+        ranks = np.argsort(np.argsort(drawn, axis=0, kind="stable"), axis=0, kind="stable")
+        return quantile((ranks + random.random(drawn.shape)) / max(rows, 1))
 
     def calibrated(self, scores: F64) -> F64:
         """Scores whose 1-way distributions are standard normal exactly, ranks kept.
@@ -116,6 +126,18 @@ def sample_tables(
         yield mixture.form.table(
             RowFeatures(drawn.classes, drawn.units, draws.calibrated(drawn.scores)), encoding, random
         )
+
+
+def _stratified(rows: int, columns: int, random: np.random.Generator) -> F64:
+    """Shares between 0 and 1, shape (rows, columns): each column has one in each of as many equal strata as rows.
+
+    Each share alone is uniform, so each row alone is a draw from the mixture; the rows of a batch together come closer
+    to its distribution than independent ones.
+
+    Source: McKay, Beckman & Conover 1979, Latin hypercube sampling.
+    """
+    strata = np.tile(np.arange(rows)[:, None], columns)
+    return (random.permuted(strata, axis=0) + random.random((rows, columns))) / max(rows, 1)
 
 
 def _marginals(mixture: Mixture) -> list[F64]:
