@@ -72,7 +72,10 @@ def sum_expectations(task: Task, model: bytes, rows: Table, encoding: Encoding, 
             f"the task has room for {code.rows} rows of an organisation and there are more; rows were added since the "
             "run counted them: propose a new run"
         )
-    statistics = expect(mixture, prepared.train, prepared.validation)
+    with np.errstate(all="ignore"):
+        statistics = expect(mixture, prepared.train, prepared.validation)
+    if not (np.isfinite(statistics.sums).all() and np.isfinite(statistics.density)):
+        raise PeerError("the task's mixture gives densities that are not finite; it cannot have come from sums")
     return layout.join(
         code.integers(statistics, mixture.form),
         used,

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 from headwater.canonical import sha256_hex
+from headwater.contribution import expecting
 from headwater.contribution.contribute import contribute
 from headwater.contribution.splits import split_rows
 from headwater.errors import InputError, PeerError
+from headwater.mixture.expectation import Statistics, expect
+from headwater.mixture.form import RowFeatures
 from headwater.mixture.parameters import Mixture
 from headwater.recipe import Aggregate, Recipe, build_recipe
 from headwater.recipe.layout import layout_of_counts
@@ -97,3 +100,14 @@ def test_a_mixture_with_another_label_than_the_plans_is_refused() -> None:
     task = TASK.model_copy(update={"model_digest": sha256_hex(data)})
     with pytest.raises(PeerError, match="do not belong together"):
         contribute(task, data, ROWS, MIXTURE_PLAN)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_densities_that_are_not_finite_leave_nothing(monkeypatch: pytest.MonkeyPatch, bad: float) -> None:
+    def broken(mixture: Mixture, train: RowFeatures, validation: RowFeatures) -> Statistics:
+        good = expect(mixture, train, validation)
+        return replace(good, sums=good.sums * bad)
+
+    monkeypatch.setattr(expecting, "expect", broken)
+    with pytest.raises(PeerError, match="not finite"):
+        contribute(TASK, MODEL, ROWS, MIXTURE_PLAN)
