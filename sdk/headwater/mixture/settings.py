@@ -39,7 +39,7 @@ class MixtureSettings(BaseModel):
         default=2.0, gt=0, description="rows by which each component's shares lean to those of its class"
     )
     shrinkage: float = Field(
-        default=3.0, gt=0, description="rows by which each component's covariance leans to that of its class"
+        default=10.0, gt=0, description="rows by which each component's covariance leans to that of its class"
     )
     group_threshold: float = Field(
         default=0.1,
