@@ -1,6 +1,7 @@
 """Real numbers as integers of bounded norm, so that sums are exact (protocol 2.1)."""
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,12 +10,13 @@ from headwater.errors import InputError
 
 __all__ = ["fixed_point", "integer_norm_squared", "largest_magnitude", "scale_for", "to_real"]
 
+I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
 F64 = NDArray[np.float64]
 
-# Squares below 2^52 by 2^10 of them stay below 2^62.
-_CHUNK = 1 << 10
-_LARGEST_BITS = 26
+# A float64 adds whole numbers up to this without an error.
+_EXACT = 2.0**52
+_LARGEST = 2**31 - 1
 # What is made of this many values at a time stays in the cache; fresh pages would cost more than the arithmetic.
 _SLICE = 1 << 15
 
@@ -29,21 +31,18 @@ def scale_for(clip: float, value_bits: int) -> float:
     return largest_magnitude(value_bits) / clip
 
 
-def integer_norm_squared(values: I64) -> int:
+def integer_norm_squared(values: NDArray[np.signedinteger[Any]]) -> int:
     """Exact sum of squares as an unbounded integer.
 
     Args:
-        values: int64, magnitudes below 2^31.
+        values: shape (n,), magnitudes below 2^53.
     """
-    if values.size and max(int(values.max()), -int(values.min())) >> _LARGEST_BITS:
-        return sum(int(value) ** 2 for value in values)
-    whole = len(values) - len(values) % _CHUNK
-    rows, rest = values[:whole].reshape(-1, _CHUNK), values[whole:]
-    squares: list[int] = np.einsum("ij,ij->i", rows, rows).tolist()
-    return sum(squares) + int(np.dot(rest, rest))
+    return sum(
+        _sum_of_squares(values[begin : begin + _SLICE].astype(np.float64)) for begin in range(0, len(values), _SLICE)
+    )
 
 
-def fixed_point(values: NDArray[np.floating], clip: float, scale: float, weight: float = 1.0) -> I64:
+def fixed_point(values: NDArray[np.floating], clip: float, scale: float, weight: float = 1.0) -> I32:
     """Clip a vector to norm `clip`, weigh it, and round it to integers.
 
     Args:
@@ -53,20 +52,22 @@ def fixed_point(values: NDArray[np.floating], clip: float, scale: float, weight:
         weight: 0 to 1.
 
     Returns:
-        int64, shape (n,).
+        int32, shape (n,).
 
     Raises:
-        InputError: a value, the clip, scale or weight is unusable.
+        InputError: a value, the clip, scale or weight is unusable, or clip × scale is not below 2^31.
 
     Guarantee: the norm of the returned integers is at most clip × scale, checked exactly on the integers: rounding
         never adds what clipping took.
     """
     if not (math.isfinite(clip) and clip > 0 and math.isfinite(scale) and scale > 0 and 0 <= weight <= 1):
         raise InputError("clip and scale must be above 0 and a weight within 0 to 1")
+    if clip * scale > _LARGEST:
+        raise InputError(f"a clip of {clip * scale:.0f} units is above {_LARGEST}; take a smaller scale")
     norm = _norm(values)
     bound = math.floor(clip * scale) ** 2
     factor = scale * weight * min(1.0, clip / norm if norm > 0 else 1.0)
-    rounded = np.empty(values.shape, np.int64)
+    rounded = np.empty(values.shape, np.int32)
     if _round_into(rounded, values, factor, np.rint) <= bound:
         return rounded
     # Rounding to nearest may pass the bound by a little; towards zero it cannot, but for the last bit of a float.
@@ -87,7 +88,7 @@ def _norm(values: NDArray[np.floating]) -> float:
     return math.sqrt(squares)
 
 
-def _round_into(out: I64, values: NDArray[np.floating], factor: float, rounding: np.ufunc) -> int:
+def _round_into(out: I32, values: NDArray[np.floating], factor: float, rounding: np.ufunc) -> int:
     """Write values × factor as integers, slice by slice inside the cache; the exact sum of their squares."""
     scaled, squares = np.empty(min(_SLICE, len(values))), 0
     for begin in range(0, len(values), _SLICE):
@@ -96,10 +97,17 @@ def _round_into(out: I64, values: NDArray[np.floating], factor: float, rounding:
         np.multiply(values[begin : begin + _SLICE], factor, out=real, dtype=np.float64)
         rounding(real, out=real)
         part[...] = real
-        squares += integer_norm_squared(part)
+        squares += _sum_of_squares(real)
     return squares
 
 
-def to_real(values: I64, scale: float) -> F64:
+def _sum_of_squares(whole: F64) -> int:
+    """Exact, of whole numbers below 2^53 in magnitude."""
+    total = float(np.dot(whole, whole))
+    # The sum of squares is at least each sum on the way to it: where it stayed small, nothing was rounded off.
+    return int(total) if total < _EXACT else sum(int(value) ** 2 for value in whole)
+
+
+def to_real(values: NDArray[np.signedinteger[Any]], scale: float) -> F64:
     """Integers back to real numbers."""
     return values.astype(np.float64) / scale

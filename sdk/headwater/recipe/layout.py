@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,12 +54,18 @@ class Layout:
         return self.payload + 1 + len(self.metrics)
 
     def join(
-        self, payload: I64, weight: int, metrics: Mapping[str, int], *, largest: int, ring_bits: RingBits = RING_BITS
+        self,
+        payload: NDArray[np.signedinteger[Any]],
+        weight: int,
+        metrics: Mapping[str, int],
+        *,
+        largest: int,
+        ring_bits: RingBits = RING_BITS,
     ) -> RingVector:
         """One vector in the ring.
 
         Args:
-            payload: int64, shape (payload,).
+            payload: int32 or int64, shape (payload,).
             weight: not negative.
             metrics: a value for each name.
             largest: no magnitude may be above it, or the sum could wrap around.
@@ -69,12 +76,18 @@ class Layout:
         """
         if payload.shape != (self.payload,) or set(metrics) != set(self.metrics):
             raise InputError(f"a payload of shape {payload.shape} does not fit a layout of {self.payload} values")
-        vector = np.concatenate([payload, [weight], [metrics[name] for name in self.metrics]]).astype(np.int64)
-        if int(np.abs(vector).max()) > largest:
+        end = [weight, *(metrics[name] for name in self.metrics)]
+        magnitudes = [abs(value) for value in end]
+        if payload.size:
+            magnitudes += [int(payload.max()), -int(payload.min())]
+        if max(magnitudes) > largest:
             # protocol 2.2: what was promised to the head-room check holds, or nothing leaves.
             raise InputError(
                 f"a contributed value passes the plan's {largest}; raise recipe.value_bits, or give fewer rows"
             )
+        vector = np.empty(self.length, payload.dtype)
+        vector[: self.payload] = payload
+        vector[self.payload :] = end
         return from_signed(vector, ring_bits)
 
     def split(self, vector: RingVector) -> Summed:

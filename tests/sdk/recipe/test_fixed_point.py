@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from headwater.errors import InputError
 from headwater.recipe.fixed_point import fixed_point, integer_norm_squared, largest_magnitude, scale_for, to_real
 from headwater.recipe.layout import Layout, layout_of_counts
-from headwater.secagg.crypto.ring import RingBits, RingVector, ring_type
+from headwater.secagg.crypto.ring import RingBits, RingVector, from_signed, ring_type
 
 VECTORS = st.lists(st.floats(-1e6, 1e6, width=32), min_size=1, max_size=50)
 
@@ -110,3 +110,16 @@ def test_parts_and_sums_of_the_wrong_size_are_refused() -> None:
         layout.join(np.zeros(3, np.int64), 0, {"skipped_rows": 0}, largest=9)
     with pytest.raises(InputError, match="expected 4"):
         layout.split(np.zeros(5, np.uint32))
+
+
+def test_a_clip_of_more_units_than_an_integer_holds_is_refused() -> None:
+    with pytest.raises(InputError, match="smaller scale"):
+        fixed_point(np.ones(3), 1.0, 2.0**31)
+
+
+def test_the_rounded_vector_goes_into_the_ring_without_a_copy() -> None:
+    units = fixed_point(np.array([-1.0, 0.25]), 2.0, 4.0)
+    ring = from_signed(units)
+    assert np.shares_memory(ring, units)
+    assert ring.tolist() == [2**32 - 4, 1]
+    assert from_signed(units, 64).tolist() == [2**64 - 4, 1]

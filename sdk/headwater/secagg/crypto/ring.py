@@ -62,19 +62,23 @@ def check_headroom(
         )
 
 
-def from_signed(values: NDArray[np.int64], ring_bits: int = RING_BITS) -> RingVector:
+def from_signed(values: NDArray[np.signedinteger[Any]], ring_bits: int = RING_BITS) -> RingVector:
     """Map signed integers to the ring, two's complement.
 
     Args:
-        values: any shape, each within [−2^31, 2^31) for the ring of 32 bits; any int64 for the other.
+        values: int32 or int64 of any shape, each within [−2^31, 2^31) for the ring of 32 bits.
         ring_bits: 32 or 64.
+
+    Returns:
+        Ring elements; where the type is as wide as the ring, in the memory of `values`.
 
     Raises:
         InputError: a value is outside that range.
     """
-    if ring_bits == 32 and values.size and (values.min() < -(2**31) or values.max() >= 2**31):
+    width = ring_type(ring_bits)
+    if values.itemsize > width.itemsize and values.size and (values.min() < -(2**31) or values.max() >= 2**31):
         raise InputError("a value does not fit the 32-bit ring; clip or scale it before it is masked")
-    return values.astype(np.int64, copy=False).astype(ring_type(ring_bits))
+    return values.astype(f"<i{width.itemsize}", copy=False).view(width)
 
 
 def to_signed(values: RingVector) -> NDArray[np.int64]:
