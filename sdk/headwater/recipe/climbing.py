@@ -1,4 +1,4 @@
-"""Begin a mixture's climb from the summed counts of a run."""
+"""The rounds in which a mixture climbs, begun from the summed counts of a run."""
 
 from collections.abc import Sequence
 
@@ -9,10 +9,67 @@ from headwater.encoding.groups import Group
 from headwater.encoding.marginals import Marginal, Subset, choose_subsets
 from headwater.mixture.climb import Climb
 from headwater.mixture.form import Form, coded_columns, label_of
+from headwater.mixture.parameters import Mixture
+from headwater.mixture.vector import StatisticsCode
+from headwater.recipe.actions import Aggregate, ModelReport
 from headwater.recipe.settings import RecipeTerms
-from headwater.recipe.task import seed_for
+from headwater.recipe.stage import Record, out_of_place
+from headwater.recipe.sums import read_expectation
+from headwater.recipe.task import Task, seed_for
+from headwater.recipe.tasks import expectation_task
+from headwater.secagg.crypto.ring import RingVector
 
-__all__ = ["begin_climb", "pairs_to_count"]
+__all__ = ["Climbing", "begin_climb", "pairs_to_count"]
+
+
+class Climbing:
+    """Rounds of expectation until a mixture stands. A `Stage`."""
+
+    def __init__(
+        self,
+        terms: RecipeTerms,
+        encoding: Encoding,
+        rows: int,
+        groups: Sequence[Group],
+        marginals: Sequence[Marginal],
+    ) -> None:
+        """Begin below the first rung; the arguments are those of `begin_climb`, and the rows counted."""
+        self._terms = terms
+        self._encoding = encoding
+        self._rows = rows
+        self._climb = begin_climb(terms, encoding, groups, marginals)
+
+    @property
+    def over(self) -> bool:
+        """Whether a mixture stands."""
+        return self._climb.over
+
+    @property
+    def standing(self) -> Mixture:
+        """The mixture that is taken.
+
+        Raises:
+            InputError: the climb is not over.
+        """
+        return self._climb.standing
+
+    def ask(self, step: int) -> Aggregate:
+        """The next round of expectation."""
+        asked = self._climb.asked
+        model = asked.to_bytes()
+        return Aggregate(expectation_task(self._terms, step, self._encoding, asked, model, self._rows), model)
+
+    def add_sum(self, task: Task, vector: RingVector, contributors: int) -> list[Record]:
+        """As `Stage.add_sum`."""
+        del task, contributors
+        code = StatisticsCode.for_rows(self._rows, self._terms.recipe.value_bits)
+        statistics, summed = read_expectation(vector, self._climb.asked, code)
+        return [{**summed.metrics, **self._climb.add(statistics)}]
+
+    def add_model(self, model: bytes, report: ModelReport) -> list[Record]:
+        """Refuse: a climb asks for no model."""
+        del model, report
+        raise out_of_place("a model", self.ask(1))
 
 
 def pairs_to_count(terms: RecipeTerms, encoding: Encoding) -> list[Subset]:

@@ -143,9 +143,14 @@ class RecipeSettings(_Settings):
         return (1 if self.kind == "adversarial" else 3) + self.training_rounds + self.expectation_rounds
 
     @property
+    def climbs(self) -> bool:
+        """Whether a run of this recipe fits a mixture."""
+        return self.kind == "mixture"
+
+    @property
     def grouping(self) -> MarginalSettings:
         """Which columns form super-columns under this kind of recipe."""
-        if self.kind != "mixture":
+        if not self.climbs:
             return self.marginals
         own = {name: getattr(self.mixture, name) for name in ("group_threshold", "group_combinations")}
         return self.marginals.model_copy(update=own)
@@ -158,7 +163,7 @@ class RecipeSettings(_Settings):
     @property
     def expectation_rounds(self) -> int:
         """Most rounds in which the organisations say what their rows mean to a mixture."""
-        return self.mixture.rounds * len(self.mixture.rows_per_component) if self.kind == "mixture" else 0
+        return self.mixture.rounds * len(self.mixture.rows_per_component) if self.climbs else 0
 
 
 class RecipeTerms(Protocol):
