@@ -1,18 +1,13 @@
-"""The benchmark's judgement: medians, ratios, verdicts, tables, and rows that are not measured twice."""
+"""The benchmark of secure aggregation judges its rows: medians, ratios, targets, tables."""
 
-import json
 import math
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from secagg.figures import Target, Verdict, failed, judge, median_of, ratio
+from harness.tables import mebibytes, seconds, values
+from secagg.figures import median_of, ratio
 from secagg.report import TARGETS, describe, measured_numbers, verdicts
-from secagg.rows import Rows, code_digest
-from secagg.tables import amount, mebibytes, seconds, table, values
-
-AT_MOST, AT_LEAST = Target("cost", 0.2), Target("rate", 15.0, at_least=True)
 
 
 def test_ratio_is_of_medians_so_one_slow_repeat_changes_nothing() -> None:
@@ -25,27 +20,6 @@ def test_ratio_is_of_medians_so_one_slow_repeat_changes_nothing() -> None:
 def test_median_with_a_repeat_that_has_no_figure_is_no_number() -> None:
     assert math.isnan(median_of([{"error": 1.0}, {"error": math.nan}, {"error": 2.0}], "error"))
     assert math.isnan(median_of([], "error"))
-
-
-@pytest.mark.parametrize(
-    ("target", "measured", "word"),
-    [
-        (AT_MOST, 0.2, "ok"),
-        (AT_MOST, 0.2001, "MISSED"),
-        (AT_LEAST, 15.0, "ok"),
-        (AT_LEAST, 14.9, "MISSED"),
-        (AT_MOST, None, "not measured"),
-        (AT_MOST, math.nan, "MISSED"),
-        (AT_LEAST, math.nan, "MISSED"),
-    ],
-)
-def test_verdict_holds_the_bound_itself_for_reached(target: Target, measured: float | None, word: str) -> None:
-    assert Verdict(target, measured).word == word
-
-
-def test_status_fails_for_a_miss_and_not_for_what_was_left_out() -> None:
-    assert not failed(judge([AT_MOST, AT_LEAST], {"cost": 0.1}))
-    assert failed(judge([AT_MOST, AT_LEAST], {"cost": 0.1, "rate": 3.0}))
 
 
 def _cost(client: float, server: float, **other: Any) -> dict[str, Any]:
@@ -155,78 +129,7 @@ def test_tables_of_a_full_run_have_as_many_cells_in_each_line() -> None:
         assert len(set(lines)) <= 1
 
 
-def test_table_is_markdown_with_figures_to_the_right() -> None:
-    assert table(("name", "a"), [("x", "1")]) == "| name | a |\n| --- | ---: |\n| x | 1 |"
-
-
 def test_figures_are_written_with_their_units() -> None:
     assert [seconds(0.0123), seconds(1.5), seconds(math.nan)] == ["12.3 ms", "1.50 s", "–"]
     assert [values(10**6), values(5000)] == ["10^6", "5,000"]
     assert mebibytes(3 * 2**20) == "3 MiB"
-    assert [amount(0.1534), amount(2e-9), amount(0.0)] == ["0.153", "2.0e-09", "0"]
-
-
-class _Measure:
-    def __init__(self) -> None:
-        self.calls = 0
-
-    def __call__(self) -> dict[str, int]:
-        self.calls += 1
-        return {"call": self.calls}
-
-
-def test_finished_row_is_not_measured_again(tmp_path: Path) -> None:
-    measure = _Measure()
-
-    first = Rows(tmp_path, "code").row("costs", {"count": 5}, measure)
-    second = Rows(tmp_path, "code").row("costs", {"count": 5}, measure)
-
-    assert first == second == {"call": 1}
-
-
-@pytest.mark.parametrize(
-    ("code", "name", "settings"),
-    [("other", "costs", {"count": 5}), ("code", "growth", {"count": 5}), ("code", "costs", {"count": 6})],
-)
-def test_other_code_section_or_settings_are_measured(
-    tmp_path: Path, code: str, name: str, settings: dict[str, int]
-) -> None:
-    measure = _Measure()
-    Rows(tmp_path, "code").row("costs", {"count": 5}, measure)
-
-    assert Rows(tmp_path, code).row(name, settings, measure) == {"call": 2}
-
-
-def test_rows_can_be_measured_again_on_demand(tmp_path: Path) -> None:
-    measure = _Measure()
-    Rows(tmp_path, "code").row("costs", {}, measure)
-
-    assert Rows(tmp_path, "code", again=True).row("costs", {}, measure) == {"call": 2}
-
-
-def test_row_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
-    def broken() -> None:
-        raise SystemExit("the sum is wrong")
-
-    with pytest.raises(SystemExit):
-        Rows(tmp_path, "code").row("costs", {}, broken)
-
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_row_on_the_disk_says_its_settings(tmp_path: Path) -> None:
-    Rows(tmp_path, "code").row("costs", {"count": 5}, _Measure())
-
-    (file,) = tmp_path.iterdir()
-    assert json.loads(file.read_text(encoding="utf-8"))["settings"] == {"count": 5}
-
-
-def test_code_digest_changes_with_content_and_with_files(tmp_path: Path) -> None:
-    (tmp_path / "a.py").write_text("1", encoding="utf-8")
-    digests = {code_digest([tmp_path])}
-    (tmp_path / "a.py").write_text("2", encoding="utf-8")
-    digests.add(code_digest([tmp_path]))
-    (tmp_path / "b.py").write_text("2", encoding="utf-8")
-    digests.add(code_digest([tmp_path]))
-
-    assert len(digests) == 3

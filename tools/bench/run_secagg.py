@@ -6,9 +6,7 @@ that was measured with this very code and these settings is kept in build/bench/
 
 import argparse
 import json
-import os
 import pathlib
-import platform
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -16,13 +14,14 @@ from functools import partial
 from typing import Any
 
 import secagg_rounds
+from harness.cache import Rows, code_digest
+from harness.machine import machine
+from harness.verdicts import failed, verdict_documents
 from secagg.ceilings import measure_ceilings
 from secagg.costs import cells, dropout_cells, measure_cell
-from secagg.figures import failed
 from secagg.growth import measure_growth
 from secagg.plot import draw
 from secagg.report import describe, verdicts
-from secagg.rows import Rows, code_digest
 
 ROOT = pathlib.Path(__file__).parents[2]
 SECTIONS = "abcde"
@@ -35,7 +34,7 @@ def measured_code() -> str:
     roots = [ROOT / "sdk/headwater/secagg", ROOT / "sdk/headwater/recipe", bench / "peers", bench / "secagg_rounds.py"]
     wire = [ROOT / "server/headwater_server/services", ROOT / "client/headwater_client/transport"]
     # How figures are judged and shown changes none of them.
-    shown = {"figures.py", "plot.py", "report.py", "rows.py", "tables.py"}
+    shown = {"figures.py", "plot.py", "report.py"}
     measuring = [path for path in sorted((bench / "secagg").glob("*.py")) if path.name not in shown]
     return code_digest([*roots, *wire, *measuring, ROOT / "constraints.txt"])
 
@@ -53,13 +52,6 @@ def plan(letter: str, *, quick: bool) -> list[tuple[dict[str, Any], Callable[[],
         return [(sizes, partial(measure_ceilings, **sizes))]
     grown = [(10, 10**4), (50, 10**4)] if quick else [(n, size) for size in (10**4, 10**6) for n in (10, 50, 200, 1000)]
     return [({"count": count, "length": length}, partial(measure_growth, count, length)) for count, length in grown]
-
-
-def machine() -> str:
-    """What the figures were measured on."""
-    lines = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
-    return f"{os.cpu_count()} cores ({model}), Python {platform.python_version()}; CPU seconds, medians of one run."
 
 
 def measure(letters: str, rows: Rows, *, quick: bool) -> dict[str, list[Mapping[str, Any]]]:
@@ -88,18 +80,12 @@ def main() -> None:
     rows = Rows(given.out / "secagg-rows", measured_code(), again=given.again)
     sections = measure(letters, rows, quick=given.quick)
     judged = verdicts(sections)
-    document = {
-        "machine": machine(),
-        "sections": sections,
-        "verdicts": [
-            {"name": each.target.name, "bound": each.target.bound, "measured": each.measured, "verdict": each.word}
-            for each in judged
-        ],
-    }
+    where = f"{machine()}; CPU seconds, medians of one run."
+    document = {"machine": where, "sections": sections, "verdicts": verdict_documents(judged)}
     given.out.mkdir(parents=True, exist_ok=True)
     (given.out / "secagg.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     draw(sections, given.out / "secagg.svg")
-    print(describe(sections, machine()))
+    print(describe(sections, where))
     if failed(judged):
         raise SystemExit(1)
 

@@ -12,9 +12,9 @@ matplotlib.use("agg")
 from matplotlib import pyplot
 from matplotlib.axes import Axes
 
+from harness.tables import values
 from secagg.figures import median_of
 from secagg.report import Rows
-from secagg.tables import values
 
 __all__ = ["draw"]
 

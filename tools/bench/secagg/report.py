@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from secagg.figures import Target, Verdict, judge, median_of, ratio
-from secagg.tables import amount, figure, mebibytes, seconds, table, values, verdict_table
+from harness.tables import amount, figure, mebibytes, seconds, table, values, verdict_table
+from harness.verdicts import Target, Verdict, judge
+from secagg.figures import median_of, ratio
 
 __all__ = ["TARGETS", "describe", "measured_numbers", "verdicts"]
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from secagg.figures import Verdict
+from harness.verdicts import Verdict
 
 __all__ = ["amount", "figure", "mebibytes", "seconds", "table", "values", "verdict_table"]
 

@@ -1,0 +1,108 @@
+"""What benchmarks share: verdicts, tables, rows that are not measured twice."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from harness.cache import Rows, code_digest
+from harness.tables import amount, table
+from harness.verdicts import Target, Verdict, failed, judge
+
+AT_MOST, AT_LEAST = Target("cost", 0.2), Target("rate", 15.0, at_least=True)
+
+
+@pytest.mark.parametrize(
+    ("target", "measured", "word"),
+    [
+        (AT_MOST, 0.2, "ok"),
+        (AT_MOST, 0.2001, "MISSED"),
+        (AT_LEAST, 15.0, "ok"),
+        (AT_LEAST, 14.9, "MISSED"),
+        (AT_MOST, None, "not measured"),
+        (AT_MOST, math.nan, "MISSED"),
+        (AT_LEAST, math.nan, "MISSED"),
+    ],
+)
+def test_verdict_holds_the_bound_itself_for_reached(target: Target, measured: float | None, word: str) -> None:
+    assert Verdict(target, measured).word == word
+
+
+def test_status_fails_for_a_miss_and_not_for_what_was_left_out() -> None:
+    assert not failed(judge([AT_MOST, AT_LEAST], {"cost": 0.1}))
+    assert failed(judge([AT_MOST, AT_LEAST], {"cost": 0.1, "rate": 3.0}))
+
+
+def test_table_is_markdown_with_figures_to_the_right() -> None:
+    assert table(("name", "a"), [("x", "1")]) == "| name | a |\n| --- | ---: |\n| x | 1 |"
+
+
+def test_amounts_have_three_digits_that_say_something() -> None:
+    assert [amount(0.1534), amount(2e-9), amount(0.0)] == ["0.153", "2.0e-09", "0"]
+
+
+class _Measure:
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self) -> dict[str, int]:
+        self.calls += 1
+        return {"call": self.calls}
+
+
+def test_finished_row_is_not_measured_again(tmp_path: Path) -> None:
+    measure = _Measure()
+
+    first = Rows(tmp_path, "code").row("costs", {"count": 5}, measure)
+    second = Rows(tmp_path, "code").row("costs", {"count": 5}, measure)
+
+    assert first == second == {"call": 1}
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "settings"),
+    [("other", "costs", {"count": 5}), ("code", "growth", {"count": 5}), ("code", "costs", {"count": 6})],
+)
+def test_other_code_section_or_settings_are_measured(
+    tmp_path: Path, code: str, name: str, settings: dict[str, int]
+) -> None:
+    measure = _Measure()
+    Rows(tmp_path, "code").row("costs", {"count": 5}, measure)
+
+    assert Rows(tmp_path, code).row(name, settings, measure) == {"call": 2}
+
+
+def test_rows_can_be_measured_again_on_demand(tmp_path: Path) -> None:
+    measure = _Measure()
+    Rows(tmp_path, "code").row("costs", {}, measure)
+
+    assert Rows(tmp_path, "code", again=True).row("costs", {}, measure) == {"call": 2}
+
+
+def test_row_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    def broken() -> None:
+        raise SystemExit("the sum is wrong")
+
+    with pytest.raises(SystemExit):
+        Rows(tmp_path, "code").row("costs", {}, broken)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_row_on_the_disk_says_its_settings(tmp_path: Path) -> None:
+    Rows(tmp_path, "code").row("costs", {"count": 5}, _Measure())
+
+    (file,) = tmp_path.iterdir()
+    assert json.loads(file.read_text(encoding="utf-8"))["settings"] == {"count": 5}
+
+
+def test_code_digest_changes_with_content_and_with_files(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("1", encoding="utf-8")
+    digests = {code_digest([tmp_path])}
+    (tmp_path / "a.py").write_text("2", encoding="utf-8")
+    digests.add(code_digest([tmp_path]))
+    (tmp_path / "b.py").write_text("2", encoding="utf-8")
+    digests.add(code_digest([tmp_path]))
+
+    assert len(digests) == 3
