@@ -45,6 +45,14 @@ def simulate(
         RecipeChoice | None, typer.Option(help="What is fitted, in place of the plan's or the default.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed in place of the plan's.", min=0, max=2**53 - 1)] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="A setting in place of the plan's, such as recipe.update.loss=classic; may be given again.",
+        ),
+    ] = None,
     engine: Annotated[
         _Engine, typer.Option(help="local: in this process; flower: Flower's simulation engine, on Ray.")
     ] = _Engine.LOCAL,
@@ -77,6 +85,7 @@ def simulate(
         schema_file=schema,
         recipe=None if recipe is None else recipe.value,
         seed=seed,
+        changes=changes or (),
     )
     if inputs.schema_was_drafted:
         console.print("[yellow]Schema read from the rows:[/yellow] a real run needs one that a person confirmed.")

@@ -1,6 +1,7 @@
 """What a simulation starts from: the plan, the rows of each organisation, the rows that judge."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from headwater.schema.partition import partition
 from headwater.schema.reading import read_arrow
 from headwater.schema.table import Table
 from headwater.secagg.crypto.ring import RING_BITS, check_headroom
+from headwater_server.simulation.overrides import override
 
 __all__ = ["SimulationInputs", "read_inputs"]
 
@@ -55,6 +57,7 @@ def read_inputs(
     schema_file: Path | None = None,
     recipe: RecipeKind | None = None,
     seed: int | None = None,
+    changes: Sequence[str] = (),
 ) -> SimulationInputs:
     """Read the table, hold out the judge's 20 % and share the rest out.
 
@@ -67,10 +70,12 @@ def read_inputs(
         schema_file: TOML; None for the plan's schema, or one drafted from the rows where there is no plan.
         recipe: kind in place of the plan's, with the plan's numbers.
         seed: in place of the plan's.
+        changes: settings in place of the plan's, as `overrides.override` reads them.
 
     Raises:
         InputError: fewer than three organisations, a file that cannot be read, a table that breaks the schema, another
-            target than the schema's, values that a sum over so many organisations has no room for.
+            target than the schema's, a setting that no plan has, values that a sum over so many organisations has no
+            room for.
     """
     if organisations < _LEAST_ORGANISATIONS:
         raise InputError(
@@ -92,6 +97,8 @@ def read_inputs(
         plan = plan.model_copy(update={"recipe": plan.recipe.model_copy(update={"kind": recipe})})
     if seed is not None:
         plan = plan.model_copy(update={"seed": seed})
+    if changes:
+        plan = override(plan, changes)
     schema_target = plan.schema_.target
     if schema_target is None or schema_target.name != target:
         marked = "none" if schema_target is None else repr(schema_target.name)

@@ -239,3 +239,13 @@ def test_a_mixture_is_simulated_by_name_and_its_climb_is_drawn(data: Path, tmp_p
     assert result["rounds"] == 0
     assert any(record["kind"] == "expectation" for record in result["history"])
     assert "<svg" in (tmp_path / "out" / "health.svg").read_text()
+
+
+def test_settings_given_beside_the_plan_are_those_that_run(
+    data: Path, plan: Path, tmp_path: Path, unscored: None
+) -> None:
+    out = tmp_path / "sim"
+    run(data, plan, out, "--set", "recipe.rounds=1", "--set", "seed=5")
+    result = json.loads((out / "result.json").read_text())
+    assert result["rounds"] == 1
+    assert result["seed"] == 5
