@@ -1,7 +1,7 @@
 """Tables to codes and back, fitted from public bounds and summed histograms."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headwater.encoding.bins import category_codes, interval_codes
-from headwater.encoding.grid import CategoryGrid, ColumnGrid, Histograms
+from headwater.encoding.column_codes import ColumnCodes
+from headwater.encoding.grid import CategoryGrid, Histograms
 from headwater.encoding.settings import EncodingSettings
 from headwater.errors import InputError
 from headwater.schema import Schema
@@ -25,32 +26,6 @@ _LEAST_CODES = 6
 
 
 @dataclass(frozen=True, eq=False)
-class _ColumnCodes:
-    """Cells of one column to codes, and back by chance according to the cells' masses."""
-
-    grid: ColumnGrid
-    code_of_cell: I32
-    masses: I64
-
-    @property
-    def size(self) -> int:
-        return int(self.code_of_cell.max()) + 1
-
-    def decode(self, codes: I32, random: np.random.Generator) -> NDArray[Any]:
-        order = np.argsort(self.code_of_cell, kind="stable")
-        sorted_codes = self.code_of_cell[order]
-        first = np.searchsorted(sorted_codes, np.arange(self.size + 1))
-        # A code without mass draws evenly among its cells.
-        held = np.add.reduceat(self.masses[order], first[:-1]) > 0
-        weights = np.where(held[sorted_codes], self.masses[order], 1)
-        ends = np.cumsum(weights)
-        starts = np.concatenate([[0], ends])[first]
-        position = starts[codes] + np.floor(random.random(len(codes)) * (starts[codes + 1] - starts[codes]))
-        cells = order[np.searchsorted(ends, position, side="right")]
-        return self.grid.draw(cells.astype(np.int64), random)
-
-
-@dataclass(frozen=True, eq=False)
 class Encoding:
     """What turns the rows of one schema into codes and codes into rows.
 
@@ -59,7 +34,7 @@ class Encoding:
 
     schema: Schema
     settings: EncodingSettings
-    columns: tuple[_ColumnCodes, ...]
+    columns: tuple[ColumnCodes, ...]
 
     @classmethod
     def fit(cls, schema: Schema, counts: NDArray[Any], settings: EncodingSettings | None = None) -> "Encoding":
@@ -85,7 +60,7 @@ class Encoding:
                 codes = category_codes(grid, masses, settings.category_limit)
             else:
                 codes = interval_codes(grid, masses, most)
-            columns.append(_ColumnCodes(grid, codes, masses))
+            columns.append(ColumnCodes(grid, codes, masses))
         return cls(schema, settings, tuple(columns))
 
     @property
@@ -135,15 +110,28 @@ class Encoding:
         Raises:
             InputError: a code is outside its column's range.
         """
-        sizes = np.asarray(self.sizes)
-        if codes.ndim != 2 or codes.shape[1] != len(sizes):
-            raise InputError(f"codes have shape {codes.shape}, expected (rows, {len(sizes)})")
-        if codes.size and (codes.min() < 0 or bool((codes.max(axis=0) >= sizes).any())):
-            raise InputError("a code lies outside its column's range; it was made with another encoding")
+        if codes.ndim != 2 or codes.shape[1] != len(self.columns):
+            raise InputError(f"codes have shape {codes.shape}, expected (rows, {len(self.columns)})")
         values = {
-            column.grid.column.name: column.decode(codes[:, place], random) for place, column in enumerate(self.columns)
+            name: self.decode_column(place, codes[:, place], random) for place, name in enumerate(self.schema.names)
         }
         return Table(self.schema, values, len(codes))
+
+    def decode_column(self, place: int, codes: I32, random: np.random.Generator) -> NDArray[Any]:
+        """Values of one column for its codes, as in `Table.columns`.
+
+        Args:
+            place: index of the column.
+            codes: int32, shape (rows,).
+            random: the only source of chance.
+
+        Raises:
+            InputError: a code is outside the column's range.
+        """
+        column = self.columns[place]
+        if codes.size and (codes.min() < 0 or codes.max() >= column.size):
+            raise InputError("a code lies outside its column's range; it was made with another encoding")
+        return column.decode(codes, random)
 
     def to_document(self, *, masses: bool = True) -> dict[str, object]:
         """JSON values that `from_document` reads back.
@@ -156,10 +144,7 @@ class Encoding:
             "version": _VERSION,
             "schema_digest": self.schema.digest,
             "settings": self.settings.model_dump(mode="json"),
-            "columns": [
-                {"codes": _runs(column.code_of_cell)} | ({"masses": column.masses.tolist()} if masses else {})
-                for column in self.columns
-            ],
+            "columns": [column.to_document(masses=masses) for column in self.columns],
         }
 
     @classmethod
@@ -174,7 +159,9 @@ class Encoding:
                 raise InputError("the encoding is of another version or schema; it must be of the plan's schema")
             settings = EncodingSettings.model_validate(document["settings"])
             grids = Histograms.of(schema, settings).grids
-            columns = tuple(_read(grid, entry) for grid, entry in zip(grids, document["columns"], strict=True))
+            columns = tuple(
+                ColumnCodes.from_document(grid, entry) for grid, entry in zip(grids, document["columns"], strict=True)
+            )
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError("the encoding's document is not of this version's form") from error
         return cls(schema, settings, columns)
@@ -189,25 +176,3 @@ def _numeric_codes(histograms: Histograms, rows: int, settings: EncodingSettings
     share = (settings.codes_budget - categories) // max(1, len(numeric))
     wished = max(_LEAST_CODES, min(rows // settings.rows_per_code, settings.numeric_codes))
     return max(2, min(wished, settings.numeric_codes, share))
-
-
-def _read(grid: ColumnGrid, entry: Mapping[str, Any]) -> _ColumnCodes:
-    runs: Sequence[Sequence[int]] = entry["codes"]
-    lengths = np.asarray([length for _, length in runs], dtype=np.int64)
-    # Each run alone is bounded too: a sum of huge runs could wrap around to the right number.
-    if (lengths < 1).any() or (lengths > grid.cells).any() or int(lengths.sum()) != grid.cells:
-        raise ValueError("the runs do not cover the grid")
-    codes = np.repeat(np.asarray([code for code, _ in runs], dtype=np.int32), lengths)
-    if codes.min() != 0 or len(np.unique(codes)) != codes.max() + 1:
-        raise ValueError("codes are skipped")
-    masses = np.asarray(entry.get("masses", np.zeros(grid.cells)), dtype=np.int64)
-    if masses.shape != (grid.cells,) or (masses < 0).any():
-        raise ValueError("the masses do not cover the grid")
-    return _ColumnCodes(grid, codes, masses)
-
-
-def _runs(codes: I32) -> list[list[int]]:
-    """[code, length] of each run of equal codes."""
-    starts = np.flatnonzero(np.diff(codes, prepend=codes[0] - 1))
-    lengths = np.diff(np.append(starts, len(codes)))
-    return [[int(codes[start]), int(length)] for start, length in zip(starts, lengths, strict=True)]

@@ -76,37 +76,54 @@ class IntervalGrid:
     def _points(self) -> I64:
         return np.flatnonzero(self.lows == self.highs)
 
+    @cached_property
+    def _single(self) -> bool:
+        """Whether every ordered cell is one value."""
+        return len(self._points) == len(self.lows)
+
+    @cached_property
+    def _consecutive(self) -> bool:
+        """Whether the ordered cells are whole numbers one after the other."""
+        return self.whole and self._single and bool(self.lows[-1] - self.lows[0] == len(self.lows) - 1)
+
     def locate(self, values: NDArray[Any]) -> I64:
         """Cell of each value, int64 of the same shape; values out of bounds go to the nearest cell."""
         missing = np.isnan(values)
-        known = np.where(missing, self.lows[0], values)
-        cells = np.clip(np.searchsorted(self.lows, known, side="right") - 1, 0, len(self.lows) - 1)
-        if not self.whole and len(self._points):
-            points = self.lows[self._points]
-            nearest = np.clip(np.searchsorted(points, known), 0, len(points) - 1)
-            cells = np.where(points[nearest] == known, self._points[nearest], cells)
-        cells = cells + len(self.special)
+        known = np.where(missing, self.lows[0], values) if missing.any() else values
+        if self._consecutive:
+            cells: I64 = np.floor(np.clip(known, self.lows[0], self.lows[-1]) - self.lows[0]).astype(np.int64)
+        else:
+            cells = np.searchsorted(self.lows, known, side="right") - 1
+            np.clip(cells, 0, len(self.lows) - 1, out=cells)
+        if not self.whole:
+            for point in self._points:
+                cells[known == self.lows[point]] = point
+        cells += len(self.special)
         for place, value in enumerate(self.special):
-            cells = np.where(known == value, place, cells)
+            cells[known == value] = place
         if missing.any():
             if not self.column.missing:
                 raise InputError(f"column {self.column.name!r} holds missing values, its schema allows none")
-            cells = np.where(missing, self.cells - 1, cells)
-        return cells.astype(np.int64, copy=False)
+            cells[missing] = self.cells - 1
+        return cells
 
     def draw(self, cells: I64, random: np.random.Generator) -> F64:
         """A value from each cell: the value itself where the cell has one, else drawn evenly inside it."""
         ordered = np.clip(cells - len(self.special), 0, len(self.lows) - 1)
-        low, high = self.lows[ordered], self.highs[ordered]
-        share = random.random(len(cells))
-        if self.whole:
-            values = np.minimum(low + np.floor(share * (high - low + 1)), high)
-        else:
-            values = low + share * (high - low)
+        values = self.lows[ordered]
+        if not self._single:
+            width = self.highs[ordered] - values
+            share = random.random(len(cells))
+            if self.whole:
+                # The last whole number even where the share comes so near to 1 that the sum is rounded up.
+                values = np.minimum(values + np.floor(share * (width + 1)), self.highs[ordered])
+            else:
+                values += share * width
         if len(self.special):
-            values = np.where(cells < len(self.special), self.special[np.minimum(cells, len(self.special) - 1)], values)
+            own = cells < len(self.special)
+            values[own] = self.special[cells[own]]
         if self.column.missing:
-            values = np.where(cells == self.cells - 1, np.nan, values)
+            values[cells == self.cells - 1] = np.nan
         return values
 
 

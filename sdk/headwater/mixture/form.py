@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -169,27 +170,25 @@ class Form:
             encoding: with its counts.
             random: of the values inside a code.
         """
-        codes = np.zeros((len(rows.classes), len(self.sizes)), np.int32)
+        columns: dict[int, NDArray[Any]] = {}
         if self.label is not None:
-            codes[:, self.label] = rows.classes
+            columns[self.label] = encoding.decode_column(self.label, rows.classes, random)
         for place, group in enumerate(self.groups):
-            codes[:, list(group.columns)] = group.combinations[rows.units[:, place]]
-        start = len(self.groups)
-        codes[:, list(self.alone)] = rows.units[:, start : start + len(self.alone)]
-        start += len(self.alone)
-        known = np.ones(rows.scores.shape, np.bool_)
-        for number, place in enumerate(self.stated):
-            score, state = self.scores[place], rows.units[:, start + number]
-            known[:, place] = state == 0
-            # A row with a score gets any code here; its value is replaced below.
-            codes[:, score.column] = np.asarray([0, *score.states], np.int32)[state]
-        decoded = encoding.decode(codes, random)
-        columns = dict(decoded.columns)
+            codes = group.combinations[rows.units[:, place]]
+            for number, column in enumerate(group.columns):
+                columns[column] = encoding.decode_column(column, codes[:, number], random)
+        for place, column in enumerate(self.alone, start=len(self.groups)):
+            columns[column] = encoding.decode_column(column, rows.units[:, place], random)
         for place, score in enumerate(self.scores):
-            name = encoding.schema.names[score.column]
-            values = score.decode(encoding, rows.scores[:, place])
-            columns[name] = np.where(known[:, place], values, columns[name])
-        return Table(encoding.schema, columns, len(codes))
+            columns[score.column] = score.decode(encoding, rows.scores[:, place])
+        start = len(self.groups) + len(self.alone)
+        for place, number in enumerate(self.stated, start=start):
+            score, state = self.scores[number], rows.units[:, place]
+            stated = state > 0
+            codes = np.asarray(score.states, np.int32)[state[stated] - 1]
+            columns[score.column][stated] = encoding.decode_column(score.column, codes, random)
+        names = encoding.schema.names
+        return Table(encoding.schema, {names[column]: columns[column] for column in sorted(columns)}, len(rows.classes))
 
 
 def label_of(target: int | None, sizes: Sequence[int]) -> int | None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from headwater.encoding.encoding import Encoding
 from headwater.errors import InputError
 from headwater.mixture.form import RowFeatures
-from headwater.mixture.normal import cumulative, quantile
+from headwater.mixture.normal import cumulative, even_interpolation, quantile
 from headwater.mixture.parameters import Mixture
 from headwater.schema.table import Table
 
@@ -29,10 +29,11 @@ class Draws:
         """Prepare the tables to draw from."""
         self._mixture = mixture
         form = mixture.form
-        self._cumulative = [
-            np.cumsum(mixture.shares[:, start:end], axis=1)
+        self._tables = [
+            _flat_table(mixture.shares[:, start:end])
             for start, end in zip(form.offsets[:-1], form.offsets[1:], strict=True)
         ]
+        self._deviations = np.sqrt(np.square(mixture.factors).sum(axis=2))
 
     @cached_property
     def _below(self) -> list[F64]:
@@ -57,37 +58,38 @@ class Draws:
                 raise InputError(f"no row of class {label} was ever counted; ask for a class that the table has")
             start, weights = part.start, self._mixture.weights[part]
         ends = np.cumsum(weights)
-        found = np.searchsorted(ends, _stratified(rows, 1, random)[:, 0] * ends[-1], side="right")
+        shares = random.permutation((np.arange(rows) + random.random(rows)) / max(rows, 1))
+        found = np.searchsorted(ends, shares * ends[-1], side="right")
         chosen: I64 = start + np.minimum(found, len(ends) - 1)
         return chosen
 
     def features(self, components: I64, random: np.random.Generator) -> RowFeatures:
         """A row of each component given, its scores as they are in the Gaussians."""
-        mixture, rows = self._mixture, len(components)
-        units = np.empty((rows, len(self._cumulative)), np.int32)
-        order = np.argsort(components, kind="stable")
-        kinds, starts = np.unique(components[order], return_index=True)
-        scores = np.empty((rows, mixture.means.shape[1]))
-        for component, start, end in zip(kinds, starts, np.append(starts[1:], rows), strict=True):
-            places = order[start:end]
-            shares = _stratified(len(places), len(self._cumulative), random)
-            for unit, tables in enumerate(self._cumulative):
-                table = tables[component]
-                found = np.searchsorted(table, shares[:, unit] * table[-1], side="right")
-                units[places, unit] = np.minimum(found, len(table) - 1)
-            deviations = np.sqrt(np.square(mixture.factors[component]).sum(axis=1))
-            scores[places] = mixture.means[component] + deviations * self._normals(component, len(places), random)
+        mixture, strata = self._mixture, _Strata(components)
+        units = np.empty((len(components), len(self._tables)), np.int32)
+        for unit, (size, table) in enumerate(zip(mixture.form.unit_sizes, self._tables, strict=True)):
+            # Shares ascend within a component, so one ascending search serves all components; then they are shuffled.
+            found = np.searchsorted(table, strata.components + strata.shares(random), side="right")
+            codes = np.clip(found - strata.components * size, 0, size - 1)
+            units[strata.shuffled(random), unit] = codes
+        scores = np.empty((len(components), mixture.means.shape[1]))
+        scores[strata.order] = self._scores(strata, random)
         return RowFeatures(mixture.classes[components], units, scores)
 
-    def _normals(self, component: np.int64, rows: int, random: np.random.Generator) -> F64:
-        """Standard normal columns that depend on each other as in a component, each of them stratified.
+    def _scores(self, strata: "_Strata", random: np.random.Generator) -> F64:
+        """Scores of rows in the order of their components; in each component each column is stratified.
 
         Source: Stein 1987, Latin hypercube sampling of dependent variables: the ranks of plain draws are kept.
         """
-        factor = self._mixture.factors[component]
-        drawn = random.normal(size=(rows, len(factor))) @ factor.T
-        ranks = np.argsort(np.argsort(drawn, axis=0, kind="stable"), axis=0, kind="stable")
-        return quantile((ranks + random.random(drawn.shape)) / max(rows, 1))
+        mixture, components = self._mixture, strata.components
+        scores = random.normal(size=(len(components), mixture.means.shape[1]))
+        for component, start, end in strata.runs:
+            scores[start:end] = scores[start:end] @ mixture.factors[component].T
+        for place in range(scores.shape[1]):
+            ranked = strata.by_rank(scores[:, place])
+            stratified = quantile(strata.shares(random))
+            scores[ranked, place] = mixture.means[components, place] + self._deviations[components, place] * stratified
+        return scores
 
     def calibrated(self, scores: F64) -> F64:
         """Scores whose 1-way distributions are standard normal exactly, ranks kept.
@@ -97,7 +99,7 @@ class Draws:
         """
         fitted = np.empty_like(scores)
         for place, below in enumerate(self._below):
-            fitted[:, place] = quantile(np.interp(scores[:, place], _GRID, below))
+            fitted[:, place] = quantile(even_interpolation(scores[:, place], _GRID[0], _GRID[-1], below))
         return fitted
 
 
@@ -128,16 +130,52 @@ def sample_tables(
         )
 
 
-def _stratified(rows: int, columns: int, random: np.random.Generator) -> F64:
-    """Shares between 0 and 1, shape (rows, columns): each column has one in each of as many equal strata as rows.
+class _Strata:
+    """Rows of a batch in the order of their components, with as many equal strata of chance as a component has rows.
 
     Each share alone is uniform, so each row alone is a draw from the mixture; the rows of a batch together come closer
     to its distribution than independent ones.
 
     Source: McKay, Beckman & Conover 1979, Latin hypercube sampling.
     """
-    strata = np.tile(np.arange(rows)[:, None], columns)
-    return (random.permuted(strata, axis=0) + random.random((rows, columns))) / max(rows, 1)
+
+    def __init__(self, components: I64) -> None:
+        # Sorting 16 bits is a radix sort; no mixture has more components (`MOST_COMPONENTS`).
+        short = components.astype(np.uint16)
+        self.order = np.argsort(short, kind="stable")
+        self._short = short[self.order]
+        self.components = components[self.order]
+        kinds, starts, sizes = np.unique(self._short, return_index=True, return_counts=True)
+        self.runs = list(zip(kinds.tolist(), starts.tolist(), (starts + sizes).tolist(), strict=True))
+        self._stratum = np.arange(len(components)) - np.repeat(starts, sizes)
+        self._width = np.repeat(1.0 / np.maximum(sizes, 1), sizes)
+
+    def shares(self, random: np.random.Generator) -> F64:
+        """A draw from each stratum, ascending in each component."""
+        shares = random.random(len(self.components))
+        shares += self._stratum
+        shares *= self._width
+        return shares
+
+    def shuffled(self, random: np.random.Generator) -> I64:
+        """Rows of the batch, component by component, in an order by chance inside each."""
+        permutation = random.permutation(len(self.components))
+        shuffled: I64 = self.order[permutation[np.argsort(self._short[permutation], kind="stable")]]
+        return shuffled
+
+    def by_rank(self, values: F64) -> I64:
+        """Places in the order of components, component by component, sorted by these values inside each."""
+        by_value = np.argsort(values, kind="stable")
+        ranked: I64 = by_value[np.argsort(self._short[by_value], kind="stable")]
+        return ranked
+
+
+def _flat_table(shares: F64) -> F64:
+    """Distribution functions of all components one after the other: that of component k runs from k to k + 1."""
+    ends = np.cumsum(shares, axis=1)
+    ends /= ends[:, -1:]
+    ends += np.arange(len(shares))[:, None]
+    return ends.reshape(-1)
 
 
 def _marginals(mixture: Mixture) -> list[F64]:

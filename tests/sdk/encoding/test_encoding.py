@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headwater.encoding import column_codes
 from headwater.encoding.bins import interval_codes
 from headwater.encoding.encoding import Encoding
 from headwater.encoding.grid import Histograms, IntervalGrid, column_grids
@@ -85,6 +86,15 @@ def test_decoded_values_follow_the_fine_histogram_inside_a_bin() -> None:
     assert set(drawn) == {10.0, 700.0}
     # 10,000 draws of share .9: six standard deviations are .018.
     assert abs((drawn == 10).mean() - 0.9) < 0.018
+
+
+def test_values_are_the_same_whether_cells_are_listed_or_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = one_column(np.random.default_rng(0).uniform(0, 1000, 3000) ** 2 / 1000)
+    codes = fitted(table).encode(table)
+    listed = fitted(table).decode(codes, np.random.default_rng(1)).columns["x"]
+    monkeypatch.setattr(column_codes, "_MOST_LISTED", 100)
+    searched = fitted(table).decode(codes, np.random.default_rng(1)).columns["x"]
+    assert np.array_equal(listed, searched)
 
 
 @pytest.mark.parametrize(("rows", "codes"), [(30, 6), (455, 11), (50_000, 32)])

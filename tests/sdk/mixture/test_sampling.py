@@ -8,7 +8,7 @@ from headwater.generator.sampler import MixtureSampler, read_sampler
 from headwater.mixture.attack import likelihood_attack, mean_of_histogram
 from headwater.mixture.expectation import expect
 from headwater.mixture.maximisation import maximise
-from headwater.mixture.normal import cumulative, quantile
+from headwater.mixture.normal import REACH, cumulative, even_interpolation, quantile
 from headwater.mixture.parameters import Mixture
 from headwater.mixture.sampling import Draws, sample_tables
 from headwater.schema.table import Table
@@ -90,6 +90,20 @@ def test_normal_scores_go_there_and_back() -> None:
     assert np.isfinite(quantile(np.asarray([0.0, 1.0]))).all()
 
 
+def test_interpolation_without_a_search_is_numpys() -> None:
+    random = np.random.default_rng(0)
+    grid, values = np.linspace(-2.0, 3.0, 501), np.sort(random.random(501))
+    points = np.concatenate([random.uniform(-4, 5, 2000), grid])
+    np.testing.assert_allclose(
+        even_interpolation(points, -2.0, 3.0, values), np.interp(points, grid, values), rtol=1e-9
+    )
+
+
+def test_quantiles_invert_in_the_tails_as_in_the_middle() -> None:
+    scores = np.linspace(-REACH, REACH, 200_001)
+    assert np.abs(quantile(cumulative(scores)) - scores).max() < 1e-9
+
+
 def test_the_attack_is_the_area_under_the_curve() -> None:
     random = np.random.default_rng(0)
     train, validation = random.integers(5, 40, 300), random.integers(0, 35, 200)
@@ -124,3 +138,16 @@ def test_scores_of_a_component_keep_its_correlations() -> None:
     scores = draws.features(np.zeros(20_000, np.int64), random).scores
     np.testing.assert_allclose(np.cov(scores.T), covariance, atol=0.03 * covariance.max())
     np.testing.assert_allclose(scores.mean(axis=0), MIXTURE.means[0], atol=0.01)
+
+
+def test_rows_of_many_components_follow_each_components_shares() -> None:
+    draws, random = Draws(MIXTURE), np.random.default_rng(2)
+    components = random.integers(0, MIXTURE.components, 60_000)
+    units = draws.features(components, random).units
+    for component in range(MIXTURE.components):
+        rows = units[components == component]
+        for unit, size in enumerate(FORM.unit_sizes):
+            start = int(FORM.offsets[unit])
+            made = np.bincount(rows[:, unit], minlength=size) / len(rows)
+            # Strata: a code's count errs by two rows at the most, two more for what rounding leaves.
+            assert np.abs(made - MIXTURE.shares[component, start : start + size]).max() < 4 / len(rows)
