@@ -110,6 +110,11 @@ class StatisticsCode:
         return Statistics(sums, float(real[-1]), train, validation)
 
     @property
+    def count_rounding(self) -> float:
+        """Most that one organisation's count is off by its fixed point, in rows."""
+        return 0.5 / self._count_scale
+
+    @property
     def _count_scale(self) -> float:
         # A power of two; the largest count comes to no more than the largest magnitude 2^value_bits − 1.
         return float(1 << (self.value_bits - self.rows.bit_length()))

@@ -12,6 +12,7 @@ from headwater.mixture.form import Form, coded_columns, label_of
 from headwater.mixture.parameters import Mixture
 from headwater.mixture.vector import StatisticsCode
 from headwater.recipe.actions import Aggregate, ModelReport
+from headwater.recipe.plausibility import ClimbTotals
 from headwater.recipe.settings import RecipeTerms
 from headwater.recipe.stage import Record, out_of_place
 from headwater.recipe.sums import read_expectation
@@ -37,7 +38,7 @@ class Climbing:
         self._terms = terms
         self._encoding = encoding
         self._rows = rows
-        self._climb = begin_climb(terms, encoding, groups, marginals)
+        self._climb, self._totals = begin_climb(terms, encoding, groups, marginals)
 
     @property
     def over(self) -> bool:
@@ -61,9 +62,9 @@ class Climbing:
 
     def add_sum(self, task: Task, vector: RingVector, contributors: int) -> list[Record]:
         """As `Stage.add_sum`."""
-        del task, contributors
+        del task
         code = StatisticsCode.for_rows(self._rows, self._terms.recipe.value_bits)
-        statistics, summed = read_expectation(vector, self._climb.asked, code)
+        statistics, summed = read_expectation(vector, self._climb.asked, code, contributors, self._totals)
         return [{**summed.metrics, **self._climb.add(statistics)}]
 
     def add_model(self, model: bytes, report: ModelReport) -> list[Record]:
@@ -85,8 +86,8 @@ def pairs_to_count(terms: RecipeTerms, encoding: Encoding) -> list[Subset]:
 
 def begin_climb(
     terms: RecipeTerms, encoding: Encoding, groups: Sequence[Group], marginals: Sequence[Marginal]
-) -> Climb:
-    """A climb below its first rung.
+) -> tuple[Climb, ClimbTotals]:
+    """A climb below its first rung, and what its rounds must add up to.
 
     Args:
         terms: of the plan.
@@ -110,4 +111,5 @@ def begin_climb(
         units.append(np.concatenate([[rows - states.sum()], states]))
     classes = [rows] if label is None else [float(count) for count in counts[label]]
     seed = seed_for(terms.seed, "climb")
-    return Climb(form, units, classes, terms.recipe.mixture, seed, terms.recipe.marginals.cells)
+    climb = Climb(form, units, classes, terms.recipe.mixture, seed, terms.recipe.marginals.cells)
+    return climb, ClimbTotals(classes, units, int(rows))

@@ -14,7 +14,7 @@ from headwater.recipe.actions import Aggregate, ModelReport
 from headwater.recipe.climbing import pairs_to_count
 from headwater.recipe.settings import RecipeTerms
 from headwater.recipe.stage import Record, out_of_place
-from headwater.recipe.sums import read_histograms, read_tables
+from headwater.recipe.sums import Known, read_histograms, read_tables
 from headwater.recipe.supercolumns import propose, settle, still_to_count
 from headwater.recipe.task import Task
 from headwater.recipe.tasks import histograms_task, marginals_task
@@ -112,7 +112,7 @@ class Counting:
 
     def _take_marginals(self, vector: RingVector) -> Record:
         sizes, settings = self._fitted().sizes, self._terms.recipe.grouping
-        counted, summed = read_tables(vector, self._subsets, sizes)
+        counted, summed = read_tables(vector, self._subsets, sizes, self._known())
         self._marginals += with_pairs(counted, sizes)
         self._proposed = propose(self._marginals, sizes, settings)
         known = [marginal.columns for marginal in self._marginals]
@@ -121,7 +121,7 @@ class Counting:
         return record if self._subsets else record | self._settle(self._proposed)
 
     def _take_groups(self, vector: RingVector) -> Record:
-        counted, summed = read_tables(vector, self._subsets, self._fitted().sizes)
+        counted, summed = read_tables(vector, self._subsets, self._fitted().sizes, self._known())
         self._marginals += counted
         record: Record = {"tables": len(counted), "cells": len(summed.payload), **summed.metrics}
         return record | self._settle(self._proposed or [])
@@ -133,6 +133,9 @@ class Counting:
         self._over = True
         names = self._terms.schema_.names
         return {"super_columns": [[names[column] for column in group.columns] for group in groups]}
+
+    def _known(self) -> Known:
+        return Known({marginal.columns: marginal.counts for marginal in self._marginals}, self._rows)
 
     def _fitted(self) -> Encoding:
         if self._encoding is None:

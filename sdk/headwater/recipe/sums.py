@@ -1,6 +1,7 @@
 """What a summed vector says, and whether it can be a sum of contributions at all."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,14 +14,27 @@ from headwater.mixture.parameters import Mixture
 from headwater.mixture.vector import StatisticsCode, values_of
 from headwater.recipe.fixed_point import integer_norm_squared, largest_magnitude, to_real
 from headwater.recipe.layout import Layout, Summed, layout_of_counts, layout_of_update
+from headwater.recipe.plausibility import ClimbTotals, differing_margins, impossible_statistics
 from headwater.secagg.crypto.ring import RingVector
 
-__all__ = ["read_expectation", "read_histograms", "read_tables", "read_update"]
+__all__ = ["Known", "read_expectation", "read_histograms", "read_tables", "read_update"]
 
 F64 = NDArray[np.float64]
 
-_ROUNDING = 1e-6
 _WRONG = "the sum cannot be one of contributions to this task ({}); do not use it, look for a faulty organisation"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Known:
+    """Counts that an earlier round fixed.
+
+    Attributes:
+        counts: by columns, as `Marginal.counts`.
+        rows: that they count.
+    """
+
+    counts: Mapping[Subset, F64]
+    rows: int
 
 
 def read_histograms(vector: RingVector, histograms: Histograms) -> Summed:
@@ -37,25 +51,53 @@ def read_histograms(vector: RingVector, histograms: Histograms) -> Summed:
     return summed
 
 
-def read_tables(vector: RingVector, subsets: Sequence[Subset], sizes: Sequence[int]) -> tuple[list[Marginal], Summed]:
-    """The marginal of each subset; each must count the same rows.
+def read_tables(
+    vector: RingVector, subsets: Sequence[Subset], sizes: Sequence[int], known: Known | None = None
+) -> tuple[list[Marginal], Summed]:
+    """The marginal of each subset; all must count the same rows, and the same codes of the columns that they share.
+
+    Args:
+        vector: the sum.
+        subsets: columns of each table.
+        sizes: number of codes of each column.
+        known: counts of earlier rounds, by columns, with the rows that they are of. They are compared where this sum
+            has as many rows; an organisation that came or went in between changes both.
 
     Raises:
-        InputError: of another length, or no sum of counts, or of no row at all.
+        InputError: of another length, or no sum of counts, or of no row at all, or its tables contradict each other.
     """
     cells = [cells_of(sizes, subset) for subset in subsets]
     summed = _counts(layout_of_counts(sum(cells)), vector)
     parts = np.split(summed.payload, np.cumsum(cells)[:-1])
     if summed.weight == 0 or any(int(part.sum()) != summed.weight for part in parts):
         raise InputError(_WRONG.format("tables count different numbers of rows, or none"))
-    return [Marginal(subset, part.astype(np.float64)) for subset, part in zip(subsets, parts, strict=True)], summed
+    counted = [Marginal(subset, part.astype(np.float64)) for subset, part in zip(subsets, parts, strict=True)]
+    before = known.counts if known is not None and known.rows == summed.weight else {}
+    if columns := differing_margins(counted, sizes, before):
+        named = ", ".join(str(column + 1) for column in columns)
+        raise InputError(_WRONG.format(f"tables disagree on how many rows have which codes of column {named}"))
+    return counted, summed
 
 
-def read_expectation(vector: RingVector, mixture: Mixture, code: StatisticsCode) -> tuple[Statistics, Summed]:
+def read_expectation(
+    vector: RingVector,
+    mixture: Mixture,
+    code: StatisticsCode,
+    contributors: int,
+    totals: ClimbTotals | None = None,
+) -> tuple[Statistics, Summed]:
     """The statistics under a mixture.
 
+    Args:
+        vector: the sum.
+        mixture: that was asked about.
+        code: fixed point of the round.
+        contributors: organisations in the sum; each rounds on its own.
+        totals: what the climb's rounds must add up to.
+
     Raises:
-        InputError: of another length, or no sum of statistics: counts are negative, or do not count the same rows.
+        InputError: of another length, or no sum of statistics: counts are negative, or do not count the same rows, or
+            contradict the counts or the rounds before.
     """
     summed = layout_of_counts(values_of(mixture.form, mixture.components)).split(vector)
     if summed.weight <= 0 or min(summed.metrics.values()) < 0:
@@ -63,9 +105,12 @@ def read_expectation(vector: RingVector, mixture: Mixture, code: StatisticsCode)
     statistics = code.statistics(summed.payload, mixture.form, mixture.components)
     if int(statistics.train.sum()) != summed.weight:
         raise InputError(_WRONG.format("log-densities and rows are not as many"))
-    # Responsibilities of a row sum to 1, or to 0 where nobody had its class when the mixture was made.
-    if statistics.sums[:, 0].sum() > summed.weight * (1 + _ROUNDING) + mixture.components:
-        raise InputError(_WRONG.format("the responsibilities are more than the rows"))
+    rounding = contributors * code.count_rounding
+    problem = impossible_statistics(statistics, mixture, summed.weight, rounding)
+    if not problem and totals is not None:
+        problem = totals.problem(statistics, mixture, summed.weight, rounding * mixture.components)
+    if problem:
+        raise InputError(_WRONG.format(problem))
     return statistics, summed
 
 

@@ -1,0 +1,150 @@
+"""What sums of honest contributions must agree on, whoever contributed what."""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headwater.encoding.marginals import Marginal, Subset, marginalise
+from headwater.mixture.density import moment_places
+from headwater.mixture.expectation import DENSITY_REACH, Statistics
+from headwater.mixture.normal import REACH
+from headwater.mixture.parameters import Mixture
+
+__all__ = ["ClimbTotals", "differing_margins", "impossible_statistics"]
+
+F64 = NDArray[np.float64]
+
+# What sums of responsibilities of a few million rows may be off by, as a share.
+_ROUNDING = 1e-5
+
+
+def differing_margins(
+    counted: Sequence[Marginal], sizes: Sequence[int], known: Mapping[Subset, NDArray[np.floating]] | None = None
+) -> Subset | None:
+    """Columns that two tables over the same rows count differently, None where all tables agree.
+
+    Two tables that share columns, summed down to them, count the same rows. One organisation that adds to a cell of
+    one table alone, or forgets a row in one, breaks this in the sum.
+
+    Args:
+        counted: tables of one round.
+        sizes: number of codes of each column.
+        known: counts from earlier rounds over the same rows, by columns.
+
+    Returns:
+        The first subset of columns whose counts differ.
+    """
+    seen: dict[Subset, NDArray[np.floating]] = dict(known or {})
+    shared = _shared(counted, seen)
+    for table in counted:
+        for columns in shared:
+            if not set(columns) <= set(table.columns):
+                continue
+            counts = table.counts if columns == table.columns else marginalise(table, sizes, columns).counts
+            if not np.array_equal(seen.setdefault(columns, counts), counts):
+                return columns
+    return None
+
+
+def _shared(counted: Sequence[Marginal], known: Mapping[Subset, object]) -> list[Subset]:
+    """Subsets of columns that two tables, or a table and an earlier round, both count; small ones first."""
+    times: dict[Subset, int] = dict.fromkeys(known, 1)
+    for table in counted:
+        for size in range(1, len(table.columns) + 1):
+            for columns in combinations(table.columns, size):
+                times[columns] = times.get(columns, 0) + 1
+    return sorted(
+        (columns for columns, count in times.items() if count > 1), key=lambda columns: (len(columns), columns)
+    )
+
+
+def impossible_statistics(statistics: Statistics, mixture: Mixture, rows: int, rounding: float) -> str:
+    """Why no rows can have these statistics, "" where some could.
+
+    Args:
+        statistics: a sum under `mixture`.
+        mixture: that was asked about.
+        rows: that the sum says it counts.
+        rounding: most that one summed count is off by its fixed point, in rows.
+    """
+    form, sums = mixture.form, statistics.sums
+    held, scores = sums[:, 0], len(form.scores)
+    slack = rounding * len(held) + _ROUNDING * rows
+    if held.sum() > rows + slack:
+        return "the responsibilities are more than the rows"
+    if len(form.unit_sizes):
+        units = np.add.reduceat(sums[:, 1 : 1 + form.cells], form.offsets[:-1], axis=1)
+        room = held[:, None] + rounding * (1 + np.asarray(form.unit_sizes)) + _ROUNDING * rows
+        if (units > room).any():
+            return "a component holds more codes than rows"
+    if abs(statistics.density) > DENSITY_REACH * rows + slack:
+        return "the log-densities are beyond their bound"
+    return _impossible_moments(held, sums[:, 1 + form.cells :], scores, slack) if scores else ""
+
+
+def _impossible_moments(held: F64, moments: F64, scores: int, slack: float) -> str:
+    first, products = moments[:, :scores], moments[:, scores:]
+    left, right = moment_places(scores)
+    if (np.abs(first) > REACH * (held[:, None] + slack)).any():
+        return "scores add up to more than so many rows can have"
+    squares = products[:, left == right]
+    if (squares > REACH**2 * (held[:, None] + slack)).any():
+        return "squares of scores add up to more than so many rows can have"
+    # Cauchy and Schwarz: rows times the sum of squares is no less than the square of the sum.
+    room = (held[:, None] + slack) * (squares + REACH**2 * slack)
+    return "squares of scores are less than their sums allow" if (first**2 > room).any() else ""
+
+
+class ClimbTotals:
+    """What every round of a climb over the same rows must add up to.
+
+    Responsibilities of a row sum to 1 under every mixture. So over all components of a class the rows come to the
+    class's counted rows, the codes to the counted 1-ways, scores and products to the same totals in each round: who
+    lies in a round of expectation must lie by nothing in total.
+    """
+
+    def __init__(self, class_counts: Sequence[float], unit_counts: Sequence[F64], rows: int) -> None:
+        """Take what the rounds of counts fixed.
+
+        Args:
+            class_counts: rows of each class.
+            unit_counts: counts of each unit's codes, in the form's order.
+            rows: that were counted.
+        """
+        self._classes = np.asarray(class_counts, np.float64)
+        self._cells = np.concatenate([np.zeros(0), *unit_counts])
+        self._rows = rows
+        self._moments: tuple[tuple[int, ...], F64] | None = None
+
+    def problem(self, statistics: Statistics, mixture: Mixture, rows: int, slack: float) -> str:
+        """Which total is another than it must be, "" where none is; nothing is compared where other rows were summed.
+
+        Args:
+            statistics: a sum under `mixture`.
+            mixture: that was asked about.
+            rows: that the sum says it counts.
+            slack: most that a total over all components is off by its fixed point, in rows.
+        """
+        if rows != self._rows:
+            return ""
+        totals = np.zeros((len(self._classes), statistics.sums.shape[1]))
+        np.add.at(totals, mixture.classes, statistics.sums)
+        present = np.unique(mixture.classes)
+        slack += _ROUNDING * rows
+        if (np.abs(totals[present, 0] - self._classes[present]) > slack).any():
+            return "the responsibilities of a class are not as many as its rows"
+        cells = totals[:, 1 : 1 + mixture.form.cells].sum(axis=0)
+        # Rows of a class that has no component are in no total.
+        missing = self._classes.sum() - self._classes[present].sum()
+        if (cells > self._cells + slack).any() or (cells < self._cells - missing - slack).any():
+            return "the codes of a column are not as many as were counted"
+        return self._moment_problem(tuple(present.tolist()), totals[:, 1 + mixture.form.cells :].sum(axis=0), slack)
+
+    def _moment_problem(self, present: tuple[int, ...], moments: F64, slack: float) -> str:
+        if self._moments is None or self._moments[0] != present:
+            self._moments = (present, moments)
+            return ""
+        away = np.abs(moments - self._moments[1]) > REACH**2 * slack
+        return "the scores add up to another total than in the round before" if away.any() else ""
