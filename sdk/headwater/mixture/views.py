@@ -1,0 +1,117 @@
+"""Groups of rows from neighbouring latents of a mixture."""
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headwater.encoding.encoding import Encoding
+from headwater.errors import InputError
+from headwater.mixture.conditioning import pick_units, stacked_shares
+from headwater.mixture.form import RowFeatures
+from headwater.mixture.normal import cumulative
+from headwater.mixture.parameters import Mixture
+from headwater.mixture.sampling import Draws
+from headwater.schema.table import Table
+
+__all__ = ["MixtureViews", "chosen_rows", "correlation"]
+
+F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
+
+
+def correlation(view_std: float) -> float:
+    """Correlation of a view's latent with its anchor's: that of z with z + w, w of this standard deviation.
+
+    Args:
+        view_std: 0 gives equal rows, a large one unrelated rows.
+
+    Raises:
+        InputError: negative or not finite.
+    """
+    if not math.isfinite(view_std) or view_std < 0:
+        raise InputError(f"views with standard deviation {view_std} cannot be drawn; give a number from 0 on")
+    return 1.0 / math.sqrt(1.0 + view_std * view_std)
+
+
+def chosen_rows(mask: NDArray[np.bool_], held: Table, other: Table) -> Table:
+    """Rows of `held` where the mask is true, else of `other`."""
+    columns = {name: np.where(mask, held.columns[name], other.columns[name]) for name in held.schema.names}
+    return Table(held.schema, columns, held.rows)
+
+
+class MixtureViews:
+    """Views of a mixture, whose latent is defined here.
+
+    A row is fixed by its component, one standard normal for each unit (through its distribution function a uniform,
+    through the component's cumulative shares a code), a standard normal vector that the component's Gaussian shapes,
+    and the places of its values inside codes. A view keeps its anchor's component, and likewise the places, with
+    probability ρ and draws them afresh otherwise; its normals are ρ z + √(1 − ρ²) w. With ρ = 1/√(1 + s²) this is the
+    law of z + s w scaled back to the standard normal.
+
+    Guarantee: each view alone is a row of the mixture, whatever s.
+    Source: Jahanian et al., ICLR 2022, *Generative models as a data source for multiview representation learning*.
+    """
+
+    def __init__(self, mixture: Mixture, encoding: Encoding) -> None:
+        """Prepare the tables to draw from.
+
+        Raises:
+            InputError: the encoding is of another mixture.
+        """
+        if mixture.form.sizes != encoding.sizes:
+            raise InputError("the mixture's columns are not the encoding's; they do not belong together")
+        self._mixture, self._encoding = mixture, encoding
+        self._draws = Draws(mixture)
+        offsets = mixture.form.offsets
+        self._tables = [stacked_shares(mixture.shares[:, start:end]) for start, end in itertools.pairwise(offsets)]
+
+    def tables(self, groups: int, views: int, view_std: float, key: Sequence[int]) -> list[Table]:
+        """One table a view: row i of each is of group i, the first view is the anchor.
+
+        Args:
+            groups: how many anchors.
+            views: rows of each group.
+            view_std: s above.
+            key: equal keys give equal rows.
+        """
+        rho = correlation(view_std)
+        random = np.random.default_rng([*key, 0])
+        components = self._components(groups, random)
+        normals = self._normals(groups, random)
+        anchor = self._decoded(components, normals, [*key, 1])
+        made = [anchor]
+        for view in range(1, views):
+            moved = np.where(random.random(groups) < rho, components, self._components(groups, random))
+            shifted = rho * normals + math.sqrt(1.0 - rho * rho) * self._normals(groups, random)
+            held = random.random(groups) < rho
+            same, other = (self._decoded(moved, shifted, [*key, number]) for number in (1, 1 + view))
+            made.append(chosen_rows(held, same, other))
+        return made
+
+    def _components(self, rows: int, random: np.random.Generator) -> I64:
+        ends = np.cumsum(self._mixture.weights)
+        found = np.searchsorted(ends, random.random(rows) * ends[-1], side="right")
+        chosen: I64 = np.minimum(found, len(ends) - 1)
+        return chosen
+
+    def _normals(self, rows: int, random: np.random.Generator) -> F64:
+        return random.normal(size=(rows, len(self._tables) + len(self._mixture.form.scores)))
+
+    def _decoded(self, components: I64, normals: F64, key: Sequence[int]) -> Table:
+        mixture, units = self._mixture, len(self._tables)
+        shares = cumulative(normals[:, :units])
+        codes = np.empty((len(components), units), np.int32)
+        for unit, table in enumerate(self._tables):
+            codes[:, unit] = pick_units(table, components, shares[:, unit])
+        scores = np.empty((len(components), len(mixture.form.scores)))
+        order = np.argsort(components, kind="stable")
+        kinds, starts = np.unique(components[order], return_index=True)
+        for component, start, end in zip(kinds, starts, np.append(starts[1:], len(order)), strict=True):
+            places = order[start:end]
+            scores[places] = mixture.means[component] + normals[places, units:] @ mixture.factors[component].T
+        features = RowFeatures(mixture.classes[components], codes, self._draws.calibrated(scores))
+        # Values inside codes are drawn in the order of the rows: equal keys give a group's rows equal places.
+        return mixture.form.table(features, self._encoding, np.random.default_rng(list(key)))
