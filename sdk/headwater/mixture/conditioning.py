@@ -241,4 +241,5 @@ def pick_units(table: F64, components: I64, chance: F64) -> I32:
     """
     # A component's own number plus a chance must stay below the next, or its last outcome with a share would be lost.
     found = np.searchsorted(table.reshape(-1), components + np.minimum(chance, 1.0 - 1e-12), side="right")
-    return np.clip(found - components * table.shape[1], 0, table.shape[1] - 1).astype(np.int32)
+    units: I32 = np.clip(found - components * table.shape[1], 0, table.shape[1] - 1).astype(np.int32)
+    return units

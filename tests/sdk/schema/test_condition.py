@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from headwater.errors import InputError
-from headwater.schema.condition import Allowed, Between, Condition
+from headwater.schema.condition import Allowed, Between, Condition, Where
 from headwater.schema.condition_text import read_condition
 from support.recipes import SCHEMA, small_table
 
@@ -14,7 +14,7 @@ TABLE = small_table(2000)
 
 
 def test_every_kind_of_value_matches_what_it_names() -> None:
-    where = {
+    where: Where = {
         "age": Between(30, 40.5),
         "income": [Between(1, None), -1, None],
         "ward": ["a", None],
