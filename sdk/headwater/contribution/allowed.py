@@ -1,13 +1,14 @@
 """Whether a task is one that the approved plan can ask for (protocol 4.2)."""
 
 from headwater.canonical import sha256_hex
-from headwater.errors import PeerError
+from headwater.errors import InputError, PeerError
 from headwater.recipe.fixed_point import scale_for
-from headwater.recipe.settings import RecipeTerms
+from headwater.recipe.remedies import Remedies
+from headwater.recipe.settings import RecipeTerms, UpdateSettings
 from headwater.recipe.task import Task
 from headwater.recipe.vectors import longest_vector
 
-__all__ = ["check_task"]
+__all__ = ["check_task", "update_settings"]
 
 
 def check_task(task: Task, model: bytes, plan: RecipeTerms) -> None:
@@ -29,7 +30,7 @@ def check_task(task: Task, model: bytes, plan: RecipeTerms) -> None:
         raise PeerError(f"the task asks for {task.length} values, more than the plan's budgets allow")
     if task.value_bits != settings.value_bits:
         raise PeerError(f"the task has {task.value_bits} value bits, the plan {settings.value_bits}")
-    clip = settings.update.clip if task.kind == "update" else None
+    clip = update_settings(task, plan).clip if task.kind == "update" else None
     scale = 1.0 if clip is None else scale_for(clip, settings.value_bits)
     if task.clip != clip or task.scale != scale:
         raise PeerError("the task's clip norm or fixed-point scale is not the plan's")
@@ -37,3 +38,17 @@ def check_task(task: Task, model: bytes, plan: RecipeTerms) -> None:
         task.kind in ("update", "expectation")
     ):
         raise PeerError("the model that came with the task is not the one it names")
+
+
+def update_settings(task: Task, plan: RecipeTerms) -> UpdateSettings:
+    """The plan's numbers of local training under the remedies that a task of kind "update" names.
+
+    Raises:
+        PeerError: the remedies are none, or go further than the plan allows.
+    """
+    settings = plan.recipe
+    try:
+        remedies = Remedies.from_document(task.parameters.get("remedies", {}), settings.health.remedies)
+    except InputError as error:
+        raise PeerError(f"the task's training departs from the plan: {error}") from error
+    return remedies.applied(settings.update)

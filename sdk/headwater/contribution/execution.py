@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -120,6 +121,8 @@ def _fit(action: Fit, device: str, on_progress: Progress | None) -> Model:
 
 
 def _merge(model: Model, action: Merge) -> Model | None:
+    if action.restart:
+        return replace(model, generator=model.average)
     if not np.isfinite(action.mean_delta).all():
         return None
     try:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from headwater.contribution.allowed import update_settings
 from headwater.encoding.encoding import Encoding
 from headwater.errors import InputError, PeerError
 from headwater.generator.adversarial import train_locally
@@ -54,7 +55,7 @@ def train(task: Task, model: bytes, rows: Table, encoding: Encoding, plan: Recip
     if rows.rows >= _LEAST_ROWS:
         codes = encoding.encode(rows)
         with _one_thread():
-            delta = train_locally(shared, codes, training_terms(plan), _seed(task, codes), "cpu").delta
+            delta = train_locally(shared, codes, training_terms(task, plan), _seed(task, codes), "cpu").delta
     if delta is None or not np.isfinite(delta).all():
         # protocol 2.3: what is not finite contributes zero and is counted.
         nothing = np.zeros(layout.payload, np.int64)
@@ -66,9 +67,9 @@ def train(task: Task, model: bytes, rows: Table, encoding: Encoding, plan: Recip
     return layout.join(payload, round(weight * largest), metrics, largest=largest, ring_bits=plan.ring_bits)
 
 
-def training_terms(plan: RecipeTerms) -> UpdateSettings:
-    """The plan's numbers of local training; training from scratch has no base to be anchored to."""
-    settings = plan.recipe.update
+def training_terms(task: Task, plan: RecipeTerms) -> UpdateSettings:
+    """The plan's numbers of local training under the task's remedies; from scratch nothing is an anchor."""
+    settings = update_settings(task, plan)
     return settings.model_copy(update={"anchor": 0.0}) if plan.recipe.kind == "adversarial" else settings
 
 

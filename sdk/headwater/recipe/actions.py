@@ -66,6 +66,8 @@ class Merge:
         marginals: what the models are measured against.
         terms: server rate and average.
         measure_seed: as of `Fit`.
+        restart: nothing is merged; the generator goes back to the model's own average weights, and whatever the
+            server remembers of former rounds is forgotten.
     """
 
     model: bytes = field(repr=False)
@@ -73,6 +75,7 @@ class Merge:
     marginals: tuple[Marginal, ...]
     terms: UpdateSettings
     measure_seed: int
+    restart: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,26 +1,41 @@
 """Whether a round's merged model is taken."""
 
-import math
+from collections.abc import Mapping
 
-from headwater.recipe.actions import ModelReport
+from headwater.recipe.health import Flag, Watch
 from headwater.recipe.settings import RecipeSettings
 
-__all__ = ["refusal"]
+__all__ = ["Gate"]
 
 
-def refusal(settings: RecipeSettings, best_loss: float, report: ModelReport) -> str:
-    """Why the merged model is not taken, "" if it is.
+class Gate:
+    """The marginal gate and the signs of a round together. Pure."""
 
-    Args:
-        settings: of the plan.
-        best_loss: least marginal loss of a model taken so far, so that small steps backwards do not add up.
-        report: what was measured on the merged model.
+    def __init__(self, settings: RecipeSettings, first: Mapping[str, float]) -> None:
+        """Begin with what was measured on the model before the first round.
 
-    Source: generator.md, the marginal gate.
-    """
-    if not math.isfinite(report.marginal_loss):
-        return "the merged model is not finite"
-    # Training from scratch has no base to fall behind: its first model is the 1-way marginals themselves.
-    if settings.kind == "hybrid" and report.marginal_loss > best_loss * (1 + settings.update.tolerance):
-        return "it worsens the marginal loss by more than the plan allows"
-    return ""
+        Args:
+            settings: of the plan.
+            first: its signs, "marginal_loss" among them.
+        """
+        self._settings = settings
+        self._watch = Watch(settings.health, first, settings.update.clip)
+        # Small steps backwards must not add up: the least loss of a model taken so far is what counts.
+        self._best_loss = first["marginal_loss"]
+
+    def flags(self, signs: Mapping[str, float]) -> tuple[Flag, ...]:
+        """What is wrong with a merged model, () where nothing is.
+
+        Source: generator.md, the marginal gate.
+        """
+        found = self._watch.flags(signs)
+        # Training from scratch has no base to fall behind: its first model is the 1-way marginals themselves.
+        worst = self._best_loss * (1 + self._settings.update.tolerance)
+        if "not finite" not in found and self._settings.kind == "hybrid" and signs["marginal_loss"] > worst:
+            return ("worse", *found)
+        return found
+
+    def take(self, signs: Mapping[str, float]) -> None:
+        """Remember a model that was taken."""
+        self._best_loss = min(self._best_loss, signs["marginal_loss"])
+        self._watch.take(signs)

@@ -7,12 +7,14 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from headwater.encoding.settings import EncodingSettings
 from headwater.mixture.settings import MixtureSettings
+from headwater.recipe.health import HealthSettings
 from headwater.schema import Schema
 from headwater.secagg.crypto.ring import RingBits
 
 __all__ = [
     "EncodingSettings",
     "FitSettings",
+    "HealthSettings",
     "MarginalSettings",
     "MixtureSettings",
     "NetworkSettings",
@@ -136,6 +138,7 @@ class RecipeSettings(_Settings):
     fit: FitSettings = FitSettings()
     update: UpdateSettings = UpdateSettings()
     mixture: MixtureSettings = MixtureSettings()
+    health: HealthSettings = HealthSettings()
 
     @property
     def maximum_rounds(self) -> int:

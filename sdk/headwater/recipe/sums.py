@@ -1,5 +1,6 @@
 """What a summed vector says, and whether it can be a sum of contributions at all."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,11 +18,20 @@ from headwater.recipe.layout import Layout, Summed, layout_of_counts, layout_of_
 from headwater.recipe.plausibility import ClimbTotals, differing_margins, impossible_statistics
 from headwater.secagg.crypto.ring import RingVector
 
-__all__ = ["Known", "read_expectation", "read_histograms", "read_tables", "read_update"]
+__all__ = ["ImplausibleSum", "Known", "read_expectation", "read_histograms", "read_tables", "read_update"]
 
 F64 = NDArray[np.float64]
 
-_WRONG = "the sum cannot be one of contributions to this task ({}); do not use it, look for a faulty organisation"
+
+class ImplausibleSum(InputError):
+    """A vector of the right form that honest contributions cannot add up to."""
+
+    def __init__(self, what: str) -> None:
+        """Say what is wrong with it."""
+        super().__init__(
+            f"the sum cannot be one of contributions to this task ({what}); do not use it, look for a faulty "
+            "organisation"
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,7 +57,7 @@ def read_histograms(vector: RingVector, histograms: Histograms) -> Summed:
     if summed.weight == 0:
         raise InputError("the organisations have no training row together; check their tables and the plan's splits")
     if any(int(part.sum()) != summed.weight for part in histograms.split(summed.payload)):
-        raise InputError(_WRONG.format("columns count different numbers of rows"))
+        raise ImplausibleSum("columns count different numbers of rows")
     return summed
 
 
@@ -70,12 +80,12 @@ def read_tables(
     summed = _counts(layout_of_counts(sum(cells)), vector)
     parts = np.split(summed.payload, np.cumsum(cells)[:-1])
     if summed.weight == 0 or any(int(part.sum()) != summed.weight for part in parts):
-        raise InputError(_WRONG.format("tables count different numbers of rows, or none"))
+        raise ImplausibleSum("tables count different numbers of rows, or none")
     counted = [Marginal(subset, part.astype(np.float64)) for subset, part in zip(subsets, parts, strict=True)]
     before = known.counts if known is not None and known.rows == summed.weight else {}
     if columns := differing_margins(counted, sizes, before):
         named = ", ".join(str(column + 1) for column in columns)
-        raise InputError(_WRONG.format(f"tables disagree on how many rows have which codes of column {named}"))
+        raise ImplausibleSum(f"tables disagree on how many rows have which codes of column {named}")
     return counted, summed
 
 
@@ -101,16 +111,16 @@ def read_expectation(
     """
     summed = layout_of_counts(values_of(mixture.form, mixture.components)).split(vector)
     if summed.weight <= 0 or min(summed.metrics.values()) < 0:
-        raise InputError(_WRONG.format("there is no row, or fewer than none"))
+        raise ImplausibleSum("there is no row, or fewer than none")
     statistics = code.statistics(summed.payload, mixture.form, mixture.components)
     if int(statistics.train.sum()) != summed.weight:
-        raise InputError(_WRONG.format("log-densities and rows are not as many"))
+        raise ImplausibleSum("log-densities and rows are not as many")
     rounding = contributors * code.count_rounding
     problem = impossible_statistics(statistics, mixture, summed.weight, rounding)
     if not problem and totals is not None:
         problem = totals.problem(statistics, mixture, summed.weight, rounding * mixture.components)
     if problem:
-        raise InputError(_WRONG.format(problem))
+        raise ImplausibleSum(problem)
     return statistics, summed
 
 
@@ -120,17 +130,22 @@ def read_update(
     """The weighted mean of the organisations' changes; None where nobody's weight is above 0.
 
     Raises:
-        InputError: of another length, or larger than so many clipped contributions can be.
+        InputError: of another length.
+        ImplausibleSum: larger than so many clipped contributions can be.
+
+    Guarantee: the norm of the mean is at most the clip norm, but for rounding.
     """
     summed = layout_of_update(weights).split(vector)
     unit = largest_magnitude(value_bits)
     if not 0 <= summed.weight <= contributors * unit:
-        raise InputError(_WRONG.format("the weight is out of range"))
+        raise ImplausibleSum("the weight is out of range")
     if any(not 0 <= count <= contributors for count in summed.metrics.values()):
-        raise InputError(_WRONG.format("a metric is out of range"))
-    # generator.md, plausibility of the aggregate: norms of clipped contributions add up to no more than this.
-    if integer_norm_squared(summed.payload) > (contributors * unit) ** 2:
-        raise InputError(_WRONG.format("its norm is above the sum of the clip norms"))
+        raise ImplausibleSum("a metric is out of range")
+    # generator.md, plausibility of the aggregate: each weighted update is within its weight's share of the clip norm,
+    # but for rounding, so the mean is within the clip norm however few send however much.
+    rounding = contributors * (1 + math.isqrt(weights))
+    if integer_norm_squared(summed.payload) > (summed.weight + rounding) ** 2:
+        raise ImplausibleSum("its norm is above the clip norm")
     if summed.weight == 0:
         return None, summed
     return to_real(summed.payload, scale) / (summed.weight / unit), summed
@@ -139,5 +154,5 @@ def read_update(
 def _counts(layout: Layout, vector: RingVector) -> Summed:
     summed = layout.split(vector)
     if summed.weight < 0 or min(summed.metrics.values()) < 0 or (summed.payload < 0).any():
-        raise InputError(_WRONG.format("a count is negative"))
+        raise ImplausibleSum("a count is negative")
     return summed

@@ -10,6 +10,7 @@ from headwater.mixture.parameters import Mixture
 from headwater.mixture.vector import StatisticsCode, values_of
 from headwater.recipe.fixed_point import scale_for
 from headwater.recipe.layout import layout_of_counts, layout_of_update
+from headwater.recipe.remedies import Remedies
 from headwater.recipe.settings import RecipeTerms
 from headwater.recipe.task import Task, seed_for
 
@@ -57,17 +58,23 @@ def expectation_task(
     )
 
 
-def update_task(terms: RecipeTerms, step: int, encoding: Encoding, model: bytes, weights: int) -> Task:
-    """Local adversarial training from a model with `weights` weights of generator and critic."""
-    settings = terms.recipe
+def update_task(
+    terms: RecipeTerms, step: int, encoding: Encoding, model: bytes, weights: int, remedies: Remedies | None = None
+) -> Task:
+    """Local adversarial training from a model with `weights` weights of generator and critic, under remedies."""
+    settings, remedies = terms.recipe, remedies or Remedies()
+    clip = remedies.applied(settings.update).clip
+    parameters: dict[str, object] = {"encoding": encoding.to_document(masses=False)}
+    if document := remedies.to_document():
+        parameters["remedies"] = document
     return Task(
         kind="update",
         step=step,
         length=layout_of_update(weights).length,
         value_bits=settings.value_bits,
-        parameters={"encoding": encoding.to_document(masses=False)},
+        parameters=parameters,
         seed=seed_for(terms.seed, "update", step),
-        clip=settings.update.clip,
-        scale=scale_for(settings.update.clip, settings.value_bits),
+        clip=clip,
+        scale=scale_for(clip, settings.value_bits),
         model_digest=sha256_hex(model),
     )

@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 from headwater.encoding.encoding import Encoding
 from headwater.encoding.marginals import Marginal
 from headwater.recipe.actions import Aggregate, Merge, ModelReport
-from headwater.recipe.gate import refusal
+from headwater.recipe.gate import Gate
+from headwater.recipe.health import REFUSING, Flag, direction, in_words
+from headwater.recipe.layout import Summed
+from headwater.recipe.remedies import Remedies
 from headwater.recipe.settings import RecipeTerms
 from headwater.recipe.stage import Record, out_of_place
-from headwater.recipe.sums import read_update
+from headwater.recipe.sums import ImplausibleSum, read_update
 from headwater.recipe.task import Task, seed_for
 from headwater.recipe.tasks import update_task
 from headwater.secagg.crypto.ring import RingVector
@@ -23,7 +26,10 @@ __all__ = ["Training"]
 class Training:
     """Each round is one sum of updates, then one merge that the gate judges. A `Stage`.
 
-    What is not taken leaves the model as it was; the round is spent all the same.
+    What is not taken leaves the model as it was; the round is spent all the same, and what was wrong with it decides
+    what the next one is asked for. After so many rounds in a row that were not taken as the plan says, training ends:
+    a hybrid run on the base that it began with, since what was taken before may have been led astray as well, and a
+    run from scratch on the last model taken. Nobody can tell whose update it was.
     """
 
     def __init__(
@@ -41,15 +47,19 @@ class Training:
         self._terms = terms
         self._encoding = encoding
         self._marginals = tuple(marginals)
-        self._model = model
+        self._base = self._model = model
         self._weights = report.weights
-        self._best_loss = report.marginal_loss
-        self._mean_delta: NDArray[np.float64] | None = None
+        self._gate = Gate(terms.recipe, {**report.health, "marginal_loss": report.marginal_loss})
+        self._remedies = Remedies()
+        self._summed: tuple[NDArray[np.float64], dict[str, float]] | None = None
+        self._former: NDArray[np.float64] | None = None
+        self._restarting = False
+        self._refused = 0
         self._left = terms.recipe.training_rounds
 
     @property
     def over(self) -> bool:
-        """Whether every round is done."""
+        """Whether every round is done, or too many in a row were not taken."""
         return not self._left
 
     @property
@@ -58,37 +68,81 @@ class Training:
         return self._model
 
     def ask(self, step: int) -> Aggregate | Merge:
-        """The next update, or the merge of the last one."""
-        if self._mean_delta is None:
-            return Aggregate(update_task(self._terms, step, self._encoding, self._model, self._weights), self._model)
-        seed = seed_for(self._terms.seed, "measure")
-        return Merge(self._model, self._mean_delta, self._marginals, self._terms.recipe.update, seed)
+        """The next update, the merge of the last one, or the way back to the average after a collapse."""
+        if self._summed is None and not self._restarting:
+            task = update_task(self._terms, step, self._encoding, self._model, self._weights, self._remedies)
+            return Aggregate(task, self._model)
+        seed, terms = seed_for(self._terms.seed, "measure"), self._remedies.applied(self._terms.recipe.update)
+        delta = np.zeros(self._weights) if self._summed is None else self._summed[0]
+        return Merge(self._model, delta, self._marginals, terms, seed, restart=self._restarting)
 
     def add_sum(self, task: Task, vector: RingVector, contributors: int) -> list[Record]:
-        """As `Stage.add_sum`."""
-        if self._mean_delta is not None:
+        """As `Stage.add_sum`; a sum that cannot be one spends the round like any other that is not taken."""
+        if self._summed is not None or self._restarting:
             raise out_of_place("a sum", self.ask(task.step))
-        mean, summed = read_update(vector, self._weights, contributors, task.scale, task.value_bits)
+        try:
+            mean, summed = read_update(vector, self._weights, contributors, task.scale, task.value_bits)
+        except ImplausibleSum as error:
+            return [{}, *self._refuse({"reason": str(error), "flags": ["explosion"]}, ("explosion",))]
         if mean is None:
             # protocol 2.3: nobody's training was finite, so there is nothing to merge.
-            ended = self._end_round({"accepted": False, "reason": "no organisation had a finite update"})
-            return [{**summed.metrics}, ended]
-        self._mean_delta = mean
-        return [{**summed.metrics, "update_norm": float(np.linalg.norm(mean))}]
+            verdict: Record = {"reason": "no organisation had a finite update", "flags": ["not finite"]}
+            return [{**summed.metrics}, *self._refuse(verdict, ("not finite",))]
+        signs = direction(mean, self._former) | _shares(summed, contributors)
+        self._summed = (mean, signs)
+        return [{**summed.metrics, **{name: _rounded(value) for name, value in signs.items()}}]
 
     def add_model(self, model: bytes, report: ModelReport) -> list[Record]:
         """As `Stage.add_model`: a merged model is taken unless the gate refuses it."""
-        if self._mean_delta is None:
+        if self._restarting:
+            return [self._restart(model, report)]
+        if self._summed is None:
             raise out_of_place("a model", self.ask(1))
-        reason = refusal(self._terms.recipe, self._best_loss, report)
-        if not reason:
-            self._model, self._best_loss = model, min(self._best_loss, report.marginal_loss)
-        verdict: Record = {"accepted": not reason, "reason": reason}
+        mean, of_the_sum = self._summed
+        signs = of_the_sum | report.health | {"marginal_loss": report.marginal_loss}
+        flags = self._gate.flags(signs)
+        self._summed = None
+        verdict: Record = {"flags": list(flags)}
         if math.isfinite(report.marginal_loss):
             verdict |= {"marginal_loss": report.marginal_loss, "health": dict(report.health)}
-        self._mean_delta = None
-        return [self._end_round(verdict)]
+        refusing = [flag for flag in flags if flag in REFUSING]
+        if refusing:
+            return self._refuse(verdict | {"reason": in_words(refusing)}, flags)
+        self._gate.take(signs)
+        self._model, self._former, self._refused = model, mean, 0
+        return [self._end_round(verdict | {"accepted": True, "reason": ""}, flags)]
 
-    def _end_round(self, verdict: Record) -> Record:
+    def _restart(self, model: bytes, report: ModelReport) -> Record:
+        self._restarting = False
+        record: Record = {"kind": "restart", "accepted": math.isfinite(report.marginal_loss)}
+        if not record["accepted"]:
+            return record
+        self._model = model
+        return record | {"marginal_loss": report.marginal_loss, "health": dict(report.health)}
+
+    def _refuse(self, verdict: Record, flags: tuple[Flag, ...]) -> list[Record]:
+        self._refused += 1
+        record = self._end_round(verdict | {"accepted": False}, flags)
+        if self._refused < self._terms.recipe.health.refusals:
+            self._restarting = "collapse" in flags and not self.over
+            return [record]
+        self._left = 0
+        on_base = self._terms.recipe.kind == "hybrid"
+        if on_base:
+            self._model = self._base
+        return [record, {"kind": "ended", "on": "base" if on_base else "checkpoint", "refused": self._refused}]
+
+    def _end_round(self, verdict: Record, flags: tuple[Flag, ...]) -> Record:
         self._left -= 1
-        return {"kind": "merge", "round": self._terms.recipe.training_rounds - self._left, **verdict}
+        self._remedies = self._remedies.after(flags, self._terms.recipe.health.remedies)
+        record: Record = {"kind": "merge", "round": self._terms.recipe.training_rounds - self._left, **verdict}
+        document = self._remedies.to_document()
+        return record | {"remedies": document} if document and flags else record
+
+
+def _shares(summed: Summed, contributors: int) -> dict[str, float]:
+    return {"clipped_share": summed.metrics["clipped"] / contributors}
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.5g}")

@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from headwater_server.runs.round_words import ending_in_words, flags_in_words, health_in_words, remedies_in_words
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -84,11 +86,17 @@ def describe(record: Mapping[str, Any]) -> str:
         case "expectation":
             return f"mixture, rung {record['rung']}: {_climb(record)}{seconds}"
         case "fit":
-            return f"fit: {_model(record)}{seconds}"
+            return f"fit: {health_in_words(record)}{seconds}"
         case "update":
-            return f"training: {record.get('contributors', '?')} organisations' updates in one sum{seconds}"
+            return (
+                f"training: {record.get('contributors', '?')} organisations' updates in one sum{_size(record)}{seconds}"
+            )
         case "merge":
-            return f"training round {record['round']}: {_verdict(record)}{_model(record)}{seconds}"
+            return f"training round {record['round']}: {_verdict(record)}{seconds}"
+        case "restart":
+            return "  back to the average of the last model taken"
+        case "ended":
+            return f"[red]{escape(ending_in_words(record))}[/red]"
         case "dropped":
             reason = escape(record["reason"])
             return f"[yellow]{record['member']} dropped out in phase {record['phase']}[/yellow]: {reason}"
@@ -110,9 +118,20 @@ def describe(record: Mapping[str, Any]) -> str:
 def _verdict(record: Mapping[str, Any]) -> str:
     from rich.markup import escape
 
+    flags, remedies = escape(flags_in_words(record)), escape(remedies_in_words(record))
     if record["accepted"]:
-        return "[green]taken[/green] "
-    return f"[yellow]not taken[/yellow] ({escape(record['reason'])}) "
+        said = f"[green]taken[/green], [yellow]{flags}[/yellow]" if flags else "[green]taken[/green]"
+    else:
+        said = f"[red]not taken[/red] ({flags})"
+    parts = [said, health_in_words(record), f"from now on {remedies}" if remedies else ""]
+    return "; ".join(part for part in parts if part)
+
+
+def _size(record: Mapping[str, Any]) -> str:
+    if "update_norm" not in record:
+        return ""
+    cosine = f", cosine with the one before {record['cosine']:.2f}" if "cosine" in record else ""
+    return f", norm {record['update_norm']:.3g}{cosine}"
 
 
 def _climb(record: Mapping[str, Any]) -> str:
@@ -125,17 +144,6 @@ def _climb(record: Mapping[str, Any]) -> str:
         return said
     because = f" ({escape(record['reason'])})" if record["reason"] else ""
     return f"{said}, {'[green]passed[/green]' if record['passed'] else '[yellow]not passed[/yellow]'}{because}"
-
-
-def _model(record: Mapping[str, Any]) -> str:
-    """Distance and health of a model; empty where there is none, as after an update that nobody could send."""
-    health = record.get("health") or {}
-    if not health:
-        return ""
-    return (
-        f"distance from marginals {record['marginal_loss']:.4f}, entropy {health['entropy_ratio']:.2f}, "
-        f"duplicates {health['duplicates']:.1%}, 1-way TVD {health['tvd1']:.3f}"
-    )
 
 
 def _doing(record: Mapping[str, Any]) -> str:

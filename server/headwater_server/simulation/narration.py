@@ -7,6 +7,8 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from headwater_server.runs.round_words import ending_in_words, flags_in_words, health_in_words, remedies_in_words
+
 __all__ = ["Narrator"]
 
 _WORDS = {
@@ -75,11 +77,23 @@ def _say(record: Mapping[str, object]) -> str:
         case "fit":
             return f"distance from the marginals {record['marginal_loss']:.4f}"
         case "update":
-            left_out = record["skipped"]
-            return f"{left_out} organisations had no finite update" if left_out else ""
-        case "merge" if record["accepted"]:
-            return f"taken, distance from the marginals {record['marginal_loss']:.4f}"
+            left_out = record.get("skipped")
+            size = f"norm {record['update_norm']:.3g}" if "update_norm" in record else ""
+            return ", ".join(
+                part for part in (size, f"{left_out} organisations had no finite update" if left_out else "") if part
+            )
         case "merge":
-            return f"not taken: {record['reason']}"
+            return _say_round(record)
+        case "restart":
+            return "back to the average of the last model taken"
+        case "ended":
+            return ending_in_words(record)
         case _:
             return ""
+
+
+def _say_round(record: Mapping[str, object]) -> str:
+    flags, remedies = flags_in_words(record), remedies_in_words(record)
+    said = "taken" if record["accepted"] else "NOT TAKEN"
+    parts = [f"{said}: {flags}" if flags else said, health_in_words(record), f"now {remedies}" if remedies else ""]
+    return "; ".join(part for part in parts if part)

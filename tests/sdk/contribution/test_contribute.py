@@ -172,8 +172,8 @@ def test_an_organisation_without_training_rows_uploads_zeros() -> None:
 
 
 def test_training_from_scratch_is_not_anchored() -> None:
-    assert training.training_terms(small_plan("adversarial")).anchor == 0
-    assert training.training_terms(PLAN).anchor == PLAN.recipe.update.anchor > 0
+    assert training.training_terms(TASK, small_plan("adversarial")).anchor == 0
+    assert training.training_terms(TASK, PLAN).anchor == PLAN.recipe.update.anchor > 0
 
 
 @pytest.mark.parametrize(
@@ -191,6 +191,7 @@ def test_training_from_scratch_is_not_anchored() -> None:
         {"parameters": {}},
         {"parameters": {"encoding": {"version": 1}}},
         {"kind": "histograms"},
+        {"parameters": {**TASK.parameters, "remedies": {"explosion": 1}}},
     ],
 )
 def test_a_task_that_departs_from_the_plan_is_refused(change: dict[str, object]) -> None:

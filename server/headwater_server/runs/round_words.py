@@ -1,0 +1,58 @@
+"""A training round in plain words, for whoever watches a run."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from headwater.recipe.health import FLAG_WORDS
+
+__all__ = ["ending_in_words", "flags_in_words", "health_in_words", "remedies_in_words"]
+
+Record = Mapping[str, Any]
+
+_SIGNS = (
+    ("entropy_ratio", "entropy {:.2f}"),
+    ("duplicates", "duplicates {:.1%}"),
+    ("tvd1", "1-way TVD {:.3f}"),
+    ("latent_sensitivity", "sensitivity {:.3f}"),
+)
+_REMEDIES = {
+    "collapse": "the generator learns at 1/{} of its rate, the critic's penalty is {} times as large",
+    "critic": "the critic learns {} times less",
+    "oscillation": "momentum or rate is 1/{} of the plan's",
+    "explosion": "updates are clipped at 1/{} of the plan's norm",
+}
+
+
+def health_in_words(record: Record) -> str:
+    """Distance and signs of a model; "" where there is none, as after an update that nobody could send."""
+    health = record.get("health") or {}
+    if not health or "marginal_loss" not in record:
+        return ""
+    shown = [form.format(health[name]) for name, form in _SIGNS if name in health]
+    return ", ".join([f"distance from marginals {record['marginal_loss']:.4f}", *shown])
+
+
+def flags_in_words(record: Record) -> str:
+    """Why a round was not taken, or what is wrong with one that was; "" where nothing is."""
+    said = str(record.get("reason", ""))
+    milder = [
+        FLAG_WORDS[flag] for flag in record.get("flags", ()) if flag in FLAG_WORDS and FLAG_WORDS[flag] not in said
+    ]
+    # A sum that was refused before a merge says more itself than its flag does.
+    return said or "; ".join(milder)
+
+
+def remedies_in_words(record: Record) -> str:
+    """What is changed from the next round on, "" where nothing is."""
+    remedies = record.get("remedies") or {}
+    said = [_REMEDIES[name].format(2**steps, 3**steps) for name, steps in remedies.items() if name in _REMEDIES]
+    return "; ".join(said)
+
+
+def ending_in_words(record: Record) -> str:
+    """How training ended before its last round."""
+    left = "the base that it began with" if record["on"] == "base" else "the last model taken"
+    return (
+        f"training ends: {record['refused']} rounds in a row were not taken; the run goes on with {left}. Under masks "
+        "nobody can tell whose contribution it was"
+    )
