@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headwater.encoding.bins import category_codes, interval_codes
+from headwater.encoding.bins import category_codes, date_codes, interval_codes
 from headwater.encoding.column_codes import ColumnCodes
 from headwater.encoding.grid import CategoryGrid, Histograms
 from headwater.encoding.settings import EncodingSettings
 from headwater.errors import InputError
-from headwater.schema import Schema
+from headwater.schema import DateColumn, Schema
 from headwater.schema.table import Table
 
 __all__ = ["Encoding"]
@@ -21,7 +21,7 @@ __all__ = ["Encoding"]
 I64 = NDArray[np.int64]
 I32 = NDArray[np.int32]
 
-_VERSION = 1
+_VERSION = 2
 _LEAST_CODES = 6
 
 
@@ -58,6 +58,8 @@ class Encoding:
         for grid, masses in zip(histograms.grids, parts, strict=True):
             if isinstance(grid, CategoryGrid):
                 codes = category_codes(grid, masses, settings.category_limit)
+            elif isinstance(grid.column, DateColumn):
+                codes = date_codes(grid, masses, most)
             else:
                 codes = interval_codes(grid, masses, most)
             columns.append(ColumnCodes(grid, codes, masses))

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints, model_validator
 
-__all__ = ["BooleanColumn", "CategoricalColumn", "Column", "DateColumn", "NumericColumn"]
+__all__ = ["WIDEST_BOUND", "BooleanColumn", "CategoricalColumn", "Column", "DateColumn", "NumericColumn"]
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Number = Annotated[float, Field(strict=True)]
@@ -15,6 +15,10 @@ Number = Annotated[float, Field(strict=True)]
 
 MAXIMUM_CATEGORIES = 100_000
 _EXACT_INTEGER = 2**53
+
+WIDEST_BOUND = 1e100
+"""No bound is further from zero: well before sums, squares and widths of cells leave float64."""
+
 # Names of months and days would depend on the locale.
 _DATE_FORMAT = re.compile(r"(%[YmdHMS]|[^%a-zA-Z0-9{}]|T)+", re.ASCII)
 
@@ -66,6 +70,11 @@ class NumericColumn(_Column):
     def _check(self) -> Self:
         if self.lower > self.upper:
             raise ValueError(f"column {self.name!r}: lower {self.lower:g} is above upper {self.upper:g}")
+        if max(abs(self.lower), abs(self.upper)) > WIDEST_BOUND:
+            raise ValueError(
+                f"column {self.name!r}: the bounds {self.lower:g} and {self.upper:g} reach beyond ±{WIDEST_BOUND:g}; "
+                "give bounds that the column's meaning has"
+            )
         if len(set(self.special_values)) != len(self.special_values):
             raise ValueError(f"column {self.name!r}: a special value stands twice")
         if self.integer:

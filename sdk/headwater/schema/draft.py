@@ -9,7 +9,14 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from headwater.errors import InputError
-from headwater.schema.columns import BooleanColumn, CategoricalColumn, Column, DateColumn, NumericColumn
+from headwater.schema.columns import (
+    WIDEST_BOUND,
+    BooleanColumn,
+    CategoricalColumn,
+    Column,
+    DateColumn,
+    NumericColumn,
+)
 from headwater.schema.parsing import days_of, numbers_of, text_of
 from headwater.schema.schema import Schema
 
@@ -59,7 +66,8 @@ def draft(arrow: pa.Table, target: str | None, name: str) -> Schema:
         name: of the schema.
 
     Raises:
-        InputError: no rows, no such target, a target that names records or is empty, or no column left.
+        InputError: no rows, no such target, a target that names records or is empty, a number beyond any bound, or no
+            column left.
     """
     if arrow.num_rows == 0:
         raise InputError("the table has no rows; nothing can be guessed from it")
@@ -110,6 +118,11 @@ def _guess_numeric(values: pa.ChunkedArray, text: pa.ChunkedArray, common: dict[
     integer = bool((distinct == np.rint(distinct)).all())
     if integer and max(-distinct[0], distinct[-1]) > _EXACT_INTEGER:
         return None
+    if max(-distinct[0], distinct[-1]) > WIDEST_BOUND:
+        raise InputError(
+            f"column {common['name']!r} holds numbers beyond ±{WIDEST_BOUND:g}; mend them, or write its bounds into a "
+            "schema, which clips them"
+        )
     fields = _marked(
         common,
         lower=float(distinct[0]),

@@ -13,7 +13,7 @@ from headwater.encoding.encoding import Encoding
 from headwater.encoding.grid import Histograms, IntervalGrid, column_grids
 from headwater.encoding.settings import EncodingSettings
 from headwater.errors import InputError
-from headwater.schema import CategoricalColumn, NumericColumn, Schema
+from headwater.schema import CategoricalColumn, DateColumn, NumericColumn, Schema
 from headwater.schema.table import Table
 from support.recipes import SCHEMA, small_table
 
@@ -97,6 +97,54 @@ def test_values_are_the_same_whether_cells_are_listed_or_searched(monkeypatch: p
     assert np.array_equal(listed, searched)
 
 
+@pytest.mark.parametrize(("lower", "upper"), [(0.0, 1e9), (-1e9, 1e9), (0.0, 1e10)])
+def test_a_column_with_bounds_far_beyond_its_values_keeps_its_shape(lower: float, upper: float) -> None:
+    random = np.random.default_rng(0)
+    values = random.lognormal(1, 1, 20_000)
+    table = one_column(values, lower=lower, upper=upper)
+    encoding = fitted(table, EncodingSettings())
+    back = np.sort(encoding.decode(encoding.encode(table), random).columns["x"])
+    # Quantiles agree to two per cent of each value, cells are 1.4 % wide.
+    levels = np.linspace(0.01, 0.99, 99)
+    assert np.abs(np.quantile(back, levels) / np.quantile(values, levels) - 1).max() < 0.02
+
+
+def visits(rows: int = 6000, *, weekends: float = 0.2) -> tuple[Table, np.ndarray]:
+    """Days of two years, few at weekends, and who came: to the emergency room on most of these."""
+    random = np.random.default_rng(0)
+    days = np.arange(18_262, 18_262 + 730)
+    weekend = (days + 3) % 7 >= 5
+    seen = random.choice(days, rows, p=(shares := np.where(weekend, weekends, 1.0)) / shares.sum())
+    at_weekend = (seen + 3) % 7 >= 5
+    emergency = (random.random(rows) < np.where(at_weekend, 0.9, 0.1)).astype(np.int32)
+    schema = Schema(
+        name="s",
+        columns=(
+            DateColumn.model_validate({"name": "seen", "lower": "2020-01-01", "upper": "2021-12-30"}),
+            CategoricalColumn(name="room", categories=("clinic", "emergency")),
+        ),
+    )
+    return Table(schema, {"seen": seen.astype(float), "room": emergency}, rows), at_weekend
+
+
+def test_quiet_days_of_the_week_have_codes_of_their_own() -> None:
+    table, at_weekend = visits()
+    encoding = fitted(table, EncodingSettings())
+    codes = encoding.encode(table)
+    assert not set(codes[at_weekend, 0]) & set(codes[~at_weekend, 0])
+    assert encoding.sizes[0] <= 32
+    back = encoding.decode(codes, np.random.default_rng(1)).columns["seen"]
+    assert np.array_equal((back + 3) % 7 >= 5, at_weekend)
+    again = Encoding.from_document(table.schema, json.loads(json.dumps(encoding.to_document())))
+    assert np.array_equal(again.encode(table), codes)
+
+
+@pytest.mark.parametrize("weekends", [1.0, 0.0])
+def test_weeks_without_quiet_days_have_codes_that_ascend(weekends: float) -> None:
+    table, _ = visits(weekends=weekends)
+    assert (np.diff(fitted(table, EncodingSettings()).columns[0].code_of_cell) >= 0).all()
+
+
 @pytest.mark.parametrize(("rows", "codes"), [(30, 6), (455, 11), (50_000, 32)])
 def test_small_tables_get_fewer_codes(rows: int, codes: int) -> None:
     table = one_column(np.random.default_rng(0).uniform(0, 1000, rows))
@@ -151,7 +199,7 @@ def test_a_task_s_document_holds_no_counts_and_still_encodes() -> None:
 @pytest.mark.parametrize(
     "damage",
     [
-        {"version": 2},
+        {"version": 1},
         {"schema_digest": "0" * 64},
         {"columns": []},
         {"columns": [{"codes": [[0, 1]]}] * 7},

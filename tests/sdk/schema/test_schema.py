@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from headwater.errors import InputError
 from headwater.schema import BooleanColumn, CategoricalColumn, Column, DateColumn, NumericColumn, Schema
+from headwater.schema.columns import WIDEST_BOUND
 
 names = st.text(min_size=1, max_size=12)
 labels = st.text(min_size=1, max_size=8)
-numbers = st.floats(allow_nan=False, allow_infinity=False)
+numbers = st.floats(-WIDEST_BOUND, WIDEST_BOUND)
 days = st.dates()
 
 
