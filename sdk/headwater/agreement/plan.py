@@ -1,10 +1,11 @@
 """The plan: everything that a run does, in one document with one digest."""
 
+import tomllib
+from collections.abc import Mapping
 from typing import Literal
 
 import tomlkit
 from pydantic import Field, ValidationError, field_serializer, field_validator
-from tomlkit.exceptions import TOMLKitError
 
 from headwater.agreement.differencing import MembershipChange, protection_words
 from headwater.agreement.documents import Document, HexDigest, first_problem
@@ -12,6 +13,7 @@ from headwater.errors import InputError
 from headwater.recipe.settings import RecipeSettings, SplitShares
 from headwater.schema import Schema
 from headwater.secagg.crypto.ring import RING_BITS, RingBits
+from headwater.toml_array import toml_array
 
 __all__ = ["AggregationTerms", "Plan"]
 
@@ -104,9 +106,21 @@ class Plan(Document):
             InputError: not TOML, or not a plan; the line says which entry is wrong.
         """
         try:
-            return cls.model_validate(tomlkit.parse(text).unwrap())
-        except TOMLKitError as error:
+            document = tomllib.loads(text)
+        except (ValueError, RecursionError) as error:
+            # Besides its own error, the parser raises these for a number of 5,000 digits and for nesting too deep.
             raise InputError(f"the plan is not TOML: {error}") from error
+        return cls.from_values(document)
+
+    @classmethod
+    def from_values(cls, document: Mapping[str, object]) -> "Plan":
+        """Read a plan from the values of a TOML or JSON document.
+
+        Raises:
+            InputError: not a plan; the line says which entry is wrong.
+        """
+        try:
+            return cls.model_validate(document)
         except ValidationError as error:
             raise InputError(f"the plan is not valid: {first_problem(error)}") from error
 
@@ -116,5 +130,6 @@ def _without_none(value: object) -> object:
     if isinstance(value, dict):
         return {key: _without_none(entry) for key, entry in value.items() if entry is not None}
     if isinstance(value, list):
-        return [_without_none(entry) for entry in value]
+        entries = [_without_none(entry) for entry in value]
+        return entries if any(isinstance(entry, dict | list) for entry in entries) else toml_array(entries)
     return value

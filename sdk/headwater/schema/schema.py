@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from headwater.canonical import canonical_json, sha256_hex
 from headwater.errors import InputError
 from headwater.schema.columns import Column
+from headwater.toml_array import toml_array
 
 __all__ = ["Schema"]
 
@@ -157,10 +158,10 @@ def _shown(value: object) -> object:
 
 
 def _item(value: object) -> tomlkit.items.Item:
-    item = tomlkit.item(value)
-    if isinstance(item, tomlkit.items.Array) and len(item) > 12:
-        item.multiline(True)
-    return item
+    if isinstance(value, list):
+        array = toml_array(value)
+        return array.multiline(True) if len(value) > 12 else array
+    return tomlkit.item(value)
 
 
 @functools.lru_cache(maxsize=64)
