@@ -1,31 +1,80 @@
-"""A folder for results: made whole, replaced only if the same command made it."""
+"""A folder for results: never in place of somebody else's, replaced only by the command that made it."""
 
+import contextlib
 import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from headwater.errors import InputError
 
-__all__ = ["claim_folder"]
+__all__ = ["check_replaceable", "claim_folder", "marker", "result_folder"]
+
+
+def marker(folder: Path, maker: str) -> Path:
+    """The file that says that a command made the folder, so that its next run may replace it.
+
+    Args:
+        folder: of results.
+        maker: the command's name.
+    """
+    return folder / f".headwater-{maker}"
+
+
+def check_replaceable(folder: Path, maker: str) -> None:
+    """Refuse a folder that the command did not make, before any work is done.
+
+    Raises:
+        InputError: it is a file or a link, or a folder with other contents.
+    """
+    if not folder.exists() and not folder.is_symlink():
+        return
+    if folder.is_symlink() or not folder.is_dir():
+        raise InputError(f"{folder} is there and is no folder; say --out with another name")
+    if not marker(folder, maker).is_file() and any(folder.iterdir()):
+        raise InputError(f"{folder} was not made by {maker} and is not replaced; say --out with another name")
 
 
 def claim_folder(folder: Path, maker: str) -> None:
     """Empty and mark a folder, or make it.
 
-    Args:
-        folder: where results will go.
-        maker: the command's name; a folder that it marked before may be replaced.
-
     Raises:
         InputError: something that the command did not make is in the way.
     """
-    marker = folder / f".headwater-{maker}"
+    check_replaceable(folder, maker)
     if folder.exists():
-        if not folder.is_dir() or not (marker.is_file() or not any(folder.iterdir())):
-            raise InputError(f"{folder} is there and was not made by {maker}; choose another --out or move it away")
         for entry in folder.iterdir():
             if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry)
             else:
                 entry.unlink()
     folder.mkdir(parents=True, exist_ok=True)
-    marker.write_text(f"made by headwater-coordinator {maker}; it may be replaced by the next\n", encoding="utf-8")
+    _mark(folder, maker)
+
+
+@contextlib.contextmanager
+def result_folder(folder: Path, maker: str) -> Iterator[Path]:
+    """Yield a new folder that takes the place of `folder` when the block ends well, and vanishes when it does not.
+
+    Raises:
+        InputError: `folder` is there and the command did not make it.
+    """
+    check_replaceable(folder, maker)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        # mkdtemp makes a folder for its owner alone; this one is as any other.
+        fresh.chmod(0o755)
+        _mark(fresh, maker)
+        yield fresh
+        check_replaceable(folder, maker)
+        if folder.exists():
+            shutil.rmtree(folder)
+        fresh.rename(folder)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _mark(folder: Path, maker: str) -> None:
+    text = f"made by headwater-coordinator {maker}; it may be replaced by the next\n"
+    marker(folder, maker).write_text(text, encoding="utf-8")

@@ -31,8 +31,11 @@ def register(app: typer.Typer) -> None:
 
 def simulate(
     data: Annotated[Path, typer.Option(help="The whole table: CSV, CSV.gz or Parquet.")],
-    target: Annotated[str, typer.Option(help="Column that a model will be asked to predict.")],
     out: Annotated[Path, typer.Option(help="Folder to write; replaced only if a simulation made it.")],
+    target: Annotated[
+        str | None,
+        typer.Option(help="Column that a model will be asked to predict; without it, the plan's or the schema's."),
+    ] = None,
     organisations: Annotated[int, typer.Option(help="How many organisations share the rows, 3 or more.")] = 3,
     partition: Annotated[
         str, typer.Option(help="How rows are shared out: iid, label:A (Dirichlet, skewed by the target), column:NAME.")
@@ -67,15 +70,16 @@ def simulate(
     health.svg. Nothing here is private: whoever runs this has all rows anyway.
     """
     from rich.console import Console
+    from rich.markup import escape
 
-    from headwater_server.simulation.folder import check_replaceable
+    from headwater_server.output_folder import check_replaceable
     from headwater_server.simulation.inputs import read_inputs
     from headwater_server.simulation.narration import Narrator
     from headwater_server.simulation.simulate import DATASET
     from headwater_server.simulation.simulate import simulate as run_simulation
 
     console = Console()
-    check_replaceable(out)
+    check_replaceable(out, "simulate")
     inputs = read_inputs(
         data,
         target,
@@ -93,6 +97,8 @@ def simulate(
         console.print(
             f"[yellow]The schema holds {len(guesses)} unconfirmed guesses;[/yellow] confirm them for a real run."
         )
+    for change in inputs.changes:
+        console.print(f"[yellow]{escape(change.column)}:[/yellow] {escape(change.what)}", highlight=False)
     rows = ", ".join(f"{part.rows:,}" for part in inputs.parts[:10])
     more = ", …" if len(inputs.parts) > 10 else ""
     console.print(f"{organisations} organisations with {rows}{more} rows ({partition})", highlight=False)
@@ -117,4 +123,4 @@ def _print_scores(console: "Console", result: dict[str, object]) -> None:
     if table.row_count:
         console.print(table)
     else:
-        console.print("The target holds numbers: there is no classifier to score.")
+        console.print("No column of categories is the target: there is no classifier to score.")

@@ -9,13 +9,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from headwater.errors import InputError
-from headwater.evaluation.split import judge_split
 from headwater.schema import Schema
-from headwater.schema.conform import conform
 from headwater.schema.draft import draft
-from headwater.schema.partition import partition
 from headwater.schema.reading import read_arrow
-from headwater.schema.table import Table
+from headwater_server.shared_table import check_organisations, share_out
 
 __all__ = ["DemoData", "default_table", "prepare"]
 
@@ -71,11 +68,7 @@ def prepare(data: Path | None, target: str | None, schema_file: Path | None, org
     Raises:
         InputError: fewer than three organisations, no such file or column, a table that breaks the schema.
     """
-    if organisations < 3:
-        raise InputError(
-            f"{organisations} organisations were asked for, secure aggregation needs at least 3; "
-            "say --organisations 3 or more"
-        )
+    check_organisations(organisations)
     if data is None:
         table, name, target = default_table(), "breast-cancer", target or DEFAULT_TARGET
     else:
@@ -97,18 +90,8 @@ def prepare(data: Path | None, target: str | None, schema_file: Path | None, org
         raise InputError(f"the table lacks the schema's column {missing[0]!r}; it has {_listed(table.column_names)}")
     # A draft leaves out columns that rather name records than describe them; nobody is judged by those.
     table = table.select(list(schema.names))
-    train, test = judge_split(table.num_rows)
-    train_table = table.take(pa.array(train))
-    conformed: Table = conform(train_table, schema)[0]
-    parts = partition(conformed, how, organisations)
-    return DemoData(
-        name=schema.name,
-        schema=schema,
-        schema_was_drafted=schema_file is None,
-        train=train_table,
-        test=table.take(pa.array(test)),
-        parts=tuple(parts),
-    )
+    shared = share_out(table, schema, organisations, how)
+    return DemoData(schema.name, schema, schema_file is None, shared.train, shared.test, shared.parts)
 
 
 def _listed(names: Sequence[str], shown: int = 12) -> str:

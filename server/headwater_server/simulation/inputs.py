@@ -1,31 +1,27 @@
 """What a simulation starts from: the plan, the rows of each organisation, the rows that judge."""
 
 import re
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-import tomlkit
-from tomlkit.exceptions import TOMLKitError
 
 from headwater.agreement.plan import AggregationTerms, Plan
 from headwater.errors import InputError
-from headwater.evaluation.split import judge_split
 from headwater.flower_bundle import bundle_sha256
 from headwater.recipe.settings import RecipeKind, RecipeSettings
 from headwater.schema import Schema
-from headwater.schema.conform import conform
+from headwater.schema.conform import Problem
 from headwater.schema.draft import draft
-from headwater.schema.partition import partition
 from headwater.schema.reading import read_arrow
 from headwater.schema.table import Table
 from headwater.secagg.crypto.ring import RING_BITS, check_headroom
+from headwater_server.shared_table import check_organisations, share_out
 from headwater_server.simulation.overrides import override
 
 __all__ = ["SimulationInputs", "read_inputs"]
-
-_LEAST_ORGANISATIONS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +34,7 @@ class SimulationInputs:
         train: rows that are shared out, as read.
         test: rows that nobody trains on, as read.
         parts: one table for each organisation.
+        changes: what the schema clipped, rounded, mapped or ignored in the rows that are shared out.
     """
 
     plan: Plan
@@ -45,11 +42,12 @@ class SimulationInputs:
     train: pa.Table
     test: pa.Table
     parts: tuple[Table, ...]
+    changes: tuple[Problem, ...] = ()
 
 
 def read_inputs(
     data: Path,
-    target: str,
+    target: str | None,
     organisations: int,
     how: str,
     *,
@@ -63,7 +61,7 @@ def read_inputs(
 
     Args:
         data: CSV, CSV.gz or Parquet.
-        target: column to predict.
+        target: column to predict; None for the one that plan or schema mark, if any.
         organisations: how many, at least 3.
         how: a partition as `headwater.schema.partition` names them.
         plan_file: TOML; None for the default recipe.
@@ -77,13 +75,9 @@ def read_inputs(
             target than the schema's, a setting that no plan has, values that a sum over so many organisations has no
             room for.
     """
-    if organisations < _LEAST_ORGANISATIONS:
-        raise InputError(
-            f"{organisations} organisations were asked for, a run needs {_LEAST_ORGANISATIONS} at least; "
-            f"say --organisations {_LEAST_ORGANISATIONS} or more"
-        )
+    check_organisations(organisations)
     arrow = read_arrow(data)
-    if target not in arrow.column_names:
+    if target is not None and target not in arrow.column_names:
         raise InputError(f"there is no column {target!r} in {data.name}; say --target with one of its columns")
     drafted = plan_file is None and schema_file is None
     if plan_file is not None:
@@ -99,18 +93,14 @@ def read_inputs(
         plan = plan.model_copy(update={"seed": seed})
     if changes:
         plan = override(plan, changes)
-    schema_target = plan.schema_.target
-    if schema_target is None or schema_target.name != target:
-        marked = "none" if schema_target is None else repr(schema_target.name)
-        raise InputError(f"the target is {target!r}, the schema marks {marked}; mark the same column in both")
+    marked = plan.schema_.target
+    if target is not None and (marked is None or marked.name != target):
+        found = "none" if marked is None else repr(marked.name)
+        raise InputError(f"the target is {target!r}, the schema marks {found}; mark the same column in both")
     check_headroom(plan.recipe.value_bits, organisations, ring_bits=plan.ring_bits)
-    train, test = judge_split(arrow.num_rows)
-    if not len(train) or not len(test):
-        raise InputError(f"{arrow.num_rows} rows cannot be split into training and test rows; give more")
-    train_rows = arrow.take(pa.array(train))
-    table, _ = conform(train_rows, plan.schema_)
-    parts = tuple(table.take(rows) for rows in partition(table, how, organisations))
-    return SimulationInputs(plan, drafted, train_rows, arrow.take(pa.array(test)), parts)
+    shared = share_out(arrow, plan.schema_, organisations, how)
+    parts = tuple(shared.rows.take(rows) for rows in shared.parts)
+    return SimulationInputs(plan, drafted, shared.train, shared.test, parts, shared.changes)
 
 
 def _default_plan(schema: Schema, organisations: int) -> Plan:
@@ -143,12 +133,10 @@ def _read_schema(file: Path) -> Schema:
 
 def _read_plan(file: Path) -> Plan:
     """A plan whose `schema` is a table, or the path of a schema file beside the plan."""
-    text = _read_text(file)
     try:
-        document = tomlkit.parse(text).unwrap()
-    except TOMLKitError as error:
+        document = tomllib.loads(_read_text(file))
+    except (ValueError, RecursionError) as error:
         raise InputError(f"the plan is not TOML: {error}") from error
     if isinstance(path := document.get("schema"), str):
-        document["schema"] = tomlkit.parse(_read_schema(file.parent / path).to_toml()).unwrap()
-        text = tomlkit.dumps(document)
-    return Plan.from_toml(text)
+        document["schema"] = _read_schema(file.parent / path).to_document()
+    return Plan.from_values(document)

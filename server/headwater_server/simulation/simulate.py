@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
@@ -15,9 +16,9 @@ from headwater.recipe.task import seed_for
 from headwater.schema.columns import BooleanColumn, CategoricalColumn
 from headwater.schema.table import Table
 from headwater.schema.writing import write_csv
+from headwater_server.output_folder import check_replaceable, result_folder
 from headwater_server.runs.record import draw_health
 from headwater_server.simulation.driving import Cost, LocalEngine, Watcher, drive
-from headwater_server.simulation.folder import check_replaceable, result_folder
 from headwater_server.simulation.inputs import SimulationInputs
 
 __all__ = ["DATASET", "HEALTH", "RESULT", "EngineName", "simulate"]
@@ -42,7 +43,7 @@ def simulate(inputs: SimulationInputs, out: Path, engine: EngineName, how: str, 
     Raises:
         InputError: the folder is somebody else's, Flower's engine is not installed, the rows or a sum were refused.
     """
-    check_replaceable(out)
+    check_replaceable(out, "simulate")
     plan, cost = inputs.plan, Cost()
     recipe = build_recipe(plan)
     if engine == "flower":
@@ -61,7 +62,7 @@ def simulate(inputs: SimulationInputs, out: Path, engine: EngineName, how: str, 
     scores = _scores(inputs, synthetic)
     cost.spend("score", time.monotonic() - started)
     watcher.ends("score", cost.seconds["score"], ())
-    with result_folder(out) as folder:
+    with result_folder(out, "simulate") as folder:
         write_csv(synthetic, folder / DATASET)
         draw_health(recipe.history, folder / HEALTH)
         result = _result(inputs, recipe, cost, scores, engine, how, folder / DATASET)
@@ -70,7 +71,7 @@ def simulate(inputs: SimulationInputs, out: Path, engine: EngineName, how: str, 
 
 
 def _scores(inputs: SimulationInputs, synthetic: Table) -> Mapping[str, dict[str, float] | None]:
-    """Train on synthetic and on real rows, test on rows that nobody trained on; None for a target of numbers."""
+    """Train on synthetic and on real rows, test on rows that nobody trained on; None without a target of categories."""
     target = inputs.plan.schema_.target
     if not isinstance(target, CategoricalColumn | BooleanColumn):
         return {"together": None, "real": None}
@@ -110,6 +111,7 @@ def _result(
         "rows": inputs.train.num_rows,
         "plan_digest": plan.digest,
         "schema_from_rows": inputs.schema_was_drafted,
+        "changed_values": [asdict(change) for change in inputs.changes],
         "privacy": plan.privacy,
         "protection": plan.aggregation.protection,
         "history": list(recipe.history),

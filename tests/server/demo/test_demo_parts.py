@@ -44,7 +44,7 @@ def test_test_rows_are_no_training_rows() -> None:
 @pytest.mark.parametrize(
     ("data", "target", "organisations", "line"),
     [
-        (None, None, 2, "at least 3"),
+        (None, None, 2, "3 at least"),
         (Path("nowhere.csv"), "x", 3, "there is no file"),
         (None, "age of the moon", 3, "there is no column"),
     ],

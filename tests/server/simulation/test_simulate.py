@@ -18,7 +18,7 @@ from headwater.evaluation.usefulness import Usefulness
 from headwater.schema.draft import draft
 from headwater.schema.reading import read_arrow
 from headwater.schema.writing import write_csv
-from headwater_server.simulation.folder import MARKER
+from headwater_server.output_folder import marker
 from headwater_server.simulation.inputs import read_inputs
 from headwater_server.simulation.simulate import simulate
 from support.recipes import SCHEMA, small_plan, small_table
@@ -78,7 +78,7 @@ def test_the_folder_holds_as_many_rows_as_the_training_part_and_the_figures(
         assert set(result[who]) == {"gbm", "lr"}
     assert result["real"]["gbm"] > 0.8
     assert "<svg" in (out / "health.svg").read_text()
-    assert (out / MARKER).is_file()
+    assert marker(out, "simulate").is_file()
 
 
 @pytest.mark.usefixtures("unscored")

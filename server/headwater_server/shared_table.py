@@ -1,0 +1,72 @@
+"""One table as simulation and demo take it: a fifth held out, the rest shared out to organisations."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from headwater.errors import InputError
+from headwater.evaluation.split import judge_split
+from headwater.schema import Schema
+from headwater.schema.conform import Problem, conform
+from headwater.schema.partition import partition
+from headwater.schema.table import Table
+
+__all__ = ["SharedTable", "check_organisations", "share_out"]
+
+_LEAST_ORGANISATIONS = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SharedTable:
+    """Who holds which rows.
+
+    Attributes:
+        train: rows that are shared out, as read.
+        test: rows that nobody trains on, as read.
+        rows: `train` as the schema has it.
+        parts: int64, row numbers of `train`, one array for each organisation.
+        changes: what the schema clipped, rounded, mapped or ignored in `train`.
+    """
+
+    train: pa.Table
+    test: pa.Table
+    rows: Table
+    parts: tuple[NDArray[np.int64], ...]
+    changes: tuple[Problem, ...]
+
+
+def check_organisations(organisations: int) -> None:
+    """Refuse fewer organisations than any secure sum has.
+
+    Raises:
+        InputError: fewer than three.
+    """
+    if organisations < _LEAST_ORGANISATIONS:
+        raise InputError(
+            f"{organisations} organisations were asked for, a run needs {_LEAST_ORGANISATIONS} at least; "
+            f"say --organisations {_LEAST_ORGANISATIONS} or more"
+        )
+
+
+def share_out(table: pa.Table, schema: Schema, organisations: int, how: str) -> SharedTable:
+    """Hold out the judge's 20 % of a table and share the rest out.
+
+    Args:
+        table: as read.
+        schema: that its rows must hold to.
+        organisations: how many, at least 3.
+        how: a partition as `headwater.schema.partition` names them.
+
+    Raises:
+        InputError: fewer than three organisations, too few rows, or rows that the schema refuses.
+    """
+    check_organisations(organisations)
+    train, test = judge_split(table.num_rows)
+    if not len(train) or not len(test):
+        raise InputError(f"{table.num_rows} rows cannot be split into training and test rows; give more")
+    train_rows = table.take(pa.array(train))
+    rows, changes = conform(train_rows, schema)
+    parts = tuple(partition(rows, how, organisations))
+    return SharedTable(train_rows, table.take(pa.array(test)), rows, parts, changes)
