@@ -4,7 +4,7 @@ from headwater.agreement.charter import Charter
 from headwater.agreement.differencing import choice_in_words
 from headwater.agreement.plan import Plan
 from headwater.agreement.signing import fingerprint
-from headwater.schema.columns import BooleanColumn, CategoricalColumn, Column, DateColumn, NumericColumn
+from headwater.schema.columns import BooleanColumn, CategoricalColumn, Column, DateColumn, ImageColumn, NumericColumn
 
 __all__ = [
     "PRIVACY_WORDS",
@@ -105,5 +105,7 @@ def _range_in_words(column: Column) -> str:
             return f"{kind} from {column.lower:g} to {column.upper:g}"
         case DateColumn():
             return f"date from {column.lower} to {column.upper}"
+        case ImageColumn():
+            return f"picture of {column.height} × {column.width} pixels, each one of {column.levels} levels"
         case BooleanColumn() | CategoricalColumn():
             return f"one of {', '.join(column.categories)}"

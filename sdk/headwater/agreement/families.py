@@ -37,7 +37,7 @@ def family_of(kind: TaskKind, data_set: str, run_id: str) -> Family:
     Source: protocol 4.10 iii.
     """
     match kind:
-        case "histograms" | "marginals" | "expectation":
+        case "pixels" | "histograms" | "marginals" | "expectation":
             return Family(f"counts/{data_set}/{COUNTED_SPLIT}", None)
         case "update":
             return Family(f"updates/{data_set}/{run_id}", None)
@@ -51,6 +51,6 @@ def families_of_run(plan: Plan, data_set: str, run_id: str) -> tuple[Family, ...
     Those of a plan that says `continue` too: what was summed under `strict` stays bound in such a run, for it is the
     others' refusal that keeps a member's vector from being had by subtraction.
     """
-    kinds: tuple[TaskKind, ...] = ("histograms", "marginals", "expectation", "update")
-    asked = kinds if plan.recipe.training_rounds else kinds[:3]
+    kinds: tuple[TaskKind, ...] = ("pixels", "histograms", "marginals", "expectation", "update")
+    asked = kinds if plan.recipe.training_rounds else kinds[:-1]
     return tuple(dict.fromkeys(family_of(kind, data_set, run_id) for kind in asked))

@@ -11,6 +11,7 @@ from headwater.agreement.differencing import MembershipChange, protection_words
 from headwater.agreement.documents import Document, HexDigest, first_problem
 from headwater.errors import InputError
 from headwater.recipe.settings import RecipeSettings, SplitShares
+from headwater.recipe.vectors import longest_run
 from headwater.schema import Schema
 from headwater.secagg.crypto.ring import RING_BITS, RingBits
 from headwater.toml_array import toml_array
@@ -89,7 +90,7 @@ class Plan(Document):
     @property
     def maximum_rounds(self) -> int:
         """Most secure sums that a run of this plan may ask for, retries included (protocol 4.2)."""
-        return self.recipe.maximum_rounds + self.aggregation.retries
+        return longest_run(self) + self.aggregation.retries
 
     def to_toml(self) -> str:
         """The plan as TOML for people; `from_toml` reads it back to the same digest."""

@@ -5,7 +5,7 @@ Coordinator and organisation each derive them from the documents that they hold,
 
 from headwater.agreement.charter import Charter
 from headwater.agreement.plan import Plan
-from headwater.recipe.vectors import longest_vector
+from headwater.recipe.vectors import longest_run, longest_vector
 from headwater.secagg.protocol.terms import Deadlines, Roster, SessionTerms
 
 __all__ = ["roster_of", "terms_of"]
@@ -42,7 +42,7 @@ def terms_of(plan: Plan, run_id: str, attempt: int) -> SessionTerms:
         run_id=run_id,
         plan_digest=bytes.fromhex(plan.digest),
         attempt=attempt,
-        rounds=plan.recipe.maximum_rounds,
+        rounds=longest_run(plan),
         retries=plan.aggregation.retries,
         max_length=longest_vector(plan),
         value_bits=plan.recipe.value_bits,

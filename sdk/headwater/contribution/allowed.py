@@ -6,7 +6,7 @@ from headwater.recipe.fixed_point import scale_for
 from headwater.recipe.remedies import Remedies
 from headwater.recipe.settings import RecipeTerms, UpdateSettings
 from headwater.recipe.task import Task
-from headwater.recipe.vectors import longest_vector
+from headwater.recipe.vectors import longest_run, longest_vector
 
 __all__ = ["check_task", "update_settings"]
 
@@ -24,8 +24,10 @@ def check_task(task: Task, model: bytes, plan: RecipeTerms) -> None:
         raise PeerError(f"the task asks for a mixture's statistics, the plan's recipe {settings.kind} has none")
     if task.kind == "marginals" and settings.kind == "adversarial":
         raise PeerError("the task asks for marginals, the plan's recipe adversarial counts none")
-    if task.step > settings.maximum_rounds:
-        raise PeerError(f"the task is of round {task.step}, the plan's recipe has {settings.maximum_rounds}")
+    if task.kind == "pixels" and (not plan.schema_.images or task.step != 1):
+        raise PeerError("the task asks for sums of pixels; only the first round of a plan with images does")
+    if task.step > (rounds := longest_run(plan)):
+        raise PeerError(f"the task is of round {task.step}, the plan's recipe has {rounds}")
     if task.length > longest_vector(plan):
         raise PeerError(f"the task asks for {task.length} values, more than the plan's budgets allow")
     if task.value_bits != settings.value_bits:

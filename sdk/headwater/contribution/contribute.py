@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from headwater.contribution.allowed import check_task
 from headwater.contribution.expecting import sum_expectations
+from headwater.contribution.pictures import lift_question, sum_pixels
 from headwater.contribution.splits import split_rows
 from headwater.contribution.training import train
 from headwater.encoding.encoding import Encoding
@@ -49,6 +50,11 @@ def contribute(task: Task, model: bytes, rows: Table, plan: RecipeTerms) -> Ring
     check_task(task, model, plan)
     if rows.schema.digest != plan.schema_.digest:
         raise InputError("the rows are of another schema than the plan; conform them to the plan's schema")
+    if task.kind == "pixels":
+        return sum_pixels(task, rows, plan)
+    if plan.schema_.images:
+        task, rows, plan = lift_question(task, rows, plan)
+        check_task(task, model, plan)
     if task.kind == "expectation":
         return sum_expectations(task, model, rows, _encoding(task, plan), plan)
     part = split_rows(rows, plan.splits, "train")

@@ -1,11 +1,12 @@
 """Which of an organisation's rows train, which validate, and which are kept for audits."""
 
 import hashlib
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from headwater.images.lifting import LiftedTable
 from headwater.recipe.settings import SplitShares
 from headwater.schema.table import Table
 
@@ -27,11 +28,15 @@ def row_positions(table: Table) -> NDArray[np.float64]:
     Returns:
         float64, shape (rows,).
     """
-    packed = np.empty((table.rows, len(table.schema.names)), dtype="<f8")
-    for place, name in enumerate(table.schema.names):
-        values = table.columns[name]
+    if isinstance(table, LiftedTable):
+        # Scores differ from run to run; the pictures fixed the positions.
+        return table.positions
+    places = np.cumsum([0, *(_width(table.columns[name]) for name in table.schema.names)])
+    packed = np.empty((table.rows, places[-1]), dtype="<f8")
+    for place, end, name in zip(places, places[1:], table.schema.names, strict=False):
+        values = table.columns[name].reshape(table.rows, end - place)
         # Missing is one value whatever its bits, and so is zero.
-        packed[:, place] = np.where(np.isnan(values), -np.inf, values) + 0.0 if values.dtype.kind == "f" else values
+        packed[:, place:end] = np.where(np.isnan(values), -np.inf, values) + 0.0 if values.dtype.kind == "f" else values
     width = packed.shape[1] * packed.itemsize
     data = packed.tobytes()
     keyed = hashlib.blake2b(key=_KEY, digest_size=8)
@@ -41,6 +46,11 @@ def row_positions(table: Table) -> NDArray[np.float64]:
         row.update(data[start : start + width])
         digests += row.digest()
     return (np.frombuffer(bytes(digests), dtype="<u8") >> 11).astype(np.float64) * 2.0**-53
+
+
+def _width(values: NDArray[Any]) -> int:
+    """Numbers that a row has in a column: 1, or an image's pixels."""
+    return values.shape[1] if values.ndim == 2 else 1
 
 
 def split_rows(table: Table, shares: SplitShares, part: SplitName) -> Table:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from headwater.encoding.settings import EncodingSettings
 from headwater.errors import InputError
-from headwater.schema import CategoricalColumn, Column, DateColumn, NumericColumn, Schema
+from headwater.schema import CategoricalColumn, Column, DateColumn, ImageColumn, NumericColumn, Schema
 from headwater.schema.columns import BooleanColumn
 from headwater.schema.table import Table
 
@@ -203,6 +203,10 @@ def _grid(column: Column, cells: int) -> ColumnGrid:
             return IntervalGrid(column, np.zeros(0), lows, highs, True)
         case CategoricalColumn() | BooleanColumn():
             return CategoryGrid(column)
+        case ImageColumn():
+            raise InputError(
+                f"column {column.name!r} holds pictures, which are counted as scores; lift the table first"
+            )
 
 
 def _edges(lower: float, upper: float, cells: int, finest: float) -> F64:

@@ -8,7 +8,9 @@ import numpy as np
 from headwater.encoding.encoding import Encoding
 from headwater.errors import InputError
 from headwater.generator.model import Model
+from headwater.generator.pictures import PictureSampler
 from headwater.generator.sampling import sample_codes
+from headwater.images.wrapping import is_wrapped, unwrap
 from headwater.mixture.parameters import Mixture, is_mixture
 from headwater.mixture.sampling import sample_tables
 from headwater.schema.table import Table
@@ -120,4 +122,7 @@ def read_sampler(data: bytes) -> Sampler:
     Raises:
         InputError: no generator of this version.
     """
+    if is_wrapped(data):
+        lifting, inner = unwrap(data)
+        return PictureSampler(lifting, read_sampler(inner))
     return MixtureSampler(Mixture.from_bytes(data)) if is_mixture(data) else NetworkSampler(Model.from_bytes(data))

@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 
 from headwater.encoding.marginals import Marginal
-from headwater.errors import InputError
+from headwater.errors import InputError, OutOfOrder
+from headwater.images.wrapping import wrap
 from headwater.recipe.actions import Action, Aggregate, Done, ModelReport
 from headwater.recipe.climbing import Climbing
-from headwater.recipe.counting import Counting
+from headwater.recipe.counting import Counted, Counting
 from headwater.recipe.fitting import Fitting
+from headwater.recipe.picturing import Picturing
 from headwater.recipe.settings import RecipeTerms
 from headwater.recipe.stage import Record, Stage, out_of_place
 from headwater.recipe.training import Training
@@ -28,8 +30,9 @@ class Recipe:
     def __init__(self, terms: RecipeTerms) -> None:
         """Start before the first round."""
         self._terms = terms
-        self._counting = Counting(terms)
-        self._stage: Stage | None = self._counting
+        self._picturing = Picturing(terms) if terms.schema_.images else None
+        self._counting = None if self._picturing else Counting(terms)
+        self._stage: Stage | None = self._picturing or self._counting
         self._model = b""
         self._action: Action | None = None
         self._history: list[Record] = []
@@ -43,12 +46,15 @@ class Recipe:
     @property
     def marginals(self) -> tuple[Marginal, ...]:
         """Counts so far, 1-ways first; exact without differential privacy, so for members and operator only."""
-        return self._counting.marginals
+        return self._counting.marginals if self._counting else ()
 
     def next(self) -> Action:
         """What to do now; the same object until it is answered."""
         if self._action is None:
-            self._action = self._done() if self._stage is None else self._stage.ask(self._rounds + 1)
+            action = self._done() if self._stage is None else self._stage.ask(self._rounds + 1)
+            if self._picturing is not None and self._picturing.over and isinstance(action, Aggregate):
+                action = self._picturing.told(action)
+            self._action = action
         return self._action
 
     def add_sum(self, vector: RingVector, contributors: int) -> None:
@@ -95,7 +101,11 @@ class Recipe:
 
     def _after(self, stage: Stage) -> Stage | None:
         """The stage that follows one that is over; None after the last, whose model is then the run's."""
-        terms, counted = self._terms, self._counting.counted
+        if isinstance(stage, Picturing):
+            self._terms = stage.terms
+            self._counting = Counting(self._terms)
+            return self._counting
+        terms, counted = self._terms, self._counted
         match stage:
             case Counting() if terms.recipe.climbs:
                 return Climbing(terms, counted.encoding, counted.rows, counted.groups, counted.marginals)
@@ -112,8 +122,14 @@ class Recipe:
         return None
 
     def _done(self) -> Done:
-        counted = self._counting.counted
-        return Done(self._model, counted.encoding, counted.rows)
+        model = wrap(self._picturing.lifting, self._model) if self._picturing else self._model
+        return Done(model, self._counted.encoding, self._counted.rows)
+
+    @property
+    def _counted(self) -> Counted:
+        if self._counting is None:
+            raise OutOfOrder("the counts are asked for before the pixels that they count scores of are summed")
+        return self._counting.counted
 
 
 def build_recipe(plan: RecipeTerms) -> Recipe:

@@ -6,6 +6,7 @@ from typing import Literal, Protocol, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from headwater.encoding.settings import EncodingSettings
+from headwater.images.settings import ImageSettings
 from headwater.mixture.settings import MixtureSettings
 from headwater.recipe.health import HealthSettings
 from headwater.schema import Schema
@@ -15,6 +16,7 @@ __all__ = [
     "EncodingSettings",
     "FitSettings",
     "HealthSettings",
+    "ImageSettings",
     "MarginalSettings",
     "MixtureSettings",
     "NetworkSettings",
@@ -139,6 +141,7 @@ class RecipeSettings(_Settings):
     update: UpdateSettings = UpdateSettings()
     mixture: MixtureSettings = MixtureSettings()
     health: HealthSettings = HealthSettings()
+    images: ImageSettings = ImageSettings()
 
     @property
     def maximum_rounds(self) -> int:

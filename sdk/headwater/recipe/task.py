@@ -11,7 +11,7 @@ from headwater.errors import InputError, PeerError
 
 __all__ = ["Task", "TaskKind", "seed_for"]
 
-TaskKind = Literal["histograms", "marginals", "expectation", "update"]
+TaskKind = Literal["pixels", "histograms", "marginals", "expectation", "update"]
 
 _SEED_BITS = 48
 
@@ -20,8 +20,8 @@ class Task(BaseModel):
     """What each organisation is asked for in one round.
 
     Attributes:
-        kind: "histograms" and "marginals" count training rows, "expectation" sums what they say of a mixture, "update"
-            trains on them.
+        kind: "pixels" sums pictures, "histograms" and "marginals" count training rows, "expectation" sums what they
+            say of a mixture, "update" trains on them.
         step: number of the round in the recipe, from 1; a retried round keeps it.
         length: values in the vector: payload, weight and metrics; check coordinates are not among them.
         value_bits: every value is below 2^value_bits in magnitude (protocol 2.2).

@@ -1,12 +1,14 @@
 """Bounds on what a plan's rounds may ask for, known before the first one."""
 
 from headwater.encoding.grid import Histograms
+from headwater.images.pixels import pixel_cells
 from headwater.recipe.layout import COUNT_METRICS, UPDATE_METRICS
+from headwater.recipe.lifted import widest_terms
 from headwater.recipe.settings import RecipeTerms
 from headwater.schema import CategoricalColumn
 from headwater.schema.columns import BooleanColumn
 
-__all__ = ["largest_cells", "longest_vector", "most_parameters"]
+__all__ = ["largest_cells", "longest_run", "longest_vector", "most_parameters"]
 
 
 def largest_cells(terms: RecipeTerms) -> int:
@@ -36,13 +38,23 @@ def most_parameters(terms: RecipeTerms) -> int:
     return generator + (codes + 1) * critic + network.critic_layers * critic * (critic + 1) + critic + 1
 
 
+def longest_run(terms: RecipeTerms) -> int:
+    """Most securely summed rounds that a run of this plan asks for: pictures take one more."""
+    return terms.recipe.maximum_rounds + bool(terms.schema_.images)
+
+
 def longest_vector(terms: RecipeTerms) -> int:
     """Most values of one vector of a run of this plan, check coordinates apart.
 
     Raises:
         InputError: the table is too wide for the plan's budgets.
     """
-    lengths = [Histograms.of(terms.schema_, terms.recipe.encoding).length + 1 + len(COUNT_METRICS)]
+    pixels = pixel_cells(terms.schema_.images)
+    terms = widest_terms(terms)
+    lengths = [
+        pixels + 1 + len(COUNT_METRICS),
+        Histograms.of(terms.schema_, terms.recipe.encoding).length + 1 + len(COUNT_METRICS),
+    ]
     if terms.recipe.kind != "adversarial":
         lengths.append(largest_cells(terms) + 1 + len(COUNT_METRICS))
     if terms.recipe.training_rounds:

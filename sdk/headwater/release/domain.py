@@ -1,6 +1,6 @@
 """A column of a schema in words, the same on the card, on the page and in the terminal."""
 
-from headwater.schema import BooleanColumn, CategoricalColumn, Column, DateColumn, NumericColumn
+from headwater.schema import BooleanColumn, CategoricalColumn, Column, DateColumn, ImageColumn, NumericColumn
 
 __all__ = ["describe_domain", "describe_kind", "describe_role"]
 
@@ -12,7 +12,7 @@ def _number(value: float) -> str:
 
 
 def describe_kind(column: Column) -> str:
-    """One word or two for the kind: "integer", "number", "category", "yes or no", "date"."""
+    """One word or two for the kind: "integer", "number", "category", "yes or no", "date", "image"."""
     match column:
         case NumericColumn():
             return "integer" if column.integer else "number"
@@ -22,6 +22,8 @@ def describe_kind(column: Column) -> str:
             return "yes or no"
         case DateColumn():
             return "date"
+        case ImageColumn():
+            return "image"
 
 
 def describe_domain(column: Column) -> str:
@@ -43,6 +45,8 @@ def _values(column: Column) -> str:
             return f"{column.true} or {column.false}"
         case DateColumn():
             return f"{column.lower} to {column.upper}"
+        case ImageColumn():
+            return f"{column.height} × {column.width} pixels of {column.levels} levels"
 
 
 def describe_role(column: Column) -> str:

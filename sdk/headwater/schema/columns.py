@@ -7,13 +7,15 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints, model_validator
 
-__all__ = ["WIDEST_BOUND", "BooleanColumn", "CategoricalColumn", "Column", "DateColumn", "NumericColumn"]
+__all__ = ["WIDEST_BOUND", "BooleanColumn", "CategoricalColumn", "Column", "DateColumn", "ImageColumn", "NumericColumn"]
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Number = Annotated[float, Field(strict=True)]
 """A finite float64; a whole number will do, a truth value will not."""
 
 MAXIMUM_CATEGORIES = 100_000
+# A run sums the product of every pair of pixels: the square of this many.
+MAXIMUM_PIXELS = 1024
 _EXACT_INTEGER = 2**53
 
 WIDEST_BOUND = 1e100
@@ -171,5 +173,38 @@ class DateColumn(_Column):
         return (self.upper - datetime.date(1970, 1, 1)).days
 
 
-Column = Annotated[NumericColumn | CategoricalColumn | BooleanColumn | DateColumn, Field(discriminator="kind")]
+class ImageColumn(_Column):
+    """Pictures of one size in grey levels; none may be missing.
+
+    Attributes:
+        height: rows of pixels.
+        width: pixels in a row; height × width is at most 1,024.
+        levels: a pixel is a whole number from 0 to levels − 1.
+    """
+
+    kind: Literal["image"] = "image"
+    height: int = Field(ge=2, le=MAXIMUM_PIXELS, strict=True)
+    width: int = Field(ge=2, le=MAXIMUM_PIXELS, strict=True)
+    levels: int = Field(default=256, ge=2, le=256, strict=True)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.pixels > MAXIMUM_PIXELS:
+            raise ValueError(
+                f"column {self.name!r}: {self.height} × {self.width} are {self.pixels} pixels, at most "
+                f"{MAXIMUM_PIXELS} are taken; make the pictures smaller"
+            )
+        if self.missing or self.role == "target":
+            raise ValueError(f"column {self.name!r}: a picture is never missing and never the target")
+        return self
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of one picture."""
+        return self.height * self.width
+
+
+Column = Annotated[
+    NumericColumn | CategoricalColumn | BooleanColumn | DateColumn | ImageColumn, Field(discriminator="kind")
+]
 """Any column; `kind` tells which."""

@@ -6,7 +6,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from headwater.errors import InputError
+from headwater.schema.columns import ImageColumn
 from headwater.schema.convert import Problem, convert_column
+from headwater.schema.image import convert_image, image_sources
 from headwater.schema.reading import Rows, rows_of
 from headwater.schema.schema import Schema
 from headwater.schema.table import Table
@@ -55,14 +57,18 @@ def _convert(arrow: pa.Table, schema: Schema) -> tuple[dict[str, NDArray[Any]], 
     problems = []
     if arrow.num_rows == 0:
         problems.append(Problem("", "refused", "it has no rows; give at least one", 0))
-    known = set(names)
+    known, used = set(names), set(schema.names)
     for column in schema.columns:
+        if isinstance(column, ImageColumn):
+            columns[column.name], found = convert_image(arrow, column)
+            problems.extend(found)
+            used |= image_sources(arrow, column)
+            continue
         if column.name not in known:
             what = f"missing from the table; add the {column.kind} column"
             problems.append(Problem(column.name, "refused", what, 0))
             continue
         columns[column.name], found = convert_column(arrow.column(column.name), column)
         problems.extend(found)
-    expected = set(schema.names)
-    problems.extend(Problem(name, "ignored", "not in the schema; ignored", 0) for name in names if name not in expected)
+    problems.extend(Problem(name, "ignored", "not in the schema; ignored", 0) for name in names if name not in used)
     return columns, problems

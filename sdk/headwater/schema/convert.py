@@ -8,10 +8,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from headwater.schema.columns import BooleanColumn, CategoricalColumn, Column, DateColumn, NumericColumn
+from headwater.schema.columns import BooleanColumn, CategoricalColumn, DateColumn, NumericColumn
 from headwater.schema.parsing import days_of, numbers_of, text_of
 
-__all__ = ["Problem", "Severity", "convert_column"]
+__all__ = ["PlainColumn", "Problem", "Severity", "convert_column"]
+
+PlainColumn = NumericColumn | CategoricalColumn | BooleanColumn | DateColumn
+"""A column with one value a row."""
 
 Severity = Literal["refused", "changed", "ignored"]
 F64 = NDArray[np.float64]
@@ -36,7 +39,7 @@ class Problem:
     count: int
 
 
-def convert_column(values: pa.ChunkedArray, column: Column) -> tuple[NDArray[Any], list[Problem]]:
+def convert_column(values: pa.ChunkedArray, column: PlainColumn) -> tuple[NDArray[Any], list[Problem]]:
     """One column in the form of `Table.columns`, and its problems.
 
     Returns:
@@ -57,7 +60,7 @@ def convert_column(values: pa.ChunkedArray, column: Column) -> tuple[NDArray[Any
     return converted, problems
 
 
-def _convert(values: pa.ChunkedArray, column: Column, note: "_Note") -> tuple[NDArray[Any], Mask]:
+def _convert(values: pa.ChunkedArray, column: PlainColumn, note: "_Note") -> tuple[NDArray[Any], Mask]:
     match column:
         case NumericColumn():
             return _numbers(values, column, note)

@@ -17,6 +17,8 @@ from headwater.schema.columns import (
     DateColumn,
     NumericColumn,
 )
+from headwater.schema.draft_images import guess_images
+from headwater.schema.image import image_sources
 from headwater.schema.parsing import days_of, numbers_of, text_of
 from headwater.schema.schema import Schema
 
@@ -58,7 +60,9 @@ def draft(arrow: pa.Table, target: str | None, name: str) -> Schema:
     | yes and no, true and false, y and n, t and f | boolean with these labels |
     | text, at most 256 different, or the target | categorical |
     | text, more, but half as many as rows or fewer | the most frequent, the rest "other" |
-    | text that rather names records (more different than half the rows), lists, nothing | left out |
+    | whole numbers up to 255 in columns NAME_0_0, NAME_0_1, … of a whole rectangle, 4 pixels or more | one image |
+    | lists of as many whole numbers up to 255, a square number of them | image |
+    | text that rather names records (more different than half the rows), other lists, nothing | left out |
 
     Args:
         arrow: the table, as `read_arrow` gives it.
@@ -74,7 +78,14 @@ def draft(arrow: pa.Table, target: str | None, name: str) -> Schema:
     if target is not None and target not in arrow.column_names:
         more = ", …" if len(arrow.column_names) > 12 else ""
         raise InputError(f"there is no column {target!r}; the columns are {', '.join(arrow.column_names[:12])}{more}")
-    guesses = {column: _guess(arrow.column(column), column, column == target) for column in arrow.column_names}
+    images = guess_images(arrow, target)
+    pixels = {name for image in images.values() for name in image_sources(arrow, image)}
+    guesses = {
+        column: images[column]
+        if column in images
+        else (None if column in pixels else _guess(arrow.column(column), column, column == target))
+        for column in arrow.column_names
+    }
     if target is not None and guesses[target] is None:
         raise InputError(f"column {target!r} holds no value or names records; choose a target with fewer values")
     columns = tuple(column for column in guesses.values() if column is not None)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from headwater.schema.columns import DateColumn, NumericColumn
+from headwater.schema.columns import DateColumn, ImageColumn, NumericColumn
 from headwater.schema.table import Table
 
 __all__ = ["finite_rows"]
@@ -18,6 +18,9 @@ def finite_rows(table: Table) -> NDArray[np.bool_]:
     good = np.ones(table.rows, dtype=np.bool_)
     for column in table.schema.columns:
         values = table.columns[column.name]
+        if isinstance(column, ImageColumn):
+            # Whole levels, none of them missing.
+            continue
         if isinstance(column, NumericColumn | DateColumn):
             good &= ~np.isinf(values)
             if not column.missing:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from headwater.canonical import canonical_json, sha256_hex
 from headwater.errors import InputError
-from headwater.schema.columns import Column
+from headwater.schema.columns import Column, ImageColumn
 from headwater.toml_array import toml_array
 
 __all__ = ["Schema"]
@@ -61,6 +61,11 @@ class Schema(BaseModel):
     def target_index(self) -> int | None:
         """Position of the target, if one is marked."""
         return next((index for index, column in enumerate(self.columns) if column.role == "target"), None)
+
+    @property
+    def images(self) -> tuple[ImageColumn, ...]:
+        """The columns of pictures, in order."""
+        return tuple(column for column in self.columns if isinstance(column, ImageColumn))
 
     @property
     def unconfirmed(self) -> tuple[tuple[str, str], ...]:

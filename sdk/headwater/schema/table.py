@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from headwater.errors import InputError
-from headwater.schema.columns import BooleanColumn, CategoricalColumn, Column, DateColumn
+from headwater.schema.columns import BooleanColumn, CategoricalColumn, Column, DateColumn, ImageColumn
 from headwater.schema.schema import Schema
 
 __all__ = ["Table"]
@@ -22,8 +22,9 @@ class Table:
 
     Attributes:
         schema: what the columns mean.
-        columns: by name, each of shape (rows,). Numeric: float64, missing is NaN. Date: float64 days since
-            1970-01-01, missing is NaN. Categorical and boolean: int32 index into `column.categories`, missing is -1.
+        columns: by name, each of shape (rows,), an image's (rows, pixels). Numeric: float64, missing is NaN. Date:
+            float64 days since 1970-01-01, missing is NaN. Categorical and boolean: int32 index into
+            `column.categories`, missing is -1. Image: uint8 levels, row of pixels by row of pixels.
         rows: how many.
 
     Raises:
@@ -40,8 +41,8 @@ class Table:
             raise InputError(f"a table of schema {self.schema.name!r} needs exactly its columns; conform it first")
         for column in self.schema.columns:
             values = self.columns[column.name]
-            expected = np.int32 if isinstance(column, CategoricalColumn | BooleanColumn) else np.float64
-            if values.shape != (self.rows,) or values.dtype != expected:
+            expected, shape = _form(column, self.rows)
+            if values.shape != shape or values.dtype != expected:
                 raise InputError(
                     f"column {column.name!r} is {values.dtype} of shape {values.shape}; the table has {self.rows} rows "
                     f"and keeps a {column.kind} column as {np.dtype(expected)}"
@@ -70,15 +71,28 @@ class Table:
         return cls(schema, columns, sum(table.rows for table in tables))
 
     def to_arrow(self) -> pa.Table:
-        """The rows for people and files: int64, float64, date32 or text; missing is null."""
+        """The rows for people and files: int64, float64, date32, text, or lists of pixels; missing is null."""
         arrays = [_to_arrow(column, self.columns[column.name]) for column in self.schema.columns]
         return pa.table(arrays, names=list(self.schema.names))
+
+
+def _form(column: Column, rows: int) -> tuple[type[np.generic], tuple[int, ...]]:
+    """Type and shape of a column's values."""
+    match column:
+        case ImageColumn():
+            return np.uint8, (rows, column.pixels)
+        case CategoricalColumn() | BooleanColumn():
+            return np.int32, (rows,)
+        case _:
+            return np.float64, (rows,)
 
 
 def _to_arrow(column: Column, values: NDArray[Any]) -> pa.Array:
     if isinstance(column, CategoricalColumn | BooleanColumn):
         indices = pa.array(values, type=pa.int32(), mask=values < 0)
         return pa.DictionaryArray.from_arrays(indices, pa.array(column.categories, pa.string())).cast(pa.string())
+    if isinstance(column, ImageColumn):
+        return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1), pa.uint8()), column.pixels)
     missing = np.isnan(values)
     if isinstance(column, DateColumn):
         days = np.where(missing, 0, np.rint(values)).astype(np.int32)

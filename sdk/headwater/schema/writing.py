@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from headwater.schema.columns import DateColumn
+from headwater.schema.image import pixel_columns
 from headwater.schema.table import Table
 
 __all__ = ["write_csv"]
@@ -18,7 +19,8 @@ def write_csv(table: Table | pa.Table, target: str | Path | BinaryIO) -> None:
     """Write UTF-8 CSV with a header: integers without a point, missing as the empty field, text as it is.
 
     Args:
-        table: dates of a `Table` are written in their schema's format, of an Arrow table as YYYY-MM-DD.
+        table: dates of a `Table` are written in their schema's format, of an Arrow table as YYYY-MM-DD; pictures of a
+            `Table` as a column for each pixel, as `headwater.schema.image` names them.
         target: a file, which appears whole or not at all, or an open binary stream.
 
     Raises:
@@ -47,4 +49,4 @@ def _as_written(table: Table) -> pa.Table:
         if isinstance(column, DateColumn):
             moments = arrow.column(index).cast(pa.timestamp("s"))
             arrow = arrow.set_column(index, column.name, pc.strftime(moments, format=column.format))
-    return arrow
+    return pixel_columns(arrow, table.schema)

@@ -60,6 +60,8 @@ def _text(value: object) -> str | None:
     match value:
         case None:
             return None
+        case list():
+            return f"picture of {len(value)} pixels"
         case float():
             return f"{value:.6g}" if math.isfinite(value) else None
         case _:

@@ -113,13 +113,16 @@ def simulate(
 def _print_scores(console: "Console", result: dict[str, object]) -> None:
     from rich.table import Table
 
-    table = Table(title="A model trained on these rows, tested on real ones (ROC AUC)")
-    for heading in ("trained on", "gbm", "lr"):
+    # Pictures are judged by right answers, tables by how well models rank rows.
+    figures = ("svc", "forest", "lr") if "nearest" in result else ("gbm", "lr")
+    measure = "right answers" if "nearest" in result else "ROC AUC"
+    table = Table(title=f"A model trained on these rows, tested on real ones ({measure})")
+    for heading in ("trained on", *figures):
         table.add_column(heading)
     for label, key in (("synthetic rows, made together", "together"), ("real rows, pooled", "real")):
         scores = result[key]
         if isinstance(scores, dict):
-            table.add_row(label, f"{scores['gbm']:.3f}", f"{scores['lr']:.3f}")
+            table.add_row(label, *(f"{scores[figure]:.3f}" for figure in figures))
     if table.row_count:
         console.print(table)
     else:

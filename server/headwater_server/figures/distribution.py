@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headwater.schema import BooleanColumn, CategoricalColumn, Column, DateColumn, NumericColumn
+from headwater.schema import BooleanColumn, CategoricalColumn, DateColumn, NumericColumn
+from headwater.schema.convert import PlainColumn
 from headwater.schema.table import Table
 
 __all__ = ["Bars", "Histogram", "describe", "distribution"]
@@ -60,7 +61,7 @@ class Histogram:
     summary: tuple[str, str, str, str, str]
 
 
-def distribution(table: Table, column: Column) -> Bars | Histogram:
+def distribution(table: Table, column: PlainColumn) -> Bars | Histogram:
     """Summarise a column of synthetic rows for a plot.
 
     Args:
@@ -75,7 +76,7 @@ def distribution(table: Table, column: Column) -> Bars | Histogram:
             return _number_plot(values, column)
 
 
-def describe(table: Table, column: Column, shown: Bars | Histogram) -> str:
+def describe(table: Table, column: PlainColumn, shown: Bars | Histogram) -> str:
     """The plot in words, for those who do not see it."""
     start = f"{column.name}: {table.rows:,} synthetic values"
     missing = f" {_percent(shown.missing)} missing." if shown.missing > 0 else ""

@@ -34,7 +34,7 @@ class Watcher(Protocol):
     """Who is told how far a run is."""
 
     def begins(self, what: str) -> None:
-        """A step begins; `what` is "histograms", "marginals", "fit", "update" or "merge"."""
+        """A step begins; `what` is "pixels", "histograms", "marginals", "fit", "update" or "merge"."""
 
     def advances(self, done: int, steps: int) -> None:
         """A fit has done some of its steps."""

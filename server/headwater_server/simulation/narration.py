@@ -12,6 +12,7 @@ from headwater_server.runs.round_words import ending_in_words, flags_in_words, h
 __all__ = ["Narrator"]
 
 _WORDS = {
+    "pixels": "Summing pixels",
     "histograms": "Summing histograms",
     "marginals": "Summing marginals",
     "expectation": "Fitting the mixture by sums",
@@ -64,6 +65,9 @@ class Narrator:
 
 def _say(record: Mapping[str, object]) -> str:
     match record["kind"]:
+        case "pixels":
+            shares = ", ".join(f"{share:.0%}" for share in record["variance"].values())  # type: ignore[attr-defined]
+            return f"{max(record['scores'])} scores a picture hold {shares} of the variance"  # type: ignore[call-overload]
         case "histograms":
             return f"{record['rows']:,} training rows of {record['contributors']} organisations"
         case "marginals":

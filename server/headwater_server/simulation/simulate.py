@@ -20,6 +20,7 @@ from headwater_server.output_folder import check_replaceable, result_folder
 from headwater_server.runs.record import draw_health
 from headwater_server.simulation.driving import Cost, LocalEngine, Watcher, drive
 from headwater_server.simulation.inputs import SimulationInputs
+from headwater_server.simulation.pictures import draw_pictures, score_pictures
 
 __all__ = ["DATASET", "HEALTH", "RESULT", "EngineName", "simulate"]
 
@@ -65,6 +66,7 @@ def simulate(inputs: SimulationInputs, out: Path, engine: EngineName, how: str, 
     with result_folder(out, "simulate") as folder:
         write_csv(synthetic, folder / DATASET)
         draw_health(recipe.history, folder / HEALTH)
+        draw_pictures(synthetic, folder)
         result = _result(inputs, recipe, cost, scores, engine, how, folder / DATASET)
         (folder / RESULT).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     return result
@@ -72,6 +74,8 @@ def simulate(inputs: SimulationInputs, out: Path, engine: EngineName, how: str, 
 
 def _scores(inputs: SimulationInputs, synthetic: Table) -> Mapping[str, dict[str, float] | None]:
     """Train on synthetic and on real rows, test on rows that nobody trained on; None without a target of categories."""
+    if inputs.plan.schema_.images:
+        return score_pictures(inputs, synthetic)
     target = inputs.plan.schema_.target
     if not isinstance(target, CategoricalColumn | BooleanColumn):
         return {"together": None, "real": None}
@@ -106,6 +110,7 @@ def _result(
         "bytes_down": cost.bytes_down,
         "together": scores["together"],
         "real": scores["real"],
+        **({"nearest": scores["nearest"]} if "nearest" in scores else {}),
         "dataset": DATASET,
         "digest": sha256_hex(dataset.read_bytes()),
         "rows": inputs.train.num_rows,

@@ -1,0 +1,84 @@
+"""What pictures change in a contribution: the sums of their pixels, and scores in their place afterwards."""
+
+import weakref
+
+from headwater.canonical import canonical_json, sha256_hex
+from headwater.contribution.splits import row_positions, split_rows
+from headwater.errors import InputError, PeerError
+from headwater.images.lifting import LiftedTable, Lifting
+from headwater.images.pixels import pixel_cells, pixel_sums
+from headwater.recipe.fixed_point import largest_magnitude
+from headwater.recipe.layout import layout_of_counts
+from headwater.recipe.lifted import LiftedTerms, lifted_terms
+from headwater.recipe.settings import RecipeTerms
+from headwater.recipe.task import Task
+from headwater.schema.finite import finite_rows
+from headwater.schema.table import Table
+from headwater.secagg.crypto.ring import RingVector
+
+__all__ = ["lift_question", "sum_pixels"]
+
+# One entry a table in use: scores are the same in all rounds of a run. It holds what `Lifting.lift` would compute
+# again from the same arguments, so it changes no result, and it goes with the table.
+_LIFTED: dict[int, tuple[weakref.ref[Table], str, LiftedTable]] = {}
+
+
+def sum_pixels(task: Task, rows: Table, plan: RecipeTerms) -> RingVector:
+    """One organisation's sums of pixels.
+
+    Args:
+        task: of kind "pixels", checked against the plan.
+        rows: all of the organisation's rows.
+        plan: as approved.
+
+    Raises:
+        PeerError: the task's length is not that of the schema's images.
+    """
+    layout = layout_of_counts(pixel_cells(plan.schema_.images))
+    if layout.length != task.length:
+        raise PeerError(f"the task names {task.length} values, the plan's images have {layout.length}")
+    part = split_rows(rows, plan.splits, "train")
+    used = part.take(finite_rows(part))
+    return layout.join(
+        pixel_sums(used, task.value_bits),
+        used.rows,
+        {"skipped_rows": part.rows - used.rows},
+        largest=largest_magnitude(task.value_bits),
+        ring_bits=plan.ring_bits,
+    )
+
+
+def lift_question(task: Task, rows: Table, plan: RecipeTerms) -> tuple[Task, LiftedTable, LiftedTerms]:
+    """A later round's task, rows and plan, as they would be had the plan named scores instead of pictures.
+
+    Raises:
+        PeerError: the task does not say how pictures are scored, or not in this plan's bounds.
+    """
+    parameters = dict(task.parameters)
+    document = parameters.pop("images", None)
+    try:
+        lifting = Lifting.from_document(plan.schema_, document)
+    except InputError as error:
+        raise PeerError(f"the task's directions of pictures are unusable: {error}") from error
+    if any(part.scores > plan.recipe.images.scores for part in lifting.projections):
+        raise PeerError(f"the task scores pictures on more than the plan's {plan.recipe.images.scores} directions")
+    if task.step < 2:
+        raise PeerError("the task counts scores before the pixels that they come from")
+    key = sha256_hex(canonical_json(document))
+    # The round of pixels was one more than a run over numbers has.
+    question = task.model_copy(update={"parameters": parameters, "step": task.step - 1})
+    return question, _lifted(lifting, key, rows), lifted_terms(plan, lifting.lifted_schema)
+
+
+def _lifted(lifting: Lifting, key: str, rows: Table) -> LiftedTable:
+    place = id(rows)
+    entry = _LIFTED.get(place)
+    if entry is not None and entry[0]() is rows and entry[1] == key:
+        return entry[2]
+    lifted = lifting.lift(rows, row_positions(rows))
+
+    def forget(_: object) -> None:
+        _LIFTED.pop(place, None)
+
+    _LIFTED[place] = (weakref.ref(rows, forget), key, lifted)
+    return lifted

@@ -1,0 +1,1 @@
+"""Pictures as scores on the principal directions that summed pixels fix, and scores as pictures again."""
