@@ -163,8 +163,10 @@ def choose_score_columns(encoding: Encoding, label: int | None, settings: Mixtur
         alone = codes.grid.lows == codes.grid.highs
         atoms = int(masses[alone & (masses * _ATOMS >= total)].sum())
         shaped = np.count_nonzero(masses) > encoding.settings.numeric_codes and atoms <= settings.atoms_limit * total
-        # Codes that do not ascend with the values part them by something else, as dates by the day of the week.
-        shaped = shaped and bool((np.diff(codes.code_of_cell) >= 0).all())
+        # Codes that do not ascend with the values part them by something else, as dates by the day of the week. A code
+        # of one cell, an atom, may stand inside another.
+        runs = codes.code_of_cell[np.bincount(codes.code_of_cell)[codes.code_of_cell] > 1]
+        shaped = shaped and bool((np.diff(runs) >= 0).all())
         if shaped and total >= settings.least_known * int(codes.masses.sum()):
             found.append((atoms / total, column))
     return tuple(sorted(column for _, column in sorted(found)[: settings.score_columns]))
