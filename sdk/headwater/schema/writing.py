@@ -12,7 +12,7 @@ from headwater.schema.columns import DateColumn
 from headwater.schema.image import pixel_columns
 from headwater.schema.table import Table
 
-__all__ = ["write_csv"]
+__all__ = ["as_written", "write_csv"]
 
 
 def write_csv(table: Table | pa.Table, target: str | Path | BinaryIO) -> None:
@@ -26,7 +26,7 @@ def write_csv(table: Table | pa.Table, target: str | Path | BinaryIO) -> None:
     Raises:
         OSError: the file cannot be written; what stood there before still does.
     """
-    arrow = _as_written(table) if isinstance(table, Table) else table
+    arrow = as_written(table) if isinstance(table, Table) else table
     if arrow.num_columns == 1 and arrow.column(0).null_count:
         # A missing value alone on its line would be an empty line, which readers skip; quoted it is a row.
         arrow = pa.table([pc.fill_null(arrow.column(0).cast(pa.string()), "")], names=arrow.column_names)
@@ -43,7 +43,8 @@ def write_csv(table: Table | pa.Table, target: str | Path | BinaryIO) -> None:
         unfinished.unlink(missing_ok=True)
 
 
-def _as_written(table: Table) -> pa.Table:
+def as_written(table: Table) -> pa.Table:
+    """The rows as CSV shows them: dates are text in their schema's format."""
     arrow = table.to_arrow()
     for index, column in enumerate(table.schema.columns):
         if isinstance(column, DateColumn):

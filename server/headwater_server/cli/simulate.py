@@ -59,6 +59,12 @@ def simulate(
     engine: Annotated[
         _Engine, typer.Option(help="local: in this process; flower: Flower's simulation engine, on Ray.")
     ] = _Engine.LOCAL,
+    curve: Annotated[
+        bool, typer.Option("--curve", help="Measure what a model gains from more synthetic rows, 500 to 128,000.")
+    ] = False,
+    keep_generator: Annotated[
+        bool, typer.Option("--keep-generator", help="Leave the generator in OUT, for `sample` and `compress`.")
+    ] = False,
 ) -> None:
     """Simulate a run: what would these organisations make together?
 
@@ -67,7 +73,8 @@ def simulate(
     trained on; it judges.
 
     OUT gets synthetic.csv (as many rows as the training part), result.json (scores, seconds, bytes, history) and
-    health.svg. Nothing here is private: whoever runs this has all rows anyway.
+    health.svg; with --curve also curve.json and curve.svg, with --keep-generator the folder generator. Nothing here is
+    private: whoever runs this has all rows anyway.
     """
     from rich.console import Console
     from rich.markup import escape
@@ -103,7 +110,9 @@ def simulate(
     more = ", …" if len(inputs.parts) > 10 else ""
     console.print(f"{organisations} organisations with {rows}{more} rows ({partition})", highlight=False)
     with Narrator(console) as narrator:
-        result = run_simulation(inputs, out, engine.value, partition, narrator)
+        result = run_simulation(
+            inputs, out, engine.value, partition, narrator, curve=curve, keep_generator=keep_generator
+        )
     _print_scores(console, result)
     console.print(
         f"Wrote {out / DATASET}: {result['rows']:,} rows. Privacy: none; {result['protection']}.", soft_wrap=True

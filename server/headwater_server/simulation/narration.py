@@ -21,6 +21,7 @@ _WORDS = {
     "merge": "Merging the update",
     "sample": "Sampling rows",
     "score": "Scoring on held-out rows",
+    "curve": "Measuring the sample-size curve",
 }
 
 

@@ -11,6 +11,8 @@ from headwater.canonical import sha256_hex
 from headwater.contribution.execution import sample_table
 from headwater.errors import InputError
 from headwater.evaluation.usefulness import Usefulness
+from headwater.generator.bundle import Bundle
+from headwater.generator.sampler import read_sampler
 from headwater.recipe.machine import Recipe, build_recipe
 from headwater.recipe.task import seed_for
 from headwater.schema.columns import BooleanColumn, CategoricalColumn
@@ -18,17 +20,27 @@ from headwater.schema.table import Table
 from headwater.schema.writing import write_csv
 from headwater_server.output_folder import check_replaceable, result_folder
 from headwater_server.runs.record import draw_health
+from headwater_server.simulation.curve import write_curve
 from headwater_server.simulation.driving import Cost, LocalEngine, Watcher, drive
 from headwater_server.simulation.inputs import SimulationInputs
 from headwater_server.simulation.pictures import draw_pictures, score_pictures
 
-__all__ = ["DATASET", "HEALTH", "RESULT", "EngineName", "simulate"]
+__all__ = ["DATASET", "GENERATOR", "HEALTH", "RESULT", "EngineName", "simulate"]
 
-DATASET, RESULT, HEALTH = "synthetic.csv", "result.json", "health.svg"
+DATASET, RESULT, HEALTH, GENERATOR = "synthetic.csv", "result.json", "health.svg", "generator"
 EngineName = Literal["local", "flower"]
 
 
-def simulate(inputs: SimulationInputs, out: Path, engine: EngineName, how: str, watcher: Watcher) -> dict[str, object]:
+def simulate(
+    inputs: SimulationInputs,
+    out: Path,
+    engine: EngineName,
+    how: str,
+    watcher: Watcher,
+    *,
+    curve: bool = False,
+    keep_generator: bool = False,
+) -> dict[str, object]:
     """Run the recipe on the organisations' rows, sample, score, and write the result folder.
 
     Args:
@@ -37,6 +49,8 @@ def simulate(inputs: SimulationInputs, out: Path, engine: EngineName, how: str, 
         engine: "local" computes the contributions in this process, "flower" on Flower's simulation engine.
         how: the partition, for the record.
         watcher: told how far it is.
+        curve: whether the sample-size curve is measured, which takes a minute.
+        keep_generator: whether the folder gets the generator's bundle.
 
     Returns:
         What stands in result.json.
@@ -68,6 +82,14 @@ def simulate(inputs: SimulationInputs, out: Path, engine: EngineName, how: str, 
         draw_health(recipe.history, folder / HEALTH)
         draw_pictures(synthetic, folder)
         result = _result(inputs, recipe, cost, scores, engine, how, folder / DATASET)
+        if curve:
+            watcher.begins("curve")
+            started = time.monotonic()
+            real = scores["real"]
+            result["curve"] = write_curve(inputs, done.model, done.encoding, folder, real["gbm"] if real else None)
+            watcher.ends("curve", time.monotonic() - started, ())
+        if keep_generator:
+            result["generator_digest"] = Bundle(read_sampler(done.model), done.encoding).save(folder / GENERATOR)
         (folder / RESULT).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     return result
 

@@ -14,7 +14,8 @@ import pyarrow as pa
 import pytest
 
 from headwater.errors import InputError
-from headwater.evaluation.usefulness import Usefulness, _trees, score
+from headwater.evaluation.judged import trees
+from headwater.evaluation.usefulness import Usefulness, score
 from headwater.schema.conform import load_table
 from headwater.schema.draft import draft
 from headwater.schema.writing import write_csv
@@ -72,7 +73,7 @@ def test_scores_are_the_judges_to_the_last_digit(judge: ModuleType, tmp_path: Pa
 
 def test_the_trees_have_the_judges_settings(judge: ModuleType) -> None:
     # Settings such as the number of leaves would not tell on a small table.
-    assert _trees().get_params() == judge.trees().get_params()
+    assert trees().get_params() == judge.trees().get_params()
 
 
 def test_text_typed_and_pandas_tables_score_alike(tmp_path: Path) -> None:

@@ -1,0 +1,174 @@
+"""`sample`: rows from a finished generator, as many and of whichever kind are asked for."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from headwater_server.cli.options import HomeOption
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from headwater.generator.balancing import Shares
+    from headwater.generator.bundle import Bundle
+    from headwater.generator.table_generator import RowReader
+
+__all__ = ["register"]
+
+_HELP = """Draw synthetic rows from a generator into a file.
+
+    SOURCE is a finished run (its id or first digits), a bundle's folder, or a simulation's folder with a generator in
+    it. The file is for those who may see the generator: it is no release, nobody signed it, and without differential
+    privacy it stays with the coordinator like the generator itself.
+
+    **Conditions.** `--where` may be given for several columns; all must hold.
+
+    - `--where sex=Female` a category; `--where "ward=a|b"` one of several; `--where ward=` a missing value
+
+    - `--where age=30..40` a range with both ends; `age=65..` and `age=..17` leave a side open; `age=-1` a special value
+
+    - `--where seen=2021-01-01..2021-12-31` days
+
+    A mixture is conditioned exactly. A network, and any other kind, tries until rows fit: --dry-run says how often.
+
+    **Balance.** `--balanced income` gives each value of the column the same share; given twice, each combination.
+    `--balanced "income=>50K:0.4|<=50K:0.6"` gives shares. A column `weight` restores the generator's own mix.
+
+    **Views.** `--views 2 --view-std 0.2` writes groups of rows from neighbouring latents, by `group_id` and `view_id`;
+    --dry-run says up to which distance a classifier gives both the same label.
+
+    **Large files.** Rows are written as they are drawn, in bounded memory; the file appears when it is whole. Row i is
+    fixed by SOURCE, the options, --seed and i: `--start 1000000` goes on where a million rows ended.
+    """
+
+
+def register(app: typer.Typer) -> None:
+    """Mount the command."""
+    app.command(
+        help=_HELP,
+        epilog="Example:  headwater-coordinator sample 3f0c --rows 10000 --where sex=Female --where age=30..40 "
+        "--balanced income --seed 7 --out women.parquet",
+    )(sample)
+
+
+def sample(
+    source: Annotated[str, typer.Argument(help="A finished run, a bundle's folder, or a simulation's folder.")],
+    out: Annotated[
+        Path | None, typer.Option(help="File to write: .parquet, .csv or .csv.gz. Not needed with --dry-run.")
+    ] = None,
+    rows: Annotated[int, typer.Option(help="How many; with views, rows and not groups.", min=1)] = 10_000,
+    where: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN=VALUE", help="What every row shall have; see above.")
+    ] = None,
+    balanced: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN", help="A column whose values get equal, or given, shares.")
+    ] = None,
+    views: Annotated[int, typer.Option(help="Rows of a group from neighbouring latents.", min=1)] = 1,
+    view_std: Annotated[float, typer.Option(help="How far a view lies from its group's first row.", min=0)] = 0.2,
+    seed: Annotated[int, typer.Option(help="Equal seeds give equal rows on one machine.", min=0, max=2**53 - 1)] = 0,
+    start: Annotated[int, typer.Option(help="Position of the first row in the seed's sequence.", min=0)] = 0,
+    most_proposals: Annotated[
+        int, typer.Option(help="Rows tried at most for 8,192 that satisfy a condition.", min=1)
+    ] = 20_000_000,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would take, and write nothing.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Write over a file that is there.")] = False,
+    home: HomeOption = Path("coordinator"),
+) -> None:
+    """Draw synthetic rows from a generator into a file."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from headwater.errors import InputError
+    from headwater.generator.table_generator import RowReader, RowRequest
+    from headwater.schema.condition_text import read_condition
+    from headwater_server.sampling.source import find_bundle
+    from headwater_server.sampling.writing import check_target, write_rows
+
+    if not dry_run:
+        if out is None:
+            raise InputError("there is no file to write to; say --out FILE.parquet, or --dry-run")
+        check_target(out, replace=replace)
+    bundle = find_bundle(source, home)
+    schema = bundle.encoding.schema
+    console = Console()
+    request = RowRequest(
+        where=read_condition(schema, where or []),
+        balanced=_shares(bundle, balanced or []),
+        views=views,
+        view_std=view_std,
+        most_proposals=most_proposals,
+    )
+    reader = RowReader(bundle.sampler, bundle.encoding, request)
+    console.print(f"{bundle.sampler.kind}: {request.where}", highlight=False, soft_wrap=True)
+    _describe(console, reader)
+    if dry_run or out is None:
+        _dry_run(console, bundle, reader, rows, seed)
+        return
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task("drawing", total=rows)
+        written, size = write_rows(
+            reader.first(rows, seed, start=start), out, lambda done: progress.update(task, completed=done)
+        )
+    console.print(f"{written:,} rows, {size:,} bytes, acceptance {reader.tally.acceptance:.1%}", highlight=False)
+    console.print("[bold red]NOT DIFFERENTIALLY PRIVATE[/bold red]; unsigned, no release", soft_wrap=True)
+    typer.echo(f"{out}")
+
+
+def _shares(bundle: "Bundle", texts: list[str]) -> "Shares":
+    from headwater.errors import InputError
+    from headwater.schema.condition import Value
+
+    shares: dict[str, dict[Value, float] | None] = {}
+    for text in texts:
+        name, given, values = (text, "", "") if text in bundle.encoding.schema.names else text.partition("=")
+        if name in shares:
+            raise InputError(f"column {name!r} is balanced twice; name it once")
+        if not given:
+            shares[name] = None
+            continue
+        part: dict[Value, float] = {}
+        for each in values.split("|"):
+            value, _, share = each.rpartition(":")
+            try:
+                part[value or None] = float(share)
+            except ValueError as error:
+                raise InputError(f"{each!r} is no value with a share; write COLUMN=VALUE:SHARE|VALUE:SHARE") from error
+        shares[name] = part
+    return shares
+
+
+def _describe(console: "Console", reader: "RowReader") -> None:
+    about = "estimated " if reader.estimated else ""
+    if reader.method in ("exact", "rejection"):
+        how = "drawn as such" if reader.method == "exact" else "some rows are tried in vain"
+        console.print(f"the condition holds for {about}{reader.share:.3%} of its rows; {how}", highlight=False)
+    elif reader.method == "balanced":
+        left = f"; {reader.left_out:.2%} of its rows are in classes left out" if reader.left_out > 5e-5 else ""
+        console.print(f"balanced, weights from {about or 'exact '}shares{left}", highlight=False)
+
+
+def _dry_run(console: "Console", bundle: "Bundle", reader: "RowReader", rows: int, seed: int) -> None:
+    from headwater.evaluation.agreement import AGREEING, widest_agreeing
+    from headwater.schema.columns import BooleanColumn, CategoricalColumn
+    from headwater_server.sampling.trial import try_out, view_agreement
+
+    trial = try_out(reader, rows, seed)
+    console.print(
+        f"{rows:,} rows: about {trial.seconds:,.1f} s here and {trial.size_bytes / 1e6:,.1f} MB as Parquet; "
+        f"acceptance {trial.acceptance:.1%}",
+        highlight=False,
+    )
+    if reader.method == "views" and isinstance(bundle.encoding.schema.target, CategoricalColumn | BooleanColumn):
+        from rich.table import Table
+
+        found = view_agreement(bundle.sampler, bundle.encoding, seed)
+        table = Table(title="A classifier gives both views of a pair one label")
+        table.add_column("view-std", justify="right")
+        table.add_column("pairs", justify="right")
+        for view_std, share in found.items():
+            table.add_row(f"{view_std:g}", f"{share:.1%}")
+        console.print(table)
+        widest = widest_agreeing(found)
+        until = "at none of these" if widest is None else f"up to {widest:g}"
+        console.print(f"{AGREEING:.0%} or more agree {until}", highlight=False)

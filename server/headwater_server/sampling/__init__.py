@@ -1,0 +1,1 @@
+"""Rows on the operator's request, drawn from a finished generator."""

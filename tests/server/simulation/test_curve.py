@@ -1,0 +1,38 @@
+"""What a simulation leaves on request: its generator, with the curve of usefulness against rows."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import headwater_server.simulation.curve as curve
+from headwater.evaluation.usefulness import Usefulness
+from headwater.generator import load_generator
+from headwater.schema.writing import write_csv
+from headwater_server.simulation.inputs import read_inputs
+from headwater_server.simulation.simulate import GENERATOR, RESULT, simulate
+from support.mixtures import MIXTURE_PLAN
+from support.recipes import small_table
+from support.watching import Silent
+
+
+@pytest.mark.parametrize(("least", "tested_on"), [(10, "validation"), (500, "held-out fifth")])
+def test_the_folder_gets_generator_and_curve(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, least: int, tested_on: str
+) -> None:
+    monkeypatch.setattr(Usefulness, "score", lambda *_: {"gbm": 0.5, "lr": 0.5})
+    monkeypatch.setattr(curve, "SIZES", (40, 300))
+    monkeypatch.setattr(curve, "_LEAST_VALIDATION", least)
+    data, plan, out = tmp_path / "visits.csv", tmp_path / "plan.toml", tmp_path / "out"
+    write_csv(small_table(600), data)
+    plan.write_text(MIXTURE_PLAN.to_toml(), encoding="utf-8")
+    inputs = read_inputs(data, "outcome", 3, "iid", plan_file=plan)
+    result = simulate(inputs, out, "local", "iid", Silent(), curve=True, keep_generator=True)
+    document = json.loads((out / curve.CURVE).read_text())
+    assert json.loads((out / RESULT).read_text())["curve"] == document
+    assert document["tested_on"] == tested_on
+    assert [point["rows"] for point in document["points"]] == [40, 300]
+    assert all(0.4 < point["gbm"] <= 1.0 for point in document["points"])
+    assert (out / curve.CURVE_PLOT).read_text().lstrip().startswith("<?xml")
+    generator = load_generator(out / GENERATOR, str(result["generator_digest"]))
+    assert generator.sample(50).num_rows == 50
