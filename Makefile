@@ -11,7 +11,7 @@ export FLWR_TELEMETRY_ENABLED := 0
 export FLWR_DISABLE_UPDATE_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-slow test-crash check format protos vectors diagrams docs bench-quality bench-secagg fuzz clean
+.PHONY: help setup demo test test-fast test-slow test-crash check format protos vectors diagrams docs bench-quality bench-generator bench-ablation bench-secagg fuzz clean
 
 help:  ## Show what can be made.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,12 @@ docs: $(STAMP)  ## Build the documentation into site/.
 
 bench-quality: $(STAMP)  ## Simulate on real tables and judge. DATA=folder of CSVs.
 	$(BIN)/python tools/bench/run_quality.py $(if $(DATA),--data $(DATA)) $(ARGS)
+
+bench-generator: $(STAMP)  ## Measure generators against the numbers to reach. ARGS="--quick", DATA=folder of CSVs.
+	$(BIN)/python tools/bench/run_generator.py $(if $(DATA),--data $(DATA)) $(ARGS)
+
+bench-ablation: $(STAMP)  ## What each setting of the generator is worth. DATA=folder of CSVs.
+	$(BIN)/python tools/bench/run_ablation.py $(if $(DATA),--data $(DATA)) $(ARGS)
 
 bench-secagg: $(STAMP)  ## Measure secure aggregation beside Flower's SecAgg+. ARGS="--quick --only a,c".
 	$(BIN)/python tools/bench/run_secagg.py $(ARGS)

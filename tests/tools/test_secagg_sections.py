@@ -9,11 +9,12 @@ import xml.etree.ElementTree
 
 import pytest
 
+from harness.memory import Memory
 from secagg.ceilings import measure_ceilings
 from secagg.costs import Cell, measure_cell
 from secagg.growth import measure_growth
 from secagg.plot import draw
-from secagg.process import Clock, Memory
+from secagg.process import Clock
 from secagg.report import describe
 
 BENCH = pathlib.Path(__file__).parents[2] / "tools" / "bench"

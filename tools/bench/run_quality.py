@@ -12,8 +12,9 @@ import sys
 import time
 
 import quality
+from generator.datasets import DATASETS, find_folder
 
-TARGETS = {"adult.csv": "income", "credit.csv": "default", "magic.csv": "class", "diabetes130.csv.gz": "readmitted"}
+TARGETS = {dataset.file: dataset.target for dataset in DATASETS.values()}
 FIGURES = ("tstr_gbm_auc", "tstr_lr_auc", "tvd1", "tvd2", "c2st_auc", "trtr_gbm_auc", "trtr_lr_auc", "floor_tvd2")
 
 
@@ -27,18 +28,20 @@ def simulate(table: pathlib.Path, target: str, partition: str, recipe: str, out:
 def main() -> None:
     """Judge every table that is there."""
     arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    arguments.add_argument("--data", type=pathlib.Path, required=True, help="folder with the tables")
+    arguments.add_argument(
+        "--data", type=pathlib.Path, help="folder with the tables; shared/data beside this by default"
+    )
     arguments.add_argument("--tables", nargs="*", default=list(TARGETS), help="file names; all by default")
     arguments.add_argument("--partition", default="iid")
     arguments.add_argument("--recipe", default="hybrid", help="as of headwater-coordinator simulate")
     given = arguments.parse_args()
     build = pathlib.Path("build/bench")
     build.mkdir(parents=True, exist_ok=True)
-    results = {}
+    results, folder = {}, find_folder(given.data)
     for name in given.tables:
-        table = given.data / name
+        table = folder / name
         if not table.is_file():
-            print(f"{name}: not in {given.data}, left out")
+            print(f"{name}: not in {folder}, left out")
             continue
         out = build / f"sim-{name.split('.')[0]}"
         started = time.perf_counter()

@@ -30,8 +30,9 @@ from flwr.server.workflow.constant import Key as WorkflowKey
 from flwr.supercore.task_identity import TaskIdentity
 from numpy.typing import NDArray
 
+from harness.memory import Memory
 from secagg.consortium import Consortium
-from secagg.process import Clock, Frame, Header, Memory, receive_frame, send_frame, serve
+from secagg.process import Clock, Frame, Header, receive_frame, send_frame, serve
 
 __all__ = ["CLIP", "FlowerClient", "client_process", "server_process"]
 

@@ -1,15 +1,14 @@
-"""Processes whose CPU seconds and memory are counted, and the frames that go to and from them."""
+"""Processes whose CPU seconds are counted, and the frames that go to and from them."""
 
 import json
 import multiprocessing
-import pathlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-__all__ = ["Child", "Clock", "Frame", "Memory", "Role", "receive_frame", "send_frame", "serve"]
+__all__ = ["Child", "Clock", "Frame", "Role", "receive_frame", "send_frame", "serve"]
 
 Header = Mapping[str, Any]
 Frame = tuple[Header, Sequence[bytes]]
@@ -53,34 +52,6 @@ class Clock:
     def seconds(self) -> float:
         """CPU seconds since `reset`; read it outside of the blocks."""
         return time.process_time() - self._begun - self._outside - (time.thread_time() - self._mark)
-
-
-class Memory:
-    """How far this process's resident memory rose above what it was when this was made.
-
-    `ru_maxrss` would not do: a child that was just started inherits its parent's. Linux keeps the peak of the process
-    itself in /proc, where it can be set back.
-    """
-
-    def __init__(self) -> None:
-        """Take the present size as the base."""
-        self._base = _status("VmRSS")
-
-    def reset(self) -> None:
-        """Forget the peak so far."""
-        pathlib.Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-
-    @property
-    def peak_bytes(self) -> int:
-        """The peak since `reset`, above the base."""
-        return max(0, _status("VmHWM") - self._base)
-
-
-def _status(name: str) -> int:
-    for line in pathlib.Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-        if line.startswith(name + ":"):
-            return int(line.split()[1]) * 1024
-    raise SystemExit(f"/proc/self/status has no {name}; this benchmark reads memory from Linux's /proc")
 
 
 def send_frame(connection: Connection, header: Header, parts: Sequence[bytes] = ()) -> None:

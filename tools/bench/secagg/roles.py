@@ -9,6 +9,7 @@ from multiprocessing.connection import Connection
 
 import numpy as np
 
+from harness.memory import Memory
 from headwater.secagg import Aggregator, Participant
 from headwater.secagg.protocol.events import (
     AggregatorEvent,
@@ -23,7 +24,7 @@ from headwater.secagg.wire.envelope import open_envelope
 from headwater_server.settings import SPOOL_MEMORY_MIB
 from headwater_server.storage.spool import DiskSpool
 from secagg.consortium import Consortium
-from secagg.process import Clock, Frame, Header, Memory, serve
+from secagg.process import Clock, Frame, Header, serve
 
 __all__ = ["CoordinatorRole", "MemberRole", "coordinator_process", "member_process"]
 

@@ -1,0 +1,215 @@
+"""Rows of the benchmark of generators: measured in processes of their own, once, by the one judge."""
+
+import json
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+import quality
+from generator.attacks import nearest_auc
+from generator.datasets import find_folder
+from generator.judging import ceilings, judge
+from generator.members import measure as measure_one
+from generator.rows import Row, simulation
+from generator.running import Failed, Runner
+from run_ablation import cut_training_rows
+
+MAGIC = "magic.csv"
+
+
+def write_magic(folder: pathlib.Path, rows: int = 400, seed: int = 0) -> pathlib.Path:
+    """A small stand-in for the table: a label that two of three numbers tell of."""
+    random = np.random.default_rng(seed)
+    label = random.random(rows) < 0.6
+    values = random.normal(size=(rows, 3)) + np.outer(label, [1.0, -1.0, 0.0])
+    lines = [
+        ",".join([*(f"{value:.4f}" for value in line), "gh"[int(held)]])
+        for line, held in zip(values, label, strict=True)
+    ]
+    file = folder / MAGIC
+    file.write_text("\n".join(["a,b,c,class", *lines]) + "\n", encoding="utf-8")
+    return file
+
+
+@pytest.fixture
+def data(tmp_path: pathlib.Path) -> pathlib.Path:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    write_magic(folder)
+    return folder
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """Rows whose measurement was asked for; each gives its arguments as its figures."""
+    asked: list[tuple[str, int]] = []
+
+    def measure(_: Runner, row: Row, seed: int, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        asked.append((row.name, seed))
+        if row.kind == "broken":
+            raise Failed("it broke")
+        return dict(arguments)
+
+    monkeypatch.setattr(Runner, "_process", measure)
+    return asked
+
+
+@pytest.mark.slow
+def test_the_judges_parts_say_what_the_judge_says(data: pathlib.Path) -> None:
+    real = quality.read(data / MAGIC)
+    train, test = quality.split(real)
+    made = train.sample(frac=1.0, replace=True, random_state=1)
+    whole = quality.judge(real, made, "class")
+    ours, real_rows = judge(train, test, made, "class"), ceilings(train, test, "class")
+
+    names = {"gbm": "tstr_gbm_auc", "lr": "tstr_lr_auc", "tvd1": "tvd1", "tvd2": "tvd2", "c2st": "c2st_auc"}
+    assert ours == {name: whole[figure] for name, figure in names.items()}
+    names = {"gbm": "trtr_gbm_auc", "lr": "trtr_lr_auc", "tvd1": "floor_tvd1", "tvd2": "floor_tvd2"}
+    assert real_rows == {name: whole[figure] for name, figure in names.items()}
+
+
+def test_a_generator_that_hands_out_its_rows_is_told_by_the_nearest(data: pathlib.Path) -> None:
+    train, test = quality.split(quality.read(data / MAGIC))
+    table = quality.Table(train, "class")
+    train, test = table.align(train), table.align(test)
+
+    assert nearest_auc(table, train, test, train) > 0.95
+    assert nearest_auc(table, train, test, test) < 0.05
+
+
+def test_each_seed_is_measured_once_and_found_the_second_time(
+    data: pathlib.Path, tmp_path: pathlib.Path, counted: list[tuple[str, int]]
+) -> None:
+    rows = [simulation("magic", "mixture", seeds=(1, 2))]
+    first = Runner(data, tmp_path, "code").measure(rows)
+    second = Runner(data, tmp_path, "code").measure(rows)
+
+    assert first == second
+    assert sorted(counted) == [("magic-mixture-iid", 1), ("magic-mixture-iid", 2)]
+
+
+def test_other_data_other_code_and_other_settings_are_measured(
+    data: pathlib.Path, tmp_path: pathlib.Path, counted: list[tuple[str, int]]
+) -> None:
+    row = simulation("magic", "mixture", seeds=(1,))
+    Runner(data, tmp_path, "code").measure([row])
+    Runner(data, tmp_path, "other").measure([row])
+    Runner(data, tmp_path, "code").measure([simulation("magic", "mixture", seeds=(1,), changes=["recipe.rounds=1"])])
+    write_magic(data, seed=5)
+    Runner(data, tmp_path, "code").measure([row])
+
+    assert len(counted) == 4
+
+
+def test_the_folder_that_a_table_lies_in_is_no_reason_to_measure_it_again(
+    data: pathlib.Path, tmp_path: pathlib.Path, counted: list[tuple[str, int]]
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    write_magic(elsewhere)
+    for folder in (data, elsewhere):
+        Runner(folder, tmp_path, "code").measure([simulation("magic", "mixture", seeds=(1,))])
+
+    assert len(counted) == 1
+
+
+def test_a_table_that_is_not_there_is_named_and_left_out(
+    data: pathlib.Path, tmp_path: pathlib.Path, counted: list[tuple[str, int]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    measured = Runner(data, tmp_path, "code").measure([simulation("adult", "mixture"), simulation("magic", "mixture")])
+
+    assert set(measured) == {"magic-mixture-iid"}
+    assert "adult-mixture-iid: adult.csv is not in" in capsys.readouterr().err
+
+
+def test_a_row_that_fails_is_told_and_kept_by_nobody_and_the_others_go_on(
+    data: pathlib.Path, tmp_path: pathlib.Path, counted: list[tuple[str, int]]
+) -> None:
+    rows = [Row("broken", "broken", "magic"), simulation("magic", "mixture", seeds=(1,))]
+    Runner(data, tmp_path, "code").measure(rows)
+    measured = Runner(data, tmp_path, "code").measure(rows)
+
+    assert measured["broken"] == [{"failed": "it broke"}]
+    assert measured["magic-mixture-iid"][0]["seed"] == 1
+    assert counted.count(("broken", 1)) == 2
+
+
+def test_rows_that_want_the_cores_alone_come_last(
+    data: pathlib.Path, tmp_path: pathlib.Path, counted: list[tuple[str, int]]
+) -> None:
+    rows = [Row("costs", "encoder", "magic", alone=True), simulation("magic", "mixture", seeds=(1,))]
+    Runner(data, tmp_path, "code", at_once=1).measure(rows)
+
+    assert [name for name, _ in counted] == ["magic-mixture-iid", "costs"]
+
+
+def test_a_generator_that_another_row_needs_is_made_again_when_it_is_gone(
+    data: pathlib.Path, tmp_path: pathlib.Path, counted: list[tuple[str, int]]
+) -> None:
+    kept = simulation("magic", "mixture", seeds=(1,), keeps=True)
+    user = Row("sampling", "sampling", "magic", alone=True, after=kept.name)
+    runner = Runner(data, tmp_path, "code")
+    # The stand-in keeps nothing, so the second run finds figures and no generator.
+    runner.measure([kept, user])
+    measured = runner.measure([kept, user])
+
+    assert counted.count((kept.name, 1)) == 2
+    assert measured["sampling"][0]["model"] == str(runner.kept(kept.name, 1)) == measured[kept.name][0]["keep"]
+
+
+@pytest.mark.slow
+def test_a_process_that_breaks_is_told_by_its_last_line(data: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    row = simulation("magic", "mixture", seeds=(1,), changes=["recipe.round=1"])
+    ((figures,),) = Runner(data, tmp_path, "code").measure([row]).values()
+
+    assert "the plan has no setting 'recipe.round'" in figures["failed"]
+
+
+@pytest.mark.slow
+def test_rows_of_a_small_table_are_measured_to_the_end(data: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    mixture = simulation("magic", "mixture", seeds=(1,), keeps=True)
+    small = ["recipe.rounds=1", "recipe.fit.steps=10", "recipe.update.local_steps=2"]
+    rows = [
+        Row("magic-real", "ceilings", "magic"),
+        mixture,
+        simulation("magic", "adversarial", seeds=(1,), changes=small),
+        Row("sampling", "sampling", "magic", {"rows": 500}, alone=True, after=mixture.name),
+        Row("encoder", "encoder", "magic", alone=True),
+        Row("memory", "memory", "magic", alone=True),
+    ]
+    measured = Runner(data, tmp_path, "code").measure(rows)
+
+    assert not [name for name, (figures,) in measured.items() if "failed" in figures], json.dumps(measured)
+    (figures,) = measured["magic-mixture-iid"]
+    assert 0.5 < figures["gbm"] <= measured["magic-real"][0]["gbm"] + 0.1
+    assert 0.3 < figures["attack"] < 0.8
+    assert figures["fit_seconds"] == pytest.approx(sum(figures["seconds"].values()), rel=0.3, abs=0.3)
+    assert measured["magic-adversarial-iid"][0]["attack"] is None
+    assert measured["magic-adversarial-iid"][0]["step_seconds"] > 0
+    assert measured["sampling"][0]["rows_per_second"] > 100
+    assert measured["memory"][0]["peak_bytes"] > measured["memory"][0]["before_bytes"] > 2**20
+
+
+def test_one_organisation_alone_is_judged_beside_its_own_rows(data: pathlib.Path) -> None:
+    figures = measure_one(file=str(data / MAGIC), table="magic", organisations=4, recipe="mixture", seed=1)
+
+    assert figures["rows"] == 80
+    assert figures["real"]["gbm"] > 0.6
+    assert figures["own"]["tvd2"] > 0
+
+
+def test_the_ablation_never_sees_a_row_that_judges(data: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    cut_training_rows(data, tmp_path / "cut")
+    train, test = quality.split(quality.read(data / MAGIC))
+    cut = quality.read(tmp_path / "cut" / MAGIC)
+
+    assert len(cut) == len(train)
+    assert not cut.merge(test).size
+
+
+def test_a_folder_that_is_not_there_is_refused_by_name(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(SystemExit, match="nowhere"):
+        find_folder(tmp_path / "nowhere")

@@ -1,0 +1,1 @@
+"""Measures what generators of simulated consortia are worth, and what they cost."""

@@ -1,0 +1,102 @@
+"""What each setting is worth: one change from the default at a time, judged on rows cut from the training rows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from generator.rows import SEEDS, Row
+
+__all__ = ["BUDGET", "LINES", "TABLES", "Variant", "ablation_rows", "row_name", "variants"]
+
+TABLES = ("adult", "magic")
+
+BUDGET: Mapping[str, Sequence[str]] = {
+    "hybrid": (),
+    "adversarial": ("recipe.rounds=20",),
+}
+"""What every variant of a line runs with, its default included: what keeps the whole within an hour."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One change from a line's default.
+
+    Attributes:
+        subject: what is varied.
+        words: what it is set to.
+        changes: settings, as `simulate --set` takes them; none for the default itself.
+    """
+
+    subject: str
+    words: str
+    changes: tuple[str, ...] = ()
+
+    @property
+    def slug(self) -> str:
+        """The variant in a file's name."""
+        text = f"{self.subject}-{self.words}".lower()
+        return "".join(letter if letter.isalnum() else "-" for letter in text).strip("-")
+
+
+DEFAULT = Variant("default", "default")
+
+LINES: Mapping[str, Sequence[Variant]] = {
+    "hybrid": (
+        Variant("encoding", "16 codes a numeric", ("recipe.encoding.numeric_codes=16",)),
+        Variant("encoding", "64 codes a numeric", ("recipe.encoding.numeric_codes=64",)),
+        Variant(
+            "marginal groups",
+            "none",
+            ("recipe.marginals.group_threshold=1", "recipe.mixture.group_threshold=1"),
+        ),
+        Variant("adversarial rounds", "0", ("recipe.rounds=0",)),
+        Variant("adversarial rounds", "8", ("recipe.rounds=8",)),
+        Variant("anchor", "0", ("recipe.update.anchor=0",)),
+        Variant("anchor", "1", ("recipe.update.anchor=1",)),
+        Variant("loss", "classic", ("recipe.update.loss=classic",)),
+        Variant("loss", "wgan-gp", ("recipe.update.loss=wgan-gp",)),
+    ),
+    "adversarial": (
+        Variant("loss", "classic", ("recipe.update.loss=classic",)),
+        Variant("loss", "wgan-gp", ("recipe.update.loss=wgan-gp",)),
+        Variant("EMA", "none", ("recipe.update.ema=0",)),
+        Variant("EMA", ".9 a round", ("recipe.update.ema=0.9",)),
+        Variant("activation", "relu", ("recipe.network.activation=relu",)),
+        Variant("activation", "leaky_relu", ("recipe.network.activation=leaky_relu",)),
+        Variant("adversarial rounds", "10", ("recipe.rounds=10",)),
+        Variant("adversarial rounds", "40", ("recipe.rounds=40",)),
+        Variant("encoding", "16 codes a numeric", ("recipe.encoding.numeric_codes=16",)),
+        Variant("marginal groups", "none", ("recipe.marginals.group_threshold=1",)),
+    ),
+}
+"""Kind of recipe → its variants. Another setting is another line here."""
+
+
+def variants(kind: str) -> Sequence[Variant]:
+    """A line's variants, the default first."""
+    return (DEFAULT, *LINES[kind])
+
+
+def row_name(table: str, kind: str, variant: Variant) -> str:
+    """The name of a variant's row."""
+    return f"{table}-{kind}-{variant.slug}"
+
+
+def ablation_rows() -> list[Row]:
+    """Every variant on every table: the default with all seeds, for its spread; a change with the first."""
+    return [
+        Row(
+            row_name(table, kind, variant),
+            "simulated",
+            table,
+            {
+                "recipe": kind,
+                "partition": "iid",
+                "organisations": 5,
+                "changes": [*BUDGET[kind], *variant.changes],
+            },
+            SEEDS if variant is DEFAULT else SEEDS[:1],
+        )
+        for kind in LINES
+        for table in TABLES
+        for variant in variants(kind)
+    ]

@@ -1,0 +1,31 @@
+"""Measure one row in this process: `python -m generator.worker KIND ARGUMENTS`, its figures on the last line."""
+
+import importlib
+import json
+import sys
+import warnings
+
+__all__ = ["KINDS", "main"]
+
+KINDS = {
+    "alone": ("generator.members", "measure"),
+    "ceilings": ("generator.real", "measure"),
+    "ctgan": ("generator.peers", "measure_ctgan"),
+    "encoder": ("generator.costs", "measure_encoder"),
+    "memory": ("generator.costs", "measure_memory"),
+    "sampling": ("generator.costs", "measure_sampling"),
+    "simulated": ("generator.simulated", "measure"),
+}
+"""What measures each kind of row: imported by the process that does it, so that no other pays for it."""
+
+
+def main(kind: str, arguments: str) -> None:
+    """Measure, and print the figures as JSON."""
+    module, name = KINDS[kind]
+    # What models of the judge say of their own convergence is no figure.
+    warnings.filterwarnings("ignore")
+    print(json.dumps(getattr(importlib.import_module(module), name)(**json.loads(arguments))))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
