@@ -9,12 +9,13 @@ from headwater.encoding.encoding import Encoding
 from headwater.errors import InputError
 from headwater.images.lifting import Lifting
 from headwater.images.wrapping import wrap
+from headwater.schema.schema import Schema
 from headwater.schema.table import Table
 
 if TYPE_CHECKING:
     from headwater.generator.sampler import Sampler
 
-__all__ = ["PictureSampler"]
+__all__ = ["PictureSampler", "schema_of_rows"]
 
 
 class PictureSampler:
@@ -68,3 +69,8 @@ class PictureSampler:
         pixels = np.random.default_rng([seed, 2])
         for table in self.inner.tables(encoding, rows, seed, label=label, batch_size=batch_size, device=device):
             yield self.lifting.lower(table, pixels)
+
+
+def schema_of_rows(sampler: "Sampler", encoding: Encoding) -> Schema:
+    """The schema of the rows that a sampler draws: with pictures where the encoding has their scores."""
+    return sampler.lifting.schema if isinstance(sampler, PictureSampler) else encoding.schema

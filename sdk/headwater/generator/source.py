@@ -9,6 +9,7 @@ import numpy as np
 from headwater.encoding.encoding import Encoding
 from headwater.errors import InputError
 from headwater.generator.conditional import ConditionedNetwork
+from headwater.generator.pictures import PictureSampler
 from headwater.generator.sampler import MixtureSampler, NetworkSampler, Sampler
 from headwater.mixture.conditioning import ConditionedMixture, Proposals, too_few_rows
 from headwater.schema.condition import Condition
@@ -81,6 +82,19 @@ def open_source(
     Raises:
         InputError: the condition holds for (almost) no row; the line says for what share.
     """
+    if isinstance(sampler, PictureSampler):
+        # A condition is on columns by their place, and scores stand in other places than pictures.
+        names = encoding.schema.names
+        columns = {names.index(condition.schema.names[place]): allowed for place, allowed in condition.columns.items()}
+        inner = open_source(
+            sampler.inner,
+            encoding,
+            Condition(encoding.schema, dict(sorted(columns.items()))),
+            device=device,
+            most_proposals=most_proposals,
+            least_share=least_share,
+        )
+        return _Pictured(sampler, inner)
     if not condition.columns:
         return _Plain(sampler, encoding, device)
     source: RowSource
@@ -97,6 +111,20 @@ def open_source(
             f"at least {least_share:.0e} is expected, widen it"
         )
     return source
+
+
+class _Pictured:
+    """Rows of scores, with pictures made of them."""
+
+    def __init__(self, sampler: PictureSampler, scores: RowSource) -> None:
+        self._sampler, self._scores = sampler, scores
+        self.method, self.share, self.estimated = scores.method, scores.share, scores.estimated
+
+    def tables(self, key: Sequence[int], rows: int, tally: Proposals) -> Iterator[Table]:
+        # Scores and pixels are drawn from two streams of one key.
+        pixels = np.random.default_rng(block_seed((*key, 2)))
+        for table in self._scores.tables(key, rows, tally):
+            yield self._sampler.lifting.lower(table, pixels)
 
 
 class _Plain:

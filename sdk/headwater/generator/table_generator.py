@@ -10,6 +10,7 @@ from headwater.encoding.encoding import Encoding
 from headwater.errors import InputError
 from headwater.generator.balancing import BalancedRows, Shares
 from headwater.generator.bundle import Bundle
+from headwater.generator.pictures import schema_of_rows
 from headwater.generator.rows import BLOCK_ROWS, Rows, read_blocks
 from headwater.generator.sampler import Sampler
 from headwater.generator.source import LEAST_SHARE_OF_ROWS, MOST_PROPOSALS, RowSource, open_source
@@ -67,7 +68,8 @@ class RowReader:
         self.tally = Proposals()
         self.left_out = 0.0
         self.share, self.estimated = 1.0, False
-        where = request.where or Condition(encoding.schema, {})
+        schema = schema_of_rows(sampler, encoding)
+        where = request.where or Condition(schema, {})
         self._block_rows = BLOCK_ROWS
         self._balanced: BalancedRows | None = None
         self._views: ViewedRows | None = None
@@ -78,7 +80,7 @@ class RowReader:
             self._views = ViewedRows(sampler, encoding, request.views, request.view_std, device)
             self._block_rows, self.method = self._views.block_rows, "views"
         elif request.balanced:
-            self._balanced = BalancedRows(encoding.schema, request.balanced, where, self._open)
+            self._balanced = BalancedRows(schema, request.balanced, where, self._open)
             self.method, self.left_out = "balanced", self._balanced.left_out
             self.estimated = self._balanced.estimated
         else:
@@ -157,7 +159,7 @@ class TableGenerator:
     @property
     def schema(self) -> Schema:
         """Of the rows."""
-        return self._encoding.schema
+        return schema_of_rows(self._sampler, self._encoding)
 
     @property
     def kind(self) -> str:

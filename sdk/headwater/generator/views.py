@@ -10,6 +10,7 @@ import torch
 from headwater.encoding.encoding import Encoding
 from headwater.errors import InputError
 from headwater.generator.model import Model, pick_device
+from headwater.generator.pictures import PictureSampler
 from headwater.generator.rows import BLOCK_ROWS, Rows
 from headwater.generator.sampler import MixtureSampler, NetworkSampler, Sampler
 from headwater.generator.source import block_seed
@@ -92,13 +93,7 @@ class ViewedRows:
         if not 2 <= views <= MOST_VIEWS:
             raise InputError(f"{views} views of a row were asked for; ask for 2 to {MOST_VIEWS}")
         self._views, self._view_std = views, view_std
-        self._source: _Views
-        if isinstance(sampler, MixtureSampler):
-            self._source = MixtureViews(sampler.mixture, encoding)
-        elif isinstance(sampler, NetworkSampler):
-            self._source = NetworkViews(sampler.model, encoding, device)
-        else:
-            raise InputError(f"a generator of kind {sampler.kind} has no views; sample a mixture or a network")
+        self._source = _views_of(sampler, encoding, device)
         self._groups = BLOCK_ROWS // views
 
     @property
@@ -115,6 +110,28 @@ class ViewedRows:
         groups = number * self._groups + np.repeat(np.arange(self._groups, dtype=np.int64), self._views)
         identity = np.tile(np.arange(self._views, dtype=np.int8), self._groups)
         yield Rows(Table.concat(tables).take(order), {"group_id": groups, "view_id": identity})
+
+
+class _PicturedViews:
+    """Views of scores, with pictures made of them: what scores leave open is the same in all views of a group."""
+
+    def __init__(self, sampler: PictureSampler, scores: _Views) -> None:
+        self._sampler, self._scores = sampler, scores
+
+    def tables(self, groups: int, views: int, view_std: float, key: Sequence[int]) -> list[Table]:
+        made = self._scores.tables(groups, views, view_std, key)
+        seed = block_seed((*key, 2))
+        return [self._sampler.lifting.lower(table, np.random.default_rng(seed)) for table in made]
+
+
+def _views_of(sampler: Sampler, encoding: Encoding, device: str) -> _Views:
+    if isinstance(sampler, PictureSampler):
+        return _PicturedViews(sampler, _views_of(sampler.inner, encoding, device))
+    if isinstance(sampler, MixtureSampler):
+        return MixtureViews(sampler.mixture, encoding)
+    if isinstance(sampler, NetworkSampler):
+        return NetworkViews(sampler.model, encoding, device)
+    raise InputError(f"a generator of kind {sampler.kind} has no views; sample a mixture or a network")
 
 
 def _cut_normal(rows: int, columns: int, random: torch.Generator) -> torch.Tensor:

@@ -47,8 +47,12 @@ def draft(
     out: Annotated[Path, typer.Option(help="The plan to write, TOML.")] = Path("plan.toml"),
     rounds: Annotated[int, typer.Option(help="Rounds of adversarial training; 0 fits to sums alone.", min=0)] = 4,
     recipe: Annotated[
-        RecipeChoice, typer.Option(help="What is fitted: a network by sums, by training or both, or a mixture by sums.")
-    ] = RecipeChoice.HYBRID,
+        RecipeChoice | None,
+        typer.Option(
+            help="What is fitted: a network by sums, by training or both, or a mixture by sums. By default hybrid, for "
+            "pictures mixture."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Public seed of all draws that are not secret.", min=0)] = 0,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
     on_membership_change: Annotated[
@@ -65,6 +69,7 @@ def draft(
     from headwater.agreement.plan import AggregationTerms, Plan
     from headwater.errors import InputError
     from headwater.flower_bundle import bundle_sha256
+    from headwater.recipe.defaults import default_kind
     from headwater.recipe.settings import RecipeSettings
     from headwater.schema import Schema
 
@@ -77,7 +82,7 @@ def draft(
     plan = Plan(
         name=name[:64],
         schema=contract,
-        recipe=RecipeSettings(kind=recipe.value, rounds=rounds),
+        recipe=RecipeSettings(kind=default_kind(contract) if recipe is None else recipe.value, rounds=rounds),
         aggregation=AggregationTerms(on_membership_change=_membership_change(on_membership_change)),
         privacy="none",
         seed=seed,

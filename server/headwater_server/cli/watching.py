@@ -75,6 +75,8 @@ def describe(record: Mapping[str, Any]) -> str:
             members = ", ".join(record["members"])
             style = "red" if record["protection"].startswith("no ") else "green"
             return f"session of {len(record['members'])}: {members} – [{style}]{record['protection']}[/{style}]"
+        case "pixels":
+            return f"pixels: {record['rows']:,} training rows, {max(record['scores'])} scores a picture{seconds}"
         case "histograms":
             return f"histograms: {record['rows']:,} training rows, {record['codes']} codes{seconds}"
         case "marginals":

@@ -11,6 +11,7 @@ import pyarrow as pa
 from headwater.agreement.plan import AggregationTerms, Plan
 from headwater.errors import InputError
 from headwater.flower_bundle import bundle_sha256
+from headwater.recipe.defaults import default_kind
 from headwater.recipe.settings import RecipeKind, RecipeSettings
 from headwater.schema import Schema
 from headwater.schema.conform import Problem
@@ -106,7 +107,7 @@ def read_inputs(
 def _default_plan(schema: Schema, organisations: int) -> Plan:
     # protocol 2.2: more organisations leave fewer bits to each value.
     bits = RING_BITS - 1 - (organisations - 1).bit_length()
-    recipe = RecipeSettings()
+    recipe = RecipeSettings(kind=default_kind(schema))
     return Plan(
         name=re.sub(r"[^a-z0-9._-]+", "-", schema.name.lower()).strip("._-")[:64] or "simulation",
         schema=schema,

@@ -12,11 +12,13 @@ from headwater.errors import InputError, PeerError
 from headwater.evaluation.pictures import picture_accuracy
 from headwater.generator.pictures import PictureSampler
 from headwater.generator.sampler import read_sampler
+from headwater.generator.table_generator import RowRequest, TableGenerator
 from headwater.recipe.actions import Aggregate, Done
 from headwater.recipe.machine import Recipe, build_recipe
 from headwater.recipe.picturing import pixels_task
 from headwater.recipe.task import Task
 from headwater.recipe.vectors import longest_run, longest_vector
+from headwater.schema.condition import Condition
 from headwater.schema.table import Table
 from support.pictures import IMAGE, PICTURES, picture_plan, picture_table
 from support.recipes import small_plan, small_table
@@ -76,6 +78,22 @@ def test_only_the_label_asked_for_is_drawn() -> None:
     done, _, _ = driven(picture_plan(), thirds(picture_table(300), np.arange(300)))
     drawn = sample_table(done.model, done.encoding, 40, 2, label=1)
     assert set(drawn.columns["shape"].tolist()) == {1}
+
+
+def test_pictures_are_drawn_under_conditions_balanced_and_in_views() -> None:
+    done, _, _ = driven(picture_plan(), thirds(picture_table(300), np.arange(300)))
+    generator = TableGenerator(read_sampler(done.model), done.encoding)
+    assert generator.schema == PICTURES
+    lines = generator.sample(30, where={"shape": "line"}, seed=3)
+    assert set(lines.column("shape").to_pylist()) == {"line"}
+    assert generator.reader(RowRequest(Condition.parse(PICTURES, {"shape": "line"}))).method == "exact"
+    even = generator.sample(4000, balanced="shape", seed=3)
+    assert even.column("shape").to_pylist().count("bar") == pytest.approx(2000, abs=150)
+    pairs = generator.sample(8, views=2, view_std=0.0, seed=3).column("scan").to_pylist()
+    assert pairs[0::2] == pairs[1::2]
+    assert len({tuple(picture) for picture in pairs}) > 1
+    with pytest.raises(InputError, match="takes no condition"):
+        generator.sample(3, where={"scan": 1.0})
 
 
 def test_a_sampler_of_pictures_refuses_another_run_s_encoding() -> None:
