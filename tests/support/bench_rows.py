@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from generator.rows import full_rows
+from generator.rows import GROWN, full_rows
 
 __all__ = ["GOOD", "full"]
 
@@ -28,6 +28,8 @@ GOOD: Mapping[str, Any] = {
     "bytes_up": 1e6,
     "step_seconds": 0.01,
     "batch": 256,
+    "table_bytes": 1e6,
+    **dict.fromkeys(("histograms", "fit", "encode", "decode", "marginals", "expectation", "sample"), 0.5),
 }
 CTGAN = {**GOOD, "rows_per_second": 5e4, "fit_wall_seconds": 12.0, "transform_wall_seconds": 3.0, "batch": 500}
 
@@ -36,4 +38,5 @@ def full() -> dict[str, list[dict[str, Any]]]:
     """Rows of a full run in which every number is reached."""
     figures = {row.name: [dict(GOOD) for _ in row.seeds] for row in full_rows()}
     figures["adult-one-of-fifty"] = [{"real": dict(GOOD), "own": dict(GOOD)} for _ in range(3)]
+    figures |= {f"growth-{rows}x{columns}": [dict(GOOD)] for rows, columns in GROWN}
     return figures | {"ctgan": [dict(CTGAN)], "digits": [dict(GOOD)]}

@@ -7,7 +7,7 @@ import pytest
 
 from generator.ablation import LINES, ablation_rows
 from generator.ablation_report import describe_ablation
-from generator.pictures import HYBRID, QUALITY, draw
+from generator.pictures import GROWTH, HYBRID, QUALITY, draw
 from generator.report import describe
 from generator.rows import Row
 from harness.documents import write_block
@@ -28,7 +28,16 @@ def test_tables_of_a_full_run_are_even_and_name_every_table_and_every_number() -
     text = describe({"machine": "a machine", "rows": full()})
 
     assert blocks_are_even(text)
-    for words in ("#### Adult", "#### credit", "#### diabetes130", "#### magic", "plain FedAvg", "TabularARGN"):
+    for words in (
+        "#### Adult",
+        "#### credit",
+        "#### diabetes130",
+        "#### magic",
+        "#### Digits",
+        "#### Growth",
+        "plain FedAvg",
+        "TabularARGN",
+    ):
         assert words in text
     assert text.count("| ok |") > 40
     assert "MISSED" not in text
@@ -64,7 +73,7 @@ def test_a_hybrid_that_gains_nothing_is_told_so_in_words() -> None:
 def test_pictures_are_svg_with_a_title_and_a_second_set_of_colours(tmp_path: pathlib.Path) -> None:
     written = draw(full(), tmp_path)
 
-    assert {file.name for file in written} >= {QUALITY, HYBRID}
+    assert {file.name for file in written} == {GROWTH, HYBRID, QUALITY}
     for file in written:
         assert xml.etree.ElementTree.parse(file).getroot().tag.endswith("svg")
         text = file.read_text(encoding="utf-8")

@@ -15,6 +15,7 @@ from typing import Any
 
 from generator.datasets import find_folder
 from generator.numbers import verdicts
+from generator.others import DIGITS, GROWTH
 from generator.peer_environment import make_environment
 from generator.pictures import draw
 from generator.report import describe
@@ -43,7 +44,7 @@ SHOWN = {
 def measured_code() -> str:
     """A digest over the code that figures are of, and the code that measures it."""
     bench, sdk = ROOT / "tools" / "bench", ROOT / "sdk" / "headwater"
-    rooms = ("contribution", "encoding", "evaluation", "generator", "mixture", "recipe", "schema")
+    rooms = ("contribution", "encoding", "evaluation", "generator", "images", "mixture", "recipe", "schema")
     measuring = [path for path in sorted((bench / "generator").glob("*.py")) if path.name not in SHOWN]
     simulation = [ROOT / "server/headwater_server/simulation", ROOT / "server/headwater_server/demo/alone.py"]
     return code_digest(
@@ -53,6 +54,7 @@ def measured_code() -> str:
             *measuring,
             bench / "quality.py",
             bench / "peers" / "ctgan_costs.py",
+            *(file for file in (DIGITS, GROWTH) if file.is_file()),
             ROOT / "constraints.txt",
         ]
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["BETTER", "Comparison", "Measured", "compare", "mean_of", "ratio_of", "spread_of", "values_of"]
+__all__ = ["BETTER", "Comparison", "Measured", "compare", "grown", "mean_of", "ratio_of", "spread_of", "values_of"]
 
 Measured = Mapping[str, Sequence[Mapping[str, Any]]]
 """Row → its figures, one for each seed; `{"failed": why}` for a seed that came to nothing."""
@@ -86,6 +86,12 @@ def compare(measured: Measured, row: str, base: str, figure: str) -> Comparison 
     spreads = [spread_of(measured, name, figure) for name in (row, base)]
     known = [spread for spread in spreads if spread is not None]
     return Comparison(figure, BETTER[figure] * (ours - theirs), max(known) if len(known) == len(spreads) else None)
+
+
+def grown(measured: Measured, rows: int, columns: int) -> Mapping[str, Any] | None:
+    """What a size of table cost; None where it was left out, or failed."""
+    (figures, *_) = measured.get(f"growth-{rows}x{columns}") or ({"failed": "left out"},)
+    return None if "failed" in figures else figures
 
 
 def _get(figures: Mapping[str, Any], name: str) -> float:

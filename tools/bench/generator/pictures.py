@@ -5,7 +5,8 @@ import pathlib
 
 from generator.anchors import ADULT
 from generator.datasets import DATASETS
-from generator.figures import Measured, mean_of, values_of
+from generator.figures import Measured, grown, mean_of, values_of
+from generator.rows import GROWN
 from harness.drawing import GREY, OURS, SECOND, THEIRS, panels
 
 __all__ = ["GROWTH", "HYBRID", "QUALITY", "draw"]
@@ -82,6 +83,39 @@ def _hybrid(measured: Measured, path: pathlib.Path) -> bool:
     return True
 
 
+_STEPS = {
+    "histograms": (GREY, ":"),
+    "encode": (OURS, "-"),
+    "decode": (OURS, "--"),
+    "marginals": (SECOND, "-"),
+    "expectation": (THEIRS, "-"),
+    "sample": (THEIRS, "--"),
+}
+
+
 def _growth(measured: Measured, path: pathlib.Path) -> bool:
-    del measured, path
-    return False
+    sizes = {size: figures for size in GROWN if (figures := grown(measured, *size))}
+    by_rows = {rows: figures for (rows, columns), figures in sizes.items() if columns == GROWN[0][1]}
+    by_columns = {columns: figures for (rows, columns), figures in sizes.items() if rows == GROWN[-1][0]}
+    if len(by_rows) < 2:
+        return False
+    with panels(path, "What the steps of a run cost as rows and columns grow", 3, height=3.2) as axes:
+        across = axes.flat
+        for axis, found, label in (
+            (across[0], by_rows, f"rows, of {GROWN[0][1]} columns"),
+            (across[1], by_columns, f"columns, of {GROWN[-1][0]:,} rows"),
+        ):
+            for step, (colour, style) in _STEPS.items():
+                seconds = [figures[step] for figures in found.values()]
+                axis.plot(list(found), seconds, style, color=colour, marker="o", markersize=3, label=step)
+            axis.set(xscale="log", yscale="log", xlabel=label, ylabel="CPU seconds")
+            axis.grid()
+        across[0].legend(frameon=False, fontsize=7)
+        peaks = [figures["peak_bytes"] / 1e9 for figures in by_rows.values()]
+        across[2].plot(list(by_rows), peaks, color=OURS, marker="o", markersize=3, label="peak of the process")
+        tables = [figures["table_bytes"] / 1e9 for figures in by_rows.values()]
+        across[2].plot(list(by_rows), tables, ":", color=GREY, marker="o", markersize=3, label="the table itself")
+        across[2].set(xscale="log", yscale="log", xlabel=f"rows, of {GROWN[0][1]} columns", ylabel="GB")
+        across[2].grid()
+        across[2].legend(frameon=False, fontsize=7)
+    return True

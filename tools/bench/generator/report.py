@@ -6,10 +6,11 @@ from typing import Any
 
 from generator.anchors import ADULT, ANCHOR_SOURCE
 from generator.datasets import DATASETS
-from generator.figures import BETTER, Measured, compare, mean_of, spread_of
+from generator.figures import BETTER, Measured, compare, grown, mean_of, spread_of
 from generator.numbers import verdicts
 from generator.pictures import GROWTH, HYBRID, QUALITY
-from harness.tables import table, verdict_table
+from generator.rows import GROWN
+from harness.tables import mebibytes, seconds, table, values, verdict_table
 
 __all__ = ["describe"]
 
@@ -31,6 +32,7 @@ def describe(document: Mapping[str, Any]) -> str:
         "brackets largest less smallest. CPU seconds are those of all parties together.",
         *(text for text in (_quality(measured, name) for name in DATASETS) if text),
         _failed(measured),
+        _digits(measured),
         _one_of_many(measured),
         _against_base(measured),
         _costs(measured),
@@ -154,8 +156,8 @@ def _costs(measured: Measured) -> str:
             lines.append((f"a training step of {figures['batch']} rows, CTGAN", _ms(figures["step_seconds"])))
     for figures in measured.get("encoder", ()):
         if "failed" not in figures:
-            seconds = f"{figures['fit_wall_seconds']:.3f} / {figures['transform_wall_seconds']:.3f} s"
-            lines.append((f"encoder's fit / transform, {figures['rows']:,} rows, on one core", seconds))
+            both = f"{figures['fit_wall_seconds']:.3f} / {figures['transform_wall_seconds']:.3f} s"
+            lines.append((f"encoder's fit / transform, {figures['rows']:,} rows, on one core", both))
     for row, words in (("adult-adversarial-iid", "adversarial"), ("adult-hybrid-iid", "hybrid")):
         step = mean_of(measured, row, "step_seconds")
         if step is not None and not math.isnan(step):
@@ -168,11 +170,35 @@ def _costs(measured: Measured) -> str:
     return "#### Costs\n\n" + table(("Adult, one core", "measured"), lines) if lines else ""
 
 
-def _ms(seconds: float) -> str:
-    return f"{seconds * 1e3:.1f} ms"
+def _ms(took: float) -> str:
+    return f"{took * 1e3:.1f} ms"
+
+
+_STEPS = ("histograms", "fit", "encode", "decode", "marginals", "expectation", "sample")
 
 
 def _growth(measured: Measured) -> str:
-    if "growth" not in measured:
+    lines = []
+    for rows, columns in GROWN:
+        figures = grown(measured, rows, columns)
+        if figures is not None:
+            costs = (seconds(figures[step]) for step in _STEPS)
+            lines.append((f"{values(rows)} × {columns}", *costs, mebibytes(figures["peak_bytes"])))
+    if not lines:
         return ""
-    return f"#### Growth\n\n![Cost against rows and columns]({GROWTH})"
+    head = ("rows × columns", *_STEPS, "peak memory")
+    return (
+        "#### Growth\n\nCPU seconds of each step on one core, once; `sample` draws as many rows as the table has, 10^5 "
+        f"at most.\n\n{table(head, lines)}\n\n![What the steps of a run cost as rows and columns grow]({GROWTH})"
+    )
+
+
+def _digits(measured: Measured) -> str:
+    if mean_of(measured, "digits", "accuracy") is None:
+        return ""
+    lines = [
+        ("synthetic digits, made together", _cell(measured, "digits", "accuracy")),
+        ("real digits, pooled", _cell(measured, "digits", "real")),
+        ("real digits of one organisation, mean", _cell(measured, "digits", "alone")),
+    ]
+    return "#### Digits\n\n" + table(("trained on, label Dirichlet(.5)", "accuracy on real digits"), lines)

@@ -5,13 +5,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from generator.datasets import DATASETS
+from generator.others import DIGITS, GROWTH
 
-__all__ = ["FEDAVG", "KEPT", "SEEDS", "Row", "full_rows", "quick_rows", "simulation"]
+__all__ = ["FEDAVG", "GROWN", "KEPT", "SEEDS", "Row", "full_rows", "quick_rows", "simulation"]
 
 SEEDS = (1, 2, 3)
 
 KEPT = {"model": "generator.bin", "encoding": "encoding.json", "schema": "schema.toml"}
 """What a kept generator consists of, by file."""
+
+GROWN = (
+    *((rows, 15) for rows in (1_000, 10_000, 100_000, 1_000_000)),
+    *((100_000, columns) for columns in (30, 50, 100)),
+)
+"""Rows and columns whose cost is measured."""
 
 FEDAVG = (
     "recipe.update.loss=classic",
@@ -85,6 +92,10 @@ def full_rows() -> list[Row]:
     rows.append(Row("adult-one-of-fifty", "alone", "adult", {"organisations": 50, "recipe": "mixture"}, SEEDS))
     for name in ("credit", "diabetes130"):
         rows += [simulation(name, "hybrid", how) for how in ("iid", DATASETS[name].natural or "iid")]
+    if DIGITS.is_file():
+        rows.append(Row("digits", "digits", None, seeds=SEEDS))
+    if GROWTH.is_file():
+        rows += [Row(f"growth-{n}x{m}", "growth", None, {"rows": n, "columns": m}) for n, m in GROWN]
     rows.append(Row("diabetes130-memory", "memory", "diabetes130", alone=True))
     rows += [
         Row(f"sampling-{kind}", "sampling", "adult", alone=True, after=f"adult-{kind}-iid")

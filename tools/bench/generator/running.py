@@ -70,9 +70,10 @@ class Runner:
 
     def _one(self, begun: float, which: tuple[Row, int]) -> Mapping[str, Any]:
         row, seed = which
-        settings: dict[str, Any] = {**row.settings, "table": row.table, "seed": seed}
+        settings: dict[str, Any] = {**row.settings, "seed": seed}
         arguments = dict(settings)
         if row.table is not None:
+            settings["table"] = arguments["table"] = row.table
             file = self.data / DATASETS[row.table].file
             arguments["file"] = str(file)
             # What is measured follows from the table's content, wherever it lies.
