@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import TypeAdapter, ValidationError
@@ -36,6 +36,8 @@ class RunFacts:
         organisations: how many took part in its last sum.
         differencing: what holds of its sums, by its plan.
         generator_digest: SHA-256 of the bundle, which itself is not released without differential privacy.
+        refused_rounds: training rounds that were not taken.
+        ended_on: what its training was cut short to: "base", "checkpoint", or "" where it was not.
     """
 
     consortium: str
@@ -45,6 +47,8 @@ class RunFacts:
     charter_digest: str
     generator_digest: str | None
     differencing: Differencing
+    refused_rounds: int = 0
+    ended_on: Literal["", "base", "checkpoint"] = ""
 
 
 @dataclass(frozen=True)
@@ -142,6 +146,8 @@ def publish_release(
         description=request.description,
         licence=request.licence or "not stated; ask the consortium",
         differencing=run.differencing,
+        refused_rounds=run.refused_rounds,
+        ended_on=run.ended_on,
         created=now.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         provenance=Provenance(
             consortium=run.consortium,

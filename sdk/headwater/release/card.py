@@ -43,6 +43,7 @@ def dataset_card(facts: ReleaseFacts, schema: Schema, rows: int, figures: Sequen
         *([_text(facts.description)] if facts.description else []),
         _about(facts, schema, rows),
         _protection(facts, schema),
+        *([_refused_rounds(facts)] if facts.refused_rounds else []),
         "## What it is not to be used for\n\n" + "\n".join(f"- {line}" for line in not_to_be_used_for()),
         _loading(facts),
         _columns(schema),
@@ -114,6 +115,22 @@ def _about(facts: ReleaseFacts, schema: Schema, rows: int) -> str:
 def _protection(facts: ReleaseFacts, schema: Schema) -> str:
     lines = protection_statement(facts.provenance.organisations, bool(schema.unconfirmed), facts.differencing)
     return "## What protects the people behind it\n\n" + "\n".join(f"- **{short}.** {full}" for short, full in lines)
+
+
+def _refused_rounds(facts: ReleaseFacts) -> str:
+    number = facts.refused_rounds
+    were = "1 training round of this run was" if number == 1 else f"{number} training rounds of this run were"
+    left = {
+        "": "What was taken before and after is in the generator.",
+        "base": "The generator is the base that secure sums alone determine; no training round is in it.",
+        "checkpoint": "The generator is the last model that was taken.",
+    }[facts.ended_on]
+    return (
+        "## Rounds that were not taken\n\n"
+        f"{were} not taken: the sum of all organisations' updates, or the generator after it, did not look like an "
+        f"honest one. {left} Contributions are masked, so nobody can tell whose it was, or whether anybody meant it; "
+        "and a poisoned contribution that is small enough is not noticed at all."
+    )
 
 
 def _code(text: str) -> str:

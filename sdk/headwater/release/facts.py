@@ -1,5 +1,7 @@
 """What must be told about a release beyond its rows and schema."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from headwater.agreement.differencing import Differencing
@@ -16,6 +18,8 @@ class ReleaseFacts(Document):
         version: 1 for the first release under this name.
         licence: as the consortium calls its terms; it is asked for them where it named none.
         differencing: what holds of the run's sums, by its plan.
+        refused_rounds: training rounds of the run that were not taken.
+        ended_on: what the run's training was cut short to, "" where it was not.
     """
 
     name: DatasetName
@@ -25,4 +29,6 @@ class ReleaseFacts(Document):
     licence: str = Field(default="not stated; ask the consortium", min_length=1, max_length=200)
     created: Instant
     differencing: Differencing
+    refused_rounds: int = Field(default=0, ge=0)
+    ended_on: Literal["", "base", "checkpoint"] = ""
     provenance: Provenance

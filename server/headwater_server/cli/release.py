@@ -39,6 +39,7 @@ def release(
     from headwater.generator.bundle import Bundle
     from headwater_server.release import ReleaseRequest, RunFacts, publish_release, sample_table
     from headwater_server.runs.charters import agreed
+    from headwater_server.runs.round_words import ended_on
     from headwater_server.storage import RunState
 
     place = open_home(home)
@@ -74,6 +75,8 @@ def release(
             charter_digest=charter.digest,
             generator_digest=digest,
             differencing=differencing_of(plan.aggregation.on_membership_change),
+            refused_rounds=int(str(result.get("refused_rounds", 0))),
+            ended_on=ended_on(result.get("ended_on")),
         ),
         place.charter_key(),
         datetime.datetime.now(datetime.UTC),

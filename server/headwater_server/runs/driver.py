@@ -29,6 +29,7 @@ from headwater_server.runs.quorum import approved_members
 from headwater_server.runs.record import RunRecorder
 from headwater_server.runs.replay import RunJournal, StoredSum
 from headwater_server.runs.room import require_room
+from headwater_server.runs.round_words import training_outcome
 from headwater_server.services.hub import AggregationHub
 from headwater_server.services.session import AggregationSession
 from headwater_server.settings import SPOOL_MEMORY_MIB, CoordinatorHome
@@ -266,6 +267,7 @@ class RunDriver:
                 "bytes_up": self._cost.received_bytes,
                 "bytes_down": self._cost.sent_bytes,
                 "rounds": sum(record.get("kind") == "update" for record in recipe.history),
+                **training_outcome(recipe.history),
                 "sums": len(self._journal.chain) - self._journal.aborts,
                 "privacy": "none",
                 "protection": plan.aggregation.protection,

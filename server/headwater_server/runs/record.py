@@ -1,16 +1,15 @@
 """What is kept of a run for people: progress in storage and as JSON lines, health as a plot."""
 
 import json
-import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from headwater.errors import StorageError
-from headwater_server.figures.climb import draw_climb
+from headwater_server.figures.health import draw_health
 from headwater_server.storage import Storage
 
-__all__ = ["RunRecorder", "draw_health"]
+__all__ = ["RunRecorder"]
 
 Record = Mapping[str, object]
 
@@ -94,45 +93,3 @@ class RunRecorder:
 
     def _unwritten(self, error: OSError) -> StorageError:
         return StorageError(f"{self._folder} cannot be written: {error.strerror}; make room")
-
-
-def draw_health(records: Sequence[Record], path: Path) -> None:
-    """Draw marginal loss and health signals by step, or a mixture's climb; nothing is drawn before there is a model.
-
-    Args:
-        records: a recipe's history, in order; those with "health" are drawn, or those of kind "expectation".
-        path: SVG to write.
-    """
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
-
-    models = [record for record in records if isinstance(record.get("health"), Mapping)]
-    if not models:
-        draw_climb([record for record in records if record.get("kind") == "expectation"], path)
-        return
-    figure = Figure(figsize=(9, 3.2), layout="constrained")
-    FigureCanvasSVG(figure)
-    loss, health = figure.subplots(1, 2)
-    steps = [int(str(record.get("round", 0))) for record in models]
-    taken = [record.get("accepted", True) for record in models]
-    values = [float(str(record["marginal_loss"])) for record in models]
-    loss.plot(steps, values, color="#0b6e69", linewidth=1.5)
-    loss.scatter(steps, values, c=["#0b6e69" if each else "#b3261e" for each in taken], zorder=3)
-    # A merge that broke has no finite distance; it is left out of the scale.
-    top = 1.15 * max((value for value in values if math.isfinite(value)), default=1.0)
-    loss.set(title="Distance from the summed marginals", xlabel="training round (0: the fit)", ylim=(0, top))
-    if not all(taken):
-        loss.annotate("red: not taken", (0.98, 0.94), xycoords="axes fraction", ha="right", color="#b3261e")
-    styles = {"entropy_ratio": "-", "duplicates": "--", "tvd1": ":", "top_share_gap": "-."}
-    for name, style in styles.items():
-        # A merge that broke has no health; the line has a gap there.
-        series = [float(record["health"].get(name, math.nan)) for record in models]  # type: ignore[attr-defined]
-        health.plot(steps, series, style, label=name.replace("_", " "), linewidth=1.5, marker=".")
-    health.set(title="Health", xlabel="training round (0: the fit)", ylim=(0, 1.1))
-    health.legend(frameon=False, fontsize=8)
-    for axes in (loss, health):
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(alpha=0.25)
-    figure.savefig(path, format="svg", metadata={"Date": None})

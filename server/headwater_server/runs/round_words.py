@@ -1,13 +1,22 @@
 """A training round in plain words, for whoever watches a run."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 from headwater.recipe.health import FLAG_WORDS
 
-__all__ = ["ending_in_words", "flags_in_words", "health_in_words", "remedies_in_words"]
+__all__ = [
+    "EndedOn",
+    "ended_on",
+    "ending_in_words",
+    "flags_in_words",
+    "health_in_words",
+    "remedies_in_words",
+    "training_outcome",
+]
 
 Record = Mapping[str, Any]
+EndedOn = Literal["", "base", "checkpoint"]
 
 _SIGNS = (
     ("entropy_ratio", "entropy {:.2f}"),
@@ -56,3 +65,21 @@ def ending_in_words(record: Record) -> str:
         f"training ends: {record['refused']} rounds in a row were not taken; the run goes on with {left}. Under masks "
         "nobody can tell whose contribution it was"
     )
+
+
+def training_outcome(history: Sequence[Record]) -> dict[str, int | str]:
+    """Figures of a run's result: how many training rounds were not taken, and what training was cut short to."""
+    refused = sum(record["kind"] == "merge" and not record["accepted"] for record in history)
+    ended = [str(record["on"]) for record in history if record["kind"] == "ended"]
+    return {"refused_rounds": refused, "ended_on": ended[-1] if ended else ""}
+
+
+def ended_on(stored: object) -> EndedOn:
+    """What a stored result says that training was cut short to; "" where it says nothing."""
+    match stored:
+        case "base":
+            return "base"
+        case "checkpoint":
+            return "checkpoint"
+        case _:
+            return ""

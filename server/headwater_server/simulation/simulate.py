@@ -18,8 +18,9 @@ from headwater.recipe.task import seed_for
 from headwater.schema.columns import BooleanColumn, CategoricalColumn
 from headwater.schema.table import Table
 from headwater.schema.writing import write_csv
+from headwater_server.figures.health import draw_health
 from headwater_server.output_folder import check_replaceable, result_folder
-from headwater_server.runs.record import draw_health
+from headwater_server.runs.round_words import training_outcome
 from headwater_server.simulation.curve import write_curve
 from headwater_server.simulation.driving import Cost, LocalEngine, Watcher, drive
 from headwater_server.simulation.inputs import SimulationInputs
@@ -127,6 +128,7 @@ def _result(
         "seed": plan.seed,
         "rounds": sum(record["kind"] == "update" for record in recipe.history),
         "sums": cost.sums,
+        **training_outcome(recipe.history),
         "seconds": {what: round(seconds, 3) for what, seconds in cost.seconds.items()},
         "bytes_up": cost.bytes_up,
         "bytes_down": cost.bytes_down,

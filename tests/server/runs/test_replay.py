@@ -8,7 +8,8 @@ import pytest
 
 from headwater.errors import StorageError
 from headwater.secagg.crypto.ring import RingVector
-from headwater_server.runs.record import RunRecorder, draw_health
+from headwater_server.figures.health import draw_health
+from headwater_server.runs.record import RunRecorder
 from headwater_server.runs.replay import RunJournal, StoredSum
 from headwater_server.runs.room import require_room
 from headwater_server.storage import BlobStore, RoundEntry, SqlStorage

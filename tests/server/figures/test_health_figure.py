@@ -1,0 +1,60 @@
+"""The drawing of a run's training rounds."""
+
+import math
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+from headwater_server.figures.health import draw_health
+
+WELL = {"entropy_ratio": 0.95, "duplicates": 0.01, "nearest_distance": 0.3, "tvd1": 0.02, "gradient_norm": 0.2}
+HISTORY: list[dict[str, object]] = [
+    {"kind": "histograms"},
+    {"kind": "fit", "marginal_loss": 0.2, "health": WELL},
+    {"kind": "update", "update_norm": 1.0},
+    {"kind": "merge", "round": 1, "accepted": True, "flags": [], "marginal_loss": 0.19, "health": WELL},
+    {"kind": "update", "update_norm": 9.0, "cosine": -0.8, "drift": 0.9},
+    {"kind": "merge", "round": 2, "accepted": False, "flags": ["explosion"], "marginal_loss": 7.0, "health": WELL},
+    {"kind": "update"},
+    {"kind": "merge", "round": 3, "accepted": False, "flags": ["not finite"], "reason": "no finite update"},
+    {"kind": "ended", "on": "base", "refused": 2},
+]
+CLIMB: list[dict[str, object]] = [
+    {"kind": "expectation", "log_density": -9.0, "validation_log_density": -9.5, "attack_auc": 0.51, "components": 4},
+    {"kind": "expectation", "log_density": -8.0, "validation_log_density": -9.0, "attack_auc": 0.52, "components": 4}
+    | {"passed": False},
+]
+
+
+def words(records: list[dict[str, object]], folder: Path) -> str:
+    """The drawing's text; matplotlib keeps each piece beside its shapes as a comment."""
+    path = folder / "health.svg"
+    draw_health(records, path)
+    ElementTree.parse(path)
+    return path.read_text(encoding="utf-8")
+
+
+def test_every_panel_says_what_it_shows_and_the_title_what_was_not_taken(tmp_path: Path) -> None:
+    text = words(HISTORY, tmp_path)
+    for title in ("Distance from the summed marginals", "Variety of 2,000 draws", "The mean update", "The critic"):
+        assert title in text
+    assert "3 training rounds, 1 taken; not taken (dotted red): 2, 3 (explosion, not finite); ended on its base" in text
+    assert "cosine with the one before" in text
+
+
+def test_a_climb_is_drawn_beside_training_and_alone(tmp_path: Path) -> None:
+    assert "Climb of the mixture" in words([*CLIMB, *HISTORY], tmp_path)
+    alone = words(CLIMB, tmp_path)
+    assert "Climb of the mixture" in alone
+    assert "Variety" not in alone
+
+
+@pytest.mark.parametrize("length", [2, 3, 4])
+def test_a_run_under_way_is_drawn_as_far_as_it_is(tmp_path: Path, length: int) -> None:
+    assert "Distance from the summed marginals" in words(HISTORY[:length], tmp_path)
+
+
+def test_a_loss_that_is_not_finite_leaves_a_gap(tmp_path: Path) -> None:
+    broken = {"kind": "merge", "round": 1, "accepted": False, "flags": [], "marginal_loss": math.inf, "health": {}}
+    assert "1 training rounds, 0 taken" in words([HISTORY[1], broken], tmp_path)

@@ -1,0 +1,59 @@
+"""A training round in words, and what a run's result keeps of its rounds."""
+
+from headwater_server.cli.watching import describe
+from headwater_server.runs.round_words import ended_on, training_outcome
+
+WELL = {"entropy_ratio": 0.95, "duplicates": 0.01, "nearest_distance": 0.3, "tvd1": 0.02, "latent_sensitivity": 0.05}
+TAKEN = {"kind": "merge", "round": 1, "accepted": True, "reason": "", "flags": [], "marginal_loss": 0.1, "health": WELL}
+SICK = {
+    "kind": "merge", "round": 2, "accepted": False, "flags": ["explosion"], "remedies": {"explosion": 1},
+    "reason": "the update is far larger than those before", "marginal_loss": 3.0, "health": WELL,
+}  # fmt: skip
+ENDED = {"kind": "ended", "on": "base", "refused": 2}
+
+
+def test_one_line_a_round_says_whether_it_was_taken_what_is_wrong_and_what_changes() -> None:
+    taken, sick = describe(TAKEN), describe(SICK)
+    assert "taken" in taken
+    assert "entropy 0.95" in taken
+    assert "not taken" in sick
+    assert "far larger than those before" in sick
+    assert "clipped at 1/2 of the plan's norm" in sick
+    mild = describe({**TAKEN, "flags": ["strong critic"], "remedies": {"critic": 1}})
+    assert "the critic is too strong" in mild
+    assert "learns 2 times less" in mild
+
+
+def test_a_sum_that_was_refused_is_told_in_its_own_words_alone() -> None:
+    refused = {
+        "kind": "merge",
+        "round": 3,
+        "accepted": False,
+        "flags": ["explosion"],
+        "reason": "the sum cannot be one",
+    }
+    assert describe(refused).count(";") == 0
+    assert "the sum cannot be one" in describe(refused)
+
+
+def test_the_end_says_on_what_and_that_nobody_can_tell_whose_it_was() -> None:
+    assert "the base that it began with" in describe(ENDED)
+    assert "nobody can tell whose" in describe(ENDED)
+    assert "last model taken" in describe({**ENDED, "on": "checkpoint"})
+
+
+def test_the_sums_line_says_how_large_the_update_is() -> None:
+    line = describe({"kind": "update", "contributors": 5, "update_norm": 0.5662, "cosine": -0.25})
+    assert "norm 0.566, cosine with the one before -0.25" in line
+
+
+def test_a_result_keeps_how_many_rounds_were_refused_and_what_it_ended_on() -> None:
+    assert training_outcome([TAKEN, SICK, SICK, ENDED]) == {"refused_rounds": 2, "ended_on": "base"}
+    assert training_outcome([TAKEN]) == {"refused_rounds": 0, "ended_on": ""}
+    assert [ended_on(stored) for stored in ("base", "checkpoint", "", None, "other")] == [
+        "base",
+        "checkpoint",
+        "",
+        "",
+        "",
+    ]
