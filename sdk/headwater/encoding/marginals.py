@@ -56,14 +56,11 @@ def count(codes: I32, sizes: Sequence[int], subsets: Sequence[Subset]) -> list[I
         raise InputError(f"codes have shape {codes.shape}, expected (rows, {len(sizes)})")
     if codes.size and (codes.min() < 0 or bool((codes.max(axis=0) >= np.asarray(sizes)).any())):
         raise InputError("a code lies outside its column's range; encode the table with the encoding in use")
-    columns = np.ascontiguousarray(codes.T).astype(np.int64)
-    tables = []
-    for subset in subsets:
-        flat = columns[subset[0]]
-        for column in subset[1:]:
-            flat = flat * int(sizes[column]) + columns[column]
-        tables.append(np.bincount(flat, minlength=cells_of(sizes, subset)).astype(np.int64, copy=False))
-    return tables
+    columns = np.ascontiguousarray(codes.T)
+    return [
+        np.bincount(_places(columns, sizes, subset), minlength=cells_of(sizes, subset)).astype(np.int64, copy=False)
+        for subset in subsets
+    ]
 
 
 def marginalise(marginal: Marginal, sizes: Sequence[int], columns: Subset) -> Marginal:
@@ -119,6 +116,15 @@ def with_pairs(marginals: Sequence[Marginal], sizes: Sequence[int]) -> list[Marg
                 if pair not in pairs:
                     pairs[pair] = marginalise(marginal, sizes, pair)
     return [pairs[pair] for pair in sorted(pairs)] + [m for m in marginals if len(m.columns) > 2]
+
+
+def _places(columns: I32, sizes: Sequence[int], subset: Subset) -> I64:
+    """The cell of each row in the subset's table; one column at a time is widened, not the whole table."""
+    flat: I64 = columns[subset[0]].astype(np.int64)
+    for column in subset[1:]:
+        flat *= int(sizes[column])
+        flat += columns[column]
+    return flat
 
 
 def _ascending(*columns: int) -> Subset:

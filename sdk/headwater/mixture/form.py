@@ -27,6 +27,7 @@ MOST_CELLS = 1 << 16
 """Most cells of all units together, and most of any number in a form."""
 
 _MOST_SCORES = 64
+_BLOCK_ROWS = 1 << 14
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,8 +145,24 @@ class Form:
         """
         if self.sizes != encoding.sizes:
             raise InputError("the mixture's columns are not the encoding's; they do not belong together")
-        codes = encoding.encode(table)
+        classes = np.zeros(table.rows, np.int32)
         units = np.empty((table.rows, len(self.unit_sizes)), np.int32)
+        scores = np.empty((table.rows, len(self.scores)))
+        # A block at a time stays inside the cache, and all codes of a large table never stand side by side.
+        for start in range(0, table.rows, _BLOCK_ROWS):
+            block = slice(start, start + _BLOCK_ROWS)
+            part = table.take(np.arange(start, min(start + _BLOCK_ROWS, table.rows)))
+            codes = encoding.encode(part)
+            self._fill_units(units[block], codes)
+            chance = jitter(part, tuple(score.column for score in self.scores))
+            for place, score in enumerate(self.scores):
+                values = part.columns[encoding.schema.names[score.column]]
+                scores[block, place] = score.encode(encoding, values, chance[:, place])
+            if self.label is not None:
+                classes[block] = codes[:, self.label]
+        return RowFeatures(classes, units, scores)
+
+    def _fill_units(self, units: I32, codes: I32) -> None:
         for place, group in enumerate(self.groups):
             units[:, place] = _combination_of(group, self.sizes, codes)
         start = len(self.groups)
@@ -154,13 +171,6 @@ class Form:
         for number, place in enumerate(self.stated):
             score = self.scores[place]
             units[:, start + number] = score.state(codes[:, score.column])
-        scores = np.empty((table.rows, len(self.scores)))
-        chance = jitter(table, tuple(score.column for score in self.scores))
-        for place, score in enumerate(self.scores):
-            values = table.columns[encoding.schema.names[score.column]]
-            scores[:, place] = score.encode(encoding, values, chance[:, place])
-        classes = np.zeros(table.rows, np.int32) if self.label is None else codes[:, self.label]
-        return RowFeatures(classes, units, scores)
 
     def table(self, rows: RowFeatures, encoding: Encoding, random: np.random.Generator) -> Table:
         """Values for drawn rows, the way back of `rows`.

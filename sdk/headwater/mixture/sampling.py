@@ -20,6 +20,7 @@ I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
 
 _GRID: F64 = np.linspace(-8.0, 8.0, 4001)
+_AT_ONCE = 8
 
 
 class Draws:
@@ -86,7 +87,7 @@ class Draws:
         for component, start, end in strata.runs:
             scores[start:end] = scores[start:end] @ mixture.factors[component].T
         for place in range(scores.shape[1]):
-            ranked = strata.by_rank(scores[:, place])
+            ranked = strata.by_rank(scores[:, place] / self._deviations[components, place])
             stratified = quantile(strata.shares(random))
             scores[ranked, place] = mixture.means[components, place] + self._deviations[components, place] * stratified
         return scores
@@ -163,11 +164,10 @@ class _Strata:
         shuffled: I64 = self.order[permutation[np.argsort(self._short[permutation], kind="stable")]]
         return shuffled
 
-    def by_rank(self, values: F64) -> I64:
-        """Places in the order of components, component by component, sorted by these values inside each."""
-        by_value = np.argsort(values, kind="stable")
-        ranked: I64 = by_value[np.argsort(self._short[by_value], kind="stable")]
-        return ranked
+    def by_rank(self, scores: F64) -> I64:
+        """Places in the order of components, component by component, sorted by standard normal scores inside each."""
+        # No draw of float64 lies as far out as half of the distance between two components' keys.
+        return np.argsort(scores + 64.0 * self.components)
 
 
 def _flat_table(shares: F64) -> F64:
@@ -180,9 +180,12 @@ def _flat_table(shares: F64) -> F64:
 
 def _marginals(mixture: Mixture) -> list[F64]:
     """Distribution function of each score on the grid."""
-    below = []
-    deviations = np.sqrt(np.einsum("kij,kij->ki", mixture.factors, mixture.factors))
-    for place in range(mixture.means.shape[1]):
-        mean, deviation = mixture.means[:, place, None], deviations[:, place, None]
-        below.append(mixture.weights @ cumulative((_GRID[None] - mean) / deviation))
-    return below
+    below = np.zeros((mixture.means.shape[1], len(_GRID)))
+    deviations = np.sqrt(np.square(mixture.factors).sum(axis=2))
+    # A few components at a time stay inside the cache.
+    for start in range(0, mixture.components, _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        for place, sums in enumerate(below):
+            mean, deviation = mixture.means[part, place, None], deviations[part, place, None]
+            sums += mixture.weights[part] @ cumulative((_GRID[None] - mean) / deviation)
+    return list(below)
