@@ -31,7 +31,7 @@ def interval_codes(grid: IntervalGrid, masses: I64, most: int) -> I32:
         most: most codes, special values and missing apart.
 
     Returns:
-        int32, shape (cells,); codes ascend with the values and none is skipped.
+        int32, shape (cells,); none is skipped. First cells of codes ascend; an atom may stand inside a bin.
     """
     special = len(grid.special)
     inner = masses[special : special + len(grid.lows)]
@@ -56,7 +56,7 @@ def date_codes(grid: IntervalGrid, masses: I64, most: int) -> I32:
         most: most codes, missing apart.
 
     Returns:
-        int32, shape (cells,); none is skipped. Codes ascend with the days, those of quiet days after all others.
+        int32, shape (cells,); none is skipped. Codes of quiet days come after all others.
     """
     inner = masses[: len(grid.lows)]
     quiet = _quiet_days(grid, inner)

@@ -10,6 +10,7 @@ from headwater.encoding.grid import IntervalGrid
 from headwater.errors import InputError
 from headwater.mixture.normal import cumulative, quantile
 from headwater.mixture.settings import MixtureSettings
+from headwater.schema.columns import DateColumn
 from headwater.schema.table import Table
 
 __all__ = ["ScoreColumn", "choose_score_columns", "jitter"]
@@ -163,10 +164,9 @@ def choose_score_columns(encoding: Encoding, label: int | None, settings: Mixtur
         alone = codes.grid.lows == codes.grid.highs
         atoms = int(masses[alone & (masses * _ATOMS >= total)].sum())
         shaped = np.count_nonzero(masses) > encoding.settings.numeric_codes and atoms <= settings.atoms_limit * total
-        # Codes that do not ascend with the values part them by something else, as dates by the day of the week. A code
-        # of one cell, an atom, may stand inside another.
-        runs = codes.code_of_cell[np.bincount(codes.code_of_cell)[codes.code_of_cell] > 1]
-        shaped = shaped and bool((np.diff(runs) >= 0).all())
+        # Dates whose codes do not ascend are parted by the day of the week. Of numbers, an atom may stand inside a bin.
+        if isinstance(codes.grid.column, DateColumn):
+            shaped = shaped and bool((np.diff(codes.code_of_cell) >= 0).all())
         if shaped and total >= settings.least_known * int(codes.masses.sum()):
             found.append((atoms / total, column))
     return tuple(sorted(column for _, column in sorted(found)[: settings.score_columns]))

@@ -6,7 +6,11 @@ import pytest
 from headwater.agreement.plan import AggregationTerms, Plan
 from headwater.contribution.contribute import contribute
 from headwater.contribution.execution import sample_table
+from headwater.encoding.encoding import Encoding
+from headwater.encoding.grid import Histograms
+from headwater.encoding.settings import EncodingSettings
 from headwater.errors import InputError
+from headwater.mixture.scores import choose_score_columns
 from headwater.recipe import Aggregate, Done, build_recipe
 from headwater.recipe.settings import RecipeSettings
 from headwater.schema import CategoricalColumn, Column, NumericColumn, Schema
@@ -86,6 +90,17 @@ def test_a_table_of_one_constant_column_alone() -> None:
     plan = plan_of(X)
     made = fitted(plan, shared(Table(plan.schema_, columns(x=np.zeros(ROWS)), ROWS)))
     assert (made.columns["x"] == 0).all()
+
+
+def test_amounts_with_atoms_between_stand_in_the_gaussian_whatever_their_codes() -> None:
+    random = np.random.default_rng(0)
+    # Whole amounts with an atom, and an empty cell behind it, in the middle of the others.
+    amounts = np.where(random.random(4000) < 0.1, 500.0, np.rint(random.uniform(0, 250, 4000)) * 4)
+    amounts[amounts == 504] = 508
+    column = NumericColumn(name="amount", lower=0, upper=1000, integer=True)
+    table = Table(Schema(name="s", columns=(column,)), {"amount": amounts}, 4000)
+    counts = Histograms.of(table.schema, EncodingSettings()).count(table)
+    assert choose_score_columns(Encoding.fit(table.schema, counts), None, SETTINGS) == (0,)
 
 
 def test_a_column_that_is_all_missing_stays_all_missing() -> None:
