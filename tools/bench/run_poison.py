@@ -19,9 +19,7 @@ from headwater.agreement.plan import Plan
 from headwater.contribution.contribute import contribute
 from headwater.contribution.execution import execute
 from headwater.recipe import Aggregate, Done, Merge, Recipe, build_recipe
-from headwater.recipe.fixed_point import largest_magnitude
 from headwater.recipe.layout import layout_of_update
-from headwater.recipe.task import Task
 from headwater.schema.table import Table
 from headwater.secagg.crypto.ring import to_signed
 from headwater_server.simulation.inputs import read_inputs
@@ -29,7 +27,7 @@ from headwater_server.simulation.inputs import read_inputs
 I64 = NDArray[np.int64]
 F64 = NDArray[np.float64]
 Attack = Callable[[F64, float, np.random.Generator], F64]
-"""From an honest payload and the largest norm that counts as honest, to what is sent."""
+"""From an honest payload and its weight, which bounds its norm in the same units, to what is sent."""
 
 
 def _to(norm: float, payload: F64) -> F64:
@@ -151,7 +149,7 @@ def _attack(
     for number in liars:
         others = [sent(*each) for each in honest[number:]]
         for name, attack in ATTACKS.items():
-            lies = [sent(attack(own, _most(action.task, rest), random), rest) for own, rest in honest[:number]]
+            lies = [sent(attack(own, float(rest[0]), random), rest) for own, rest in honest[:number]]
             record = outcome(recipe, summed([*lies, *others], kind), len(vectors))
             tallies.setdefault((name, number), Tally()).add(record, loss)
         trained = [
@@ -161,11 +159,6 @@ def _attack(
         record = outcome(recipe, summed([*trained, *others], kind), len(vectors))
         tallies.setdefault((FLIPPED, number), Tally()).add(record, loss)
     print(".", end="", flush=True)
-
-
-def _most(task: Task, rest: I64) -> float:
-    """Largest norm of a payload that this weight allows."""
-    return largest_magnitude(task.value_bits) * float(rest[0]) / largest_magnitude(task.value_bits)
 
 
 def main() -> None:
