@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from headwater.generator.half_precision import halved, has_half_precision
 from headwater.generator.model import Model, pick_device
 from headwater.generator.network import Generator
 
@@ -31,6 +32,8 @@ def sample_codes(
     """
     place = pick_device(device)
     generator = model.build_generator(place, average=True).eval()
+    if has_half_precision(place):
+        halved(generator)
     combinations = [torch.from_numpy(head.combinations.astype(np.int64)).to(place) for head in generator.heads]
     random = torch.Generator().manual_seed(seed)
     done = 0
