@@ -8,9 +8,11 @@ import numpy as np
 from headwater.encoding.encoding import Encoding
 from headwater.errors import InputError
 from headwater.generator.model import Model
+from headwater.generator.packing import is_packed_network, unpack_network
 from headwater.generator.pictures import PictureSampler
 from headwater.generator.sampling import sample_codes
 from headwater.images.wrapping import is_wrapped, unwrap
+from headwater.mixture.packing import is_packed_mixture, unpack_mixture
 from headwater.mixture.parameters import Mixture, is_mixture
 from headwater.mixture.sampling import sample_tables
 from headwater.schema.table import Table
@@ -60,12 +62,15 @@ class NetworkSampler:
 
     kind = "network"
 
-    def __init__(self, model: Model) -> None:
-        """Take a model; its critic is not needed."""
+    def __init__(self, model: Model, packed: bytes | None = None) -> None:
+        """Take a model; its critic is not needed. `packed` is what it was read from, where that was packed."""
         self.model = model
+        self._packed = packed
 
     def to_bytes(self) -> bytes:
         """The average weights alone."""
+        if self._packed is not None:
+            return self._packed
         model = self.model
         return Model(model.spec, model.average, model.average, model.critic[:0]).to_bytes()
 
@@ -93,13 +98,14 @@ class MixtureSampler:
 
     kind = "mixture"
 
-    def __init__(self, mixture: Mixture) -> None:
-        """Take a mixture."""
+    def __init__(self, mixture: Mixture, packed: bytes | None = None) -> None:
+        """Take a mixture. `packed` is what it was read from, where that was packed."""
         self.mixture = mixture
+        self._packed = packed
 
     def to_bytes(self) -> bytes:
         """The mixture's bytes."""
-        return self.mixture.to_bytes()
+        return self.mixture.to_bytes() if self._packed is None else self._packed
 
     def tables(
         self,
@@ -125,4 +131,8 @@ def read_sampler(data: bytes) -> Sampler:
     if is_wrapped(data):
         lifting, inner = unwrap(data)
         return PictureSampler(lifting, read_sampler(inner))
+    if is_packed_mixture(data):
+        return MixtureSampler(unpack_mixture(data), data)
+    if is_packed_network(data):
+        return NetworkSampler(unpack_network(data), data)
     return MixtureSampler(Mixture.from_bytes(data)) if is_mixture(data) else NetworkSampler(Model.from_bytes(data))

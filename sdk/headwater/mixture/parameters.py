@@ -19,7 +19,7 @@ from headwater.mixture.form import Form
 from headwater.mixture.form_parts import FORM_ARRAYS, form_parts, read_form
 from headwater.mixture.settings import MOST_COMPONENTS
 
-__all__ = ["LEAST_SHARE", "Mixture", "is_mixture"]
+__all__ = ["LEAST_SHARE", "Mixture", "is_mixture", "metadata_of"]
 
 F64 = NDArray[np.float64]
 I32 = NDArray[np.int32]
@@ -129,7 +129,7 @@ class Mixture:
         Raises:
             InputError: not a mixture of this version, too large, of the wrong shape, not finite, or no distribution.
         """
-        metadata = _metadata(data)
+        metadata = metadata_of(data)
         try:
             document = json.loads(metadata[_KEY])
             tensors = load_tensors(data)
@@ -152,12 +152,17 @@ class Mixture:
 def is_mixture(data: bytes) -> bool:
     """Whether these bytes say that they are a mixture; they may still be a broken one."""
     try:
-        return _KEY in _metadata(data)
+        return _KEY in metadata_of(data)
     except InputError:
         return False
 
 
-def _metadata(data: bytes) -> dict[str, Any]:
+def metadata_of(data: bytes) -> dict[str, Any]:
+    """What a safetensors file says of itself.
+
+    Raises:
+        InputError: no safetensors, or too large.
+    """
     # The header's own length stands first; nothing is believed before it is within the data.
     problem = "these bytes are no mixture of Headwater; fetch it again"
     if not 8 <= len(data) <= _MOST_BYTES:

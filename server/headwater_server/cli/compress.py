@@ -1,0 +1,117 @@
+"""`compress`: a smaller generator that draws nearly the same rows."""
+
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from headwater_server.cli.options import HomeOption
+
+if TYPE_CHECKING:
+    from headwater.generator.bundle import Bundle
+
+__all__ = ["register"]
+
+
+_COMPARED = 100_000
+
+
+class _Precision(Enum):
+    """What a parameter is kept in."""
+
+    INT8 = "int8"
+    FLOAT16 = "float16"
+
+
+def register(app: typer.Typer) -> None:
+    """Mount the command."""
+    app.command(
+        epilog="Example:  headwater-coordinator compress 3f0c --to small --components 100 "
+        "--data adult.csv --target income"
+    )(compress)
+
+
+def compress(
+    source: Annotated[str, typer.Argument(help="A finished run, a bundle's folder, or a simulation's folder.")],
+    to: Annotated[Path, typer.Option(help="Folder for the new bundle; it must not be there.")],
+    precision: Annotated[_Precision, typer.Option(help="Of a mixture's shares or a network's weights.")] = (
+        _Precision.INT8
+    ),
+    components: Annotated[
+        int | None, typer.Option(help="A mixture: merge the closest components until so many are left.", min=1)
+    ] = None,
+    width: Annotated[
+        int | None, typer.Option(help="A network: distil it into one of this width, by its own draws.", min=8)
+    ] = None,
+    tolerance: Annotated[
+        float, typer.Option(help="Most that the distance of pairs may lie above chance.", min=0, max=1)
+    ] = 0.005,
+    data: Annotated[
+        Path | None, typer.Option(help="In a simulation, the whole real table: the judge scores both generators.")
+    ] = None,
+    target: Annotated[str | None, typer.Option(help="With --data: the column to predict.")] = None,
+    seed: Annotated[int, typer.Option(help="Of draws and fit.", min=0, max=2**53 - 1)] = 0,
+    home: HomeOption = Path("coordinator"),
+) -> None:
+    """Make a generator smaller: parameters in fewer bits, a mixture of fewer components, a narrower network.
+
+    The new bundle has a digest of its own and is written only when its rows are as good: 100,000 rows of both are
+    compared by pairs of columns, and what lies above the distance of two samples of the original must be within
+    --tolerance. The row printed shows bytes and distances before and after; with --data also what models are worth that
+    learned from either. Like every bundle without differential privacy, the new one stays with the coordinator.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from headwater.errors import InputError, ReleaseRefused
+    from headwater.generator.bundle import Bundle
+    from headwater.generator.compression import compress as make_smaller
+    from headwater.generator.compression import fidelity
+    from headwater.recipe.settings import FitSettings
+    from headwater_server.sampling.source import find_bundle
+
+    if to.exists():
+        raise InputError(f"{to} is there already; choose another folder")
+    if (data is None) != (target is None):
+        raise InputError("--data and --target go together; say both or neither")
+    bundle, console = find_bundle(source, home), Console()
+    sampler = make_smaller(
+        bundle.sampler, precision=precision.value, components=components, width=width, terms=FitSettings(), seed=seed
+    )
+    smaller = Bundle(sampler, bundle.encoding)
+    found = fidelity(bundle.sampler, sampler, bundle.encoding, rows=_COMPARED, seed=seed)
+    scores = None if data is None or target is None else [_scores(each, data, target) for each in (bundle, smaller)]
+    table = Table(title=f"{bundle.sampler.kind}: distances from {_COMPARED:,} rows of the original")
+    for heading in ("", "bytes", "TVD-1", "TVD-2", *(["gbm", "lr"] if scores else [])):
+        table.add_column(heading, justify="right")
+    sizes = [len(each.sampler.to_bytes()) for each in (bundle, smaller)]
+    distances = ((found.floor1, found.floor2), (found.tvd1, found.tvd2))
+    for place, name in enumerate(("original", "compressed")):
+        judged = [f"{scores[place][model]:.4f}" for model in ("gbm", "lr")] if scores else []
+        table.add_row(name, f"{sizes[place]:,}", *(f"{value:.4f}" for value in distances[place]), *judged)
+    console.print(table)
+    if found.excess > tolerance:
+        raise ReleaseRefused(
+            f"the compressed generator's pairs lie {found.excess:.4f} above chance, at most {tolerance:g} is allowed; "
+            "nothing was written: keep more components, a wider network or float16"
+        )
+    digest = smaller.save(to)
+    console.print(f"{sizes[1] / sizes[0]:.1%} of the bytes; bundle {digest}", highlight=False, soft_wrap=True)
+    typer.echo(f"{to}")
+
+
+def _scores(bundle: "Bundle", data: Path, target: str) -> dict[str, float]:
+    """What the judge's models are worth that learned from rows of this generator."""
+    import numpy as np
+
+    from headwater.evaluation.split import judge_split
+    from headwater.evaluation.usefulness import score
+    from headwater.generator.table_generator import TableGenerator
+    from headwater.schema.reading import read_arrow
+
+    real = read_arrow(data)
+    real = real.select([name for name in bundle.encoding.schema.names if name in real.column_names])
+    train, test = (real.take(np.sort(places)) for places in judge_split(real.num_rows))
+    drawn = TableGenerator(bundle.sampler, bundle.encoding).sample(train.num_rows, seed=1)
+    return score(drawn, test, target, train)

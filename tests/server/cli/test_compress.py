@@ -1,0 +1,73 @@
+"""`compress` from a bundle to a smaller one: written when its rows are as good, else not at all."""
+
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+import headwater_server.cli.compress as command
+from headwater.errors import InputError, ReleaseRefused
+from headwater.evaluation import usefulness
+from headwater.generator import load_generator
+from headwater.generator.bundle import Bundle
+from headwater.generator.sampler import MixtureSampler
+from headwater.schema.writing import write_csv
+from support.likeness import fitted_mixture
+from support.recipes import small_table
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    mixture, encoding = fitted_mixture(800)
+    folder = tmp_path_factory.mktemp("bundles") / "generator"
+    Bundle(MixtureSampler(mixture), encoding).save(folder)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "_COMPARED", 20_000)
+
+
+def run(*given: object) -> str:
+    """The command as a person gives it."""
+    app = typer.Typer()
+    app.callback()(lambda: None)
+    command.register(app)
+    result = CliRunner().invoke(app, ["compress", *map(str, given)])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_the_new_bundle_has_a_digest_of_its_own_and_draws_rows(bundle: Path, tmp_path: Path) -> None:
+    said = run(bundle, "--to", tmp_path / "small")
+    digest = Bundle.load(tmp_path / "small").digest
+    assert digest in said.replace("\n", "")
+    assert digest != Bundle.load(bundle).digest
+    assert "TVD-2" in said
+    assert load_generator(tmp_path / "small", digest).sample(100, where={"ward": "a"}).num_rows == 100
+
+
+def test_with_the_real_table_the_judge_scores_both(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(usefulness, "score", lambda *_: {"gbm": 0.8123, "lr": 0.7})
+    write_csv(small_table(300), tmp_path / "visits.csv")
+    said = run(bundle, "--to", tmp_path / "small", "--data", tmp_path / "visits.csv", "--target", "outcome")
+    assert said.count("0.8123") == 2
+
+
+def test_rows_that_are_not_as_good_leave_no_bundle(bundle: Path, tmp_path: Path) -> None:
+    with pytest.raises(ReleaseRefused, match=r"above chance, at most 0\.001"):
+        run(bundle, "--to", tmp_path / "small", "--components", 2, "--tolerance", 0.001)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bundle_is_never_replaced_and_options_go_together(bundle: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is there already"):
+        run(bundle, "--to", tmp_path)
+    with pytest.raises(InputError, match="go together"):
+        run(bundle, "--to", tmp_path / "small", "--target", "outcome")
