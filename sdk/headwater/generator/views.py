@@ -1,6 +1,5 @@
 """Groups of rows from neighbouring latents, for every kind of generator that has a latent."""
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
@@ -32,9 +31,9 @@ class NetworkViews:
     """Views of a generator network.
 
     Anchors are standard normal latents cut off at ±2; a view's latent is z + w, w normal with the standard deviation
-    asked for. A row also needs one uniform a head and the places of values inside codes: the uniforms follow normals
-    with the correlation 1/√(1 + s²), and the places are the anchor's with that probability. Latents cut off, or wider
-    than those of the fit, make rows that are not distributed exactly as plain ones: this is the paper's law.
+    asked for. A row also needs one uniform a head and the places of values inside codes: each is the anchor's with
+    probability 1/√(1 + s²). Latents cut off, or wider than those of the fit, make rows that are not distributed exactly
+    as plain ones: this is the paper's law.
 
     Source: Jahanian et al., ICLR 2022, *Generative models as a data source for multiview representation learning*.
     """
@@ -56,22 +55,23 @@ class NetworkViews:
         random = torch.Generator().manual_seed(block_seed(key))
         latents = _cut_normal(groups, self._generator.latent, random)
         heads = len(self._generator.heads)
-        normals = torch.randn(groups, heads, generator=random)
-        made = [self._decoded(latents, normals, [*key, 1])]
+        chance = torch.rand(groups, heads, generator=random)
+        made = [self._decoded(latents, chance, [*key, 1])]
         for view in range(1, views):
             moved = latents + view_std * torch.randn(latents.shape, generator=random)
-            shifted = rho * normals + math.sqrt(1.0 - rho * rho) * torch.randn(groups, heads, generator=random)
+            same_chance = torch.rand(groups, heads, generator=random) < rho
+            redrawn = torch.where(same_chance, chance, torch.rand(groups, heads, generator=random))
             held = (torch.rand(groups, generator=random) < rho).numpy()
-            same, other = (self._decoded(moved, shifted, [*key, number]) for number in (1, 1 + view))
+            same, other = (self._decoded(moved, redrawn, [*key, number]) for number in (1, 1 + view))
             made.append(chosen_rows(held, same, other))
         return made
 
     @torch.no_grad()
-    def _decoded(self, latents: torch.Tensor, normals: torch.Tensor, key: Sequence[int]) -> Table:
+    def _decoded(self, latents: torch.Tensor, chance: torch.Tensor, key: Sequence[int]) -> Table:
         generator = self._generator
         place = generator.exit.weight.device
         parts = torch.split(generator.logits(latents.to(place)), generator.units, dim=1)
-        uniform = torch.special.ndtr(normals).to(place)
+        uniform = chance.to(place)
         codes = np.empty((len(latents), len(generator.spec.sizes)), np.int32)
         for number, (head, part) in enumerate(zip(generator.heads, parts, strict=True)):
             cumulative = part.softmax(dim=1).cumsum(dim=1)

@@ -11,7 +11,6 @@ from headwater.encoding.encoding import Encoding
 from headwater.errors import InputError
 from headwater.mixture.conditioning import pick_units, stacked_shares
 from headwater.mixture.form import RowFeatures
-from headwater.mixture.normal import cumulative
 from headwater.mixture.parameters import Mixture
 from headwater.mixture.sampling import Draws
 from headwater.schema.table import Table
@@ -45,11 +44,11 @@ def chosen_rows(mask: NDArray[np.bool_], held: Table, other: Table) -> Table:
 class MixtureViews:
     """Views of a mixture, whose latent is defined here.
 
-    A row is fixed by its component, one standard normal for each unit (through its distribution function a uniform,
-    through the component's cumulative shares a code), a standard normal vector that the component's Gaussian shapes,
-    and the places of its values inside codes. A view keeps its anchor's component, and likewise the places, with
-    probability ρ and draws them afresh otherwise; its normals are ρ z + √(1 − ρ²) w. With ρ = 1/√(1 + s²) this is the
-    law of z + s w scaled back to the standard normal.
+    A row is fixed by its component, one uniform for each unit (through the component's cumulative shares a code), a
+    standard normal vector that the component's Gaussian shapes, and the places of its values inside codes. A view keeps
+    its anchor's component, each of its uniforms, and the places with probability ρ each, and draws them afresh
+    otherwise: codes have no neighbours to move to. Its normals are ρ z + √(1 − ρ²) w. With ρ = 1/√(1 + s²) this is the law of
+    z + s w scaled back to the standard normal.
 
     Guarantee: each view alone is a row of the mixture, whatever s.
     Source: Jahanian et al., ICLR 2022, *Generative models as a data source for multiview representation learning*.
@@ -80,14 +79,16 @@ class MixtureViews:
         rho = correlation(view_std)
         random = np.random.default_rng([*key, 0])
         components = self._components(groups, random)
-        normals = self._normals(groups, random)
-        anchor = self._decoded(components, normals, [*key, 1])
+        units, scores = len(self._tables), len(self._mixture.form.scores)
+        chance, normals = random.random((groups, units)), random.normal(size=(groups, scores))
+        anchor = self._decoded(components, chance, normals, [*key, 1])
         made = [anchor]
         for view in range(1, views):
             moved = np.where(random.random(groups) < rho, components, self._components(groups, random))
-            shifted = rho * normals + math.sqrt(1.0 - rho * rho) * self._normals(groups, random)
+            redrawn = np.where(random.random((groups, units)) < rho, chance, random.random((groups, units)))
+            shifted = rho * normals + math.sqrt(1.0 - rho * rho) * random.normal(size=(groups, scores))
             held = random.random(groups) < rho
-            same, other = (self._decoded(moved, shifted, [*key, number]) for number in (1, 1 + view))
+            same, other = (self._decoded(moved, redrawn, shifted, [*key, number]) for number in (1, 1 + view))
             made.append(chosen_rows(held, same, other))
         return made
 
@@ -97,21 +98,17 @@ class MixtureViews:
         chosen: I64 = np.minimum(found, len(ends) - 1)
         return chosen
 
-    def _normals(self, rows: int, random: np.random.Generator) -> F64:
-        return random.normal(size=(rows, len(self._tables) + len(self._mixture.form.scores)))
-
-    def _decoded(self, components: I64, normals: F64, key: Sequence[int]) -> Table:
-        mixture, units = self._mixture, len(self._tables)
-        shares = cumulative(normals[:, :units])
-        codes = np.empty((len(components), units), np.int32)
+    def _decoded(self, components: I64, chance: F64, normals: F64, key: Sequence[int]) -> Table:
+        mixture = self._mixture
+        codes = np.empty(chance.shape, np.int32)
         for unit, table in enumerate(self._tables):
-            codes[:, unit] = pick_units(table, components, shares[:, unit])
+            codes[:, unit] = pick_units(table, components, chance[:, unit])
         scores = np.empty((len(components), len(mixture.form.scores)))
         order = np.argsort(components, kind="stable")
         kinds, starts = np.unique(components[order], return_index=True)
         for component, start, end in zip(kinds, starts, np.append(starts[1:], len(order)), strict=True):
             places = order[start:end]
-            scores[places] = mixture.means[component] + normals[places, units:] @ mixture.factors[component].T
+            scores[places] = mixture.means[component] + normals[places] @ mixture.factors[component].T
         features = RowFeatures(mixture.classes[components], codes, self._draws.calibrated(scores))
         # Values inside codes are drawn in the order of the rows: equal keys give a group's rows equal places.
         return mixture.form.table(features, self._encoding, np.random.default_rng(list(key)))
