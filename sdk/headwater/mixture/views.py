@@ -47,8 +47,8 @@ class MixtureViews:
     A row is fixed by its component, one uniform for each unit (through the component's cumulative shares a code), a
     standard normal vector that the component's Gaussian shapes, and the places of its values inside codes. A view keeps
     its anchor's component, each of its uniforms, and the places with probability ρ each, and draws them afresh
-    otherwise: codes have no neighbours to move to. Its normals are ρ z + √(1 − ρ²) w. With ρ = 1/√(1 + s²) this is the law of
-    z + s w scaled back to the standard normal.
+    otherwise: codes have no neighbours to move to. Its normals are ρ z + √(1 − ρ²) w. With ρ = 1/√(1 + s²)
+    this is the law of z + s w scaled back to the standard normal.
 
     Guarantee: each view alone is a row of the mixture, whatever s.
     Source: Jahanian et al., ICLR 2022, *Generative models as a data source for multiview representation learning*.
