@@ -21,7 +21,7 @@ FLAG_WORDS: Mapping[Flag, str] = {
     "worse": "it worsens the marginal loss by more than the plan allows",
     "collapse": "the generator collapses: it makes far less variety than before",
     "explosion": "the update is far larger than those before",
-    "strong critic": "the critic is too strong: it tells nearly every row, or teaches the generator nothing",
+    "strong critic": "the critic is too strong: hardly any gradient reaches the generator",
     "oscillation": "updates undo each other from round to round",
 }
 """Each flag as a sentence for people."""
@@ -47,9 +47,6 @@ class HealthSettings(BaseModel):
     top_share: float = Field(default=0.25, gt=0, le=1, description="most that a column's most frequent code may gain")
     sensitivity: float = Field(
         default=0.2, ge=0, lt=1, description="least effect of the noise, as a share of its running median"
-    )
-    critic_accuracy: float = Field(
-        default=0.97, gt=0.5, le=1, description="most pairs of a row and a draw that critics may order rightly"
     )
     gradient: float = Field(
         default=0.1, ge=0, lt=1, description="least gradient of the generator, as a share of its running median"
@@ -93,7 +90,7 @@ class Watch:
             found.append("collapse")
         if self._exploded(signs):
             found.append("explosion")
-        if self._critic_too_strong(signs):
+        if self._below(signs, "gradient_norm", self._settings.gradient):
             found.append("strong critic")
         if self._reversals >= 2:
             found.append("oscillation")
@@ -131,10 +128,6 @@ class Watch:
             return norm > self._settings.norm * usual
         # Nothing to compare with yet: an honest update is as large only where most organisations' were clipped.
         return norm > self._settings.first_norm * self._clip and signs.get("clipped_share", 0.0) < 0.5
-
-    def _critic_too_strong(self, signs: Mapping[str, float]) -> bool:
-        accurate = signs.get("critic_accuracy", 0.0) > self._settings.critic_accuracy
-        return accurate or self._below(signs, "gradient_norm", self._settings.gradient)
 
 
 def direction(update: F64, before: F64 | None) -> dict[str, float]:

@@ -42,7 +42,7 @@ def draw_health(records: Sequence[Record], path: Path) -> None:
 
     sums = _sums_by_round(records)
     drawn = [_distance, _variety, *([_norms] if _known(sums, "update_norm") else [])]
-    drawn += [_critics] if _of_critics(models, sums) else []
+    drawn += [_critics] if _of_critics(models) else []
     panels: list[Callable[[Axes], None]] = [functools.partial(_trained, panel, models, sums) for panel in drawn]
     if climb:
         panels += [functools.partial(draw_densities, records=climb), functools.partial(draw_attack, records=climb)]
@@ -129,26 +129,23 @@ def _norms(axes: "Axes", models: Sequence[Record], sums: Mapping[int, Record]) -
 
 
 def _critics(axes: "Axes", models: Sequence[Record], sums: Mapping[int, Record]) -> None:
-    """How well critics tell rows from draws, and whether they still teach the generator."""
-    accuracy, auc, usual, effect = _of_critics(models, sums) or ([], [], [], [])
-    _line(axes, accuracy, "pairs that critics order rightly", _TAKEN)
-    _line(axes, auc, "AUC on evaluation rows", _THIRD)
+    """Whether the critic still teaches the generator, and whether the noise still moves its draws."""
+    del sums
+    usual, effect = _of_critics(models) or ([], [])
     for points, label, color in (
-        (usual, "gradient that reaches the generator / first", _OTHER),
+        (usual, "gradient at the draws / first", _OTHER),
         (effect, "effect of the noise / first", _GREY),
     ):
         first = next((value for _, value in points if value > 0), 1.0)
         _line(axes, [(place, value / first) for place, value in points], label, color)
-    axes.set_title("The critic, and what reaches the generator", **_TITLE)
+    axes.set_title("The critic's gradient, and the noise's effect", **_TITLE)
     axes.set_ylim(bottom=0)
     _legend(axes)
 
 
-def _of_critics(models: Sequence[Record], sums: Mapping[int, Record]) -> tuple[Points, Points, Points, Points] | None:
-    """What is known of critics: accuracy, AUC, gradient, effect of the noise; None where nothing is."""
+def _of_critics(models: Sequence[Record]) -> tuple[Points, Points] | None:
+    """What is known of the gradient at the draws and of the noise's effect; None where nothing is."""
     known = (
-        _known(sums, "critic_accuracy"),
-        _series(models, lambda record: record.get("auc")),
         _series(models, lambda record: _sign(record, "gradient_norm")),
         _series(models, lambda record: _sign(record, "latent_sensitivity")),
     )

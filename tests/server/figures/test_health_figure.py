@@ -37,7 +37,12 @@ def words(records: list[dict[str, object]], folder: Path) -> str:
 
 def test_every_panel_says_what_it_shows_and_the_title_what_was_not_taken(tmp_path: Path) -> None:
     text = words(HISTORY, tmp_path)
-    for title in ("Distance from the summed marginals", "Variety of 2,000 draws", "The mean update", "The critic"):
+    for title in (
+        "Distance from the summed marginals",
+        "Variety of 2,000 draws",
+        "The mean update",
+        "The critic's gradient",
+    ):
         assert title in text
     assert "3 training rounds, 1 taken; not taken (dotted red): 2, 3 (explosion, not finite); ended on its base" in text
     assert "cosine with the one before" in text
