@@ -1,6 +1,7 @@
 """What can be sampled: a network or a mixture, behind one interface."""
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -14,7 +15,7 @@ from headwater.generator.sampling import sample_codes
 from headwater.images.wrapping import is_wrapped, unwrap
 from headwater.mixture.packing import is_packed_mixture, unpack_mixture
 from headwater.mixture.parameters import Mixture, is_mixture
-from headwater.mixture.sampling import sample_tables
+from headwater.mixture.sampling import Draws, sample_tables
 from headwater.schema.table import Table
 
 __all__ = ["MixtureSampler", "NetworkSampler", "Sampler", "read_sampler"]
@@ -107,6 +108,11 @@ class MixtureSampler:
         """The mixture's bytes."""
         return self.mixture.to_bytes() if self._packed is None else self._packed
 
+    @cached_property
+    def _draws(self) -> Draws:
+        # Worked out once, however many blocks of a stream are drawn.
+        return Draws(self.mixture)
+
     def tables(
         self,
         encoding: Encoding,
@@ -119,7 +125,7 @@ class MixtureSampler:
     ) -> Iterator[Table]:
         """As `Sampler.tables`."""
         del device
-        return sample_tables(self.mixture, encoding, rows, seed, batch_size=batch_size, label=label)
+        return sample_tables(self.mixture, encoding, rows, seed, batch_size=batch_size, label=label, draws=self._draws)
 
 
 def read_sampler(data: bytes) -> Sampler:

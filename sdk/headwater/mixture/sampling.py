@@ -105,7 +105,14 @@ class Draws:
 
 
 def sample_tables(
-    mixture: Mixture, encoding: Encoding, rows: int, seed: int, *, batch_size: int, label: int | None = None
+    mixture: Mixture,
+    encoding: Encoding,
+    rows: int,
+    seed: int,
+    *,
+    batch_size: int,
+    label: int | None = None,
+    draws: Draws | None = None,
 ) -> Iterator[Table]:
     """Yield synthetic rows in batches; memory is bounded by the batch.
 
@@ -116,13 +123,14 @@ def sample_tables(
         seed: equal seeds and batch sizes give equal rows on one machine.
         batch_size: rows of a batch.
         label: code of the label that every row shall have; None draws it too.
+        draws: of this mixture, where they were prepared before; None prepares them.
 
     Raises:
         InputError: the encoding is of another mixture, or the mixture has nothing of this class.
     """
     if mixture.form.sizes != encoding.sizes:
         raise InputError("the mixture's columns are not the encoding's; they do not belong together")
-    draws, random = Draws(mixture), np.random.default_rng(seed)
+    draws, random = draws or Draws(mixture), np.random.default_rng(seed)
     for start in range(0, rows, batch_size):
         components = draws.components(min(batch_size, rows - start), random, label)
         drawn = draws.features(components, random)

@@ -27,8 +27,8 @@ def fitted() -> Mixture:
 MIXTURE = fitted()
 
 
-def drawn(rows: int, seed: int = 3, **options: int) -> Table:
-    return Table.concat(list(sample_tables(MIXTURE, ENCODING, rows, seed, batch_size=1000, **options)))
+def drawn(rows: int, seed: int = 3, label: int | None = None) -> Table:
+    return Table.concat(list(sample_tables(MIXTURE, ENCODING, rows, seed, batch_size=1000, label=label)))
 
 
 def test_rows_hold_to_the_schema_and_to_each_columns_distribution() -> None:
