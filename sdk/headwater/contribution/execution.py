@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import numpy as np
 
@@ -122,7 +121,8 @@ def _fit(action: Fit, device: str, on_progress: Progress | None) -> Model:
 
 def _merge(model: Model, action: Merge) -> Model | None:
     if action.restart:
-        return replace(model, generator=model.average)
+        # Made anew: nothing else that a model may carry of former rounds comes along.
+        return Model(model.spec, model.average, model.average, model.critic)
     if not np.isfinite(action.mean_delta).all():
         return None
     try:
