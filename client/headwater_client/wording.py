@@ -71,6 +71,7 @@ def plan_in_words(plan: Plan, charter: Charter) -> tuple[tuple[str, str], ...]:
         ("sensitive", ", ".join(sensitive) if sensitive else "no column is marked"),
         ("your rows", _splits_in_words(plan)),
         ("training here", training),
+        ("after a sick round", _remedies_in_words(plan)),
         ("rounds", f"at most {plan.maximum_rounds} secure sums, {terms.retries} repeated ones among them"),
         (
             "who sees what",
@@ -82,6 +83,16 @@ def plan_in_words(plan: Plan, charter: Charter) -> tuple[tuple[str, str], ...]:
         ("when one drops out", choice_in_words(terms.on_membership_change)),
         ("result", f"{rows} synthetic rows"),
         ("code", f"only what is installed here; Flower bundle {plan.stub_sha256[:16]}"),
+    )
+
+
+def _remedies_in_words(plan: Plan) -> str:
+    most = plan.recipe.health.remedies
+    if not plan.recipe.training_rounds or not most:
+        return "nothing changes"
+    return (
+        f"the coordinator may ask for smaller steps, a weaker critic or a tighter clip, at most {most} steps of each; "
+        f"after {plan.recipe.health.refusals} such rounds in a row training ends"
     )
 
 

@@ -102,6 +102,7 @@ def test_the_cohort_in_words_is_the_stricter_one() -> None:
 def test_every_recipe_has_words(kind: str) -> None:
     words = dict(plan_in_words(CONSORTIUM.plan(recipe={"kind": kind}), CONSORTIUM.charter()))
     assert ("clipped" in words["training here"]) == (kind != "marginals")
+    assert ("at most 3 steps" in words["after a sick round"]) == (kind != "marginals")
     assert "{" not in " ".join(words.values())
 
 
