@@ -3,6 +3,7 @@
 from headwater.canonical import sha256_hex
 from headwater.errors import InputError, PeerError
 from headwater.recipe.fixed_point import scale_for
+from headwater.recipe.lifted import convolution_spec
 from headwater.recipe.remedies import Remedies
 from headwater.recipe.settings import RecipeTerms, UpdateSettings
 from headwater.recipe.task import Task
@@ -18,7 +19,7 @@ def check_task(task: Task, model: bytes, plan: RecipeTerms) -> None:
         PeerError: the kind, the number of rounds, the length, the clip, the fixed point or the model is not the plan's.
     """
     settings = plan.recipe
-    if task.kind == "update" and not settings.training_rounds:
+    if task.kind == "update" and not settings.training_rounds and convolution_spec(plan) is None:
         raise PeerError(f"the task asks for training, the plan's recipe {settings.kind} has none")
     if task.kind == "expectation" and settings.kind != "mixture":
         raise PeerError(f"the task asks for a mixture's statistics, the plan's recipe {settings.kind} has none")

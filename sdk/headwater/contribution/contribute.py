@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headwater.contribution.allowed import check_task
+from headwater.contribution.convolving import train_convolution
 from headwater.contribution.expecting import sum_expectations
 from headwater.contribution.pictures import lift_question, sum_pixels
 from headwater.contribution.splits import split_rows
@@ -16,6 +17,7 @@ from headwater.encoding.marginals import cells_of, count
 from headwater.errors import InputError, PeerError
 from headwater.recipe.fixed_point import largest_magnitude
 from headwater.recipe.layout import layout_of_counts
+from headwater.recipe.lifted import convolution_spec
 from headwater.recipe.settings import RecipeTerms
 from headwater.recipe.task import Task
 from headwater.schema.finite import finite_rows
@@ -52,6 +54,8 @@ def contribute(task: Task, model: bytes, rows: Table, plan: RecipeTerms) -> Ring
         raise InputError("the rows are of another schema than the plan; conform them to the plan's schema")
     if task.kind == "pixels":
         return sum_pixels(task, rows, plan)
+    if task.kind == "update" and convolution_spec(plan) is not None:
+        return train_convolution(task, model, rows, plan)
     if plan.schema_.images:
         task, rows, plan = lift_question(task, rows, plan)
         check_task(task, model, plan)

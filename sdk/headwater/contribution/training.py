@@ -21,7 +21,7 @@ from headwater.recipe.task import Task, seed_for
 from headwater.schema.table import Table
 from headwater.secagg.crypto.ring import RingVector
 
-__all__ = ["train", "training_terms"]
+__all__ = ["one_thread", "train", "training_terms"]
 
 _LEAST_ROWS = 2
 
@@ -54,7 +54,7 @@ def train(task: Task, model: bytes, rows: Table, encoding: Encoding, plan: Recip
     delta = None
     if rows.rows >= _LEAST_ROWS:
         codes = encoding.encode(rows)
-        with _one_thread():
+        with one_thread():
             delta = train_locally(shared, codes, training_terms(task, plan), _seed(task, codes), "cpu").delta
     if delta is None or not np.isfinite(delta).all():
         # protocol 2.3: what is not finite contributes zero and is counted.
@@ -79,7 +79,7 @@ def _seed(task: Task, codes: NDArray[np.int32]) -> int:
 
 
 @contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """One thread of torch: sums over batches come out the same bit for bit however many cores a machine has.
 
     It is also faster where several organisations train on one machine, as threads that wait for each other spin.

@@ -1,12 +1,17 @@
-"""Draw pictures: scores from the generator inside, pixels from the scores."""
+"""Draw pictures: from scores of a generator inside, or by a convolutional generator."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from headwater.encoding.encoding import Encoding
 from headwater.errors import InputError
+from headwater.generator.convolutional import draw_pictures
+from headwater.images.convolution import Convolution
 from headwater.images.lifting import Lifting
 from headwater.images.wrapping import wrap
 from headwater.schema.schema import Schema
@@ -15,7 +20,7 @@ from headwater.schema.table import Table
 if TYPE_CHECKING:
     from headwater.generator.sampler import Sampler
 
-__all__ = ["PictureSampler", "schema_of_rows"]
+__all__ = ["ConvolutionSampler", "PictureSampler", "schema_of_rows"]
 
 
 class PictureSampler:
@@ -71,6 +76,63 @@ class PictureSampler:
             yield self.lifting.lower(table, pixels)
 
 
+class ConvolutionSampler:
+    """Samples a convolutional generator: classes by their shares, then a picture of each. A `Sampler`.
+
+    Attributes:
+        model: with its class shares.
+    """
+
+    kind = "convolution"
+
+    def __init__(self, model: Convolution) -> None:
+        """Take a model; its critic is not needed.
+
+        Raises:
+            InputError: it has no class shares: it is one of a run under way.
+        """
+        if not len(model.shares):
+            raise InputError("the convolutional generator is one of a run under way; sample the run's result")
+        self.model = model
+
+    def to_bytes(self) -> bytes:
+        """The generator and the class shares."""
+        return replace(self.model, critic=self.model.critic[:0]).to_bytes()
+
+    def tables(
+        self,
+        encoding: Encoding,
+        rows: int,
+        seed: int,
+        *,
+        label: int | None = None,
+        batch_size: int = 8192,
+        device: str = "auto",
+    ) -> Iterator[Table]:
+        """As `Sampler.tables`; nothing is encoded, and so small a network runs where it is.
+
+        Raises:
+            InputError: there is no such class.
+        """
+        del encoding, device
+        spec = self.model.spec
+        if label is not None and not 0 <= label < spec.classes:
+            raise InputError(f"there is no class {label}, the pictures have {spec.classes}; ask for one of these")
+        classes, latent = np.random.default_rng([seed, 3]), torch.Generator().manual_seed(seed)
+        for start in range(0, rows, batch_size):
+            count = min(batch_size, rows - start)
+            if label is None:
+                labels = classes.choice(spec.classes, count, p=self.model.shares).astype(np.int32)
+            else:
+                labels = np.full(count, label, np.int32)
+            columns: dict[str, NDArray[Any]] = {spec.image.name: draw_pictures(self.model, labels, latent)}
+            if spec.schema.target is not None:
+                columns[spec.schema.target.name] = labels
+            yield Table(spec.schema, columns, count)
+
+
 def schema_of_rows(sampler: "Sampler", encoding: Encoding) -> Schema:
     """The schema of the rows that a sampler draws: with pictures where the encoding has their scores."""
+    if isinstance(sampler, ConvolutionSampler):
+        return sampler.model.spec.schema
     return sampler.lifting.schema if isinstance(sampler, PictureSampler) else encoding.schema

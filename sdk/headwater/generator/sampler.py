@@ -10,8 +10,9 @@ from headwater.encoding.encoding import Encoding
 from headwater.errors import InputError
 from headwater.generator.model import Model
 from headwater.generator.packing import is_packed_network, unpack_network
-from headwater.generator.pictures import PictureSampler
+from headwater.generator.pictures import ConvolutionSampler, PictureSampler
 from headwater.generator.sampling import sample_codes
+from headwater.images.convolution import Convolution, is_convolution
 from headwater.images.wrapping import is_wrapped, unwrap
 from headwater.mixture.packing import is_packed_mixture, unpack_mixture
 from headwater.mixture.parameters import Mixture, is_mixture
@@ -134,6 +135,8 @@ def read_sampler(data: bytes) -> Sampler:
     Raises:
         InputError: no generator of this version.
     """
+    if is_convolution(data):
+        return ConvolutionSampler(Convolution.from_bytes(data))
     if is_wrapped(data):
         lifting, inner = unwrap(data)
         return PictureSampler(lifting, read_sampler(inner))

@@ -14,7 +14,7 @@ from headwater.errors import InputError
 from headwater.images.lifting import Lifting
 from headwater.schema import Schema
 
-__all__ = ["is_wrapped", "unwrap", "wrap"]
+__all__ = ["is_wrapped", "metadata_of", "unwrap", "wrap"]
 
 _VERSION = 1
 _KEY = "headwater-pictures"
@@ -36,7 +36,7 @@ def wrap(lifting: Lifting, generator: bytes) -> bytes:
 def is_wrapped(data: bytes) -> bool:
     """Whether these bytes say that they are a generator of pictures; they may still be a broken one."""
     try:
-        return _KEY in _metadata(data)
+        return _KEY in metadata_of(data)
     except InputError:
         return False
 
@@ -48,7 +48,7 @@ def unwrap(data: bytes) -> tuple[Lifting, bytes]:
         InputError: not of this version's form.
     """
     try:
-        document = json.loads(_metadata(data)[_KEY])
+        document = json.loads(metadata_of(data)[_KEY])
         generator = load_tensors(data)["generator"]
         if document["version"] != _VERSION or generator.dtype != np.uint8 or generator.ndim != 1:
             raise InputError(f"the generator of pictures is not of version {_VERSION}; install the release of it")
@@ -58,7 +58,12 @@ def unwrap(data: bytes) -> tuple[Lifting, bytes]:
     return lifting, generator.tobytes()
 
 
-def _metadata(data: bytes) -> dict[str, Any]:
+def metadata_of(data: bytes) -> dict[str, Any]:
+    """What safetensors bytes say of themselves beside their tensors.
+
+    Raises:
+        InputError: no safetensors.
+    """
     # The header's own length stands first; nothing is believed before it is within the data.
     if not 8 <= len(data) <= _MOST_BYTES:
         raise InputError(_PROBLEM)

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
+from headwater.images.convolution import ConvolutionSpec
 from headwater.images.projection import REACH
 from headwater.recipe.settings import RecipeSettings, RecipeTerms, SplitShares
 from headwater.schema import Column, ImageColumn, NumericColumn, Schema
 from headwater.secagg.crypto.ring import RingBits
 
-__all__ = ["LiftedTerms", "lifted_terms", "widest_terms"]
+__all__ = ["LiftedTerms", "convolution_spec", "lifted_terms", "widest_terms"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,18 @@ class LiftedTerms:
 def lifted_terms(terms: RecipeTerms, schema: Schema) -> LiftedTerms:
     """The same terms over a schema in which scores stand for pictures."""
     return LiftedTerms(schema, terms.recipe, terms.splits, terms.seed, terms.ring_bits)
+
+
+def convolution_spec(terms: RecipeTerms) -> ConvolutionSpec | None:
+    """The networks of a run that trains a convolutional generator; None for any other run.
+
+    One is trained from scratch, by the kind `adversarial`, where the table holds pictures and their classes alone. With
+    other columns beside them pictures are scores, and the network is the one for tables.
+    """
+    if terms.recipe.kind != "adversarial" or not ConvolutionSpec.fits(terms.schema_):
+        return None
+    settings = terms.recipe.images.convolution
+    return ConvolutionSpec(terms.schema_, settings.channels, settings.latent)
 
 
 def widest_terms(terms: RecipeTerms) -> RecipeTerms:

@@ -7,8 +7,10 @@ from headwater.errors import InputError, OutOfOrder
 from headwater.images.wrapping import wrap
 from headwater.recipe.actions import Action, Aggregate, Done, ModelReport
 from headwater.recipe.climbing import Climbing
+from headwater.recipe.convolving import Convolving, class_shares
 from headwater.recipe.counting import Counted, Counting
 from headwater.recipe.fitting import Fitting
+from headwater.recipe.lifted import convolution_spec
 from headwater.recipe.picturing import Picturing
 from headwater.recipe.settings import RecipeTerms
 from headwater.recipe.stage import Record, Stage, out_of_place
@@ -30,6 +32,8 @@ class Recipe:
     def __init__(self, terms: RecipeTerms) -> None:
         """Start before the first round."""
         self._terms = terms
+        self._plan_terms = terms
+        self._networks = convolution_spec(terms)
         self._picturing = Picturing(terms) if terms.schema_.images else None
         self._counting = None if self._picturing else Counting(terms)
         self._stage: Stage | None = self._picturing or self._counting
@@ -52,10 +56,16 @@ class Recipe:
         """What to do now; the same object until it is answered."""
         if self._action is None:
             action = self._done() if self._stage is None else self._stage.ask(self._rounds + 1)
-            if self._picturing is not None and self._picturing.over and isinstance(action, Aggregate):
-                action = self._picturing.told(action)
+            if isinstance(action, Aggregate):
+                action = self._told(action)
             self._action = action
         return self._action
+
+    def _told(self, action: Aggregate) -> Aggregate:
+        """A question over scores with what makes scores of pictures; any other question as it is."""
+        if self._picturing is None or not self._picturing.over or isinstance(self._stage, Convolving):
+            return action
+        return self._picturing.told(action)
 
     def add_sum(self, vector: RingVector, contributors: int) -> None:
         """Answer `Aggregate` with the ring sum.
@@ -107,6 +117,10 @@ class Recipe:
             return self._counting
         terms, counted = self._terms, self._counted
         match stage:
+            case Counting() if self._networks is not None:
+                return Convolving(self._plan_terms, self._networks, class_shares(terms, counted))
+            case Convolving():
+                self._model = stage.standing
             case Counting() if terms.recipe.climbs:
                 return Climbing(terms, counted.encoding, counted.rows, counted.groups, counted.marginals)
             case Counting():
@@ -122,7 +136,9 @@ class Recipe:
         return None
 
     def _done(self) -> Done:
-        model = wrap(self._picturing.lifting, self._model) if self._picturing else self._model
+        model = self._model
+        if self._picturing is not None and self._networks is None:
+            model = wrap(self._picturing.lifting, model)
         return Done(model, self._counted.encoding, self._counted.rows)
 
     @property

@@ -3,7 +3,7 @@
 from headwater.encoding.grid import Histograms
 from headwater.images.pixels import pixel_cells
 from headwater.recipe.layout import COUNT_METRICS, UPDATE_METRICS
-from headwater.recipe.lifted import widest_terms
+from headwater.recipe.lifted import convolution_spec, widest_terms
 from headwater.recipe.settings import RecipeTerms
 from headwater.schema import CategoricalColumn
 from headwater.schema.columns import BooleanColumn
@@ -40,6 +40,9 @@ def most_parameters(terms: RecipeTerms) -> int:
 
 def longest_run(terms: RecipeTerms) -> int:
     """Most securely summed rounds that a run of this plan asks for: pictures take one more."""
+    if convolution_spec(terms) is not None:
+        # Pixels and histograms are summed before.
+        return 2 + terms.recipe.images.convolution.rounds
     return terms.recipe.maximum_rounds + bool(terms.schema_.images)
 
 
@@ -49,7 +52,7 @@ def longest_vector(terms: RecipeTerms) -> int:
     Raises:
         InputError: the table is too wide for the plan's budgets.
     """
-    pixels = pixel_cells(terms.schema_.images)
+    pixels, networks = pixel_cells(terms.schema_.images), convolution_spec(terms)
     terms = widest_terms(terms)
     lengths = [
         pixels + 1 + len(COUNT_METRICS),
@@ -57,6 +60,8 @@ def longest_vector(terms: RecipeTerms) -> int:
     ]
     if terms.recipe.kind != "adversarial":
         lengths.append(largest_cells(terms) + 1 + len(COUNT_METRICS))
-    if terms.recipe.training_rounds:
+    if networks is not None:
+        lengths.append(networks.parameters + 1 + len(UPDATE_METRICS))
+    elif terms.recipe.training_rounds:
         lengths.append(most_parameters(terms) + 1 + len(UPDATE_METRICS))
     return max(lengths)
