@@ -24,11 +24,14 @@ from headwater.secagg.crypto.ring import RingVector
 __all__ = ["sum_expectations"]
 
 
+_Key = tuple[str, str, SplitShares, bool]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Prepared:
     """What no round of a climb changes, worked out in its first one."""
 
-    key: tuple[str, str, SplitShares]
+    key: _Key
     train: RowFeatures
     validation: RowFeatures
     skipped: int
@@ -65,7 +68,7 @@ def sum_expectations(task: Task, model: bytes, rows: Table, encoding: Encoding, 
     target = plan.schema_.target_index
     if layout.length != task.length or mixture.form.label not in (None, target):
         raise PeerError("the task's mixture, length and label do not belong together")
-    prepared = _prepared(rows, encoding, mixture.form, plan)
+    prepared = _prepared(rows, encoding, mixture, plan)
     used = len(prepared.train.classes)
     if used > code.rows or len(prepared.validation.classes) > code.rows:
         raise InputError(
@@ -92,13 +95,14 @@ def _code(task: Task) -> StatisticsCode:
     return StatisticsCode(rows, task.value_bits)
 
 
-def _prepared(rows: Table, encoding: Encoding, form: Form, plan: RecipeTerms) -> _Prepared:
-    key = (encoding.digest, form_digest(form), plan.splits)
+def _prepared(rows: Table, encoding: Encoding, mixture: Mixture, plan: RecipeTerms) -> _Prepared:
+    # Only a tilt asks for the rows' codes.
+    key = (encoding.digest, form_digest(mixture.form), plan.splits, mixture.tilt is not None)
     place = id(rows)
     entry = _PREPARED.get(place)
     if entry is not None and entry[0]() is rows and entry[1].key == key:
         return entry[1]
-    prepared = _prepare(rows, encoding, form, plan, key)
+    prepared = _prepare(rows, encoding, mixture.form, plan, key)
 
     def forget(_: object) -> None:
         _PREPARED.pop(place, None)
@@ -107,13 +111,12 @@ def _prepared(rows: Table, encoding: Encoding, form: Form, plan: RecipeTerms) ->
     return prepared
 
 
-def _prepare(
-    rows: Table, encoding: Encoding, form: Form, plan: RecipeTerms, key: tuple[str, str, SplitShares]
-) -> _Prepared:
+def _prepare(rows: Table, encoding: Encoding, form: Form, plan: RecipeTerms, key: _Key) -> _Prepared:
     part = split_rows(rows, plan.splits, "train")
     used, others = _finite(part), _finite(split_rows(rows, plan.splits, "validation"))
     try:
-        return _Prepared(key, form.rows(used, encoding), form.rows(others, encoding), part.rows - used.rows)
+        train, validation = (form.rows(each, encoding, coded=key[-1]) for each in (used, others))
+        return _Prepared(key, train, validation, part.rows - used.rows)
     except InputError as error:
         raise PeerError(f"the task's mixture does not fit its encoding: {error}") from error
 

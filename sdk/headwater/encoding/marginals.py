@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from headwater.errors import InputError
 
-__all__ = ["Marginal", "cells_of", "choose_subsets", "count", "marginalise", "with_pairs"]
+__all__ = ["Marginal", "cells_of", "choose_subsets", "count", "marginalise", "pairs_within", "with_pairs"]
 
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
@@ -103,6 +103,26 @@ def choose_subsets(sizes: Sequence[int], label: int | None, budget: int) -> list
     with_label = [_ascending(feature, label) for feature in features]
     left = budget - sum(cells_of(sizes, pair) for pair in with_label)
     return with_label + _within(pairs, sizes, left)
+
+
+def pairs_within(
+    columns: Sequence[int], sizes: Sequence[int], budget: int, *, label: int | None = None, first: Sequence[int] = ()
+) -> list[Subset]:
+    """As many pairs of columns as a budget of cells holds, in the order of what they are worth.
+
+    Args:
+        columns: to be paired.
+        sizes: number of codes of each column of the table.
+        budget: most cells, summed over all pairs.
+        label: a column whose pairs come before all others.
+        first: columns whose pairs among each other come next.
+
+    Returns:
+        Ascending pairs, no repeats; inside each part in the order of the distance between their columns.
+    """
+    with_label = [_ascending(column, label) for column in columns if column != label] if label is not None else []
+    ordered = [*with_label, *_pairs_by_distance(list(first)), *_pairs_by_distance(list(columns))]
+    return _within(list(dict.fromkeys(ordered)), sizes, budget)
 
 
 def with_pairs(marginals: Sequence[Marginal], sizes: Sequence[int]) -> list[Marginal]:

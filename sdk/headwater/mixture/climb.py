@@ -67,7 +67,7 @@ class Climb:
         self._rounds = 0
         self._density = -np.inf
         self._current = self._spanned(first_mixture(form, unit_counts, self._rungs[0], self._random("first")))
-        self._standing: Mixture | None = None
+        self._passed: list[Mixture] = []
         self._over = False
 
     @property
@@ -87,9 +87,18 @@ class Climb:
         Raises:
             InputError: the climb is not over.
         """
-        if self._standing is None or not self._over:
+        return self.rungs[0]
+
+    @property
+    def rungs(self) -> tuple[Mixture, ...]:
+        """The mixture that is taken, then those of the rungs below it.
+
+        Raises:
+            InputError: the climb is not over.
+        """
+        if not self._passed or not self._over:
             raise InputError("the climb is not over, no mixture stands yet; go on with its rounds")
-        return self._standing
+        return tuple(reversed(self._passed))
 
     def add(self, statistics: Statistics) -> Record:
         """Take the summed statistics of `asked`; returns what the history says of them."""
@@ -113,8 +122,8 @@ class Climb:
 
     def _end_rung(self, statistics: Statistics, attack: AttackResult) -> Record:
         passed = attack.within(self._settings.attack_limit)
-        if passed or self._standing is None:
-            self._standing = self._current
+        if passed or not self._passed:
+            self._passed.append(self._current)
         reason = "" if passed else "the likelihood attack could pass the plan's limit"
         if attack.error == np.inf:
             reason = "no organisation has a validation row to attack with"

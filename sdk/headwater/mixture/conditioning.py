@@ -76,8 +76,8 @@ class ConditionedMixture:
 
     @property
     def rejects(self) -> bool:
-        """Whether rows may be begun in vain: with ranges on two scores or more."""
-        return self._ranges.rejects
+        """Whether rows may be begun in vain: with ranges on two scores or more, or a tilt."""
+        return self._ranges.rejects or self._mixture.tilt is not None
 
     def tables(self, rows: int, random: np.random.Generator, most: int, tally: Proposals) -> Iterator[Table]:
         """Yield rows until there are `rows`.
@@ -96,8 +96,8 @@ class ConditionedMixture:
             if begun >= most:
                 raise too_few_rows(begun, done, rows)
             # One range at most: every row is taken, none is begun in vain.
-            batch = _CHUNK if self._ranges.rejects else min(_CHUNK, rows - done)
-            drawn = self._features(batch, random)
+            batch = _CHUNK if self.rejects else min(_CHUNK, rows - done)
+            drawn = self._tilted(self._features(batch, random), random)
             begun, tally.begun = begun + batch, tally.begun + batch
             kept = min(len(drawn.features.classes), rows - done)
             tally.taken += len(drawn.features.classes)
@@ -169,6 +169,15 @@ class ConditionedMixture:
         features = RowFeatures(mixture.classes[components[kept]], units[kept], scores)
         return _Drawn(features, known[kept], pieces)
 
+    def _tilted(self, drawn: "_Drawn", random: np.random.Generator) -> "_Drawn":
+        """The rows that a tilt keeps."""
+        tilt, features = self._mixture.tilt, drawn.features
+        if tilt is None:
+            return drawn
+        calibrated = RowFeatures(features.classes, features.units, self._draws.calibrated(features.scores))
+        codes = self._mixture.form.codes(calibrated, self._encoding)
+        return drawn.taken(random.random(len(features.classes)) < np.exp(tilt.log_factors(codes) - tilt.cap))
+
     def _table(self, drawn: "_Drawn", random: np.random.Generator) -> Table:
         features, form = drawn.features, self._mixture.form
         calibrated = RowFeatures(features.classes, features.units, self._draws.calibrated(features.scores))
@@ -215,9 +224,13 @@ class _Drawn:
 
     def first(self, rows: int) -> "_Drawn":
         """The first rows."""
+        return self.taken(slice(0, rows))
+
+    def taken(self, rows: "slice | NDArray[np.bool_]") -> "_Drawn":
+        """Some of the rows."""
         features = self.features
-        cut = RowFeatures(features.classes[:rows], features.units[:rows], features.scores[:rows])
-        return _Drawn(cut, self.known[:rows], {place: pieces[:rows] for place, pieces in self.pieces.items()})
+        cut = RowFeatures(features.classes[rows], features.units[rows], features.scores[rows])
+        return _Drawn(cut, self.known[rows], {place: pieces[rows] for place, pieces in self.pieces.items()})
 
 
 def stacked_shares(shares: F64) -> F64:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from headwater.errors import InputError
 from headwater.mixture.density import UNKNOWN_DENSITY, Natural, chunks, feature_count
 from headwater.mixture.form import RowFeatures
 from headwater.mixture.parameters import Mixture
@@ -62,6 +63,7 @@ def expect(mixture: Mixture, train: RowFeatures, validation: RowFeatures) -> Sta
         shares, densities[positions] = natural.responsibilities(features, _unknown(train, positions), part)
         sums[part, 0] += shares.sum(axis=0)
         sums[part, 1:] += shares.T @ features
+    _tilt(mixture, train, densities)
     return Statistics(
         sums=sums,
         density=float(np.clip(densities, -DENSITY_REACH, DENSITY_REACH).sum()),
@@ -81,7 +83,16 @@ def log_densities(mixture: Mixture, rows: RowFeatures) -> F64:
             continue
         features = natural.features(rows, positions)
         _, densities[positions] = natural.responsibilities(features, _unknown(rows, positions), part)
+    _tilt(mixture, rows, densities)
     return densities
+
+
+def _tilt(mixture: Mixture, rows: RowFeatures, densities: F64) -> None:
+    """Add a tilt's share of the log-densities; it is the same for all components."""
+    if mixture.tilt is not None and len(densities):
+        if not rows.codes:
+            raise InputError("a tilt weighs codes and the rows have none; make them by `Form.rows`")
+        densities += mixture.tilt.log_factors(rows.codes) - mixture.tilt.log_mean
 
 
 def _unknown(rows: RowFeatures, positions: I64) -> I64:

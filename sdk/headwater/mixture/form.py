@@ -38,11 +38,13 @@ class RowFeatures:
         classes: int32, shape (rows,): the label's code, 0 where there is no label.
         units: int32, shape (rows, units); -1 for a combination that was not counted.
         scores: float64, shape (rows, score columns), finite.
+        codes: int32, one array for each column of the encoding, where a tilt is to weigh the rows; else empty.
     """
 
     classes: I32
     units: I32
     scores: F64
+    codes: tuple[I32, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,8 +139,13 @@ class Form:
         """Codes of all units together."""
         return int(self.offsets[-1])
 
-    def rows(self, table: Table, encoding: Encoding) -> RowFeatures:
+    def rows(self, table: Table, encoding: Encoding, *, coded: bool = False) -> RowFeatures:
         """A table's rows for this form.
+
+        Args:
+            table: rows.
+            encoding: counts are not needed.
+            coded: whether a tilt is to weigh the rows, so that they need their codes beside them.
 
         Raises:
             InputError: the form is not of this encoding.
@@ -148,6 +155,7 @@ class Form:
         classes = np.zeros(table.rows, np.int32)
         units = np.empty((table.rows, len(self.unit_sizes)), np.int32)
         scores = np.empty((table.rows, len(self.scores)))
+        columns = np.empty((len(self.sizes) if coded else 0, table.rows), np.int32)
         # A block at a time stays inside the cache, and all codes of a large table never stand side by side.
         for start in range(0, table.rows, _BLOCK_ROWS):
             block = slice(start, start + _BLOCK_ROWS)
@@ -160,7 +168,9 @@ class Form:
                 scores[block, place] = score.encode(encoding, values, chance[:, place])
             if self.label is not None:
                 classes[block] = codes[:, self.label]
-        return RowFeatures(classes, units, scores)
+            if coded:
+                columns[:, block] = codes.T
+        return RowFeatures(classes, units, scores, tuple(columns))
 
     def _fill_units(self, units: I32, codes: I32) -> None:
         for place, group in enumerate(self.groups):
@@ -171,6 +181,30 @@ class Form:
         for number, place in enumerate(self.stated):
             score = self.scores[place]
             units[:, start + number] = score.state(codes[:, score.column])
+
+    def codes(self, rows: RowFeatures, encoding: Encoding) -> tuple[I32, ...]:
+        """The code that each column of drawn rows decodes to: int32, one array for each column.
+
+        Args:
+            rows: as of `table`.
+            encoding: with its counts.
+        """
+        columns: dict[int, I32] = {}
+        if self.label is not None:
+            columns[self.label] = rows.classes
+        for place, group in enumerate(self.groups):
+            for number, column in enumerate(group.columns):
+                columns[column] = np.ascontiguousarray(group.combinations[:, number])[rows.units[:, place]]
+        for place, column in enumerate(self.alone, start=len(self.groups)):
+            columns[column] = np.ascontiguousarray(rows.units[:, place])
+        for place, score in enumerate(self.scores):
+            columns[score.column] = score.codes(encoding, rows.scores[:, place])
+        start = len(self.groups) + len(self.alone)
+        for place, number in enumerate(self.stated, start=start):
+            score, state = self.scores[number], rows.units[:, place]
+            states = np.asarray((0, *score.states), np.int32)[state]
+            columns[score.column] = np.where(state > 0, states, columns[score.column])
+        return tuple(columns[column] for column in sorted(columns))
 
     def table(self, rows: RowFeatures, encoding: Encoding, random: np.random.Generator) -> Table:
         """Values for drawn rows, the way back of `rows`.

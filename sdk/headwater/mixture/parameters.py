@@ -3,6 +3,7 @@
 import itertools
 import json
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -18,6 +19,7 @@ from headwater.errors import InputError
 from headwater.mixture.form import Form
 from headwater.mixture.form_parts import FORM_ARRAYS, form_parts, read_form
 from headwater.mixture.settings import MOST_COMPONENTS
+from headwater.mixture.tilt import Tilt
 
 __all__ = ["LEAST_SHARE", "Mixture", "is_mixture", "metadata_of"]
 
@@ -25,6 +27,8 @@ F64 = NDArray[np.float64]
 I32 = NDArray[np.int32]
 
 _VERSION = 1
+# With a tilt; one without is written as before.
+_TILTED = 2
 _MOST_BYTES = 2**28
 _KEY = "headwater-mixture"
 
@@ -48,6 +52,7 @@ class Mixture:
         means: float64, shape (components, scores).
         factors: float64, shape (components, scores, scores): lower Cholesky factors of the covariances.
         span: log-densities are counted in even bins from the first number to the second.
+        tilt: a factor on the density, or None.
     """
 
     form: Form
@@ -57,6 +62,7 @@ class Mixture:
     means: F64
     factors: F64
     span: tuple[float, float] = (-1000.0, 1000.0)
+    tilt: Tilt | None = None
 
     def __post_init__(self) -> None:
         """Check shapes and ranges; the parts may come from a peer.
@@ -91,6 +97,8 @@ class Mixture:
             or np.triu(self.factors, 1).any()
         ):
             raise InputError("the mixture's Gaussians are out of range; it must not be used")
+        if self.tilt is not None and self.tilt.sizes != form.sizes:
+            raise InputError("the mixture's tilt is of another table; fetch it again")
 
     @property
     def components(self) -> int:
@@ -110,7 +118,15 @@ class Mixture:
     def to_bytes(self) -> bytes:
         """Safetensors; equal mixtures give equal bytes."""
         document, arrays = form_parts(self.form)
-        header = canonical_json({"version": _VERSION, "form": document, "span": list(self.span)})
+        entries: dict[str, object] = {"version": _VERSION, "form": document, "span": list(self.span)}
+        if self.tilt is not None:
+            pairs = [list(pair) for pair in self.tilt.pairs]
+            entries |= {
+                "version": _TILTED,
+                "tilt": {"pairs": pairs, "cap": self.tilt.cap, "log_mean": self.tilt.log_mean},
+            }
+            arrays = {**arrays, "tilt": self.tilt.logs}
+        header = canonical_json(entries)
         tensors: dict[str, NDArray[Any]] = {
             **arrays,
             "classes": self.classes,
@@ -135,10 +151,11 @@ class Mixture:
             tensors = load_tensors(data)
             version, span = document["version"], tuple(float(number) for number in document["span"])
             form = document["form"]
+            tilt = None if version == _VERSION else _read_tilt(document["tilt"], form["sizes"], tensors.pop("tilt"))
         except (SafetensorError, KeyError, ValueError, TypeError, OverflowError, RecursionError) as error:
             raise InputError("these bytes are no mixture of Headwater; fetch it again") from error
-        if version != _VERSION:
-            raise InputError(f"the mixture is not of version {_VERSION}; install the release that wrote it")
+        if version not in (_VERSION, _TILTED):
+            raise InputError(f"the mixture is not of version {_TILTED} or below; install the release that wrote it")
         names = {"classes", "factors", "means", "shares", "weights"}
         if not isinstance(form, dict) or len(span) != 2 or set(tensors) != names | set(FORM_ARRAYS):
             raise InputError("these bytes are no mixture of Headwater; fetch it again")
@@ -146,7 +163,12 @@ class Mixture:
         classes = tensors.pop("classes")
         if classes.dtype != np.int32 or any(tensor.dtype != np.float64 for tensor in tensors.values()):
             raise InputError("the mixture's parts are not of its form; fetch it again")
-        return cls(form=read_form(form, arrays), classes=classes, span=(span[0], span[1]), **tensors)
+        return cls(form=read_form(form, arrays), classes=classes, span=(span[0], span[1]), tilt=tilt, **tensors)
+
+
+def _read_tilt(document: Mapping[str, Any], sizes: list[Any], logs: NDArray[Any]) -> Tilt:
+    pairs = tuple((int(first), int(second)) for first, second in document["pairs"])
+    return Tilt(pairs, tuple(int(size) for size in sizes), logs, float(document["cap"]), float(document["log_mean"]))
 
 
 def is_mixture(data: bytes) -> bool:

@@ -1,6 +1,7 @@
 """Draw rows from a mixture, of all classes or of one."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -21,6 +22,11 @@ I64 = NDArray[np.int64]
 
 _GRID: F64 = np.linspace(-8.0, 8.0, 4001)
 _AT_ONCE = 8
+
+# A batch of tilted rows asks for so many more draws than it needs on average.
+_SPARE, _SPARE_ROWS = 1.03, 16
+_MOST_CANDIDATES = 1 << 17
+_MOST_GOES = 1000
 
 
 class Draws:
@@ -103,6 +109,53 @@ class Draws:
             fitted[:, place] = quantile(even_interpolation(scores[:, place], _GRID[0], _GRID[-1], below))
         return fitted
 
+    def rows(self, rows: int, encoding: Encoding, random: np.random.Generator, label: int | None = None) -> RowFeatures:
+        """So many rows of the mixture, tilted where it has a tilt, their scores calibrated.
+
+        Args:
+            rows: how many.
+            encoding: with its counts.
+            random: the only source of chance.
+            label: as of `components`.
+        """
+        tilt = self._mixture.tilt
+        if tilt is None:
+            return self._drawn(self.components(rows, random, label), random)
+        kept: list[RowFeatures] = []
+        missing = rows
+        for _ in range(_MOST_GOES):
+            if not missing:
+                break
+            asked = min(math.ceil(missing / tilt.acceptance * _SPARE) + _SPARE_ROWS, _MOST_CANDIDATES)
+            components = self.components(asked, random, label)
+            drawn = self._drawn(components, random)
+            chances = np.exp(tilt.log_factors(self._mixture.form.codes(drawn, encoding)) - tilt.cap)
+            places = _kept(components, chances, random)
+            if len(places) > missing:
+                places = np.sort(random.choice(places, missing, replace=False))
+            kept.append(_taken(drawn, places))
+            missing -= len(places)
+        if missing:
+            # A class that the tilt leaves next to nothing of: plain draws are better than none.
+            kept.append(self._drawn(self.components(missing, random, label), random))
+        return self._stratified(_joined(kept), random) if label is None else _joined(kept)
+
+    def _stratified(self, rows: RowFeatures, random: np.random.Generator) -> RowFeatures:
+        """Give kept rows strata again: each score column the ranks that it has, and quantiles at even steps.
+
+        A tilt leaves a column's distribution as it was counted; without states that is the standard normal.
+        """
+        scores = rows.scores.copy()
+        whole = np.arange(len(scores))
+        for place in sorted(set(range(scores.shape[1])) - set(self._mixture.form.stated)):
+            ranked = np.argsort(scores[:, place], kind="stable")
+            scores[ranked, place] = quantile((whole + random.random(len(scores))) / max(len(scores), 1))
+        return RowFeatures(rows.classes, rows.units, scores)
+
+    def _drawn(self, components: I64, random: np.random.Generator) -> RowFeatures:
+        drawn = self.features(components, random)
+        return RowFeatures(drawn.classes, drawn.units, self.calibrated(drawn.scores))
+
 
 def sample_tables(
     mixture: Mixture,
@@ -132,11 +185,8 @@ def sample_tables(
         raise InputError("the mixture's columns are not the encoding's; they do not belong together")
     draws, random = draws or Draws(mixture), np.random.default_rng(seed)
     for start in range(0, rows, batch_size):
-        components = draws.components(min(batch_size, rows - start), random, label)
-        drawn = draws.features(components, random)
-        yield mixture.form.table(
-            RowFeatures(drawn.classes, drawn.units, draws.calibrated(drawn.scores)), encoding, random
-        )
+        drawn = draws.rows(min(batch_size, rows - start), encoding, random, label)
+        yield mixture.form.table(drawn, encoding, random)
 
 
 class _Strata:
@@ -176,6 +226,29 @@ class _Strata:
         """Places in the order of components, component by component, sorted by standard normal scores inside each."""
         # No draw of float64 lies as far out as half of the distance between two components' keys.
         return np.argsort(scores + 64.0 * self.components)
+
+
+def _kept(components: I64, chances: F64, random: np.random.Generator) -> I64:
+    """Draws that are kept, each by its chance; of each component's as many as its chances sum to, but for one.
+
+    Source: Madow 1949, systematic sampling with unequal probabilities.
+    """
+    order = np.argsort(components.astype(np.uint16), kind="stable")
+    passed = np.floor(np.cumsum(chances[order]) + random.random())
+    kept: I64 = np.sort(order[np.diff(passed, prepend=0.0) >= 1.0])
+    return kept
+
+
+def _taken(rows: RowFeatures, places: I64) -> RowFeatures:
+    return RowFeatures(rows.classes[places], rows.units[places], rows.scores[places])
+
+
+def _joined(parts: Sequence[RowFeatures]) -> RowFeatures:
+    return RowFeatures(
+        np.concatenate([part.classes for part in parts]),
+        np.concatenate([part.units for part in parts]),
+        np.concatenate([part.scores for part in parts]),
+    )
 
 
 def _flat_table(shares: F64) -> F64:

@@ -127,15 +127,11 @@ class ScoreColumn:
             encoding: with its counts.
             scores: float64, shape (rows,), finite.
         """
-        special, ordered = _ordered(encoding, self.column)
         grid = _grid(encoding, self.column)
-        masses = encoding.columns[self.column].masses[special : special + ordered].astype(np.float64)
-        if masses.sum() <= 0:
-            masses = np.ones(ordered)
-        below = np.concatenate([[0.0], np.cumsum(masses) / masses.sum()])
+        below = self._below(encoding)
         share = np.clip(cumulative(scores), 0.0, 1.0 - 1e-12)
         # A cell without mass has no width and is never found from the right.
-        cells = np.clip(np.searchsorted(below, share, side="right") - 1, 0, ordered - 1)
+        cells = np.clip(np.searchsorted(below, share, side="right") - 1, 0, len(below) - 2)
         width = below[cells + 1] - below[cells]
         inside = np.clip((share - below[cells]) / np.where(width > 0, width, 1.0), 0.0, 1.0)
         low, high = grid.lows[cells], grid.highs[cells]
@@ -144,6 +140,32 @@ class ScoreColumn:
             return whole
         values: F64 = low + inside * (high - low)
         return values
+
+    def codes(self, encoding: Encoding, scores: F64) -> I32:
+        """The code of the value that each score decodes to: int32, shape (rows,).
+
+        Args:
+            encoding: with its counts.
+            scores: as of `decode`.
+        """
+        special, _ = _ordered(encoding, self.column)
+        code_of_cell = encoding.columns[self.column].code_of_cell[special:]
+        below = self._below(encoding)
+        # A row has the code of the last run of cells that begins at or below its share and holds any mass.
+        held = np.flatnonzero(np.diff(below) > 0)
+        firsts = held[np.flatnonzero(np.diff(code_of_cell[held], prepend=-1))]
+        share = np.clip(cumulative(scores), 0.0, 1.0 - 1e-12)
+        found = np.clip(np.searchsorted(below[firsts], share, side="right") - 1, 0, len(firsts) - 1)
+        codes: I32 = code_of_cell[firsts][found]
+        return codes
+
+    def _below(self, encoding: Encoding) -> F64:
+        """Share of the rows with a score below each ordered cell, and 1 at the end."""
+        special, ordered = _ordered(encoding, self.column)
+        masses = encoding.columns[self.column].masses[special : special + ordered].astype(np.float64)
+        if masses.sum() <= 0:
+            masses = np.ones(ordered)
+        return np.concatenate([[0.0], np.cumsum(masses) / masses.sum()])
 
 
 def choose_score_columns(encoding: Encoding, label: int | None, settings: MixtureSettings) -> tuple[int, ...]:

@@ -61,6 +61,22 @@ class MixtureSettings(BaseModel):
         le=1,
         description="a numeric column with fewer of its rows neither special nor missing is held as codes too",
     )
+    tilt_tolerances: tuple[float, ...] = Field(
+        default=(3.0, 2.0),
+        max_length=8,
+        description="the mixture that stands is tilted to the counted pairs of columns, each cell within so many "
+        "standard deviations of its count, step by step as far as the attack allows; none for no tilt",
+    )
+    tilt_excess: float = Field(
+        default=0.005,
+        ge=0,
+        le=1,
+        description="no tilt where fewer rows than this share, on average over the pairs, stand in cells beyond the "
+        "first tolerance: kept draws lose their strata",
+    )
+    tilt_draws: int = Field(
+        default=200_000, ge=1000, le=2_000_000, description="most draws of the mixture that a tilt is found on"
+    )
     score_columns: int = Field(default=32, ge=0, le=64, description="most columns in the Gaussian; the rest are codes")
 
     @model_validator(mode="after")
@@ -68,4 +84,7 @@ class MixtureSettings(BaseModel):
         ladder = self.rows_per_component
         if any(rows < 2 for rows in ladder) or any(a <= b for a, b in itertools.pairwise(ladder)):
             raise ValueError("rows_per_component must descend from rung to rung, to 2 at least")
+        tolerances = self.tilt_tolerances
+        if any(each < 0 for each in tolerances) or any(a <= b for a, b in itertools.pairwise(tolerances)):
+            raise ValueError("tilt_tolerances must descend and not fall below 0")
         return self

@@ -6,10 +6,11 @@ import numpy as np
 
 from headwater.encoding.encoding import Encoding
 from headwater.encoding.groups import Group
-from headwater.encoding.marginals import Marginal, Subset, choose_subsets
+from headwater.encoding.marginals import Marginal, Subset, pairs_within
 from headwater.mixture.climb import Climb
 from headwater.mixture.form import Form, coded_columns, label_of
 from headwater.mixture.parameters import Mixture
+from headwater.mixture.tilting import Tilting
 from headwater.mixture.vector import StatisticsCode
 from headwater.recipe.actions import Aggregate, ModelReport
 from headwater.recipe.plausibility import ClimbTotals
@@ -20,11 +21,11 @@ from headwater.recipe.task import Task, seed_for
 from headwater.recipe.tasks import expectation_task
 from headwater.secagg.crypto.ring import RingVector
 
-__all__ = ["Climbing", "begin_climb", "pairs_to_count"]
+__all__ = ["Climbing", "begin_climb", "groupable", "pairs_to_count"]
 
 
 class Climbing:
-    """Rounds of expectation until a mixture stands. A `Stage`."""
+    """Rounds of expectation until a mixture stands, then the attack on each tilt of it. A `Stage`."""
 
     def __init__(
         self,
@@ -39,24 +40,26 @@ class Climbing:
         self._encoding = encoding
         self._rows = rows
         self._climb, self._totals = begin_climb(terms, encoding, groups, marginals)
+        self._tables = {each.columns: each.counts for each in marginals if len(each.columns) == 2}
+        self._tilting: Tilting | None = None
 
     @property
     def over(self) -> bool:
         """Whether a mixture stands."""
-        return self._climb.over
+        return self._tilting is not None and self._tilting.over
 
     @property
     def standing(self) -> Mixture:
         """The mixture that is taken.
 
         Raises:
-            InputError: the climb is not over.
+            InputError: climb or tilt are not over.
         """
-        return self._climb.standing
+        return self._climb.standing if self._tilting is None else self._tilting.standing
 
     def ask(self, step: int) -> Aggregate:
         """The next round of expectation."""
-        asked = self._climb.asked
+        asked = self._asked
         model = asked.to_bytes()
         return Aggregate(expectation_task(self._terms, step, self._encoding, asked, model, self._rows), model)
 
@@ -64,8 +67,18 @@ class Climbing:
         """As `Stage.add_sum`."""
         del task
         code = StatisticsCode.for_rows(self._rows, self._terms.recipe.value_bits)
-        statistics, summed = read_expectation(vector, self._climb.asked, code, contributors, self._totals)
-        return [{**summed.metrics, **self._climb.add(statistics)}]
+        statistics, summed = read_expectation(vector, self._asked, code, contributors, self._totals)
+        if self._tilting is not None:
+            return [{**summed.metrics, **self._tilting.add(statistics)}]
+        record = self._climb.add(statistics)
+        if self._climb.over:
+            settings, seed = self._terms.recipe.mixture, seed_for(self._terms.seed, "tilt")
+            self._tilting = Tilting(self._climb.rungs, self._encoding, self._tables, self._rows, settings, seed)
+        return [{**summed.metrics, **record}]
+
+    @property
+    def _asked(self) -> Mixture:
+        return self._climb.asked if self._tilting is None else self._tilting.asked
 
     def add_model(self, model: bytes, report: ModelReport) -> list[Record]:
         """Refuse: a climb asks for no model."""
@@ -74,14 +87,29 @@ class Climbing:
 
 
 def pairs_to_count(terms: RecipeTerms, encoding: Encoding) -> list[Subset]:
-    """Pairs of columns that could share a super-column: those that the mixture holds as codes, the label apart."""
-    label = label_of(terms.schema_.target_index, encoding.sizes)
-    columns = coded_columns(encoding, label, terms.recipe.mixture)
-    if len(columns) < 2:
-        return []
-    sizes = [encoding.sizes[column] for column in columns]
-    chosen = choose_subsets(sizes, None, terms.recipe.marginals.cells)
-    return [tuple(columns[place] for place in subset) for subset in chosen]
+    """Pairs of columns to count, as many as the budget of cells holds.
+
+    First those with the target, then those that could share a super-column; then, where the mixture is to be tilted to
+    its pairs, all others. Pairs whose columns are near each other, counted in a circle, come first.
+    """
+    target, settings = terms.schema_.target_index, terms.recipe.mixture
+    coded = coded_columns(encoding, label_of(target, encoding.sizes), settings)
+    if not settings.tilt_tolerances:
+        return pairs_within(coded, encoding.sizes, terms.recipe.marginals.cells)
+    everything = range(len(encoding.sizes))
+    return pairs_within(everything, encoding.sizes, terms.recipe.marginals.cells, label=target, first=coded)
+
+
+def groupable(terms: RecipeTerms, encoding: Encoding, marginals: Sequence[Marginal]) -> list[Marginal]:
+    """The tables among whose columns super-columns may be looked for: those of columns that a mixture holds as codes.
+
+    Args:
+        terms: of the plan.
+        encoding: with its counts.
+        marginals: counted.
+    """
+    coded = set(coded_columns(encoding, label_of(terms.schema_.target_index, encoding.sizes), terms.recipe.mixture))
+    return [marginal for marginal in marginals if coded.issuperset(marginal.columns)]
 
 
 def begin_climb(

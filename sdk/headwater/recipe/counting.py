@@ -11,7 +11,7 @@ from headwater.encoding.groups import Group
 from headwater.encoding.marginals import Marginal, Subset, choose_subsets, with_pairs
 from headwater.errors import OutOfOrder
 from headwater.recipe.actions import Aggregate, ModelReport
-from headwater.recipe.climbing import pairs_to_count
+from headwater.recipe.climbing import groupable, pairs_to_count
 from headwater.recipe.settings import RecipeTerms
 from headwater.recipe.stage import Record, out_of_place
 from headwater.recipe.sums import Known, read_histograms, read_tables
@@ -114,7 +114,9 @@ class Counting:
         sizes, settings = self._fitted().sizes, self._terms.recipe.grouping
         counted, summed = read_tables(vector, self._subsets, sizes, self._known())
         self._marginals += with_pairs(counted, sizes)
-        self._proposed = propose(self._marginals, sizes, settings)
+        climbs = self._terms.recipe.climbs
+        tables = groupable(self._terms, self._fitted(), self._marginals) if climbs else self._marginals
+        self._proposed = propose(tables, sizes, settings)
         known = [marginal.columns for marginal in self._marginals]
         self._subsets = still_to_count(self._proposed, known, sizes, settings)
         record: Record = {"tables": len(counted), "cells": len(summed.payload), **summed.metrics}

@@ -169,7 +169,10 @@ class RecipeSettings(_Settings):
     @property
     def expectation_rounds(self) -> int:
         """Most rounds in which the organisations say what their rows mean to a mixture."""
-        return self.mixture.rounds * len(self.mixture.rows_per_component) if self.climbs else 0
+        rungs, tilts = len(self.mixture.rows_per_component), len(self.mixture.tilt_tolerances)
+        # A tilt that the attack does not allow is tried again on the rung below.
+        climb = self.mixture.rounds * rungs + (tilts + rungs - 1 if tilts else 0)
+        return climb if self.climbs else 0
 
 
 class RecipeTerms(Protocol):
