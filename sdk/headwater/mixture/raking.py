@@ -1,7 +1,7 @@
 """Find the tilt that puts counted pairs of columns right, on draws of the mixture."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +14,12 @@ __all__ = ["Raking"]
 F64 = NDArray[np.float64]
 I32 = NDArray[np.int32]
 
-_SWEEPS = 5
+_SWEEPS = 4
 # No step moves a weight by more than this factor, and no weight leaves the range of its logarithm.
 _STEP = 10.0
 _MOST_LOG = 20.0
 # No factor counts as more than so many times their mean, so that one draw in so many is kept at least.
-_MOST_FACTOR = 8.0
+_MOST_FACTOR = 25.0
 _CUTS = 8
 _LEAST_EXPECTED = 1.0
 
@@ -33,20 +33,28 @@ class Raking:
     Source: Deming & Stephan 1940; Csiszár 1975; Dudík, Phillips & Schapire 2004 for the tolerance.
     """
 
-    def __init__(self, draws: Sequence[I32], sizes: Sequence[int], tables: Mapping[Subset, F64], rows: int) -> None:
+    def __init__(
+        self,
+        draw: Callable[[], Sequence[I32]],
+        sizes: Sequence[int],
+        tables: Mapping[Subset, F64],
+        rows: int,
+    ) -> None:
         """Begin with the mixture as it is.
 
         Args:
-            draws: int32 codes of the mixture's draws, one array for each column.
+            draw: gives int32 codes of new draws of the mixture, one array for each column. Each sweep has draws of its
+                own: weights found on few would fit their chance.
             sizes: number of codes of each column.
             tables: summed counts of pairs of columns, one at least.
             rows: training rows that were counted.
         """
-        self._draws = draws
+        self._draw = draw
         self._sizes = tuple(sizes)
         self._tables = dict(sorted(tables.items()))
         self._rows = rows
-        self._weights = np.ones(len(draws[0]))
+        self._draws = draw()
+        self._weights = np.ones(len(self._draws[0]))
         self._cap = math.inf
         self._logs = {pair: np.zeros(cells_of(sizes, pair)) for pair in self._tables}
 
@@ -57,17 +65,36 @@ class Raking:
             tolerance: standard deviations of a count that a cell may be off; 0 or above.
         """
         for _ in range(_SWEEPS):
+            self._renew()
+            self._cut_off()
+            spread = self._noise()
             for pair, counts in self._tables.items():
                 place = self._place(pair)
                 found = self._expected(place, len(counts))
-                reach = tolerance * np.sqrt(np.maximum(found, _LEAST_EXPECTED))
+                reach = tolerance * spread * np.sqrt(np.maximum(found, _LEAST_EXPECTED))
                 wanted = np.clip(found, counts - reach, counts + reach)
                 self._move(pair, place, _ratio(wanted, found))
             self._single_columns()
-            self._cut_off()
+        self._renew()
         logs = np.concatenate(list(self._logs.values())).astype(np.float32)
-        log_mean = math.log(np.minimum(self._weights, self._cap).mean())
-        return Tilt(tuple(self._logs), self._sizes, logs, math.log(self._cap), log_mean)
+        cap = min(self._cap, float(self._weights.max()))
+        log_mean = math.log(np.minimum(self._weights, cap).mean())
+        return Tilt(tuple(self._logs), self._sizes, logs, math.log(cap), log_mean)
+
+    def _renew(self) -> None:
+        """New draws, with the weights found so far."""
+        self._draws = self._draw()
+        total = np.zeros(len(self._draws[0]))
+        for pair, logs in self._logs.items():
+            if logs.any():
+                total += logs[self._place(pair)]
+        self._weights = np.exp(total)
+
+    def _noise(self) -> float:
+        """Standard deviation of a cell's expected rows and its counted ones together, in units of the latter's."""
+        weights = np.minimum(self._weights, self._cap)
+        effective = float(weights.sum() ** 2 / np.square(weights).sum())
+        return math.sqrt(1.0 + self._rows / effective)
 
     def excess(self, tolerance: float) -> float:
         """Share of the rows that stand in cells beyond a tolerance, 0 to 1, on average over the pairs."""
@@ -86,7 +113,8 @@ class Raking:
     def _expected(self, place: I32, cells: int) -> F64:
         """Rows that each cell would have."""
         weights = np.minimum(self._weights, self._cap)
-        return np.bincount(place, weights=weights, minlength=cells) * (self._rows / weights.sum())
+        expected: F64 = np.bincount(place, weights=weights, minlength=cells) * (self._rows / weights.sum())
+        return expected
 
     def _single_columns(self) -> None:
         """Put the 1-way counts right exactly: they are counted well enough."""

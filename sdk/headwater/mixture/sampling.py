@@ -143,13 +143,17 @@ class Draws:
     def _stratified(self, rows: RowFeatures, random: np.random.Generator) -> RowFeatures:
         """Give kept rows strata again: each score column the ranks that it has, and quantiles at even steps.
 
-        A tilt leaves a column's distribution as it was counted; without states that is the standard normal.
+        A tilt leaves each column's distribution as it was counted: where there is a score, the standard normal.
         """
-        scores = rows.scores.copy()
-        whole = np.arange(len(scores))
-        for place in sorted(set(range(scores.shape[1])) - set(self._mixture.form.stated)):
-            ranked = np.argsort(scores[:, place], kind="stable")
-            scores[ranked, place] = quantile((whole + random.random(len(scores))) / max(len(scores), 1))
+        form, scores = self._mixture.form, rows.scores.copy()
+        states = dict(
+            zip(form.stated, range(len(form.unit_sizes) - len(form.stated), len(form.unit_sizes)), strict=True)
+        )
+        for place in range(scores.shape[1]):
+            known = np.flatnonzero(rows.units[:, states[place]] == 0) if place in states else np.arange(len(scores))
+            ranked = known[np.argsort(scores[known, place], kind="stable")]
+            strata = (np.arange(len(ranked)) + random.random(len(ranked))) / max(len(ranked), 1)
+            scores[ranked, place] = quantile(strata)
         return RowFeatures(rows.classes, rows.units, scores)
 
     def _drawn(self, components: I64, random: np.random.Generator) -> RowFeatures:

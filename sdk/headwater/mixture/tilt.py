@@ -78,7 +78,7 @@ class Tilt:
         """Pairs with a weight other than 1: first and second column, logarithms."""
         ends = np.cumsum([cells_of(self.sizes, pair) for pair in self.pairs])
         parts = np.split(self.logs, ends[:-1])
-        return [(*pair, part) for pair, part in zip(self.pairs, parts, strict=True) if part.any()]
+        return [(pair[0], pair[1], part) for pair, part in zip(self.pairs, parts, strict=True) if part.any()]
 
     def log_factors(self, columns: Sequence[I32]) -> F64:
         """Logarithm of each row's factor, at most `cap`: float64, shape (rows,).

@@ -125,15 +125,16 @@ class Tilting:
         mixture, random = self._rungs[self._rung], np.random.default_rng([self._seed, self._rung])
         draws = Draws(mixture)
         wished = min(max(_LEAST_DRAWS, _DRAWS_A_ROW * self._rows), self._settings.tilt_draws)
-        drawn = draws.features(draws.components(wished, random), random)
-        calibrated = RowFeatures(drawn.classes, drawn.units, draws.calibrated(drawn.scores))
-        codes = mixture.form.codes(calibrated, self._encoding)
-        few = slice(0, _SPAN_DRAWS)
-        # Densities are those of the Gaussians, where scores are not calibrated; codes are those of the decoded rows.
-        self._sample = RowFeatures(
-            drawn.classes[few], drawn.units[few], drawn.scores[few], tuple(column[few] for column in codes)
-        )
-        self._raking = Raking(codes, self._encoding.sizes, self._tables, self._rows)
+
+        def drawn(rows: int) -> RowFeatures:
+            plain = draws.features(draws.components(rows, random), random)
+            calibrated = RowFeatures(plain.classes, plain.units, draws.calibrated(plain.scores))
+            # Densities are those of the Gaussians, where scores are not calibrated; codes are those of decoded rows.
+            codes = mixture.form.codes(calibrated, self._encoding)
+            return RowFeatures(plain.classes, plain.units, plain.scores, codes)
+
+        self._sample = drawn(_SPAN_DRAWS)
+        self._raking = Raking(lambda: drawn(wished).codes, self._encoding.sizes, self._tables, self._rows)
 
     def _tilted(self) -> Mixture:
         tilt = self._raking.tighten(self._settings.tilt_tolerances[self._step])

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from headwater.encoding.encoding import Encoding
 from headwater.encoding.groups import Group
@@ -24,6 +25,9 @@ from headwater.secagg.crypto.ring import RingVector
 __all__ = ["Climbing", "begin_climb", "groupable", "pairs_to_count"]
 
 
+F64 = NDArray[np.float64]
+
+
 class Climbing:
     """Rounds of expectation until a mixture stands, then the attack on each tilt of it. A `Stage`."""
 
@@ -40,7 +44,7 @@ class Climbing:
         self._encoding = encoding
         self._rows = rows
         self._climb, self._totals = begin_climb(terms, encoding, groups, marginals)
-        self._tables = {each.columns: each.counts for each in marginals if len(each.columns) == 2}
+        self._tables: dict[Subset, F64] = {each.columns: each.counts for each in marginals if len(each.columns) == 2}
         self._tilting: Tilting | None = None
 
     @property

@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headwater.encoding.groups import dependence, propose_groups, settle_groups
-from headwater.encoding.marginals import Marginal, cells_of, choose_subsets, count, marginalise, with_pairs
+from headwater.encoding.marginals import (
+    Marginal,
+    cells_of,
+    choose_subsets,
+    count,
+    marginalise,
+    pairs_within,
+    with_pairs,
+)
 from headwater.errors import InputError
 
 
@@ -135,3 +143,20 @@ def test_a_group_with_too_many_combinations_gives_up_its_weakest_column() -> Non
 
 def test_a_pair_with_too_many_combinations_is_no_group() -> None:
     assert settle_groups([Marginal((0, 1), np.ones(16))], (4, 4), most_combinations=8) == []
+
+
+def test_pairs_with_the_label_come_first_then_those_of_the_columns_named_first() -> None:
+    sizes = (2, 3, 4, 5, 6)
+    chosen = pairs_within(range(5), sizes, 10_000, label=4, first=(0, 3))
+    assert chosen[:4] == [(0, 4), (1, 4), (2, 4), (3, 4)]
+    assert chosen[4] == (0, 3)
+    assert sorted(chosen) == sorted(itertools.combinations(range(5), 2))
+
+
+@pytest.mark.parametrize("budget", [0, 10, 50, 99, 500])
+def test_pairs_stay_within_the_budget_however_wide_the_table(budget: int) -> None:
+    sizes = [5] * 30
+    chosen = pairs_within(range(30), sizes, budget, label=2)
+    assert sum(cells_of(sizes, pair) for pair in chosen) <= budget
+    assert len(chosen) == min(budget // 25, 30 * 29 // 2)
+    assert len(set(chosen)) == len(chosen)

@@ -49,7 +49,9 @@ def test_a_recipe_says_how_many_rounds_it_asks_for_at_most() -> None:
     assert RecipeSettings(kind="hybrid", rounds=9).maximum_rounds == 12
     assert RecipeSettings(kind="adversarial", rounds=9).maximum_rounds == 10
     climb = MixtureSettings(rounds=5, rows_per_component=(100, 50))
-    assert RecipeSettings(kind="mixture", rounds=9, mixture=climb).maximum_rounds == 3 + 10
+    assert RecipeSettings(kind="mixture", rounds=9, mixture=climb).maximum_rounds == 3 + 10 + 2 + 1
+    untilted = climb.model_copy(update={"tilt_tolerances": ()})
+    assert RecipeSettings(kind="mixture", rounds=9, mixture=untilted).maximum_rounds == 3 + 10
 
 
 def test_unknown_settings_and_shares_that_do_not_sum_to_one_are_refused() -> None:
