@@ -109,7 +109,14 @@ class _Parts:
             factors = np.linalg.cholesky(self._covariances[left]).astype(np.float64, copy=False)
         weights = self._weights[left] / self._weights[left].sum()
         return Mixture(
-            before.form, before.classes[left], weights, self._shares[left], self._means[left], factors, before.span
+            before.form,
+            before.classes[left],
+            weights,
+            self._shares[left],
+            self._means[left],
+            factors,
+            before.span,
+            before.tilt,
         )
 
 

@@ -13,6 +13,7 @@ from headwater.canonical import canonical_json
 from headwater.errors import InputError
 from headwater.mixture.form_parts import FORM_ARRAYS, form_parts, read_form
 from headwater.mixture.parameters import LEAST_SHARE, Mixture, metadata_of
+from headwater.mixture.tilt import Tilt
 
 __all__ = ["PACKED_MIXTURE", "Precision", "is_packed_mixture", "pack_mixture", "unpack_mixture"]
 
@@ -39,7 +40,7 @@ def pack_mixture(mixture: Mixture, precision: Precision) -> bytes:
         precision: of the shares.
     """
     document, arrays = form_parts(mixture.form)
-    header = canonical_json({"version": _VERSION, "form": document, "span": list(mixture.span)})
+    entries: dict[str, object] = {"version": _VERSION, "form": document, "span": list(mixture.span)}
     roots = mixture.shares ** (1.0 / _POWER)
     places = np.tril_indices(mixture.means.shape[1])
     tensors: dict[str, NDArray[Any]] = {
@@ -52,8 +53,11 @@ def pack_mixture(mixture: Mixture, precision: Precision) -> bytes:
         "knots": arrays["knots"].astype("<i4"),
         "knot_shares": arrays["knot_shares"].astype("<f4"),
     }
+    if mixture.tilt is not None:
+        entries |= {"tilt": mixture.tilt.to_document()}
+        tensors["tilt"] = mixture.tilt.logs.astype("<f2")
     kept = {name: np.ascontiguousarray(values) for name, values in tensors.items()}
-    return bytes(save_tensors(kept, metadata={PACKED_MIXTURE: header.decode()}))
+    return bytes(save_tensors(kept, metadata={PACKED_MIXTURE: canonical_json(entries).decode()}))
 
 
 def is_packed_mixture(data: bytes) -> bool:
@@ -78,6 +82,7 @@ def unpack_mixture(data: bytes) -> Mixture:
         version, span = document["version"], tuple(float(number) for number in document["span"])
         arrays = {name: tensors[name].astype(kind) for name, kind in FORM_ARRAYS.items()}
         shares = tensors["shares"]
+        tilted, logs = document.get("tilt"), tensors.get("tilt", np.zeros(0)).astype(np.float32)
         if any(tensors[name].dtype != np.dtype(kind) for name, kind in _KINDS.items()):
             raise TypeError("a part is of another type")
         if shares.dtype not in (np.dtype(np.uint8), np.dtype("<f2")) or len(span) != 2:
@@ -107,6 +112,7 @@ def unpack_mixture(data: bytes) -> Mixture:
         means=means,
         factors=factors,
         span=(span[0], span[1]),
+        tilt=None if tilted is None else Tilt.from_document(tilted, form.sizes, logs),
     )
 
 

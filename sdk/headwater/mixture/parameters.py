@@ -3,7 +3,6 @@
 import itertools
 import json
 import struct
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -120,11 +119,7 @@ class Mixture:
         document, arrays = form_parts(self.form)
         entries: dict[str, object] = {"version": _VERSION, "form": document, "span": list(self.span)}
         if self.tilt is not None:
-            pairs = [list(pair) for pair in self.tilt.pairs]
-            entries |= {
-                "version": _TILTED,
-                "tilt": {"pairs": pairs, "cap": self.tilt.cap, "log_mean": self.tilt.log_mean},
-            }
+            entries |= {"version": _TILTED, "tilt": self.tilt.to_document()}
             arrays = {**arrays, "tilt": self.tilt.logs}
         header = canonical_json(entries)
         tensors: dict[str, NDArray[Any]] = {
@@ -151,7 +146,11 @@ class Mixture:
             tensors = load_tensors(data)
             version, span = document["version"], tuple(float(number) for number in document["span"])
             form = document["form"]
-            tilt = None if version == _VERSION else _read_tilt(document["tilt"], form["sizes"], tensors.pop("tilt"))
+            tilt = (
+                None
+                if version == _VERSION
+                else Tilt.from_document(document["tilt"], form["sizes"], tensors.pop("tilt"))
+            )
         except (SafetensorError, KeyError, ValueError, TypeError, OverflowError, RecursionError) as error:
             raise InputError("these bytes are no mixture of Headwater; fetch it again") from error
         if version not in (_VERSION, _TILTED):
@@ -164,11 +163,6 @@ class Mixture:
         if classes.dtype != np.int32 or any(tensor.dtype != np.float64 for tensor in tensors.values()):
             raise InputError("the mixture's parts are not of its form; fetch it again")
         return cls(form=read_form(form, arrays), classes=classes, span=(span[0], span[1]), tilt=tilt, **tensors)
-
-
-def _read_tilt(document: Mapping[str, Any], sizes: list[Any], logs: NDArray[Any]) -> Tilt:
-    pairs = tuple((int(first), int(second)) for first, second in document["pairs"])
-    return Tilt(pairs, tuple(int(size) for size in sizes), logs, float(document["cap"]), float(document["log_mean"]))
 
 
 def is_mixture(data: bytes) -> bool:

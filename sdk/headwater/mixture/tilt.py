@@ -1,9 +1,10 @@
 """Weights of pairs of codes that a mixture's draws are kept by."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,6 +80,30 @@ class Tilt:
         ends = np.cumsum([cells_of(self.sizes, pair) for pair in self.pairs])
         parts = np.split(self.logs, ends[:-1])
         return [(pair[0], pair[1], part) for pair, part in zip(self.pairs, parts, strict=True) if part.any()]
+
+    def to_document(self) -> dict[str, object]:
+        """JSON values that `from_document` reads back, beside the array `logs`."""
+        return {"pairs": [list(pair) for pair in self.pairs], "cap": self.cap, "log_mean": self.log_mean}
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any], sizes: Sequence[int], logs: NDArray[Any]) -> "Tilt":
+        """Read a tilt.
+
+        Args:
+            document: as `to_document` makes it; may come from a peer.
+            sizes: number of codes of each column of the encoding.
+            logs: floating point, as `logs` of a tilt.
+
+        Raises:
+            InputError: the document is not of this form, or no tilt of such columns.
+        """
+        try:
+            pairs = tuple((int(first), int(second)) for first, second in document["pairs"])
+            cap, log_mean = float(document["cap"]), float(document["log_mean"])
+            columns = tuple(int(size) for size in sizes)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise InputError("a tilt's description is not of this version's form; fetch the mixture again") from error
+        return cls(pairs, columns, logs, cap, log_mean)
 
     def log_factors(self, columns: Sequence[I32]) -> F64:
         """Logarithm of each row's factor, at most `cap`: float64, shape (rows,).

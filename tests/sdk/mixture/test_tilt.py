@@ -11,6 +11,7 @@ from headwater.mixture.attack import likelihood_attack
 from headwater.mixture.conditioning import ConditionedMixture, Proposals
 from headwater.mixture.expectation import DENSITY_BINS, Statistics, log_densities
 from headwater.mixture.form import RowFeatures
+from headwater.mixture.packing import pack_mixture, unpack_mixture
 from headwater.mixture.parameters import Mixture
 from headwater.mixture.raking import Raking
 from headwater.mixture.sampling import Draws, sample_tables
@@ -161,6 +162,14 @@ def test_a_tilted_mixture_comes_back_from_its_bytes() -> None:
     assert TILTED.tilt is not None
     assert np.array_equal(back.tilt.logs, TILTED.tilt.logs)
     assert Mixture.from_bytes(MIXTURE.to_bytes()).tilt is None
+
+
+def test_a_packed_mixture_keeps_its_tilt() -> None:
+    back = unpack_mixture(pack_mixture(TILTED, "int8"))
+    assert TILTED.tilt is not None
+    assert back.tilt is not None
+    assert np.abs(back.tilt.logs - TILTED.tilt.logs).max() < 0.02
+    assert back.tilt.acceptance == TILTED.tilt.acceptance
 
 
 GOOD = Tilt(((0, 1),), (2, 2), np.zeros(4, np.float32), 0.0, 0.0)
