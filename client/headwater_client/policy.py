@@ -19,7 +19,7 @@ DEFAULT_POLICY_TOML = """\
 version = 1
 
 # Most secure sums in one run, retries included.
-maximum_rounds = 100
+maximum_rounds = 120
 
 # Fewest organisations in any sum; the charter and the plan may ask for more, never for fewer.
 minimum_cohort = 3

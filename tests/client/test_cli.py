@@ -161,7 +161,7 @@ def test_a_forbidden_plan_is_shown_with_every_reason(consortium: EnrolledConsort
     consortium.accept()
     consortium.propose()
     file = consortium.homes["org-1"] / "policy.toml"
-    file.write_text(file.read_text().replace("maximum_rounds = 100", "maximum_rounds = 1"))
+    file.write_text(file.read_text().replace("maximum_rounds = 120", "maximum_rounds = 1"))
     output = done("plan", "show", RUN, "--home", str(consortium.homes["org-1"]))
     assert "policy.toml forbids it" in output
     assert "To agree" not in output

@@ -145,7 +145,7 @@ def test_a_run_that_nobody_approved_here_is_refused_before_any_row_is_read(conso
 def test_a_policy_that_became_stricter_counts_at_the_start(consortium: EnrolledConsortium) -> None:
     approve_everywhere(consortium)
     file = consortium.homes["org-1"] / "policy.toml"
-    file.write_text(file.read_text().replace("maximum_rounds = 100", "maximum_rounds = 1"))
+    file.write_text(file.read_text().replace("maximum_rounds = 120", "maximum_rounds = 1"))
     assert join(consortium, no_session) == "refused"
 
 

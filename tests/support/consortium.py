@@ -89,6 +89,8 @@ class ConsortiumInMemory:
             "name": "first",
             "schema": SMALL_SCHEMA,
             "aggregation": {"on_membership_change": "continue"},
+            # Few rounds: a run upon a mixture would ask for a hundred.
+            "recipe": {"base": "marginals", "rounds": 4},
             "privacy": "none",
             "stub_sha256": bundle_sha256(),
             **changes,

@@ -48,6 +48,7 @@ def small_plan(kind: str = "hybrid", rounds: int = 2, **changes: object) -> Plan
     """A plan with narrow networks and few steps; `changes` are merged into the recipe."""
     recipe: dict[str, object] = {
         "kind": kind,
+        "base": "marginals",
         "rounds": rounds,
         "encoding": {"numeric_codes": 6, "grid_cells": 64},
         "network": {"latent": 4, "width": 16, "blocks": 1, "critic_width": 8, "critic_layers": 1},

@@ -9,6 +9,7 @@ from pathlib import Path
 from headwater.agreement.session import roster_of, terms_of
 from headwater.contribution.contribute import contribute
 from headwater.errors import OutOfOrder, TransportError
+from headwater.recipe.settings import RecipeSettings
 from headwater.recipe.task import Task
 from headwater.secagg import Participant
 from headwater.secagg.protocol.events import AttemptStarted, MemberEvent, RoundClosed, RoundRequested, Send
@@ -62,6 +63,7 @@ class RunWorld:
         members: int = 3,
         *,
         kind: str = "marginals",
+        recipe: RecipeSettings | None = None,
         approve: int | None = None,
         retries: int = 5,
         setup_seconds: float = 20.0,
@@ -74,7 +76,7 @@ class RunWorld:
         self.flower = InvitingFlower()
         self.plan = self.consortium.plan(
             schema=SCHEMA,
-            recipe=small_plan(kind, 1, fit={"steps": 5, "batch": 16}).recipe,
+            recipe=recipe or small_plan(kind, 1, fit={"steps": 5, "batch": 16}).recipe,
             aggregation={"on_membership_change": "continue", "retries": retries, "setup_seconds": setup_seconds},
         )
         self.rows = {member: small_table(seed=seed) for seed, member in enumerate(sorted(self.consortium.keys))}

@@ -21,8 +21,10 @@ def check_task(task: Task, model: bytes, plan: RecipeTerms) -> None:
     settings = plan.recipe
     if task.kind == "update" and not settings.training_rounds and convolution_spec(plan) is None:
         raise PeerError(f"the task asks for training, the plan's recipe {settings.kind} has none")
-    if task.kind == "expectation" and settings.kind != "mixture":
+    if task.kind == "expectation" and not settings.climbs:
         raise PeerError(f"the task asks for a mixture's statistics, the plan's recipe {settings.kind} has none")
+    if task.kind == "evaluate" and not settings.refines:
+        raise PeerError(f"the task asks what a critic says of rows, the plan's recipe {settings.kind} has none")
     if task.kind == "marginals" and settings.kind == "adversarial":
         raise PeerError("the task asks for marginals, the plan's recipe adversarial counts none")
     if task.kind == "pixels" and (not plan.schema_.images or task.step != 1):
@@ -38,7 +40,7 @@ def check_task(task: Task, model: bytes, plan: RecipeTerms) -> None:
     if task.clip != clip or task.scale != scale:
         raise PeerError("the task's clip norm or fixed-point scale is not the plan's")
     if (sha256_hex(model) if model else "") != task.model_digest or bool(model) != (
-        task.kind in ("update", "expectation")
+        task.kind in ("update", "expectation", "evaluate")
     ):
         raise PeerError("the model that came with the task is not the one it names")
 
@@ -54,4 +56,4 @@ def update_settings(task: Task, plan: RecipeTerms) -> UpdateSettings:
         remedies = Remedies.from_document(task.parameters.get("remedies", {}), settings.health.remedies)
     except InputError as error:
         raise PeerError(f"the task's training departs from the plan: {error}") from error
-    return remedies.applied(settings.update)
+    return remedies.applied(settings.training)

@@ -7,10 +7,11 @@ from numpy.typing import NDArray
 
 from headwater.contribution.allowed import check_task
 from headwater.contribution.convolving import train_convolution
+from headwater.contribution.evaluating import evaluate
 from headwater.contribution.expecting import sum_expectations
 from headwater.contribution.pictures import lift_question, sum_pixels
 from headwater.contribution.splits import split_rows
-from headwater.contribution.training import train
+from headwater.contribution.training import train, train_refined
 from headwater.encoding.encoding import Encoding
 from headwater.encoding.grid import Histograms
 from headwater.encoding.marginals import cells_of, count
@@ -61,6 +62,10 @@ def contribute(task: Task, model: bytes, rows: Table, plan: RecipeTerms) -> Ring
         check_task(task, model, plan)
     if task.kind == "expectation":
         return sum_expectations(task, model, rows, _encoding(task, plan), plan)
+    if task.kind == "evaluate":
+        return evaluate(task, model, rows, _encoding(task, plan), plan)
+    if task.kind == "update" and plan.recipe.refines:
+        return train_refined(task, model, rows, _encoding(task, plan), plan)
     part = split_rows(rows, plan.splits, "train")
     finite = finite_rows(part)
     used = part if finite.all() else part.take(finite)

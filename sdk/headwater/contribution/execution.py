@@ -10,10 +10,12 @@ from headwater.errors import InputError
 from headwater.generator.fit import fit_to_marginals, initial_model, marginal_loss
 from headwater.generator.health import examine
 from headwater.generator.model import Model
+from headwater.generator.refiner.merging import begin_refined, judge_refined, merge_refined
+from headwater.generator.refiner.model import is_refined
 from headwater.generator.sampler import read_sampler
 from headwater.generator.spec import GeneratorSpec
 from headwater.generator.update import apply_update, update_length
-from headwater.recipe.actions import Fit, Merge, ModelReport
+from headwater.recipe.actions import Fit, Judge, Merge, ModelReport, Refine
 from headwater.recipe.task import seed_for
 from headwater.schema.table import Table
 
@@ -26,9 +28,9 @@ _BATCH = 8192
 
 
 def execute(
-    action: Fit | Merge, *, device: str = "auto", on_progress: Progress | None = None
+    action: Fit | Merge | Refine | Judge, *, device: str = "auto", on_progress: Progress | None = None
 ) -> tuple[bytes, ModelReport]:
-    """Do what `Fit` or `Merge` asks, without a row; the result is what `Recipe.add_model` takes.
+    """Do what an action other than `Aggregate` asks, without a row; the result is what `Recipe.add_model` takes.
 
     Args:
         action: from `Recipe.next`.
@@ -41,6 +43,12 @@ def execute(
     Raises:
         InputError: the action's parts do not belong together, or there is no such device.
     """
+    if isinstance(action, Refine):
+        return begin_refined(action)
+    if isinstance(action, Judge):
+        return judge_refined(action)
+    if isinstance(action, Merge) and is_refined(action.model):
+        return merge_refined(action)
     if isinstance(action, Fit):
         model = _fit(action, device, on_progress)
     else:

@@ -21,15 +21,22 @@ from headwater.schema.finite import finite_rows
 from headwater.schema.table import Table
 from headwater.secagg.crypto.ring import RingVector
 
-__all__ = ["sum_expectations"]
+__all__ = ["PreparedRows", "prepared_rows", "sum_expectations"]
 
 
 _Key = tuple[str, str, SplitShares, bool]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Prepared:
-    """What no round of a climb changes, worked out in its first one."""
+class PreparedRows:
+    """What no round upon a mixture changes, worked out in its first one.
+
+    Attributes:
+        key: digests of what it was worked out from.
+        train: training rows.
+        validation: validation rows.
+        skipped: training rows with a value that is not finite.
+    """
 
     key: _Key
     train: RowFeatures
@@ -39,7 +46,7 @@ class _Prepared:
 
 # One entry a table in use: rounds of a climb differ in the mixture's numbers alone. It holds what `_prepare` would
 # compute again from the same arguments, so it changes no result, and it goes with the table.
-_PREPARED: dict[int, tuple[weakref.ref[Table], _Prepared]] = {}
+_PREPARED: dict[int, tuple[weakref.ref[Table], PreparedRows]] = {}
 
 
 def sum_expectations(task: Task, model: bytes, rows: Table, encoding: Encoding, plan: RecipeTerms) -> RingVector:
@@ -68,7 +75,7 @@ def sum_expectations(task: Task, model: bytes, rows: Table, encoding: Encoding, 
     target = plan.schema_.target_index
     if layout.length != task.length or mixture.form.label not in (None, target):
         raise PeerError("the task's mixture, length and label do not belong together")
-    prepared = _prepared(rows, encoding, mixture, plan)
+    prepared = prepared_rows(rows, encoding, mixture, plan)
     used = len(prepared.train.classes)
     if used > code.rows or len(prepared.validation.classes) > code.rows:
         raise InputError(
@@ -95,7 +102,12 @@ def _code(task: Task) -> StatisticsCode:
     return StatisticsCode(rows, task.value_bits)
 
 
-def _prepared(rows: Table, encoding: Encoding, mixture: Mixture, plan: RecipeTerms) -> _Prepared:
+def prepared_rows(rows: Table, encoding: Encoding, mixture: Mixture, plan: RecipeTerms) -> PreparedRows:
+    """Training and validation rows as a mixture sees them; worked out once for all rounds of a run.
+
+    Raises:
+        PeerError: its form does not fit the encoding.
+    """
     # Only a tilt asks for the rows' codes.
     key = (encoding.digest, form_digest(mixture.form), plan.splits, mixture.tilt is not None)
     place = id(rows)
@@ -111,12 +123,12 @@ def _prepared(rows: Table, encoding: Encoding, mixture: Mixture, plan: RecipeTer
     return prepared
 
 
-def _prepare(rows: Table, encoding: Encoding, form: Form, plan: RecipeTerms, key: _Key) -> _Prepared:
+def _prepare(rows: Table, encoding: Encoding, form: Form, plan: RecipeTerms, key: _Key) -> PreparedRows:
     part = split_rows(rows, plan.splits, "train")
     used, others = _finite(part), _finite(split_rows(rows, plan.splits, "validation"))
     try:
         train, validation = (form.rows(each, encoding, coded=key[-1]) for each in (used, others))
-        return _Prepared(key, train, validation, part.rows - used.rows)
+        return PreparedRows(key, train, validation, part.rows - used.rows)
     except InputError as error:
         raise PeerError(f"the task's mixture does not fit its encoding: {error}") from error
 

@@ -9,19 +9,23 @@ import torch
 from numpy.typing import NDArray
 
 from headwater.contribution.allowed import update_settings
+from headwater.contribution.expecting import prepared_rows
 from headwater.encoding.encoding import Encoding
 from headwater.errors import InputError, PeerError
 from headwater.generator.adversarial import train_locally
 from headwater.generator.model import Model
+from headwater.generator.refiner.model import RefinedMixture
+from headwater.generator.refiner.training import train_refiner
 from headwater.generator.update import update_length
+from headwater.mixture.form import RowFeatures
 from headwater.recipe.fixed_point import fixed_point, largest_magnitude
-from headwater.recipe.layout import layout_of_update
+from headwater.recipe.layout import Layout, layout_of_update
 from headwater.recipe.settings import RecipeTerms, UpdateSettings
 from headwater.recipe.task import Task, seed_for
 from headwater.schema.table import Table
 from headwater.secagg.crypto.ring import RingVector
 
-__all__ = ["one_thread", "train", "training_terms"]
+__all__ = ["one_thread", "train", "train_refined", "training_terms"]
 
 _LEAST_ROWS = 2
 
@@ -42,7 +46,6 @@ def train(task: Task, model: bytes, rows: Table, encoding: Encoding, plan: Recip
     Raises:
         PeerError: the model is unusable or does not fit the task.
     """
-    settings = plan.recipe.update
     try:
         shared = Model.from_bytes(model)
     except InputError as error:
@@ -50,17 +53,56 @@ def train(task: Task, model: bytes, rows: Table, encoding: Encoding, plan: Recip
     layout = layout_of_update(update_length(shared))
     if layout.length != task.length or shared.spec.sizes != encoding.sizes or task.clip is None:
         raise PeerError("the task's model, encoding and length do not belong together")
-    largest = largest_magnitude(task.value_bits)
     delta = None
     if rows.rows >= _LEAST_ROWS:
         codes = encoding.encode(rows)
         with one_thread():
             delta = train_locally(shared, codes, training_terms(task, plan), _seed(task, codes), "cpu").delta
+    return _vector(task, delta, rows.rows, layout, plan)
+
+
+def train_refined(task: Task, model: bytes, rows: Table, encoding: Encoding, plan: RecipeTerms) -> RingVector:
+    """Train refiner and critic of a refined mixture on an organisation's training rows.
+
+    Args:
+        task: of kind "update", checked against the plan.
+        model: the refined mixture's bytes.
+        rows: all of the organisation's rows.
+        encoding: of the task.
+        plan: as approved.
+
+    Returns:
+        As `train`.
+
+    Raises:
+        PeerError: the model is unusable or does not fit the task.
+    """
+    try:
+        shared = RefinedMixture.from_bytes(model)
+    except InputError as error:
+        raise PeerError(f"the task's model is unusable: {error}") from error
+    form = shared.mixture.form
+    layout = layout_of_update(len(shared.refiner) + len(shared.critic))
+    fits = layout.length == task.length and form.label in (None, plan.schema_.target_index)
+    if not fits or task.clip is None or not (len(shared.refiner) and len(shared.critic)):
+        raise PeerError("the task's model, label and length do not belong together")
+    used = prepared_rows(rows, encoding, shared.mixture, plan).train
+    delta = None
+    if len(used.classes) >= _LEAST_ROWS:
+        with one_thread():
+            delta = train_refiner(shared, used, update_settings(task, plan), _seed_of(task, used))
+    return _vector(task, delta, len(used.classes), layout, plan)
+
+
+def _vector(task: Task, delta: NDArray[np.float32] | None, rows: int, layout: Layout, plan: RecipeTerms) -> RingVector:
+    settings, largest = plan.recipe.training, largest_magnitude(task.value_bits)
+    if task.clip is None:
+        raise PeerError("a task of training needs a clip norm")
     if delta is None or not np.isfinite(delta).all():
         # protocol 2.3: what is not finite contributes zero and is counted.
         nothing = np.zeros(layout.payload, np.int64)
         return layout.join(nothing, 0, {"skipped": 1, "clipped": 0}, largest=largest, ring_bits=plan.ring_bits)
-    weight = min(rows.rows, settings.row_cap) / settings.row_cap
+    weight = min(rows, settings.row_cap) / settings.row_cap
     payload = fixed_point(delta, task.clip, task.scale, weight)
     clipped = int(float(np.linalg.norm(delta.astype(np.float64))) > task.clip)
     metrics = {"skipped": 0, "clipped": clipped}
@@ -76,6 +118,12 @@ def training_terms(task: Task, plan: RecipeTerms) -> UpdateSettings:
 def _seed(task: Task, codes: NDArray[np.int32]) -> int:
     """Chance of its own for each organisation, from nothing but the task's seed and its rows."""
     return seed_for(task.seed, hashlib.sha256(np.ascontiguousarray(codes).tobytes()).hexdigest())
+
+
+def _seed_of(task: Task, rows: RowFeatures) -> int:
+    parts = (rows.classes, rows.units, rows.scores)
+    digest = hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in parts))
+    return seed_for(task.seed, digest.hexdigest())
 
 
 @contextlib.contextmanager

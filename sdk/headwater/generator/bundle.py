@@ -22,7 +22,7 @@ _MOST_BYTES = 2**30
 
 @dataclass(frozen=True, eq=False)
 class Bundle:
-    """What is needed to sample rows, and nothing that was needed to train: the critic is never in it.
+    """What is needed to sample rows, and nothing else: a critic is in it only where it weighs a mixture's draws.
 
     Attributes:
         sampler: the generator, of whichever kind.

@@ -1,4 +1,4 @@
-"""What can be sampled: a network or a mixture, behind one interface."""
+"""What can be sampled: a network, a mixture or a refined mixture, behind one interface."""
 
 from collections.abc import Iterator
 from functools import cached_property
@@ -11,6 +11,8 @@ from headwater.errors import InputError
 from headwater.generator.model import Model
 from headwater.generator.packing import is_packed_network, unpack_network
 from headwater.generator.pictures import ConvolutionSampler, PictureSampler
+from headwater.generator.refiner.drawing import sample_refined
+from headwater.generator.refiner.model import RefinedMixture, is_refined
 from headwater.generator.sampling import sample_codes
 from headwater.images.convolution import Convolution, is_convolution
 from headwater.images.wrapping import is_wrapped, unwrap
@@ -19,7 +21,7 @@ from headwater.mixture.parameters import Mixture, is_mixture
 from headwater.mixture.sampling import Draws, sample_tables
 from headwater.schema.table import Table
 
-__all__ = ["MixtureSampler", "NetworkSampler", "Sampler", "read_sampler"]
+__all__ = ["MixtureSampler", "NetworkSampler", "RefinedSampler", "Sampler", "read_sampler"]
 
 _BATCH = 8192
 
@@ -129,6 +131,34 @@ class MixtureSampler:
         return sample_tables(self.mixture, encoding, rows, seed, batch_size=batch_size, label=label, draws=self._draws)
 
 
+class RefinedSampler:
+    """Samples a refined mixture: its critic goes with it where draws are weighed."""
+
+    kind = "refined"
+
+    def __init__(self, model: RefinedMixture) -> None:
+        """Take a refined mixture."""
+        self.model = model
+
+    def to_bytes(self) -> bytes:
+        """The bytes of mixture, refiner and critic."""
+        return self.model.to_bytes()
+
+    def tables(
+        self,
+        encoding: Encoding,
+        rows: int,
+        seed: int,
+        *,
+        label: int | None = None,
+        batch_size: int = _BATCH,
+        device: str = "auto",
+    ) -> Iterator[Table]:
+        """As `Sampler.tables`."""
+        del device
+        return sample_refined(self.model, encoding, rows, seed, batch_size=batch_size, label=label)
+
+
 def read_sampler(data: bytes) -> Sampler:
     """A generator from its bytes, of the kind that they are of.
 
@@ -144,4 +174,6 @@ def read_sampler(data: bytes) -> Sampler:
         return MixtureSampler(unpack_mixture(data), data)
     if is_packed_network(data):
         return NetworkSampler(unpack_network(data), data)
+    if is_refined(data):
+        return RefinedSampler(RefinedMixture.from_bytes(data))
     return MixtureSampler(Mixture.from_bytes(data)) if is_mixture(data) else NetworkSampler(Model.from_bytes(data))

@@ -1,5 +1,6 @@
 """What a recipe asks of whoever drives it, as data."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,10 +9,11 @@ from numpy.typing import NDArray
 from headwater.encoding.encoding import Encoding
 from headwater.encoding.groups import Group
 from headwater.encoding.marginals import Marginal
-from headwater.recipe.settings import FitSettings, NetworkSettings, UpdateSettings
+from headwater.recipe.evaluation import Evaluation
+from headwater.recipe.settings import FitSettings, NetworkSettings, RefinerSettings, UpdateSettings
 from headwater.recipe.task import Task
 
-__all__ = ["Action", "Aggregate", "Done", "Fit", "Merge", "ModelReport"]
+__all__ = ["Action", "Aggregate", "Done", "Fit", "Judge", "Merge", "ModelReport", "Refine"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,6 +81,44 @@ class Merge:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Refine:
+    """Put fresh networks around a mixture; answer with `Recipe.add_model`.
+
+    Attributes:
+        mixture: the mixture that stands, as bytes.
+        terms: widths.
+        seed: public, of the networks' first weights.
+        measure_seed: as of `Fit`.
+    """
+
+    mixture: bytes = field(repr=False)
+    terms: RefinerSettings
+    seed: int
+    measure_seed: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judge:
+    """Find what of a refined mixture is worth keeping; answer with `Recipe.add_model`: the model that is released.
+
+    Attributes:
+        model: refiner and critic around a mixture, as the organisations evaluated it.
+        evaluation: the sum.
+        marginals: what draws are measured against.
+        terms: what may be lost.
+        attack_limit: most that an attack on training rows may reach.
+        seed: public, of the draws.
+    """
+
+    model: bytes = field(repr=False)
+    evaluation: Evaluation
+    marginals: tuple[Marginal, ...]
+    terms: RefinerSettings
+    attack_limit: float
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Done:
     """The recipe ended.
 
@@ -93,19 +133,21 @@ class Done:
     rows: int
 
 
-Action = Aggregate | Fit | Merge | Done
+Action = Aggregate | Fit | Merge | Refine | Judge | Done
 
 
 @dataclass(frozen=True, slots=True)
 class ModelReport:
-    """What was measured on a model that answers `Fit` or `Merge`, without a row.
+    """What was measured on a model that answers another action than `Aggregate`, without a row.
 
     Attributes:
         marginal_loss: distance from the marginals; not finite if the model is not.
         weights: of generator and critic together, the values of an update.
         health: signs for people, by name.
+        verdict: of `Judge`: "accepted", "reason" and the figures that the history keeps.
     """
 
     marginal_loss: float
     weights: int
     health: dict[str, float]
+    verdict: Mapping[str, object] = field(default_factory=dict)

@@ -19,7 +19,7 @@ class Gate:
             first: its signs, "marginal_loss" among them.
         """
         self._settings = settings
-        self._watch = Watch(settings.health, first, settings.update.clip)
+        self._watch = Watch(settings.health, first, settings.training.clip)
         # Small steps backwards must not add up: the least loss of a model taken so far is what counts.
         self._best_loss = first["marginal_loss"]
 
@@ -30,8 +30,12 @@ class Gate:
         """
         found = self._watch.flags(signs)
         # Training from scratch has no base to fall behind: its first model is the 1-way marginals themselves.
-        worst = self._best_loss * (1 + self._settings.update.tolerance)
-        if "not finite" not in found and self._settings.kind == "hybrid" and signs["marginal_loss"] > worst:
+        settings = self._settings
+        worst = self._best_loss * (1 + settings.training.tolerance)
+        if settings.refines:
+            # A mixture's draws are so near to its marginals that a share of the distance would allow nothing.
+            worst = self._best_loss + settings.refiner.drift
+        if "not finite" not in found and settings.kind == "hybrid" and signs["marginal_loss"] > worst:
             return ("worse", *found)
         return found
 

@@ -1,6 +1,6 @@
 """The recipe: one stage after the other, from the first counts to the generator."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from headwater.encoding.marginals import Marginal
 from headwater.errors import InputError, OutOfOrder
@@ -12,12 +12,15 @@ from headwater.recipe.counting import Counted, Counting
 from headwater.recipe.fitting import Fitting
 from headwater.recipe.lifted import convolution_spec
 from headwater.recipe.picturing import Picturing
-from headwater.recipe.settings import RecipeTerms
+from headwater.recipe.refining import Judging, Refining
+from headwater.recipe.settings import EVALUATIONS, RecipeTerms
 from headwater.recipe.stage import Record, Stage, out_of_place
 from headwater.recipe.training import Training
 from headwater.secagg.crypto.ring import RingVector
 
 __all__ = ["Recipe", "build_recipe"]
+
+_TILTED = "a tilted mixture is released as it is: its draws are weighed already"
 
 
 class Recipe:
@@ -26,7 +29,7 @@ class Recipe:
     Use `build_recipe`. Drive it as::
 
         while not isinstance(action := recipe.next(), Done):
-            ...  # Aggregate: recipe.add_sum(vector, contributors); Fit, Merge: recipe.add_model(model, report)
+            ...  # Aggregate: recipe.add_sum(vector, contributors); others: recipe.add_model(model, report)
     """
 
     def __init__(self, terms: RecipeTerms) -> None:
@@ -89,7 +92,7 @@ class Recipe:
         self._go_on(self._stage, [summed | first, *rest])
 
     def add_model(self, model: bytes, report: ModelReport) -> None:
-        """Answer `Fit` or `Merge` with the model's bytes and what was measured on it.
+        """Answer any other action with the model's bytes and what was measured on it.
 
         A merged model that is not finite, or worsens the marginal loss by more than the plan allows, is not taken:
         the last one stays, and `history` says so.
@@ -125,13 +128,22 @@ class Recipe:
                 return Climbing(terms, counted.encoding, counted.rows, counted.groups, counted.marginals)
             case Counting():
                 return Fitting(terms, counted)
+            case Climbing() if terms.recipe.refines and stage.standing.tilt is None:
+                return Refining(terms, stage.standing)
             case Climbing():
+                if terms.recipe.refines:
+                    self._history.append({"kind": "judge", "accepted": False, "reason": _TILTED})
                 self._model = stage.standing.to_bytes()
+            case Refining():
+                return Training(terms, counted.encoding, counted.marginals, stage.model, stage.report)
             case Fitting() if terms.recipe.training_rounds:
                 return Training(terms, counted.encoding, counted.marginals, stage.model, stage.report)
             case Fitting():
                 self._model = stage.model
-            case Training():
+            case Training() if terms.recipe.refines:
+                models = _checkpoints(stage.taken) or [stage.standing]
+                return Judging(terms, counted.encoding, counted.marginals, models)
+            case Training() | Judging():
                 self._model = stage.standing
         return None
 
@@ -146,6 +158,12 @@ class Recipe:
         if self._counting is None:
             raise OutOfOrder("the counts are asked for before the pixels that they count scores of are summed")
         return self._counting.counted
+
+
+def _checkpoints(taken: Sequence[bytes]) -> list[bytes]:
+    """The last model, and those half as many rounds earlier each: what learned less remembers less."""
+    rounds = [len(taken) >> halvings for halvings in range(EVALUATIONS)]
+    return [taken[number - 1] for number in rounds if number]
 
 
 def build_recipe(plan: RecipeTerms) -> Recipe:

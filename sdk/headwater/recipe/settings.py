@@ -13,6 +13,7 @@ from headwater.schema import Schema
 from headwater.secagg.crypto.ring import RingBits
 
 __all__ = [
+    "EVALUATIONS",
     "EncodingSettings",
     "FitSettings",
     "HealthSettings",
@@ -23,10 +24,14 @@ __all__ = [
     "RecipeKind",
     "RecipeSettings",
     "RecipeTerms",
+    "RefinerSettings",
     "SplitShares",
     "UpdateSettings",
 ]
 
+
+EVALUATIONS = 3
+"""Most evaluations of a hybrid on a mixture: of the last round, and of earlier ones where it remembers too much."""
 
 RecipeKind = Literal["hybrid", "marginals", "adversarial", "mixture"]
 """What a run fits."""
@@ -99,7 +104,7 @@ class UpdateSettings(_Settings):
     loss: Literal["r3", "wgan-gp", "classic"] = "r3"
     local_steps: int = Field(default=20, ge=1)
     batch: int = Field(default=256, ge=2)
-    generator_rate: float = Field(default=2e-4, gt=0)
+    generator_rate: float = Field(default=2e-4, ge=0, description="0 trains the critic alone")
     critic_rate: float = Field(default=4e-4, gt=0)
     critic_steps: int = Field(default=1, ge=1)
     beta1: float = Field(default=0.0, ge=0, lt=1)
@@ -116,17 +121,50 @@ class UpdateSettings(_Settings):
     )
 
 
+class RefinerSettings(_Settings):
+    """What a hybrid trains upon a mixture: a refiner of its draws, and the critic that weighs them."""
+
+    noise: int = Field(default=16, ge=1, le=4096, description="values of noise beside a draw")
+    width: int = Field(default=64, ge=8, le=4096)
+    critic_width: int = Field(default=256, ge=8, le=4096)
+    update: UpdateSettings = Field(
+        default=UpdateSettings(
+            local_steps=80,
+            generator_rate=3e-4,
+            critic_rate=2e-3,
+            penalty=0.002,
+            temperature=3.0,
+            anchor=0.3,
+            clip=20.0,
+        ),
+        description="local training, in place of recipe.update; `anchor` holds draws where the mixture has them",
+    )
+    drift: float = Field(
+        default=0.03,
+        ge=0,
+        le=1,
+        description="most that a round may move the draws' 1-way shares; what is left of it is mended by weights",
+    )
+    slack: float = Field(
+        default=0.005,
+        ge=0,
+        le=1,
+        description="most that the distance from the counted tables may grow, as total variation",
+    )
+
+
 class RecipeSettings(_Settings):
     """What a run trains and how.
 
-    `marginals` fits the generator to sums alone; `hybrid` goes on with `rounds` of adversarial training at the
-    organisations; `adversarial` trains from the start with `rounds` of it alone. `mixture` has no network: it fits a
-    mixture of distributions by secure sums.
+    `marginals` fits the generator to sums alone, `mixture` fits a mixture of distributions by secure sums; `hybrid`
+    begins with one of them, its `base`, and goes on with `rounds` of adversarial training at the organisations;
+    `adversarial` trains from the start with `rounds` of it alone.
     """
 
     kind: RecipeKind = "hybrid"
+    base: Literal["mixture", "marginals"] = Field(default="mixture", description="what a hybrid begins with")
     rounds: int = Field(
-        default=4, ge=0, le=10_000, description="adversarial rounds; `marginals` and `mixture` have none"
+        default=6, ge=0, le=10_000, description="adversarial rounds; `marginals` and `mixture` have none"
     )
     value_bits: int = Field(
         default=24,
@@ -140,18 +178,30 @@ class RecipeSettings(_Settings):
     fit: FitSettings = FitSettings()
     update: UpdateSettings = UpdateSettings()
     mixture: MixtureSettings = MixtureSettings()
+    refiner: RefinerSettings = RefinerSettings()
     health: HealthSettings = HealthSettings()
     images: ImageSettings = ImageSettings()
 
     @property
     def maximum_rounds(self) -> int:
         """Most securely summed rounds that a run of this recipe asks for."""
-        return (1 if self.kind == "adversarial" else 3) + self.training_rounds + self.expectation_rounds
+        counts = 1 if self.kind == "adversarial" else 3
+        return counts + self.training_rounds + self.expectation_rounds + EVALUATIONS * int(self.refines)
 
     @property
     def climbs(self) -> bool:
         """Whether a run of this recipe fits a mixture."""
-        return self.kind == "mixture"
+        return self.kind == "mixture" or (self.kind == "hybrid" and self.base == "mixture")
+
+    @property
+    def refines(self) -> bool:
+        """Whether a mixture's draws are refined, and the refined evaluated."""
+        return self.climbs and self.training_rounds > 0
+
+    @property
+    def training(self) -> UpdateSettings:
+        """How an organisation trains under this recipe."""
+        return self.refiner.update if self.refines else self.update
 
     @property
     def grouping(self) -> MarginalSettings:

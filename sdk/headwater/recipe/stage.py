@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from headwater.errors import OutOfOrder
-from headwater.recipe.actions import Action, Aggregate, Fit, Merge, ModelReport
+from headwater.recipe.actions import Action, Aggregate, Fit, Judge, Merge, ModelReport, Refine
 from headwater.recipe.task import Task
 from headwater.secagg.crypto.ring import RingVector
 
@@ -20,7 +20,7 @@ class Stage(Protocol):
     def over(self) -> bool:
         """Whether it has all that it wanted; then it is asked no more."""
 
-    def ask(self, step: int) -> Aggregate | Fit | Merge:
+    def ask(self, step: int) -> Aggregate | Fit | Merge | Refine | Judge:
         """What is wanted next.
 
         Args:
@@ -47,6 +47,12 @@ class Stage(Protocol):
 
 def out_of_place(what: str, action: Action) -> OutOfOrder:
     """The error of an answer that was not asked for."""
-    waits_for = {"Aggregate": "a sum", "Fit": "the first model", "Merge": "a merged model"}
+    waits_for = {
+        "Aggregate": "a sum",
+        "Fit": "the first model",
+        "Refine": "the first model",
+        "Merge": "a merged model",
+        "Judge": "the model that is released",
+    }
     name = waits_for.get(type(action).__name__, "nothing more")
     return OutOfOrder(f"{what} came while the recipe waits for {name}; ask next() what to do")

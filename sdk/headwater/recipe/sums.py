@@ -13,12 +13,21 @@ from headwater.errors import InputError
 from headwater.mixture.expectation import Statistics
 from headwater.mixture.parameters import Mixture
 from headwater.mixture.vector import StatisticsCode, values_of
+from headwater.recipe.evaluation import Evaluation, values_of_evaluation
 from headwater.recipe.fixed_point import integer_norm_squared, largest_magnitude, to_real
 from headwater.recipe.layout import Layout, Summed, layout_of_counts, layout_of_update
 from headwater.recipe.plausibility import ClimbTotals, differing_margins, impossible_statistics
 from headwater.secagg.crypto.ring import RingVector
 
-__all__ = ["ImplausibleSum", "Known", "read_expectation", "read_histograms", "read_tables", "read_update"]
+__all__ = [
+    "ImplausibleSum",
+    "Known",
+    "read_evaluation",
+    "read_expectation",
+    "read_histograms",
+    "read_tables",
+    "read_update",
+]
 
 F64 = NDArray[np.float64]
 
@@ -122,6 +131,19 @@ def read_expectation(
     if problem:
         raise ImplausibleSum(problem)
     return statistics, summed
+
+
+def read_evaluation(vector: RingVector, classes: int) -> tuple[Evaluation, Summed]:
+    """The histograms of a round of evaluation.
+
+    Raises:
+        InputError: of another length, or no sum of counts, or its parts do not count the same rows.
+    """
+    summed = _counts(layout_of_counts(values_of_evaluation(classes)), vector)
+    evaluation = Evaluation.of(summed.payload, classes)
+    if int(evaluation.logits[0].sum()) != summed.weight:
+        raise ImplausibleSum("histograms and rows are not as many")
+    return evaluation, summed
 
 
 def read_update(

@@ -11,7 +11,7 @@ from headwater.errors import InputError, PeerError
 
 __all__ = ["Task", "TaskKind", "seed_for"]
 
-TaskKind = Literal["pixels", "histograms", "marginals", "expectation", "update"]
+TaskKind = Literal["pixels", "histograms", "marginals", "expectation", "update", "evaluate"]
 
 _SEED_BITS = 48
 
@@ -21,7 +21,7 @@ class Task(BaseModel):
 
     Attributes:
         kind: "pixels" sums pictures, "histograms" and "marginals" count training rows, "expectation" sums what they
-            say of a mixture, "update" trains on them.
+            say of a mixture, "update" trains on them, "evaluate" counts what a critic says of them.
         step: number of the round in the recipe, from 1; a retried round keeps it.
         length: values in the vector: payload, weight and metrics; check coordinates are not among them.
         value_bits: every value is below 2^value_bits in magnitude (protocol 2.2).

@@ -8,13 +8,14 @@ from headwater.encoding.grid import Histograms
 from headwater.encoding.marginals import Subset, cells_of
 from headwater.mixture.parameters import Mixture
 from headwater.mixture.vector import StatisticsCode, values_of
+from headwater.recipe.evaluation import values_of_evaluation
 from headwater.recipe.fixed_point import scale_for
 from headwater.recipe.layout import layout_of_counts, layout_of_update
 from headwater.recipe.remedies import Remedies
 from headwater.recipe.settings import RecipeTerms
 from headwater.recipe.task import Task, seed_for
 
-__all__ = ["expectation_task", "histograms_task", "marginals_task", "update_task"]
+__all__ = ["evaluate_task", "expectation_task", "histograms_task", "marginals_task", "update_task"]
 
 
 def histograms_task(terms: RecipeTerms, step: int) -> Task:
@@ -63,7 +64,7 @@ def update_task(
 ) -> Task:
     """Local adversarial training from a model with `weights` weights of generator and critic, under remedies."""
     settings, remedies = terms.recipe, remedies or Remedies()
-    clip = remedies.applied(settings.update).clip
+    clip = remedies.applied(settings.training).clip
     parameters: dict[str, object] = {"encoding": encoding.to_document(masses=False)}
     if document := remedies.to_document():
         parameters["remedies"] = document
@@ -76,5 +77,18 @@ def update_task(
         seed=seed_for(terms.seed, "update", step),
         clip=clip,
         scale=scale_for(clip, settings.value_bits),
+        model_digest=sha256_hex(model),
+    )
+
+
+def evaluate_task(terms: RecipeTerms, step: int, encoding: Encoding, model: bytes, classes: int) -> Task:
+    """What the critic of a refined mixture, whose bytes `model` go along, says of rows."""
+    return Task(
+        kind="evaluate",
+        step=step,
+        length=layout_of_counts(values_of_evaluation(classes)).length,
+        value_bits=terms.recipe.value_bits,
+        parameters={"encoding": encoding.to_document(masses=False)},
+        seed=seed_for(terms.seed, "evaluate", step),
         model_digest=sha256_hex(model),
     )

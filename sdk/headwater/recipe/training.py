@@ -48,6 +48,7 @@ class Training:
         self._encoding = encoding
         self._marginals = tuple(marginals)
         self._base = self._model = model
+        self._taken: list[bytes] = []
         self._weights = report.weights
         self._gate = Gate(terms.recipe, {**report.health, "marginal_loss": report.marginal_loss})
         self._remedies = Remedies()
@@ -67,12 +68,17 @@ class Training:
         """The model that is taken."""
         return self._model
 
+    @property
+    def taken(self) -> tuple[bytes, ...]:
+        """The models of the rounds that were taken, the last one last; none where training ended on its base."""
+        return tuple(self._taken)
+
     def ask(self, step: int) -> Aggregate | Merge:
         """The next update, the merge of the last one, or the way back to the average after a collapse."""
         if self._summed is None and not self._restarting:
             task = update_task(self._terms, step, self._encoding, self._model, self._weights, self._remedies)
             return Aggregate(task, self._model)
-        seed, terms = seed_for(self._terms.seed, "measure"), self._remedies.applied(self._terms.recipe.update)
+        seed, terms = seed_for(self._terms.seed, "measure"), self._remedies.applied(self._terms.recipe.training)
         delta = np.zeros(self._weights) if self._summed is None else self._summed[0]
         return Merge(self._model, delta, self._marginals, terms, seed, restart=self._restarting)
 
@@ -110,6 +116,7 @@ class Training:
             return self._refuse(verdict | {"reason": in_words(refusing)}, flags)
         self._gate.take(signs)
         self._model, self._former, self._refused = model, mean, 0
+        self._taken.append(model)
         return [self._end_round(verdict | {"accepted": True, "reason": ""}, flags)]
 
     def _restart(self, model: bytes, report: ModelReport) -> Record:
@@ -129,7 +136,7 @@ class Training:
         self._left = 0
         on_base = self._terms.recipe.kind == "hybrid"
         if on_base:
-            self._model = self._base
+            self._model, self._taken = self._base, []
         return [record, {"kind": "ended", "on": "base" if on_base else "checkpoint", "refused": self._refused}]
 
     def _end_round(self, verdict: Record, flags: tuple[Flag, ...]) -> Record:

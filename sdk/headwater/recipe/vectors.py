@@ -2,13 +2,15 @@
 
 from headwater.encoding.grid import Histograms
 from headwater.images.pixels import pixel_cells
+from headwater.mixture.form import MOST_CLASSES
+from headwater.recipe.evaluation import values_of_evaluation
 from headwater.recipe.layout import COUNT_METRICS, UPDATE_METRICS
 from headwater.recipe.lifted import convolution_spec, widest_terms
 from headwater.recipe.settings import RecipeTerms
 from headwater.schema import CategoricalColumn
 from headwater.schema.columns import BooleanColumn
 
-__all__ = ["largest_cells", "longest_run", "longest_vector", "most_parameters"]
+__all__ = ["largest_cells", "longest_run", "longest_vector", "most_parameters", "most_refiner_parameters"]
 
 
 def largest_cells(terms: RecipeTerms) -> int:
@@ -46,6 +48,19 @@ def longest_run(terms: RecipeTerms) -> int:
     return terms.recipe.maximum_rounds + bool(terms.schema_.images)
 
 
+def most_refiner_parameters(terms: RecipeTerms) -> int:
+    """Most weights of refiner and critic together, whatever the sums turn out to be."""
+    settings = terms.recipe
+    columns = len(terms.schema_.columns)
+    # Each column is a class, a code or a score at most, and each super-column has its combinations.
+    wide = settings.encoding.codes_budget + columns * (settings.encoding.category_limit + 3)
+    wide += 2 * sum(len(getattr(column, "special_values", ())) for column in terms.schema_.columns)
+    wide += columns * settings.mixture.group_combinations
+    width, critic = settings.refiner.width, settings.refiner.critic_width
+    refiner = (wide + settings.refiner.noise + 1) * width + (width + 1) * width + (width + 1) * wide
+    return refiner + (wide + 1) * critic + (critic + 1) * critic + critic + 1
+
+
 def longest_vector(terms: RecipeTerms) -> int:
     """Most values of one vector of a run of this plan, check coordinates apart.
 
@@ -62,6 +77,9 @@ def longest_vector(terms: RecipeTerms) -> int:
         lengths.append(largest_cells(terms) + 1 + len(COUNT_METRICS))
     if networks is not None:
         lengths.append(networks.parameters + 1 + len(UPDATE_METRICS))
+    elif terms.recipe.refines:
+        lengths.append(most_refiner_parameters(terms) + 1 + len(UPDATE_METRICS))
+        lengths.append(values_of_evaluation(MOST_CLASSES) + 1 + len(COUNT_METRICS))
     elif terms.recipe.training_rounds:
         lengths.append(most_parameters(terms) + 1 + len(UPDATE_METRICS))
     return max(lengths)

@@ -18,7 +18,7 @@ from headwater.contribution.execution import execute
 from headwater.errors import HeadwaterError, OutOfOrder, StorageError, TransportError
 from headwater.generator.bundle import Bundle
 from headwater.generator.sampler import read_sampler
-from headwater.recipe.actions import Aggregate, Done, Fit, Merge
+from headwater.recipe.actions import Aggregate, Done, Fit, Judge, Merge, Refine
 from headwater.recipe.machine import Recipe, build_recipe
 from headwater.secagg import Aggregator
 from headwater.secagg.protocol.events import AggregatorEvent, MemberDropped, Persist, RoundAborted, SessionFailed
@@ -144,7 +144,7 @@ class RunDriver:
                 recipe.add_sum(total.vector, total.contributors)
                 organisations = total.contributors
             else:
-                phase = "fit" if isinstance(action, Fit) else "merge"
+                phase = type(action).__name__.lower()
                 await self._compute(recipe, action)
             self._cost.add(phase, time.monotonic() - started)
             await self._report(recipe, seen, time.monotonic() - started)
@@ -153,7 +153,7 @@ class RunDriver:
         self._count_traffic()
         await asyncio.to_thread(self._finish, proposal.proposal.plan, recipe, action, organisations)
 
-    async def _compute(self, recipe: Recipe, action: Fit | Merge) -> None:
+    async def _compute(self, recipe: Recipe, action: Fit | Merge | Refine | Judge) -> None:
         loop = asyncio.get_running_loop()
 
         def progress(done: int, steps: int, loss: float) -> None:

@@ -14,7 +14,7 @@ import torch
 from headwater.agreement.plan import Plan
 from headwater.contribution.contribute import contribute
 from headwater.contribution.execution import execute
-from headwater.recipe.actions import Aggregate, Done, Fit
+from headwater.recipe.actions import Aggregate, Done
 from headwater.recipe.machine import Recipe
 from headwater.recipe.task import Task
 from headwater.schema.table import Table
@@ -34,7 +34,7 @@ class Watcher(Protocol):
     """Who is told how far a run is."""
 
     def begins(self, what: str) -> None:
-        """A step begins; `what` is "pixels", "histograms", "marginals", "fit", "update" or "merge"."""
+        """A step begins; `what` is the kind of a sum, or "fit", "merge", "refine" or "judge"."""
 
     def advances(self, done: int, steps: int) -> None:
         """A fit has done some of its steps."""
@@ -121,7 +121,7 @@ def drive(
             cost.bytes_down += (len(action.task.to_bytes()) + len(action.model)) * organisations
             recipe.add_sum(total, organisations)
         else:
-            what = "fit" if isinstance(action, Fit) else "merge"
+            what = type(action).__name__.lower()
             watcher.begins(what)
             recipe.add_model(*execute(action, on_progress=lambda done, steps, _: watcher.advances(done, steps)))
         seconds = clock() - started

@@ -17,7 +17,7 @@ from support.consortium import ConsortiumInMemory
 
 CONSORTIUM = ConsortiumInMemory()
 KINDS: tuple[TaskKind, ...] = get_args(TaskKind)
-COUNTS: tuple[TaskKind, ...] = ("histograms", "marginals", "expectation")
+COUNTS: tuple[TaskKind, ...] = ("histograms", "marginals", "expectation", "evaluate")
 RUNS = st.binary(min_size=16, max_size=16).map(bytes.hex)
 SETS = st.from_regex(r"[a-z0-9][a-z0-9-]{0,20}", fullmatch=True)
 COHORTS = st.sets(st.sampled_from([f"org-{number}" for number in range(1, 13)]), min_size=3)

@@ -1,0 +1,136 @@
+"""What a hybrid does before and after its training rounds on a mixture: networks around it, and the last judgement."""
+
+import math
+from collections.abc import Sequence
+
+from headwater.encoding.encoding import Encoding
+from headwater.encoding.marginals import Marginal
+from headwater.errors import InputError
+from headwater.mixture.form import label_of
+from headwater.mixture.parameters import Mixture
+from headwater.recipe.actions import Aggregate, Judge, ModelReport, Refine
+from headwater.recipe.evaluation import Evaluation
+from headwater.recipe.settings import RecipeTerms
+from headwater.recipe.stage import Record, out_of_place
+from headwater.recipe.sums import read_evaluation
+from headwater.recipe.task import Task, seed_for
+from headwater.recipe.tasks import evaluate_task
+from headwater.secagg.crypto.ring import RingVector
+
+__all__ = ["Judging", "Refining", "classes_of"]
+
+
+class Refining:
+    """Asks for networks around the mixture that stands. A `Stage`.
+
+    Attributes:
+        model: bytes of the refined mixture, b"" before.
+        report: what was measured on it.
+    """
+
+    def __init__(self, terms: RecipeTerms, standing: Mixture) -> None:
+        """Take the mixture that the climb left."""
+        self._terms = terms
+        self._standing = standing
+        self.model = b""
+        self.report = ModelReport(math.inf, 0, {})
+
+    @property
+    def over(self) -> bool:
+        """Whether the networks are there."""
+        return bool(self.model)
+
+    def ask(self, step: int) -> Refine:
+        """The networks."""
+        del step
+        seed, settings = self._terms.seed, self._terms.recipe.refiner
+        return Refine(self._standing.to_bytes(), settings, seed_for(seed, "refine"), seed_for(seed, "measure"))
+
+    def add_sum(self, task: Task, vector: RingVector, contributors: int) -> list[Record]:
+        """Refuse: no sum is asked for."""
+        del task, vector, contributors
+        raise out_of_place("a sum", self.ask(1))
+
+    def add_model(self, model: bytes, report: ModelReport) -> list[Record]:
+        """As `Stage.add_model`.
+
+        Raises:
+            InputError: the model is not finite.
+        """
+        if not math.isfinite(report.marginal_loss):
+            raise InputError("the mixture's draws are not finite; look for a faulty sum")
+        self.model, self.report = model, report
+        return [{"kind": "refine", "marginal_loss": report.marginal_loss, "health": dict(report.health)}]
+
+
+class Judging:
+    """A sum of what the critic says of rows, then the choice of what is released. A `Stage`.
+
+    Where the critic remembers too much of its training rows, an earlier round's is asked. The base is released unless
+    refiner, critic or both together are better by more than noise.
+    """
+
+    def __init__(
+        self, terms: RecipeTerms, encoding: Encoding, marginals: Sequence[Marginal], models: Sequence[bytes]
+    ) -> None:
+        """Take the refined mixtures that training left.
+
+        Args:
+            terms: of the plan.
+            encoding: that rows are encoded with.
+            marginals: what draws are measured against.
+            models: at least one; those of earlier rounds after the last.
+        """
+        self._terms = terms
+        self._encoding = encoding
+        self._marginals = tuple(marginals)
+        self._refined, *self._earlier = models
+        self._classes = classes_of(encoding, terms)
+        self._evaluation: Evaluation | None = None
+        self._released = b""
+
+    @property
+    def over(self) -> bool:
+        """Whether the choice is made."""
+        return bool(self._released)
+
+    @property
+    def standing(self) -> bytes:
+        """The model that is released."""
+        return self._released
+
+    def ask(self, step: int) -> Aggregate | Judge:
+        """The evaluation, then the judgement."""
+        terms = self._terms
+        if self._evaluation is None:
+            return Aggregate(evaluate_task(terms, step, self._encoding, self._refined, self._classes), self._refined)
+        limit, seed = terms.recipe.mixture.attack_limit, seed_for(terms.seed, "judge")
+        return Judge(self._refined, self._evaluation, self._marginals, terms.recipe.refiner, limit, seed)
+
+    def add_sum(self, task: Task, vector: RingVector, contributors: int) -> list[Record]:
+        """As `Stage.add_sum`."""
+        del contributors
+        if self._evaluation is not None:
+            raise out_of_place("a sum", self.ask(task.step))
+        self._evaluation, summed = read_evaluation(vector, self._classes)
+        train, validation = (int(rows) for rows in self._evaluation.logits.sum(axis=(1, 2)))
+        return [{"train_rows": train, "validation_rows": validation, **summed.metrics}]
+
+    def add_model(self, model: bytes, report: ModelReport) -> list[Record]:
+        """As `Stage.add_model`: the model that is released, and why."""
+        if self._evaluation is None:
+            raise out_of_place("a model", self.ask(1))
+        record: Record = {"kind": "judge", **report.verdict, "again": bool(report.verdict.get("remembers"))}
+        if record["again"] and self._earlier:
+            self._refined, *self._earlier = self._earlier
+            self._evaluation = None
+        else:
+            record["again"] = False
+            self._released = model
+        return [record]
+
+
+def classes_of(encoding: Encoding, terms: RecipeTerms) -> int:
+    """Classes of a mixture over this encoding: the label's codes, 1 where there is none that can be one."""
+    label = label_of(terms.schema_.target_index, encoding.sizes)
+    return 1 if label is None else encoding.sizes[label]
