@@ -12,7 +12,7 @@ from headwater.contribution.execution import execute, sample_table
 from headwater.flower_bundle import bundle_sha256
 from headwater.recipe.actions import Aggregate, Done
 from headwater.recipe.machine import build_recipe
-from headwater.recipe.settings import FitSettings, RecipeSettings
+from headwater.recipe.settings import RecipeSettings
 from headwater.schema import CategoricalColumn, NumericColumn, Schema
 from headwater.schema.conform import load_table
 
@@ -30,7 +30,7 @@ def main() -> None:
     plan = Plan(
         name="visits",
         schema=schema,
-        recipe=RecipeSettings(rounds=2, fit=FitSettings(steps=200)),
+        recipe=RecipeSettings(rounds=2),
         aggregation=AggregationTerms(on_membership_change="strict"),
         privacy="none",
         stub_sha256=bundle_sha256(),

@@ -4,7 +4,13 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from headwater_server.runs.round_words import ending_in_words, flags_in_words, health_in_words, remedies_in_words
+from headwater_server.runs.round_words import (
+    ending_in_words,
+    flags_in_words,
+    health_in_words,
+    judgement_in_words,
+    remedies_in_words,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -95,6 +101,16 @@ def describe(record: Mapping[str, Any]) -> str:
             )
         case "merge":
             return f"training round {record['round']}: {_verdict(record)}{seconds}"
+        case "refine":
+            return f"networks around the mixture: {health_in_words(record)}{seconds}"
+        case "evaluate":
+            return (
+                f"evaluation: the critic's opinion of {record['train_rows']:,} training and "
+                f"{record['validation_rows']:,} validation rows{seconds}"
+            )
+        case "judge":
+            style = "green" if record["accepted"] else "yellow"
+            return f"[{style}]judgement[/{style}]: {escape(judgement_in_words(record))}{seconds}"
         case "restart":
             return "  back to the average of the last model taken"
         case "ended":
@@ -154,7 +170,7 @@ def _doing(record: Mapping[str, Any]) -> str:
             return "waiting for the organisations"
         case "marginals" | "fitting" | "expectation":
             return "summing and fitting"
-        case "fit" | "merge" | "update":
+        case "fit" | "refine" | "merge" | "update" | "evaluate":
             return "training at the organisations"
         case _:
             return "summing"

@@ -29,7 +29,7 @@ __all__ = ["DemoRequest", "run_demo"]
 
 _AT_ONCE = 2
 _TRAINING: Mapping[RecipeKind, str] = {
-    "hybrid": "the run: secure sums over gRPC, fit, local adversarial training",
+    "hybrid": "the run: secure sums over gRPC, a mixture that climbs with them, local adversarial training",
     "marginals": "the run: secure sums over gRPC, fit",
     "adversarial": "the run: secure sums over gRPC, local adversarial training",
     "mixture": "the run: secure sums over gRPC, a mixture that climbs with them",

@@ -11,6 +11,7 @@ __all__ = [
     "ending_in_words",
     "flags_in_words",
     "health_in_words",
+    "judgement_in_words",
     "remedies_in_words",
     "training_outcome",
 ]
@@ -83,3 +84,17 @@ def ended_on(stored: object) -> EndedOn:
             return "checkpoint"
         case _:
             return ""
+
+
+def judgement_in_words(record: Record) -> str:
+    """What is released in the end, and why."""
+    if record.get("again"):
+        return f"an earlier round is evaluated: {record['reason']}"
+    if not record["accepted"]:
+        return f"the base is released: {record['reason']}"
+    moved = "refined draws" if record["refined"] else "the base's draws"
+    weighed = f", weighed by {record['strength']:g} of the critic's opinion" if record["strength"] else ""
+    return (
+        f"{moved}{weighed}: the critic tells them from rows with AUC {record['auc']:.3f}, the base's with "
+        f"{record['base_auc']:.3f}; attack {record['attack_auc']:.3f}"
+    )

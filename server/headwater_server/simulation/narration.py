@@ -7,7 +7,13 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from headwater_server.runs.round_words import ending_in_words, flags_in_words, health_in_words, remedies_in_words
+from headwater_server.runs.round_words import (
+    ending_in_words,
+    flags_in_words,
+    health_in_words,
+    judgement_in_words,
+    remedies_in_words,
+)
 
 __all__ = ["Narrator"]
 
@@ -16,6 +22,9 @@ _WORDS = {
     "histograms": "Summing histograms",
     "marginals": "Summing marginals",
     "expectation": "Fitting the mixture by sums",
+    "refine": "Putting networks around the mixture",
+    "evaluate": "Asking the critic at the organisations",
+    "judge": "Judging what is released",
     "fit": "Fitting the generator to the sums",
     "update": "Training at the organisations",
     "merge": "Merging the update",
@@ -89,6 +98,8 @@ def _say(record: Mapping[str, object]) -> str:
             )
         case "merge":
             return _say_round(record)
+        case "judge":
+            return judgement_in_words(record)
         case "restart":
             return "back to the average of the last model taken"
         case "ended":

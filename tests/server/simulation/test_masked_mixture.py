@@ -1,8 +1,12 @@
-"""The mixture under masks: the same integers, and the same mixture, as in the clear."""
+"""Mixture and hybrid under masks: the same integers, and the same model, as in the clear."""
 
 import numpy as np
+import pytest
 
+from headwater.agreement.plan import Plan
 from headwater.contribution.contribute import contribute
+from headwater.contribution.execution import execute
+from headwater.generator.refiner.model import RefinedMixture, is_refined
 from headwater.mixture.parameters import Mixture
 from headwater.recipe import Aggregate, Done, build_recipe
 from headwater.recipe.task import Task
@@ -10,27 +14,32 @@ from headwater_server.simulation.driving import Cost, LocalEngine, drive
 from support.mixtures import MIXTURE_PLAN
 from support.network import World
 from support.recipes import small_table
+from support.refined import HYBRID_PLAN
 from support.watching import Silent
 
 PARTS = [small_table(rows, seed=rows) for rows in (120, 60, 200)]
 
 
-def test_a_climb_under_masks_ends_with_the_bytes_of_one_in_the_clear() -> None:
-    world = World(len(PARTS), rounds=MIXTURE_PLAN.maximum_rounds, length=0)
+@pytest.mark.parametrize("plan", [MIXTURE_PLAN, HYBRID_PLAN], ids=["mixture", "hybrid"])
+def test_a_run_under_masks_ends_with_the_bytes_of_one_in_the_clear(plan: Plan) -> None:
+    world = World(len(PARTS), rounds=plan.maximum_rounds, length=0)
     world.open()
-    recipe = build_recipe(MIXTURE_PLAN)
+    recipe = build_recipe(plan)
     while not isinstance(action := recipe.next(), Done):
-        assert isinstance(action, Aggregate)
+        if not isinstance(action, Aggregate):
+            recipe.add_model(*execute(action))
+            continue
         task = action.task.to_bytes()
         for name, rows in zip(world.names, PARTS, strict=True):
-            world.vectors[name] = contribute(Task.from_bytes(task), action.model, rows, MIXTURE_PLAN)
+            world.vectors[name] = contribute(Task.from_bytes(task), action.model, rows, plan)
         world.length = action.task.length
         world.play(task, action.model)
         summed = world.sums()[-1]
         recipe.add_sum(summed.vector, len(summed.contributors))
-    clear = drive(build_recipe(MIXTURE_PLAN), LocalEngine(PARTS, MIXTURE_PLAN), Silent(), Cost())
+    clear = drive(build_recipe(plan), LocalEngine(PARTS, plan), Silent(), Cost())
     assert action.model == clear.model
-    assert Mixture.from_bytes(clear.model).components >= 2
+    mixture = RefinedMixture.from_bytes(clear.model).mixture if is_refined(clear.model) else None
+    assert (mixture or Mixture.from_bytes(clear.model)).components >= 2
 
 
 def test_how_rows_are_shared_out_does_not_matter_beyond_rounding() -> None:
