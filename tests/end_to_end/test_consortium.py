@@ -27,7 +27,11 @@ SCHEMA = Schema(
     ),
 )
 # Local training long enough that a process can be hit in it.
-EDITS: dict[str, dict[str, object]] = {"recipe": {"base": "marginals"}, "recipe.fit": {"steps": 40}, "recipe.update": {"local_steps": 150}}
+EDITS: dict[str, dict[str, object]] = {
+    "recipe": {"base": "marginals"},
+    "recipe.fit": {"steps": 40},
+    "recipe.update": {"local_steps": 150},
+}
 WAIT_SECONDS = 180.0
 
 
