@@ -14,7 +14,7 @@ from headwater.recipe.evaluation import BINS, Evaluation, gain_of, values_of_eva
 from headwater.schema.table import Table
 from support.mixtures import MIXTURE_PLAN
 from support.recipes import small_plan, small_table
-from support.refined import HYBRID_PLAN
+from support.refined import HYBRID_PLAN, SHAPE
 
 PARTS = [small_table(rows, seed=rows) for rows in (150, 80, 200)]
 SHORT = HYBRID_PLAN.recipe.mixture.model_copy(update={"rows_per_component": (100,), "rounds": 2})
@@ -230,3 +230,18 @@ def test_a_mixture_stays_as_it_stood_through_all_rounds() -> None:
     while not isinstance(judged := recipe.next(), Judge):
         advance(recipe)
     assert RefinedMixture.from_bytes(judged.model).mixture.to_bytes() == Mixture.from_bytes(action.mixture).to_bytes()
+
+
+def test_a_tilted_mixture_is_released_as_it_is() -> None:
+    tilted = {"tilt_tolerances": (0.5,), "tilt_excess": 0.0, "tilt_draws": 2000, "attack_limit": 1.0}
+    recipe = until(Done, plan := plan_with(mixture=SHORT.model_copy(update=tilted)))
+    done = recipe.next()
+    assert isinstance(done, Done)
+    assert plan.recipe.refines
+    mixture = Mixture.from_bytes(done.model)
+    assert mixture.tilt is not None
+    assert recipe.history[-1]["kind"] == "judge"
+    assert "tilted" in str(recipe.history[-1]["reason"])
+    assert not any(record["kind"] == "update" for record in recipe.history)
+    with pytest.raises(InputError, match="no tilt"):
+        RefinedMixture.begin(mixture, SHAPE, 1)
