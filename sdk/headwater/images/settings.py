@@ -15,7 +15,7 @@ class ConvolutionSettings(BaseModel):
 
     channels: int = Field(default=16, ge=2, le=256, description="of generator and critic")
     latent: int = Field(default=32, ge=1, le=1024)
-    rounds: int = Field(default=40, ge=1, le=10_000, description="rounds of local training")
+    rounds: int = Field(default=60, ge=1, le=10_000, description="rounds of local training")
     local_steps: int = Field(default=25, ge=1, description="steps of an organisation in a round")
     batch: int = Field(default=48, ge=2)
     generator_rate: float = Field(default=1.5e-3, gt=0)
