@@ -24,7 +24,8 @@ _KINDS = {
     "marginals": "counts over all organisations alone; nothing is trained here",
     "mixture": "counts over all organisations, then at most {expectations} rounds in which each sums what its rows say "
     "of a mixture of distributions; no network is trained",
-    "adversarial": "counts for the encoding, then {rounds} rounds in which each trains on its own rows",
+    "adversarial": "counts over all organisations, then {rounds} rounds in which each trains a network from scratch on "
+    "its own rows; at the end the coordinator fits it to the counts, where the plan says so",
 }
 
 
@@ -60,12 +61,15 @@ def plan_in_words(plan: Plan, charter: Charter) -> tuple[tuple[str, str], ...]:
     training = (
         "none"
         if not recipe.training_rounds
-        else f"{recipe.update.local_steps} steps of {recipe.update.batch} rows a round; the update is clipped to norm "
-        f"{recipe.update.clip:g}"
+        else f"{recipe.training.local_steps} steps of {recipe.training.batch} rows a round; the update is clipped to "
+        f"norm {recipe.training.clip:g}"
     )
     return (
         ("plan", f"{plan.name}, digest {digest_in_groups(plan.digest)}"),
-        ("what it does", _KINDS[recipe.kind].format(rounds=recipe.rounds, expectations=recipe.expectation_rounds)),
+        (
+            "what it does",
+            _KINDS[recipe.kind].format(rounds=recipe.training_rounds, expectations=recipe.expectation_rounds),
+        ),
         ("columns", f"{len(plan.schema_.columns)}: {', '.join(plan.schema_.names)}"),
         ("to be predicted", target.name if target is not None else "no column"),
         ("sensitive", ", ".join(sensitive) if sensitive else "no column is marked"),

@@ -56,6 +56,9 @@ def small_plan(kind: str = "hybrid", rounds: int = 2, **changes: object) -> Plan
         "update": {"local_steps": 2, "batch": 16, "row_cap": 500, "tolerance": 10.0},
     }
     recipe |= changes
+    training = recipe["update"]
+    own = {"rounds": rounds, "calibration": 0, **training} if isinstance(training, dict) else {}
+    recipe["adversarial"] = own | dict(changes.get("adversarial", {}))  # type: ignore[call-overload]
     return Plan(
         name="small",
         schema=SCHEMA,

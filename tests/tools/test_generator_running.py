@@ -171,7 +171,11 @@ def test_a_process_that_breaks_is_told_by_its_last_line(data: pathlib.Path, tmp_
 @pytest.mark.slow
 def test_rows_of_a_small_table_are_measured_to_the_end(data: pathlib.Path, tmp_path: pathlib.Path) -> None:
     mixture = simulation("magic", "mixture", seeds=(1,), keeps=True)
-    small = ["recipe.rounds=1", "recipe.fit.steps=10", "recipe.update.local_steps=2"]
+    small = [
+        "recipe.adversarial.rounds=1",
+        "recipe.adversarial.calibration=10",
+        "recipe.adversarial.local_steps=2",
+    ]
     rows = [
         Row("magic-real", "ceilings", "magic"),
         mixture,

@@ -25,8 +25,6 @@ def check_task(task: Task, model: bytes, plan: RecipeTerms) -> None:
         raise PeerError(f"the task asks for a mixture's statistics, the plan's recipe {settings.kind} has none")
     if task.kind == "evaluate" and not settings.refines:
         raise PeerError(f"the task asks what a critic says of rows, the plan's recipe {settings.kind} has none")
-    if task.kind == "marginals" and settings.kind == "adversarial":
-        raise PeerError("the task asks for marginals, the plan's recipe adversarial counts none")
     if task.kind == "pixels" and (not plan.schema_.images or task.step != 1):
         raise PeerError("the task asks for sums of pixels; only the first round of a plan with images does")
     if task.step > (rounds := longest_run(plan)):

@@ -9,6 +9,7 @@ from headwater.contribution.training import one_thread
 from headwater.errors import InputError, PeerError
 from headwater.generator.convolutional import train_pictures
 from headwater.images.convolution import Convolution
+from headwater.recipe.drift import energy_of
 from headwater.recipe.fixed_point import fixed_point, largest_magnitude
 from headwater.recipe.layout import layout_of_update
 from headwater.recipe.lifted import convolution_spec
@@ -60,10 +61,11 @@ def train_convolution(task: Task, model: bytes, rows: Table, plan: RecipeTerms) 
     if delta is None or not np.isfinite(delta).all():
         # protocol 2.3: what is not finite contributes zero and is counted.
         nothing = np.zeros(layout.payload, np.int64)
-        return layout.join(nothing, 0, {"skipped": 1, "clipped": 0}, largest=largest, ring_bits=plan.ring_bits)
-    cap = plan.recipe.update.row_cap
+        nobody = {"skipped": 1, "clipped": 0, "energy": 0}
+        return layout.join(nothing, 0, nobody, largest=largest, ring_bits=plan.ring_bits)
+    cap = plan.recipe.training.row_cap
     weight = min(used.rows, cap) / cap
     payload = fixed_point(delta, task.clip, task.scale, weight)
     clipped = int(float(np.linalg.norm(delta.astype(np.float64))) > task.clip)
-    metrics = {"skipped": 0, "clipped": clipped}
+    metrics = {"skipped": 0, "clipped": clipped, "energy": energy_of(payload, largest)}
     return layout.join(payload, round(weight * largest), metrics, largest=largest, ring_bits=plan.ring_bits)

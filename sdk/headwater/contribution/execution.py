@@ -7,6 +7,7 @@ import numpy as np
 
 from headwater.encoding.encoding import Encoding
 from headwater.errors import InputError
+from headwater.generator.conditions import shares_by_class
 from headwater.generator.fit import fit_to_marginals, initial_model, marginal_loss
 from headwater.generator.health import examine
 from headwater.generator.model import Model
@@ -102,26 +103,35 @@ def sample_table(
 
 
 def _fit(action: Fit, device: str, on_progress: Progress | None) -> Model:
-    network = action.network
+    network, label = action.network, action.label
+    # A table without a label has nothing to be conditioned on.
+    condition = action.condition if label is not None else "none"
     spec = GeneratorSpec(
         sizes=action.sizes,
         groups=action.groups,
-        label=action.label,
+        label=label,
         latent=network.latent,
         width=network.width,
         blocks=network.blocks,
         activation=network.activation,
         critic_width=network.critic_width,
         critic_layers=network.critic_layers,
+        kind=network.kind,
+        attention_heads=network.attention_heads,
+        condition=condition,
+        shares=None if condition == "none" or label is None else shares_by_class(action.sizes, label, action.marginals),
+        packing=network.packing,
     )
-    steps = action.terms.steps
+    steps, start = action.terms.steps, Model.from_bytes(action.start) if action.start else None
+    if start is not None:
+        spec = start.spec
 
     def report(done: int, loss: float) -> None:
         if on_progress is not None:
             on_progress(done, steps, loss)
 
     if steps:
-        model = fit_to_marginals(spec, action.marginals, action.terms, action.seed, device, report)
+        model = fit_to_marginals(spec, action.marginals, action.terms, action.seed, device, report, start)
     else:
         model = initial_model(spec, action.marginals, action.seed)
     return model.with_critic(seed_for(action.seed, "critic")) if action.critic else model

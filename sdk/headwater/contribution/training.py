@@ -18,14 +18,15 @@ from headwater.generator.refiner.model import RefinedMixture
 from headwater.generator.refiner.training import train_refiner
 from headwater.generator.update import update_length
 from headwater.mixture.form import RowFeatures
+from headwater.recipe.drift import energy_of
 from headwater.recipe.fixed_point import fixed_point, largest_magnitude
 from headwater.recipe.layout import Layout, layout_of_update
-from headwater.recipe.settings import RecipeTerms, UpdateSettings
+from headwater.recipe.settings import RecipeTerms
 from headwater.recipe.task import Task, seed_for
 from headwater.schema.table import Table
 from headwater.secagg.crypto.ring import RingVector
 
-__all__ = ["one_thread", "train", "train_refined", "training_terms"]
+__all__ = ["one_thread", "train", "train_refined"]
 
 _LEAST_ROWS = 2
 
@@ -46,6 +47,7 @@ def train(task: Task, model: bytes, rows: Table, encoding: Encoding, plan: Recip
     Raises:
         PeerError: the model is unusable or does not fit the task.
     """
+    settings, (progress, proximal) = update_settings(task, plan), _of_round(task, plan)
     try:
         shared = Model.from_bytes(model)
     except InputError as error:
@@ -57,7 +59,9 @@ def train(task: Task, model: bytes, rows: Table, encoding: Encoding, plan: Recip
     if rows.rows >= _LEAST_ROWS:
         codes = encoding.encode(rows)
         with one_thread():
-            delta = train_locally(shared, codes, training_terms(task, plan), _seed(task, codes), "cpu").delta
+            delta = train_locally(
+                shared, codes, settings, _seed(task, codes), "cpu", progress=progress, proximal=proximal
+            ).delta
     return _vector(task, delta, rows.rows, layout, plan)
 
 
@@ -101,18 +105,25 @@ def _vector(task: Task, delta: NDArray[np.float32] | None, rows: int, layout: La
     if delta is None or not np.isfinite(delta).all():
         # protocol 2.3: what is not finite contributes zero and is counted.
         nothing = np.zeros(layout.payload, np.int64)
-        return layout.join(nothing, 0, {"skipped": 1, "clipped": 0}, largest=largest, ring_bits=plan.ring_bits)
+        return layout.join(
+            nothing, 0, {"skipped": 1, "clipped": 0, "energy": 0}, largest=largest, ring_bits=plan.ring_bits
+        )
     weight = min(rows, settings.row_cap) / settings.row_cap
     payload = fixed_point(delta, task.clip, task.scale, weight)
     clipped = int(float(np.linalg.norm(delta.astype(np.float64))) > task.clip)
-    metrics = {"skipped": 0, "clipped": clipped}
+    metrics = {"skipped": 0, "clipped": clipped, "energy": energy_of(payload, largest)}
     return layout.join(payload, round(weight * largest), metrics, largest=largest, ring_bits=plan.ring_bits)
 
 
-def training_terms(task: Task, plan: RecipeTerms) -> UpdateSettings:
-    """The plan's numbers of local training under the task's remedies; from scratch nothing is an anchor."""
-    settings = update_settings(task, plan)
-    return settings.model_copy(update={"anchor": 0.0}) if plan.recipe.kind == "adversarial" else settings
+def _of_round(task: Task, plan: RecipeTerms) -> tuple[float, float]:
+    """The share of rounds that are done, and the weight of the proximal term."""
+    done, rounds = task.parameters.get("round", 0), max(1, plan.recipe.training_rounds)
+    proximal = task.parameters.get("proximal", 0)
+    if type(done) is not int or not 0 <= done < rounds:
+        raise PeerError(f"the task is of training round {done}, the plan has {rounds}")
+    if proximal not in (0, plan.recipe.training.proximal):
+        raise PeerError("the task's proximal weight is not the plan's")
+    return done / rounds, float(proximal)
 
 
 def _seed(task: Task, codes: NDArray[np.int32]) -> int:

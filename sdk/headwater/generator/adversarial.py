@@ -1,7 +1,7 @@
 """Train generator and critic on one organisation's rows for some steps, from the shared weights."""
 
+import math
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -9,63 +9,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from headwater.errors import InputError
-from headwater.generator.losses import AdversarialLoss, LossName
+from headwater.generator.anchor import Anchor
+from headwater.generator.auxiliary import RowMoments, condition_loss, information_loss
+from headwater.generator.local_rows import Batch, RowSource
+from headwater.generator.losses import AdversarialLoss
 from headwater.generator.model import Model, pick_device
 from headwater.generator.network import Critic, Generator, flat_parameters
+from headwater.generator.terms import TrainingTerms
 
-__all__ = ["LocalUpdate", "TrainingTerms", "train_locally"]
+__all__ = ["LocalUpdate", "train_locally"]
 
-_ANCHOR_BATCH = 1024
-_ANCHOR_BATCHES = 8
-_SMOOTHING = 1e-3
-
-
-class TrainingTerms(Protocol):
-    """The numbers of local training; `headwater.recipe.settings.UpdateSettings` has them."""
-
-    @property
-    def loss(self) -> LossName:
-        """Which adversarial loss."""
-
-    @property
-    def local_steps(self) -> int:
-        """Generator steps."""
-
-    @property
-    def batch(self) -> int:
-        """Rows a step."""
-
-    @property
-    def generator_rate(self) -> float:
-        """Learning rate of the generator."""
-
-    @property
-    def critic_rate(self) -> float:
-        """Learning rate of the critic."""
-
-    @property
-    def critic_steps(self) -> int:
-        """Critic steps for each generator step."""
-
-    @property
-    def beta1(self) -> float:
-        """Adam's first moment decay."""
-
-    @property
-    def penalty(self) -> float:
-        """Weight of the critic's gradient penalty."""
-
-    @property
-    def penalty_every(self) -> int:
-        """Critic steps from one penalty to the next; its weight grows by the same factor."""
-
-    @property
-    def temperature(self) -> float:
-        """Of the Gumbel softmax."""
-
-    @property
-    def anchor(self) -> float:
-        """Weight of staying with the shared generator's marginals."""
+_BETA2 = 0.99
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,12 +34,16 @@ class LocalUpdate:
 
 
 def train_locally(
-    model: Model, codes: NDArray[np.int32], terms: TrainingTerms, seed: int, device: str = "auto"
+    model: Model,
+    codes: NDArray[np.int32],
+    terms: TrainingTerms,
+    seed: int,
+    device: str = "auto",
+    *,
+    progress: float = 0.0,
+    proximal: float = 0.0,
 ) -> LocalUpdate:
     """Train from the shared weights with fresh optimisers; nothing is kept from earlier rounds (protocol 4.2).
-
-    The shared generator's own pair marginals are the anchor: they are drawn from it here, so no organisation is told
-    the others' counts and still no organisation's label shares pull the shared generator away.
 
     Args:
         model: with a critic.
@@ -93,9 +51,13 @@ def train_locally(
         terms: losses, rates, steps.
         seed: of noise and batches; equal seeds give equal bits on one machine's CPU.
         device: "auto", "cpu" or "cuda".
+        progress: share of the run's training rounds that are done, 0 in the first and towards 1 in the last.
+        proximal: weight of staying with the shared weights, μ of FedProx; 0 for none.
 
     Raises:
         InputError: no rows, codes that the model does not know, no critic, no such device.
+
+    Source: the proximal term, Li et al. 2020 (arXiv:1812.06127): μ/2 · ‖w − shared‖² beside the loss.
     """
     sizes = np.asarray(model.spec.sizes)
     if codes.ndim != 2 or codes.shape[1] != len(sizes) or not len(codes):
@@ -104,69 +66,131 @@ def train_locally(
         raise InputError("a code lies outside its column's range; encode the table with the run's encoding")
     place = pick_device(device)
     generator, critic = model.build_generator(place, average=False), model.build_critic(place)
-    random = torch.Generator().manual_seed(seed)
     before = torch.cat([flat_parameters(generator), flat_parameters(critic)])
-    _train(generator, critic, torch.from_numpy(codes.astype(np.int64)).to(place), terms, random)
+    training = _Training(
+        generator, critic, torch.from_numpy(codes.astype(np.int64)).to(place), terms, seed, progress, proximal
+    )
+    training.run()
     after = torch.cat([flat_parameters(generator), flat_parameters(critic)])
     return LocalUpdate((after - before).numpy())
 
 
-def _train(generator: Generator, critic: Critic, rows: Tensor, terms: TrainingTerms, random: torch.Generator) -> None:
-    loss = AdversarialLoss(terms.loss, terms.penalty * terms.penalty_every)
-    betas = (terms.beta1, 0.99)
-    generator_steps = torch.optim.Adam(generator.parameters(), lr=terms.generator_rate, betas=betas)
-    critic_steps = torch.optim.Adam(critic.parameters(), lr=terms.critic_rate, betas=betas)
-    anchor = _Anchor(generator, random) if terms.anchor > 0 else None
-    offsets = torch.from_numpy(generator.spec.offsets[:-1]).to(rows.device)
-    width = int(generator.spec.offsets[-1])
+class _Training:
+    """One organisation's steps of one round."""
 
-    def real_batch() -> Tensor:
-        chosen = torch.randint(len(rows), (terms.batch,), generator=random).to(rows.device)
-        one_hot = torch.zeros(terms.batch, width, device=rows.device)
-        return one_hot.scatter_(1, rows[chosen] + offsets, 1.0)
+    def __init__(
+        self,
+        generator: Generator,
+        critic: Critic,
+        rows: Tensor,
+        terms: TrainingTerms,
+        seed: int,
+        progress: float,
+        proximal: float,
+    ) -> None:
+        self._generator, self._critic, self._terms, self._proximal = generator, critic, terms, proximal
+        self._random = random = torch.Generator().manual_seed(seed)
+        self._rate = terms.final_rate + (1 - terms.final_rate) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+        self._noise = terms.instance_noise * (1 - min(1.0, progress))
+        self._loss = AdversarialLoss(terms.loss, terms.penalty * terms.penalty_every, critic.packing)
+        self._rows = RowSource(generator, rows, terms.condition_frequency)
+        self._anchor = Anchor(generator, random) if terms.anchor > 0 else None
+        self._moments = RowMoments(generator, rows, random) if terms.moments > 0 else None
+        self._batch = max(critic.packing, terms.batch - terms.batch % critic.packing)
+        self._learners: list[tuple[torch.optim.Optimizer, torch.nn.Module, float]] = [
+            (self._adam(generator, terms.generator_rate), generator, terms.generator_rate)
+        ]
+        if terms.adversarial_weight > 0:
+            self._learners.append((self._adam(critic, terms.critic_rate), critic, terms.critic_rate))
+        self._shared = [[each.detach().clone() for each in network.parameters()] for _, network, _ in self._learners]
+        self._critic_done = 0
 
-    def fake_batch() -> Tensor:
-        return generator.soft_draws(generator.noise(terms.batch, random), terms.temperature, random)
+    def run(self) -> None:
+        """All steps."""
+        for step in range(self._terms.local_steps):
+            warmth = min(1.0, (step + 1) / (self._terms.warm_up + 1))
+            for optimiser, _, rate in self._learners:
+                optimiser.param_groups[0]["lr"] = rate * self._rate * warmth
+            if self._terms.adversarial_weight > 0:
+                for _ in range(self._terms.critic_steps):
+                    self._train_critic()
+            self._train_generator()
 
-    done = 0
-    for _ in range(terms.local_steps):
-        for _ in range(terms.critic_steps):
-            real, fake = real_batch(), fake_batch().detach()
-            critic_loss = loss.critic(critic(real), critic(fake))
-            if done % terms.penalty_every == 0:
-                critic_loss = critic_loss + loss.smoothness(critic, real, fake, random)
-            _step(critic_steps, critic_loss)
-            done += 1
-        generator_loss = loss.generator(critic(real_batch()).detach(), critic(fake_batch()))
-        if anchor is not None:
-            generator_loss = generator_loss + terms.anchor * anchor.loss(generator, random)
-        _step(generator_steps, generator_loss)
+    def _train_critic(self) -> None:
+        terms, real = self._terms, self._rows.real(self._batch, self._random)
+        with self._precision(), torch.no_grad():
+            z = self._generator.noise(self._batch, self._random, wish=real.wish)
+            fake = self._generator.soft_draws(z, terms.temperature, self._random)
+        seen, made = self._seen(real.one_hot), self._seen(fake)
+        with self._precision():
+            loss = self._loss.critic(self._critic(seen), self._critic(made))
+        if terms.penalty > 0 and self._critic_done % terms.penalty_every == 0:
+            loss = loss + self._loss.smoothness(self._critic, seen, made, self._random)
+        self._critic_done += 1
+        self._step(1, loss)
 
+    def _train_generator(self) -> None:
+        terms, generator = self._terms, self._generator
+        judged = self._rows.real(self._batch, self._random) if terms.adversarial_weight > 0 else None
+        # Moments are of rows as often as the organisation has them, whatever the critic is shown.
+        counted = self._rows.wishes(terms.moments_batch, self._random) if self._moments is not None else None
+        parts = ([] if judged is None else [generator.noise(self._batch, self._random, wish=judged.wish)]) + (
+            [] if self._moments is None else [generator.noise(terms.moments_batch, self._random, wish=counted)]
+        )
+        with self._precision():
+            logits = generator.logits(torch.cat(parts) if parts else generator.noise(self._batch, self._random))
+        loss = logits.new_zeros(())
+        if judged is not None:
+            loss = loss + terms.adversarial_weight * self._judgement(judged, logits[: self._batch])
+        if self._moments is not None:
+            probabilities = generator.softmax(logits[len(logits) - terms.moments_batch :])
+            loss = loss + terms.moments * self._moments.loss(probabilities, self._random)
+            if counted is not None and terms.condition_loss > 0:
+                loss = loss + terms.condition_loss * condition_loss(generator.codes(probabilities), counted)
+        if self._anchor is not None:
+            loss = loss + terms.anchor * self._anchor.loss(generator, self._random)
+        self._step(0, loss)
 
-def _step(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
-    optimiser.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    optimiser.step()
+    def _judgement(self, real: Batch, logits: Tensor) -> Tensor:
+        terms, generator, critic = self._terms, self._generator, self._critic
+        fake = generator.codes(generator.drawn_units(logits, terms.temperature, self._random))
+        seen, made = self._seen(real.one_hot), self._seen(fake)
+        with self._precision():
+            # One pass gives the features and, from them, the score.
+            made_features = critic.features(made)
+            with torch.no_grad():
+                seen_features = critic.features(seen)
+                seen_scores = critic.score(seen_features)
+            made_scores = critic.score(made_features)
+        loss = self._loss.generator(seen_scores, made_scores)
+        if terms.information > 0:
+            loss = loss + terms.information * information_loss(seen_features.float(), made_features.float())
+        if real.wish is not None and terms.condition_loss > 0:
+            loss = loss + terms.condition_loss * condition_loss(generator.codes(generator.softmax(logits)), real.wish)
+        return loss
 
+    def _seen(self, codes: Tensor) -> Tensor:
+        """What the critic is shown: codes, with noise early in the run.
 
-class _Anchor:
-    """The shared generator's 1-way and pair shares, and how far a batch is from them."""
+        Source: instance noise, Sønderby et al. 2017 (arXiv:1610.04490).
+        """
+        if self._noise <= 0:
+            return codes
+        return codes + self._noise * torch.randn(codes.shape, generator=self._random).to(codes.device)
 
-    def __init__(self, generator: Generator, random: torch.Generator) -> None:
-        with torch.no_grad():
-            moments = [self._moments(generator, random) for _ in range(_ANCHOR_BATCHES)]
-        self._ones = torch.stack([ones for ones, _ in moments]).mean(dim=0)
-        self._pairs = torch.stack([pairs for _, pairs in moments]).mean(dim=0)
-        columns = len(generator.spec.sizes)
-        self._ones_weight = (self._ones + _SMOOTHING).rsqrt()
-        self._pairs_weight = (self._pairs + _SMOOTHING).rsqrt() / columns
+    def _step(self, learner: int, loss: Tensor) -> None:
+        optimiser, network, _ = self._learners[learner]
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if self._proximal > 0:
+            for parameter, shared in zip(network.parameters(), self._shared[learner], strict=True):
+                if parameter.grad is not None:
+                    parameter.grad.add_(parameter.detach() - shared, alpha=self._proximal)
+        optimiser.step()
 
-    @staticmethod
-    def _moments(generator: Generator, random: torch.Generator) -> tuple[Tensor, Tensor]:
-        codes = generator.codes(generator.unit_probabilities(generator.noise(_ANCHOR_BATCH, random)))
-        return codes.mean(dim=0), codes.T @ codes / len(codes)
+    def _adam(self, network: torch.nn.Module, rate: float) -> torch.optim.Optimizer:
+        return torch.optim.Adam(network.parameters(), lr=rate, betas=(self._terms.beta1, _BETA2), fused=True)
 
-    def loss(self, generator: Generator, random: torch.Generator) -> Tensor:
-        ones, pairs = self._moments(generator, random)
-        away = (self._ones_weight * (ones - self._ones).abs()).sum()
-        return (away + (self._pairs_weight * (pairs - self._pairs).abs()).sum()) / len(generator.spec.sizes)
+    def _precision(self) -> torch.autocast:
+        device = self._generator.exit.weight.device.type
+        return torch.autocast(device, dtype=torch.bfloat16, enabled=self._terms.autocast)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -21,9 +22,8 @@ _EVALUATION_BATCHES = 4
 _CALIBRATION_STEPS = 12
 _SMALLEST_SHARE = 1e-6
 # From a generator that hardly looks at z, the L1 distance leads to one row for everybody, since a rare cell's median
-# is none; so a fit starts with large output weights. Training from scratch starts close to the 1-way marginals.
-_GAIN_TO_FIT = 3.0
-_GAIN_FROM_SCRATCH = 0.2
+# is none; so a fit starts with large output weights, and so does training from scratch, whose loss holds such moments.
+_GAIN = 3.0
 
 Progress = Callable[[int, float], None]
 """Called with the number of steps done and the last loss."""
@@ -61,7 +61,7 @@ class FitTerms(Protocol):
         """Decay of the average of weights, a step."""
 
 
-def _start(spec: GeneratorSpec, marginals: Sequence[Marginal], seed: int, gain: float) -> Generator:
+def _start(spec: GeneratorSpec, marginals: Sequence[Marginal], seed: int) -> Generator:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         generator = Generator(spec)
@@ -69,7 +69,7 @@ def _start(spec: GeneratorSpec, marginals: Sequence[Marginal], seed: int, gain: 
     with torch.no_grad():
         # The output starts near the 1-way marginals; the gain says how much it looks at z.
         generator.exit.bias.copy_(torch.from_numpy(np.log(np.maximum(shares, _SMALLEST_SHARE)).astype(np.float32)))
-        generator.exit.weight.mul_(gain)
+        generator.exit.weight.mul_(_GAIN)
     return generator
 
 
@@ -93,7 +93,9 @@ def _head_shares(spec: GeneratorSpec, marginals: Sequence[Marginal]) -> np.ndarr
 
 def initial_model(spec: GeneratorSpec, marginals: Sequence[Marginal], seed: int) -> Model:
     """A generator that knows the 1-way marginals only; where adversarial training from scratch starts."""
-    return Model.of(_start(spec, marginals, seed, _GAIN_FROM_SCRATCH))
+    generator = _start(spec, marginals, seed)
+    _calibrate(generator, spec, marginals, torch.Generator().manual_seed(seed + 1))
+    return Model.of(generator)
 
 
 def fit_to_marginals(
@@ -103,6 +105,7 @@ def fit_to_marginals(
     seed: int,
     device: str = "auto",
     on_progress: Progress | None = None,
+    start: Model | None = None,
 ) -> Model:
     """Fit by Adam on the weighted L1 distance between marginals and batch means of softmax products.
 
@@ -113,13 +116,17 @@ def fit_to_marginals(
         seed: of weights and noise; equal seeds give equal bits on one machine's CPU.
         device: "auto", "cpu" or "cuda".
         on_progress: called every 25 steps.
+        start: a trained generator whose average the fit goes on from, with its critic kept; None begins afresh.
 
     Raises:
         InputError: marginals and shape do not belong together, or there is no such device.
     """
     place = pick_device(device)
     targets = Targets.of(spec, marginals, place)
-    generator = _start(spec, marginals, seed, _GAIN_TO_FIT).to(place)
+    if start is None:
+        generator = _start(spec, marginals, seed).to(place)
+    else:
+        generator = start.build_generator(place, average=True)
     random = torch.Generator().manual_seed(seed + 1)
     optimiser = torch.optim.Adam(generator.parameters(), lr=terms.learning_rate, betas=(0.9, 0.99))
     average = [parameter.detach().clone() for parameter in generator.parameters()]
@@ -141,7 +148,8 @@ def fit_to_marginals(
         for parameter, mean in zip(generator.parameters(), average, strict=True):
             parameter.copy_(mean)
     _calibrate(generator, spec, marginals, random)
-    return Model.of(generator, flat_parameters(generator))
+    fitted = Model.of(generator, flat_parameters(generator))
+    return fitted if start is None else replace(fitted, critic=start.critic)
 
 
 def _calibrate(

@@ -2,7 +2,7 @@
 
 import json
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -50,12 +50,14 @@ class Model:
         generator: float32, what the next round trains.
         average: float32, the moving average that is sampled and released.
         critic: float32, empty until a round trained one.
+        server_state: float32, what the server's optimiser keeps from round to round; empty where it keeps nothing.
     """
 
     spec: GeneratorSpec
     generator: F32
     average: F32
     critic: F32
+    server_state: F32 = field(default_factory=lambda: np.zeros(0, np.float32))
 
     def __post_init__(self) -> None:
         """Check that the weights are of the shape and finite.
@@ -67,7 +69,10 @@ class Model:
             raise InputError(f"the generator has not the {expected} weights of its shape; fetch it again")
         if len(self.critic) not in (0, self.spec.critic_parameters):
             raise InputError("the critic has not the weights of its shape; fetch it again")
-        if not all(np.isfinite(weights).all() for weights in (self.generator, self.average, self.critic)):
+        if len(self.server_state) not in (0, expected, 2 * expected):
+            raise InputError("the server's state has not the weights of the shape; fetch the generator again")
+        held = (self.generator, self.average, self.critic, self.server_state)
+        if not all(np.isfinite(weights).all() for weights in held):
             raise InputError("the model holds weights that are not finite; it must not be used")
 
     @classmethod
@@ -111,6 +116,8 @@ class Model:
         """Safetensors; equal models give equal bytes."""
         header = canonical_json({"version": _VERSION, "spec": self.spec.to_document()}).decode()
         tensors = {"average": self.average, "critic": self.critic, "generator": self.generator}
+        if len(self.server_state):
+            tensors["server_state"] = self.server_state
         return bytes(save_tensors(tensors, metadata={"headwater": header}))
 
     @classmethod
@@ -128,12 +135,13 @@ class Model:
             raise InputError("these bytes are not a generator of Headwater; fetch it again") from error
         if not isinstance(document, dict) or document.get("version") != _VERSION:
             raise InputError(f"the generator is not of version {_VERSION}; install the release that wrote it")
+        state = tensors.pop("server_state", np.zeros(0, np.float32))
         if set(tensors) != {"average", "critic", "generator"} or any(
-            tensor.dtype != np.float32 or tensor.ndim != 1 for tensor in tensors.values()
+            tensor.dtype != np.float32 or tensor.ndim != 1 for tensor in (*tensors.values(), state)
         ):
             raise InputError("the generator's weights are not of the expected form; fetch it again")
         spec = GeneratorSpec.from_document(document.get("spec", {}))
-        return cls(spec, tensors["generator"], tensors["average"], tensors["critic"])
+        return cls(spec, tensors["generator"], tensors["average"], tensors["critic"], state)
 
 
 def _metadata(data: bytes) -> dict[str, Any]:

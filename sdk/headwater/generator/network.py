@@ -1,13 +1,16 @@
-"""The two networks: a residual generator with one softmax a head, and a critic of codes."""
+"""The two networks: a generator with one softmax a head, and a critic of codes."""
+
+import itertools
 
 import torch
 from torch import Tensor, nn
 
+from headwater.generator.activations import activation_of
+from headwater.generator.attention import AttentionTrunk, TokenExit
+from headwater.generator.conditions import Conditions, Wish
 from headwater.generator.spec import GeneratorSpec, Head
 
 __all__ = ["Critic", "Generator", "flat_parameters", "load_flat"]
-
-_ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "leaky_relu": nn.LeakyReLU, "silu": nn.SiLU}
 
 
 class _Residual(nn.Module):
@@ -17,12 +20,31 @@ class _Residual(nn.Module):
         super().__init__()
         self.norm = nn.LayerNorm(width)
         self.first = nn.Linear(width, width)
-        self.activation = _ACTIVATIONS[activation]()
+        self.activation = activation_of(activation, width)
         self.second = nn.Linear(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape (batch, width) to the same."""
         out: Tensor = x + self.second(self.activation(self.first(self.norm(x))))
+        return out
+
+
+class _ResidualTrunk(nn.Module):
+    """Noise to one vector a row, through residual blocks."""
+
+    def __init__(self, spec: GeneratorSpec, entry: int) -> None:
+        super().__init__()
+        self.entry = nn.Linear(entry, spec.width)
+        self.blocks = nn.ModuleList(_Residual(spec.width, spec.activation) for _ in range(spec.blocks))
+        self.norm = nn.LayerNorm(spec.width)
+        self.activation = activation_of(spec.activation, spec.width)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Shape (batch, entry) to (batch, width)."""
+        x = self.entry(z)
+        for block in self.blocks:
+            x = block(x)
+        out: Tensor = self.activation(self.norm(x))
         return out
 
 
@@ -42,31 +64,69 @@ class Generator(nn.Module):
         self.heads = spec.heads
         self.units = [head.units for head in self.heads]
         self.latent = spec.latent
-        self.entry = nn.Linear(spec.latent, spec.width)
-        self.blocks = nn.ModuleList(_Residual(spec.width, spec.activation) for _ in range(spec.blocks))
-        self.norm = nn.LayerNorm(spec.width)
-        self.activation = _ACTIVATIONS[spec.activation]()
-        self.exit = nn.Linear(spec.width, sum(self.units))
+        # Neighbours of one size share a call: a wide table has hundreds of heads and few sizes.
+        self._runs = [(units, len(list(run))) for units, run in itertools.groupby(self.units)]
+        entry = spec.latent + spec.condition_width
+        self.trunk: nn.Module
+        self.exit: nn.Linear | TokenExit
+        if spec.kind == "attention":
+            self.trunk = AttentionTrunk(
+                entry, len(self.heads), spec.width, spec.blocks, spec.attention_heads, spec.activation
+            )
+            self.exit = TokenExit(spec.width, self.units)
+        else:
+            self.trunk = _ResidualTrunk(spec, entry)
+            self.exit = nn.Linear(spec.width, sum(self.units))
+        self._conditions: Conditions | None = None
         for number, head in enumerate(self.heads):
             if len(head.columns) > 1:
                 self.register_buffer(f"incidence_{number}", _incidence(head, spec), persistent=False)
 
-    def noise(self, batch: int, random: torch.Generator) -> Tensor:
-        """Standard normal z, shape (batch, latent), drawn on the CPU so that every device sees the same."""
-        return torch.randn(batch, self.latent, generator=random).to(self.exit.weight.device)
+    @property
+    def conditions(self) -> Conditions | None:
+        """Where wishes come from, None for a generator without a condition."""
+        if self._conditions is None and self.spec.condition != "none":
+            self._conditions = Conditions(self.spec, self.exit.weight.device)
+        return self._conditions
+
+    def noise(
+        self, batch: int, random: torch.Generator, *, wish: Wish | None = None, label: int | None = None
+    ) -> Tensor:
+        """Standard normal z, drawn on the CPU so that every device sees the same, and the condition beside it.
+
+        Args:
+            batch: rows.
+            random: where chance comes from.
+            wish: the condition; None draws one with the shares of all rows.
+            label: code of the label that is wished for where `wish` is None; None draws it too.
+
+        Returns:
+            Shape (batch, latent + condition width).
+        """
+        z = torch.randn(batch, self.latent, generator=random).to(self.exit.weight.device)
+        if (conditions := self.conditions) is None:
+            return z
+        if wish is None:
+            wish = conditions.draw(batch, random, label)
+        return torch.cat([z, conditions.written(wish)], dim=1)
 
     def logits(self, z: Tensor) -> Tensor:
         """Shape (batch, units): the heads' logits side by side."""
-        x = self.entry(z)
-        for block in self.blocks:
-            x = block(x)
-        out: Tensor = self.exit(self.activation(self.norm(x)))
-        return out
+        out: Tensor = self.exit(self.trunk(z))
+        # Under autocast the products are of half precision; sums of probabilities want all of it.
+        return out.float()
 
     def unit_probabilities(self, z: Tensor) -> Tensor:
         """Shape (batch, units): each head's part of a row sums to 1."""
-        parts = torch.split(self.logits(z), self.units, dim=1)
-        return torch.cat([part.softmax(dim=1) for part in parts], dim=1)
+        return self.softmax(self.logits(z))
+
+    def softmax(self, logits: Tensor) -> Tensor:
+        """Each head's part of a row on its own, shape (batch, units) to the same."""
+        softened = [
+            part.reshape(len(part), heads, units).softmax(dim=2).flatten(1)
+            for part, (units, heads) in self._parts(logits)
+        ]
+        return torch.cat(softened, dim=1)
 
     def codes(self, units: Tensor) -> Tensor:
         """All columns' codes side by side from all heads' units: linear, so probabilities give probabilities.
@@ -89,23 +149,28 @@ class Generator(nn.Module):
         return torch.cat([by_column[column] for column in range(len(self.spec.sizes))], dim=1)
 
     def soft_draws(self, z: Tensor, temperature: float, random: torch.Generator) -> Tensor:
-        """One drawn unit a head, hard forwards and soft backwards; returns column codes, shape (batch, codes).
+        """One drawn unit a head, hard forwards and soft backwards; returns column codes, shape (batch, codes)."""
+        return self.codes(self.drawn_units(self.logits(z), temperature, random))
+
+    def drawn_units(self, logits: Tensor, temperature: float, random: torch.Generator) -> Tensor:
+        """One drawn unit a head, hard forwards and soft backwards, shape (batch, units) to the same.
 
         Source: straight-through Gumbel softmax, Jang et al. 2017 (arXiv:1611.01144).
         """
-        logits = self.logits(z)
         uniform = torch.rand(logits.shape, generator=random).clamp_(1e-9, 1 - 1e-7).to(logits.device)
-        noisy = (logits - torch.log(-torch.log(uniform))) / temperature
-        parts = []
-        for part in torch.split(noisy, self.units, dim=1):
-            soft = part.softmax(dim=1)
-            hard = torch.zeros_like(soft).scatter_(1, soft.argmax(dim=1, keepdim=True), 1.0)
-            parts.append(hard - soft.detach() + soft)
-        return self.codes(torch.cat(parts, dim=1))
+        soft = self.softmax((logits - torch.log(-torch.log(uniform))) / temperature)
+        with torch.no_grad():
+            hard = torch.cat([_one_hot(part, *run) for part, run in self._parts(soft)], dim=1)
+            hard -= soft
+        return hard + soft
+
+    def _parts(self, units: Tensor) -> list[tuple[Tensor, tuple[int, int]]]:
+        parts = torch.split(units, [width * heads for width, heads in self._runs], dim=1)
+        return list(zip(parts, self._runs, strict=True))
 
 
 class Critic(nn.Module):
-    """Codes to one number: how real a row looks.
+    """Codes to one number: how real a row looks, or a pack of rows.
 
     Args:
         spec: the shape.
@@ -113,17 +178,38 @@ class Critic(nn.Module):
 
     def __init__(self, spec: GeneratorSpec) -> None:
         super().__init__()
+        self.packing = spec.packing
         layers: list[nn.Module] = []
-        size = sum(spec.sizes)
+        size = sum(spec.sizes) * spec.packing
         for _ in range(spec.critic_layers):
             layers += [nn.Linear(size, spec.critic_width), nn.LeakyReLU(0.2)]
             size = spec.critic_width
         self.layers = nn.Sequential(*layers, nn.Linear(size, 1))
 
-    def forward(self, codes: Tensor) -> Tensor:
-        """One-hot codes, shape (batch, codes), to shape (batch,)."""
-        out: Tensor = self.layers(codes).squeeze(1)
+    def features(self, codes: Tensor) -> Tensor:
+        """Codes, shape (batch, codes), to the last hidden layer, shape (batch / packing, width).
+
+        Neighbouring rows of a batch are judged together.
+
+        Source: packing, Lin et al. 2018 (arXiv:1712.04086). Never under differential privacy per row: it mixes rows.
+        """
+        packed = codes.reshape(len(codes) // self.packing, -1) if self.packing > 1 else codes
+        out: Tensor = self.layers[:-1](packed)
         return out
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """One-hot codes, shape (batch, codes), to shape (batch / packing,)."""
+        return self.score(self.features(codes))
+
+    def score(self, features: Tensor) -> Tensor:
+        """From `features` to shape (batch / packing,)."""
+        out: Tensor = self.layers[-1](features).squeeze(1)
+        return out.float()
+
+
+def _one_hot(part: Tensor, width: int, heads: int) -> Tensor:
+    most = part.reshape(len(part), heads, width).argmax(dim=2, keepdim=True)
+    return torch.zeros(len(part), heads, width, device=part.device).scatter_(2, most, 1.0).flatten(1)
 
 
 def _incidence(head: Head, spec: GeneratorSpec) -> Tensor:

@@ -7,7 +7,6 @@ from typing import Protocol
 import numpy as np
 
 from headwater.encoding.encoding import Encoding
-from headwater.errors import InputError
 from headwater.generator.model import Model
 from headwater.generator.packing import is_packed_network, unpack_network
 from headwater.generator.pictures import ConvolutionSampler, PictureSampler
@@ -89,11 +88,9 @@ class NetworkSampler:
         device: str = "auto",
     ) -> Iterator[Table]:
         """As `Sampler.tables`."""
-        if label is not None:
-            raise InputError("a generator network draws the label with the row; ask a mixture for rows of one label")
         # The codes and the values inside a code are drawn from two streams of one seed.
         values = np.random.default_rng([seed, 1])
-        for codes in sample_codes(self.model, rows, seed, batch_size, device):
+        for codes in sample_codes(self.model, rows, seed, batch_size, device, label):
             yield encoding.decode(codes, values)
 
 

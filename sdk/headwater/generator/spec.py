@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 
 from headwater.encoding.groups import Group
 from headwater.errors import InputError
+from headwater.recipe.shapes import CriticShape, GeneratorShape
 
-__all__ = ["ACTIVATIONS", "GeneratorSpec", "Head"]
+__all__ = ["ACTIVATIONS", "CONDITIONS", "KINDS", "GeneratorSpec", "Head"]
 
-ACTIVATIONS = ("relu", "leaky_relu", "silu")
+ACTIVATIONS = ("relu", "leaky_relu", "silu", "dynamic_relu")
+KINDS = ("residual", "attention")
+CONDITIONS = ("none", "label", "column")
 _MOST_UNITS = 1_000_000
 # A super-column's incidence matrix has units × codes values, and a short document could ask for any size.
 _MOST_INCIDENCE = 2**28
@@ -45,11 +48,17 @@ class GeneratorSpec:
         groups: super-columns; a column in none has a softmax of its own.
         label: index of the target column, or None.
         latent: dimensions of the noise z.
-        width: of the residual blocks.
+        width: of the residual blocks, or of the tokens of attention.
         blocks: how many.
         activation: one of `ACTIVATIONS`.
         critic_width: of the critic's layers.
         critic_layers: how many.
+        kind: one of `KINDS`.
+        attention_heads: parts of a token that attend on their own.
+        condition: one of `CONDITIONS`: whether a row's label, or its label and one more of its codes, goes in.
+        shares: float32, shape (classes, codes): by class of the label, the shares of every column's codes, with the
+            classes' own shares where the label stands. Conditions are drawn from it. None without a condition.
+        packing: rows that the critic judges together.
 
     Raises:
         InputError: a group is not a group of these columns, or a size is unusable.
@@ -64,6 +73,11 @@ class GeneratorSpec:
     activation: str = "silu"
     critic_width: int = 256
     critic_layers: int = 3
+    kind: str = "residual"
+    attention_heads: int = 4
+    condition: str = "none"
+    shares: NDArray[np.float32] | None = None
+    packing: int = 1
 
     def __post_init__(self) -> None:
         """Check everything once."""
@@ -75,8 +89,13 @@ class GeneratorSpec:
             raise InputError(f"label {self.label} is no column of {len(self.sizes)}")
         if not (0 < self.latent <= 4096 and 0 < self.width <= 8192 and 0 <= self.blocks <= 32):
             raise InputError("latent, width or blocks of the generator are out of range")
-        if not (0 < self.critic_width <= 8192 and 0 < self.critic_layers <= 32):
-            raise InputError("width or layers of the critic are out of range")
+        if not (0 < self.critic_width <= 8192 and 0 < self.critic_layers <= 32 and 0 < self.packing <= 64):
+            raise InputError("width, layers or packing of the critic are out of range")
+        if self.kind not in KINDS or self.condition not in CONDITIONS:
+            raise InputError(f"the generator's kind is one of {', '.join(KINDS)}, its condition of {CONDITIONS}")
+        if self.kind == "attention" and (self.attention_heads < 1 or self.width % self.attention_heads):
+            raise InputError(f"a token of width {self.width} has no {self.attention_heads} equal parts to attend with")
+        self._check_shares()
         taken: set[int] = set()
         for group in self.groups:
             _check_group(group, self.sizes, taken)
@@ -99,17 +118,42 @@ class GeneratorSpec:
         return np.concatenate([[0], np.cumsum(self.sizes)]).astype(np.int64)
 
     @property
+    def condition_width(self) -> int:
+        """Values of the condition that go in beside the noise: the label's codes, or all columns'."""
+        if self.condition == "none":
+            return 0
+        return self.sizes[self.label] if self.condition == "label" and self.label is not None else sum(self.sizes)
+
+    @property
     def generator_parameters(self) -> int:
         """Weights of a generator of this shape, counted without building it."""
-        width, units = self.width, sum(head.units for head in self.heads)
-        block = 2 * (width * width + width) + 2 * width
-        return (self.latent + 1) * width + self.blocks * block + 2 * width + (width + 1) * units
+        heads = self.heads
+        shape = GeneratorShape(
+            kind=self.kind,
+            entry=self.latent + self.condition_width,
+            width=self.width,
+            blocks=self.blocks,
+            activation=self.activation,
+            heads=len(heads),
+            units=sum(head.units for head in heads),
+        )
+        return shape.weights
 
     @property
     def critic_parameters(self) -> int:
         """Weights of a critic of this shape, counted without building it."""
-        width = self.critic_width
-        return (sum(self.sizes) + 1) * width + (self.critic_layers - 1) * (width + 1) * width + width + 1
+        return CriticShape(sum(self.sizes), self.packing, self.critic_width, self.critic_layers).weights
+
+    def _check_shares(self) -> None:
+        if self.condition == "none":
+            if self.shares is not None:
+                raise InputError("a generator without a condition needs no shares to draw one from")
+            return
+        if self.label is None:
+            raise InputError("a condition needs a label; mark a target in the schema, or say condition none")
+        shares, expected = self.shares, (self.sizes[self.label], sum(self.sizes))
+        if shares is None or shares.shape != expected or not np.isfinite(shares).all() or shares.min() < 0:
+            raise InputError(f"the shares that conditions are drawn from are not {expected[0]} × {expected[1]} shares")
 
     def to_document(self) -> dict[str, object]:
         """JSON values; `from_document` reads them back."""
@@ -125,6 +169,11 @@ class GeneratorSpec:
             "activation": self.activation,
             "critic_width": self.critic_width,
             "critic_layers": self.critic_layers,
+            "kind": self.kind,
+            "attention_heads": self.attention_heads,
+            "condition": self.condition,
+            "shares": None if self.shares is None else self.shares.astype(np.float64).tolist(),
+            "packing": self.packing,
         }
 
     @classmethod
@@ -138,13 +187,19 @@ class GeneratorSpec:
             fields = dict(document)
             groups = tuple(_read_group(group["columns"], group["combinations"]) for group in fields.pop("groups"))
             sizes = tuple(_whole(size) for size in fields.pop("sizes"))
-            label, activation = fields.pop("label"), fields.pop("activation")
+            label, shares = fields.pop("label"), fields.pop("shares", None)
+            # A description of an earlier release names neither kind nor condition.
+            words: dict[str, Any] = {
+                name: fields.pop(name) for name in ("activation", "kind", "condition") if name in fields
+            }
+            numbers: dict[str, Any] = {name: _whole(value) for name, value in fields.items()}
             return cls(
                 sizes=sizes,
                 groups=groups,
                 label=None if label is None else _whole(label),
-                activation=activation,
-                **{name: _whole(value) for name, value in fields.items()},
+                shares=None if shares is None else np.asarray(shares, np.float32),
+                **words,
+                **numbers,
             )
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError("the generator's description is not of this version's form; fetch it again") from error

@@ -7,16 +7,13 @@ from numpy.typing import NDArray
 
 from headwater.errors import InputError
 from headwater.generator.model import Model
+from headwater.generator.server_optimiser import ServerOptimiserTerms, server_step
 
 __all__ = ["ServerTerms", "apply_update", "update_length"]
 
 
-class ServerTerms(Protocol):
+class ServerTerms(ServerOptimiserTerms, Protocol):
     """The numbers of the merge; `headwater.recipe.settings.UpdateSettings` has them."""
-
-    @property
-    def server_rate(self) -> float:
-        """What the mean update is multiplied with."""
 
     @property
     def ema(self) -> float:
@@ -34,7 +31,7 @@ def apply_update(model: Model, mean_delta: NDArray[np.floating], terms: ServerTe
     Args:
         model: what the organisations started from, with its critic.
         mean_delta: shape (update_length(model),): the weighted mean of their changes, finite.
-        terms: server rate and decay of the average.
+        terms: server optimiser and decay of the average.
 
     Raises:
         InputError: the update is not of the model's length, or not finite: it must not be taken.
@@ -47,7 +44,7 @@ def apply_update(model: Model, mean_delta: NDArray[np.floating], terms: ServerTe
         raise InputError("the update is not finite; the round is not taken")
     delta = mean_delta.astype(np.float32)
     cut = len(model.generator)
-    generator = model.generator + np.float32(terms.server_rate) * delta[:cut]
+    generator, state = server_step(model.generator, delta[:cut], model.server_state, terms)
     decay = np.float32(terms.ema)
     return Model(
         spec=model.spec,
@@ -55,4 +52,5 @@ def apply_update(model: Model, mean_delta: NDArray[np.floating], terms: ServerTe
         average=(decay * model.average + (np.float32(1) - decay) * generator).astype(np.float32),
         # The critic is merged by the plain mean: a server rate above 1 lets it run away from the generator.
         critic=model.critic + delta[cut:],
+        server_state=state,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,7 @@ class Aggregate:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fit:
-    """Make the first model from sums alone; answer with `Recipe.add_model`.
+    """Make a model from sums alone, or fit a trained one to them; answer with `Recipe.add_model`.
 
     Attributes:
         sizes: number of codes of each column.
@@ -43,6 +44,8 @@ class Fit:
         critic: whether rounds of training follow, so that the model needs a critic.
         seed: public, of the fit.
         measure_seed: public, of the measuring noise: the same for every model of the run, so that losses compare.
+        condition: what the network is told of a row beside its noise, where there is a label.
+        start: bytes of the trained model that the fit goes on from; b"" for a fit that begins afresh.
     """
 
     sizes: tuple[int, ...]
@@ -54,6 +57,8 @@ class Fit:
     critic: bool
     seed: int
     measure_seed: int
+    condition: Literal["none", "label", "column"] = "none"
+    start: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -65,7 +65,7 @@ class Convolving:
     def ask(self, step: int) -> Aggregate:
         """The next update."""
         settings, model = self._terms.recipe, self._model.to_bytes()
-        clip = settings.update.clip
+        clip = settings.training.clip
         task = Task(
             kind="update",
             step=step,

@@ -43,9 +43,15 @@ class Counted:
 class Counting:
     """Histograms of every column, then tables, then what proposed super-columns still miss. A `Stage`."""
 
-    def __init__(self, terms: RecipeTerms) -> None:
-        """Start before the first round."""
+    def __init__(self, terms: RecipeTerms, *, tables: bool = True) -> None:
+        """Start before the first round.
+
+        Args:
+            terms: of the plan.
+            tables: whether tables are counted after the histograms; a generator of pictures needs none.
+        """
         self._terms = terms
+        self._tables = tables
         self._histograms = Histograms.of(terms.schema_, terms.recipe.encoding)
         self._encoding: Encoding | None = None
         self._rows = 0
@@ -104,7 +110,7 @@ class Counting:
         ]
         if settings.climbs:
             self._subsets = pairs_to_count(self._terms, encoding)
-        elif settings.kind != "adversarial" and len(encoding.sizes) > 1:
+        elif self._tables and len(encoding.sizes) > 1:
             label = self._terms.schema_.target_index
             self._subsets = choose_subsets(encoding.sizes, label, settings.marginals.cells)
         self._over = not self._subsets

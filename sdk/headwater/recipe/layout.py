@@ -17,8 +17,9 @@ I64 = NDArray[np.int64]
 COUNT_METRICS = ("skipped_rows",)
 """Whole numbers, summed: rows with a value that is not finite."""
 
-UPDATE_METRICS = ("skipped", "clipped")
-"""Whole numbers, summed: organisations whose training was not finite, or whose update passed the clip norm."""
+UPDATE_METRICS = ("skipped", "clipped", "energy")
+"""Whole numbers, summed: organisations whose training was not finite, or whose update passed the clip norm; and the
+squared norms of what was contributed, as a share of the largest, in the units of a value (see `drift`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from headwater.recipe.actions import Action, Aggregate, Done, ModelReport
 from headwater.recipe.climbing import Climbing
 from headwater.recipe.convolving import Convolving, class_shares
 from headwater.recipe.counting import Counted, Counting
-from headwater.recipe.fitting import Fitting
+from headwater.recipe.fitting import Calibrating, Fitting
 from headwater.recipe.lifted import convolution_spec
 from headwater.recipe.picturing import Picturing
 from headwater.recipe.refining import Judging, Refining
@@ -116,7 +116,7 @@ class Recipe:
         """The stage that follows one that is over; None after the last, whose model is then the run's."""
         if isinstance(stage, Picturing):
             self._terms = stage.terms
-            self._counting = Counting(self._terms)
+            self._counting = Counting(self._terms, tables=self._networks is None)
             return self._counting
         terms, counted = self._terms, self._counted
         match stage:
@@ -140,11 +140,15 @@ class Recipe:
                 return Training(terms, counted.encoding, counted.marginals, stage.model, stage.report)
             case Fitting():
                 self._model = stage.model
+            case Training() if terms.recipe.kind == "adversarial" and terms.recipe.adversarial.calibration:
+                return Calibrating(terms, counted, stage.standing, stage.marginal_loss)
             case Training() if terms.recipe.refines:
                 models = _checkpoints(stage.taken) or [stage.standing]
                 return Judging(terms, counted.encoding, counted.marginals, models)
             case Training() | Judging():
                 self._model = stage.standing
+            case Calibrating():
+                self._model = stage.model
         return None
 
     def _done(self) -> Done:

@@ -9,11 +9,13 @@ from headwater.encoding.settings import EncodingSettings
 from headwater.images.settings import ImageSettings
 from headwater.mixture.settings import MixtureSettings
 from headwater.recipe.health import HealthSettings
+from headwater.recipe.training_settings import AdversarialSettings, UpdateSettings
 from headwater.schema import Schema
 from headwater.secagg.crypto.ring import RingBits
 
 __all__ = [
     "EVALUATIONS",
+    "AdversarialSettings",
     "EncodingSettings",
     "FitSettings",
     "HealthSettings",
@@ -72,7 +74,12 @@ class NetworkSettings(_Settings):
     blocks: int = Field(default=2, ge=0, le=32)
     critic_width: int = Field(default=256, ge=8, le=8192)
     critic_layers: int = Field(default=3, ge=1, le=32)
-    activation: Literal["relu", "leaky_relu", "silu"] = "silu"
+    activation: Literal["relu", "leaky_relu", "silu", "dynamic_relu"] = "silu"
+    kind: Literal["residual", "attention"] = Field(
+        default="residual", description="attention: a token for each softmax, which attends to the others"
+    )
+    attention_heads: int = Field(default=4, ge=1, le=64, description="parts of a token; they divide the width")
+    packing: int = Field(default=1, ge=1, le=64, description="rows that the critic judges together")
 
 
 _ROWS_OF_A_FULL_FIT = 10_000
@@ -96,29 +103,6 @@ class FitSettings(_Settings):
         share = min(1.0, max(_LEAST_SHARE_OF_STEPS, math.sqrt(rows / _ROWS_OF_A_FULL_FIT)))
         batch = min(self.batch, max(_LEAST_BATCH, rows))
         return self.model_copy(update={"steps": round(self.steps * share), "batch": batch})
-
-
-class UpdateSettings(_Settings):
-    """How an organisation trains on its own rows, and how the coordinator takes the sum."""
-
-    loss: Literal["r3", "wgan-gp", "classic"] = "r3"
-    local_steps: int = Field(default=20, ge=1)
-    batch: int = Field(default=256, ge=2)
-    generator_rate: float = Field(default=2e-4, ge=0, description="0 trains the critic alone")
-    critic_rate: float = Field(default=4e-4, gt=0)
-    critic_steps: int = Field(default=1, ge=1)
-    beta1: float = Field(default=0.0, ge=0, lt=1)
-    penalty: float = Field(default=1.0, ge=0, description="weight of R1 and R2, or of the gradient penalty")
-    penalty_every: int = Field(default=4, ge=1)
-    temperature: float = Field(default=0.6, gt=0)
-    anchor: float = Field(default=0.1, ge=0, description="weight of the marginal loss beside the adversarial one")
-    clip: float = Field(default=10.0, gt=0, description="Euclidean norm that an organisation's update is clipped to")
-    row_cap: int = Field(default=10_000, ge=1, description="an organisation's weight is min(rows, cap) / cap")
-    server_rate: float = Field(default=1.0, gt=0)
-    ema: float = Field(default=0.5, ge=0, lt=1, description="of the generator, over rounds")
-    tolerance: float = Field(
-        default=0.05, ge=0, description="most that a round may worsen the marginal loss, as a share"
-    )
 
 
 class RefinerSettings(_Settings):
@@ -158,14 +142,12 @@ class RecipeSettings(_Settings):
 
     `marginals` fits the generator to sums alone, `mixture` fits a mixture of distributions by secure sums; `hybrid`
     begins with one of them, its `base`, and goes on with `rounds` of adversarial training at the organisations;
-    `adversarial` trains from the start with `rounds` of it alone.
+    `adversarial` trains from the start, as its own settings say.
     """
 
     kind: RecipeKind = "hybrid"
     base: Literal["mixture", "marginals"] = Field(default="mixture", description="what a hybrid begins with")
-    rounds: int = Field(
-        default=6, ge=0, le=10_000, description="adversarial rounds; `marginals` and `mixture` have none"
-    )
+    rounds: int = Field(default=6, ge=0, le=10_000, description="adversarial rounds of `hybrid`")
     value_bits: int = Field(
         default=24,
         ge=10,
@@ -177,6 +159,7 @@ class RecipeSettings(_Settings):
     network: NetworkSettings = NetworkSettings()
     fit: FitSettings = FitSettings()
     update: UpdateSettings = UpdateSettings()
+    adversarial: AdversarialSettings = AdversarialSettings()
     mixture: MixtureSettings = MixtureSettings()
     refiner: RefinerSettings = RefinerSettings()
     health: HealthSettings = HealthSettings()
@@ -185,8 +168,7 @@ class RecipeSettings(_Settings):
     @property
     def maximum_rounds(self) -> int:
         """Most securely summed rounds that a run of this recipe asks for."""
-        counts = 1 if self.kind == "adversarial" else 3
-        return counts + self.training_rounds + self.expectation_rounds + EVALUATIONS * int(self.refines)
+        return 3 + self.training_rounds + self.expectation_rounds + EVALUATIONS * int(self.refines)
 
     @property
     def climbs(self) -> bool:
@@ -201,6 +183,8 @@ class RecipeSettings(_Settings):
     @property
     def training(self) -> UpdateSettings:
         """How an organisation trains under this recipe."""
+        if self.kind == "adversarial":
+            return self.adversarial
         return self.refiner.update if self.refines else self.update
 
     @property
@@ -214,7 +198,14 @@ class RecipeSettings(_Settings):
     @property
     def training_rounds(self) -> int:
         """Rounds in which the organisations train."""
+        if self.kind == "adversarial":
+            return self.adversarial.rounds
         return 0 if self.kind in ("marginals", "mixture") else self.rounds
+
+    @property
+    def condition(self) -> Literal["none", "label", "column"]:
+        """What a generator network of this kind of recipe is told of a row beside its noise."""
+        return self.adversarial.condition if self.kind == "adversarial" else "none"
 
     @property
     def expectation_rounds(self) -> int:

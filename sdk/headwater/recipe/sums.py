@@ -161,7 +161,8 @@ def read_update(
     unit = largest_magnitude(value_bits)
     if not 0 <= summed.weight <= contributors * unit:
         raise ImplausibleSum("the weight is out of range")
-    if any(not 0 <= count <= contributors for count in summed.metrics.values()):
+    most = {name: contributors * (unit if name == "energy" else 1) for name in summed.metrics}
+    if any(not 0 <= count <= most[name] for name, count in summed.metrics.items()):
         raise ImplausibleSum("a metric is out of range")
     # generator.md, plausibility of the aggregate: each weighted update is within its weight's share of the clip norm,
     # but for rounding, so the mean is within the clip norm however few send however much.

@@ -60,12 +60,33 @@ def expectation_task(
 
 
 def update_task(
-    terms: RecipeTerms, step: int, encoding: Encoding, model: bytes, weights: int, remedies: Remedies | None = None
+    terms: RecipeTerms,
+    step: int,
+    encoding: Encoding,
+    model: bytes,
+    weights: int,
+    remedies: Remedies | None = None,
+    *,
+    done: int = 0,
+    drift: float = 0.0,
 ) -> Task:
-    """Local adversarial training from a model with `weights` weights of generator and critic, under remedies."""
-    settings, remedies = terms.recipe, remedies or Remedies()
-    clip = remedies.applied(settings.training).clip
-    parameters: dict[str, object] = {"encoding": encoding.to_document(masses=False)}
+    """Local adversarial training from a shared model.
+
+    Args:
+        terms: of the plan.
+        step: number of the summed round.
+        encoding: that rows are encoded with.
+        model: bytes that go along.
+        weights: of generator and critic together, the values of an update.
+        remedies: in force.
+        done: training rounds before this one.
+        drift: ratio of the round before, 0 before the first.
+    """
+    settings, training, remedies = terms.recipe, terms.recipe.training, remedies or Remedies()
+    clip = remedies.applied(training).clip
+    proximal = training.proximal if drift > training.drift_limit else 0.0
+    encoded = encoding.to_document(masses=False)
+    parameters: dict[str, object] = {"encoding": encoded, "round": done, "proximal": proximal}
     if document := remedies.to_document():
         parameters["remedies"] = document
     return Task(

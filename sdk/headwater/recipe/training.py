@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from headwater.encoding.encoding import Encoding
 from headwater.encoding.marginals import Marginal
 from headwater.recipe.actions import Aggregate, Merge, ModelReport
+from headwater.recipe.drift import drift_ratio
+from headwater.recipe.fixed_point import largest_magnitude
 from headwater.recipe.gate import Gate
 from headwater.recipe.health import REFUSING, Flag, direction, in_words
 from headwater.recipe.layout import Summed
@@ -50,6 +52,7 @@ class Training:
         self._base = self._model = model
         self._taken: list[bytes] = []
         self._weights = report.weights
+        self._standing_loss = report.marginal_loss
         self._gate = Gate(terms.recipe, {**report.health, "marginal_loss": report.marginal_loss})
         self._remedies = Remedies()
         self._summed: tuple[NDArray[np.float64], dict[str, float]] | None = None
@@ -57,6 +60,7 @@ class Training:
         self._restarting = False
         self._refused = 0
         self._left = terms.recipe.training_rounds
+        self._drift = 0.0
 
     @property
     def over(self) -> bool:
@@ -73,10 +77,24 @@ class Training:
         """The models of the rounds that were taken, the last one last; none where training ended on its base."""
         return tuple(self._taken)
 
+    @property
+    def marginal_loss(self) -> float:
+        """Distance of that model from the counts."""
+        return self._standing_loss
+
     def ask(self, step: int) -> Aggregate | Merge:
         """The next update, the merge of the last one, or the way back to the average after a collapse."""
         if self._summed is None and not self._restarting:
-            task = update_task(self._terms, step, self._encoding, self._model, self._weights, self._remedies)
+            task = update_task(
+                self._terms,
+                step,
+                self._encoding,
+                self._model,
+                self._weights,
+                self._remedies,
+                done=self._terms.recipe.training_rounds - self._left,
+                drift=self._drift,
+            )
             return Aggregate(task, self._model)
         seed, terms = seed_for(self._terms.seed, "measure"), self._remedies.applied(self._terms.recipe.training)
         delta = np.zeros(self._weights) if self._summed is None else self._summed[0]
@@ -90,13 +108,17 @@ class Training:
             mean, summed = read_update(vector, self._weights, contributors, task.scale, task.value_bits)
         except ImplausibleSum as error:
             return [{}, *self._refuse({"reason": str(error), "flags": ["explosion"]}, ("explosion",))]
+        metrics = dict(summed.metrics)
+        largest, energy = largest_magnitude(task.value_bits), metrics.pop("energy")
+        self._drift = drift_ratio(summed.payload, energy, contributors - metrics["skipped"], largest)
+        drifted: Record = {**metrics, "drift": _rounded(self._drift), "proximal": task.parameters["proximal"]}
         if mean is None:
             # protocol 2.3: nobody's training was finite, so there is nothing to merge.
             verdict: Record = {"reason": "no organisation had a finite update", "flags": ["not finite"]}
-            return [{**summed.metrics}, *self._refuse(verdict, ("not finite",))]
+            return [drifted, *self._refuse(verdict, ("not finite",))]
         signs = direction(mean, self._former) | _shares(summed, contributors)
         self._summed = (mean, signs)
-        return [{**summed.metrics, **{name: _rounded(value) for name, value in signs.items()}}]
+        return [{**drifted, **{name: _rounded(value) for name, value in signs.items()}}]
 
     def add_model(self, model: bytes, report: ModelReport) -> list[Record]:
         """As `Stage.add_model`: a merged model is taken unless the gate refuses it."""
@@ -117,6 +139,7 @@ class Training:
         self._gate.take(signs)
         self._model, self._former, self._refused = model, mean, 0
         self._taken.append(model)
+        self._standing_loss = report.marginal_loss
         return [self._end_round(verdict | {"accepted": True, "reason": ""}, flags)]
 
     def _restart(self, model: bytes, report: ModelReport) -> Record:
@@ -124,7 +147,7 @@ class Training:
         record: Record = {"kind": "restart", "accepted": math.isfinite(report.marginal_loss)}
         if not record["accepted"]:
             return record
-        self._model = model
+        self._model, self._standing_loss = model, report.marginal_loss
         return record | {"marginal_loss": report.marginal_loss, "health": dict(report.health)}
 
     def _refuse(self, verdict: Record, flags: tuple[Flag, ...]) -> list[Record]:

@@ -7,6 +7,7 @@ from headwater.recipe.evaluation import values_of_evaluation
 from headwater.recipe.layout import COUNT_METRICS, UPDATE_METRICS
 from headwater.recipe.lifted import convolution_spec, widest_terms
 from headwater.recipe.settings import RecipeTerms
+from headwater.recipe.shapes import CriticShape, GeneratorShape
 from headwater.schema import CategoricalColumn
 from headwater.schema.columns import BooleanColumn
 
@@ -34,10 +35,17 @@ def most_parameters(terms: RecipeTerms) -> int:
     codes = settings.encoding.codes_budget + columns * (settings.encoding.category_limit + 2)
     codes += sum(len(getattr(column, "special_values", ())) for column in terms.schema_.columns)
     units = codes + columns * settings.marginals.group_combinations
-    width, critic = network.width, network.critic_width
-    generator = (network.latent + 1) * width + network.blocks * (2 * width * (width + 1) + 2 * width)
-    generator += 2 * width + (width + 1) * units
-    return generator + (codes + 1) * critic + network.critic_layers * critic * (critic + 1) + critic + 1
+    generator = GeneratorShape(
+        kind=network.kind,
+        entry=network.latent + (codes if terms.recipe.condition != "none" else 0),
+        width=network.width,
+        blocks=network.blocks,
+        activation=network.activation,
+        heads=columns,
+        units=units,
+    )
+    critic = CriticShape(codes, network.packing, network.critic_width, network.critic_layers)
+    return generator.weights + critic.weights
 
 
 def longest_run(terms: RecipeTerms) -> int:
@@ -72,9 +80,8 @@ def longest_vector(terms: RecipeTerms) -> int:
     lengths = [
         pixels + 1 + len(COUNT_METRICS),
         Histograms.of(terms.schema_, terms.recipe.encoding).length + 1 + len(COUNT_METRICS),
+        largest_cells(terms) + 1 + len(COUNT_METRICS),
     ]
-    if terms.recipe.kind != "adversarial":
-        lengths.append(largest_cells(terms) + 1 + len(COUNT_METRICS))
     if networks is not None:
         lengths.append(networks.parameters + 1 + len(UPDATE_METRICS))
     elif terms.recipe.refines:

@@ -95,6 +95,8 @@ def describe(record: Mapping[str, Any]) -> str:
             return f"mixture, rung {record['rung']}: {_climb(record)}{seconds}"
         case "fit":
             return f"fit: {health_in_words(record)}{seconds}"
+        case "calibration":
+            return f"calibration: {'taken' if record['accepted'] else 'not taken'}{seconds}"
         case "update":
             return (
                 f"training: {record.get('contributors', '?')} organisations' updates in one sum{_size(record)}{seconds}"

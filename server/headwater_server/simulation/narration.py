@@ -90,6 +90,9 @@ def _say(record: Mapping[str, object]) -> str:
             )
         case "fit":
             return f"distance from the marginals {record['marginal_loss']:.4f}"
+        case "calibration":
+            taken = "nearer to the counts" if record["accepted"] else "NOT TAKEN: " + str(record["reason"])
+            return f"calibration, {taken}"
         case "update":
             left_out = record.get("skipped")
             size = f"norm {record['update_norm']:.3g}" if "update_norm" in record else ""

@@ -9,7 +9,6 @@ import torch
 
 from headwater.agreement.plan import Plan
 from headwater.canonical import sha256_hex
-from headwater.contribution import training
 from headwater.contribution.contribute import contribute
 from headwater.contribution.execution import execute
 from headwater.contribution.splits import split_rows
@@ -18,6 +17,7 @@ from headwater.encoding.grid import Histograms
 from headwater.errors import InputError, PeerError
 from headwater.generator.adversarial import LocalUpdate
 from headwater.recipe import Aggregate, Fit, build_recipe
+from headwater.recipe.drift import energy_of
 from headwater.recipe.fixed_point import integer_norm_squared, largest_magnitude
 from headwater.recipe.layout import layout_of_counts, layout_of_update
 from headwater.recipe.task import Task
@@ -129,26 +129,26 @@ def test_an_update_depends_on_each_of_its_arguments(change: str) -> None:
 
 
 def test_an_update_carries_its_weight_and_stays_within_the_clip() -> None:
-    layout = layout_of_update(TASK.length - 3)
+    layout = layout_of_update(TASK.length - 4)
     unit = largest_magnitude(PLAN.recipe.value_bits)
     summed = layout.split(contribute(TASK, MODEL, ROWS, PLAN))
     train = split_rows(ROWS, PLAN.splits, "train").rows
     assert summed.weight == round(train / 500 * unit)
     assert 0 < integer_norm_squared(summed.payload) <= unit**2
-    assert summed.metrics == {"skipped": 0, "clipped": 0}
+    assert summed.metrics == {"skipped": 0, "clipped": 0, "energy": energy_of(summed.payload, unit)}
 
 
 def test_a_large_organisation_weighs_no_more_than_the_cap() -> None:
     plan = small_plan(update={**PLAN.recipe.update.model_dump(), "row_cap": 100})
     task, model = to_update(plan)
-    summed = layout_of_update(task.length - 3).split(contribute(task, model, ROWS, plan))
+    summed = layout_of_update(task.length - 4).split(contribute(task, model, ROWS, plan))
     assert summed.weight == largest_magnitude(plan.recipe.value_bits)
 
 
 def test_an_update_beyond_the_clip_is_clipped_and_counted() -> None:
     plan = small_plan(update={**PLAN.recipe.update.model_dump(), "clip": 1e-3, "row_cap": 1})
     task, model = to_update(plan)
-    summed = layout_of_update(task.length - 3).split(contribute(task, model, ROWS, plan))
+    summed = layout_of_update(task.length - 4).split(contribute(task, model, ROWS, plan))
     unit = largest_magnitude(plan.recipe.value_bits)
     assert summed.metrics["clipped"] == 1
     assert 0.99 * unit < integer_norm_squared(summed.payload) ** 0.5 <= unit
@@ -156,24 +156,19 @@ def test_an_update_beyond_the_clip_is_clipped_and_counted() -> None:
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_training_that_breaks_contributes_zeros_and_is_counted(monkeypatch: pytest.MonkeyPatch, bad: float) -> None:
-    delta = np.zeros(TASK.length - 3, np.float32)
+    delta = np.zeros(TASK.length - 4, np.float32)
     delta[7] = bad
-    monkeypatch.setattr("headwater.contribution.training.train_locally", lambda *_: LocalUpdate(delta))
+    monkeypatch.setattr("headwater.contribution.training.train_locally", lambda *_, **__: LocalUpdate(delta))
     vector = contribute(TASK, MODEL, ROWS, PLAN)
-    assert not vector[:-2].any()
-    assert vector[-2:].tolist() == [1, 0]
+    assert not vector[:-3].any()
+    assert vector[-3:].tolist() == [1, 0, 0]
 
 
 def test_an_organisation_without_training_rows_uploads_zeros() -> None:
     vector = contribute(TASK, MODEL, ROWS.take(np.arange(0)), PLAN)
-    assert not vector[:-2].any()
-    assert vector[-2] == 1
+    assert not vector[:-3].any()
+    assert vector[-3:].tolist() == [1, 0, 0]
     assert not contribute(first_task(), b"", ROWS.take(np.arange(0)), PLAN).any()
-
-
-def test_training_from_scratch_is_not_anchored() -> None:
-    assert training.training_terms(TASK, small_plan("adversarial")).anchor == 0
-    assert training.training_terms(TASK, PLAN).anchor == PLAN.recipe.update.anchor > 0
 
 
 @pytest.mark.parametrize(
@@ -209,8 +204,8 @@ def test_an_encoding_with_other_settings_than_the_plan_is_refused() -> None:
 def test_kinds_that_the_recipe_does_not_ask_for_are_refused() -> None:
     with pytest.raises(PeerError, match="training"):
         contribute(TASK, MODEL, ROWS, small_plan("marginals"))
-    with pytest.raises(PeerError, match="counts none"):
-        contribute(marginals_task([[0, 1]], 4), b"", ROWS, small_plan("adversarial"))
+    with pytest.raises(PeerError, match="mixture"):
+        contribute(TASK.model_copy(update={"kind": "expectation"}), MODEL, ROWS, small_plan("adversarial"))
 
 
 @pytest.mark.parametrize(

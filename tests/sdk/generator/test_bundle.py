@@ -102,5 +102,5 @@ def test_a_mixtures_bundle_comes_back_and_samples_the_same_rows(tmp_path: Path) 
 
 
 def test_a_network_draws_no_rows_of_one_label(bundle: Bundle) -> None:
-    with pytest.raises(InputError, match="ask a mixture"):
+    with pytest.raises(InputError, match="condition=label"):
         list(bundle.sampler.tables(bundle.encoding, 10, 1, label=0))

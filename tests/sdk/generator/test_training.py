@@ -20,7 +20,7 @@ def model(**changes: object) -> Model:
 
 
 @pytest.mark.parametrize("loss", ["r3", "wgan-gp", "classic"])
-@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "silu"])
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "silu", "dynamic_relu"])
 def test_every_loss_moves_generator_and_critic_by_finite_amounts(loss: str, activation: str) -> None:
     start = model(activation=activation)
     terms = UpdateSettings(loss=loss, local_steps=5, batch=64)  # type: ignore[arg-type]

@@ -49,7 +49,8 @@ def test_a_recipe_says_how_many_rounds_it_asks_for_at_most() -> None:
     assert RecipeSettings(kind="hybrid", base="marginals", rounds=9).maximum_rounds == 12
     assert RecipeSettings(kind="hybrid", rounds=9).maximum_rounds == 3 + (15 * 6 + 7) + 9 + 3
     assert RecipeSettings(kind="hybrid", rounds=0).maximum_rounds == 3 + (15 * 6 + 7)
-    assert RecipeSettings(kind="adversarial", rounds=9).maximum_rounds == 10
+    scratch = RecipeSettings.model_validate({"kind": "adversarial", "rounds": 2, "adversarial": {"rounds": 9}})
+    assert scratch.maximum_rounds == 12
     climb = MixtureSettings(rounds=5, rows_per_component=(100, 50))
     assert RecipeSettings(kind="mixture", rounds=9, mixture=climb).maximum_rounds == 3 + 10 + 2 + 1
     untilted = climb.model_copy(update={"tilt_tolerances": ()})

@@ -11,7 +11,7 @@ TABLES = ("adult", "magic")
 
 BUDGET: Mapping[str, Sequence[str]] = {
     "hybrid": (),
-    "adversarial": ("recipe.rounds=20",),
+    "adversarial": ("recipe.adversarial.rounds=12",),
 }
 """What every variant of a line runs with, its default included: what keeps the whole within an hour."""
 
@@ -56,14 +56,24 @@ LINES: Mapping[str, Sequence[Variant]] = {
         Variant("loss", "wgan-gp", ("recipe.update.loss=wgan-gp",)),
     ),
     "adversarial": (
-        Variant("loss", "classic", ("recipe.update.loss=classic",)),
-        Variant("loss", "wgan-gp", ("recipe.update.loss=wgan-gp",)),
-        Variant("EMA", "none", ("recipe.update.ema=0",)),
-        Variant("EMA", ".9 a round", ("recipe.update.ema=0.9",)),
+        Variant("loss", "classic", ("recipe.adversarial.loss=classic",)),
+        Variant("loss", "wgan-gp", ("recipe.adversarial.loss=wgan-gp",)),
+        Variant("EMA", "none", ("recipe.adversarial.ema=0",)),
+        Variant("EMA", ".9 a round", ("recipe.adversarial.ema=0.9",)),
         Variant("activation", "relu", ("recipe.network.activation=relu",)),
         Variant("activation", "leaky_relu", ("recipe.network.activation=leaky_relu",)),
-        Variant("adversarial rounds", "10", ("recipe.rounds=10",)),
-        Variant("adversarial rounds", "40", ("recipe.rounds=40",)),
+        Variant("activation", "dynamic_relu", ("recipe.network.activation=dynamic_relu",)),
+        Variant("attention", "64 wide", ("recipe.network.kind=attention", "recipe.network.width=64")),
+        Variant("condition", "none", ("recipe.adversarial.condition=none",)),
+        Variant("condition", "label and column", ("recipe.adversarial.condition=column",)),
+        Variant("own moments", "none", ("recipe.adversarial.moments=0",)),
+        Variant("critic", "none", ("recipe.adversarial.adversarial_weight=0",)),
+        Variant("critic", "weight 1", ("recipe.adversarial.adversarial_weight=1",)),
+        Variant("server", "fedavgm", ("recipe.adversarial.server=fedavgm", "recipe.adversarial.server_rate=0.5")),
+        Variant("server", "fedadam", ("recipe.adversarial.server=fedadam", "recipe.adversarial.server_rate=0.003")),
+        Variant("calibration", "none", ("recipe.adversarial.calibration=0",)),
+        Variant("adversarial rounds", "6", ("recipe.adversarial.rounds=6",)),
+        Variant("adversarial rounds", "24", ("recipe.adversarial.rounds=24",)),
         Variant("encoding", "16 codes a numeric", ("recipe.encoding.numeric_codes=16",)),
         Variant("marginal groups", "none", ("recipe.marginals.group_threshold=1",)),
     ),

@@ -21,8 +21,12 @@ GROWN = (
 """Rows and columns whose cost is measured."""
 
 FEDAVG = (
-    "recipe.update.loss=classic",
-    "recipe.update.ema=0",
+    "recipe.adversarial.loss=classic",
+    "recipe.adversarial.adversarial_weight=1",
+    "recipe.adversarial.moments=0",
+    "recipe.adversarial.condition=none",
+    "recipe.adversarial.calibration=0",
+    "recipe.adversarial.ema=0",
 )
 """What makes `adversarial` the plain thing: the textbook's loss, an organisation's mean update taken as it is."""
 

@@ -80,7 +80,7 @@ def measure(
         "bytes_up": cost.bytes_up,
         "generator_bytes": len(sampler.to_bytes()),
         **_told(machine.history),
-        **_step(watch, plan.recipe.update, organisations),
+        **_step(watch, plan.recipe.training, organisations),
     }
 
 
