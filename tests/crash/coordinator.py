@@ -114,15 +114,19 @@ class _WatchedService(AggregationService):
     async def Participate(self, request_iterator: Any, context: Any) -> AsyncIterator[Any]:
         async with aclosing(super().Participate(self._receiving(request_iterator), context)) as responses:  # type: ignore[type-var]
             async for response in responses:
-                self._watch.message("sending", response.data)
+                self._messages("sending", response)
                 yield response
-                self._watch.message("sent", response.data)
+                self._messages("sent", response)
 
     async def _receiving(self, requests: Any) -> AsyncIterator[Any]:
         async for request in requests:
-            self._watch.message("received", request.data)
+            self._messages("received", request)
             yield request
-            self._watch.message("handled", request.data)
+            self._messages("handled", request)
+
+    def _messages(self, what: str, parcel: Any) -> None:
+        for data in parcel.messages:
+            self._watch.message(what, data)
 
 
 class _WatchedStorage(SqlStorage):

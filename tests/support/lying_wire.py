@@ -227,7 +227,7 @@ class WireWorld:
         identity = self.coordinator.admit(member)
         credentials = grpc.ssl_channel_credentials(identity.ca_pem, identity.key_pem, identity.certificate_pem)
         with grpc.secure_channel(str(self.coordinator.members), credentials) as channel:
-            wrapped = (aggregation_pb2.Message(data=data) for data in messages)
+            wrapped = (aggregation_pb2.Parcel(messages=[data]) for data in messages)
             call = aggregation_pb2_grpc.AggregationStub(channel).Participate(
                 wrapped, metadata=(("headwater-run", RUN),), timeout=timeout
             )

@@ -20,6 +20,7 @@ from headwater_server.services.stream import MemberStream
 from headwater_server.settings import CoordinatorHome
 from headwater_server.storage import RunState, SqlStorage
 from support.consortium import CREATED, ConsortiumInMemory
+from support.parcels import messages_of
 from support.recipes import SCHEMA, small_plan, small_table
 
 __all__ = ["RUN", "InvitingFlower", "RunMember", "RunWorld"]
@@ -173,7 +174,7 @@ class RunMember:
     async def _converse(
         self, session: AggregationSession, stream: MemberStream, participant: Participant, hub: AggregationHub
     ) -> None:
-        async for data in stream.messages():
+        async for data in messages_of(stream):
             for event in participant.receive(data, hub.now()):
                 await self._perform(event, session, stream, participant)
                 if self._left:

@@ -148,9 +148,10 @@ class _Loop:
             except Empty:
                 continue
             match item:
-                case Received(source, data) if source is stream:
+                case Received(source, messages) if source is stream:
                     self._failing_since, self._failed_attempts = None, 0
-                    self._receive(data)
+                    for data in messages:
+                        self._receive(data)
                     stream.taken()
                 case Ended(source, _) if source is stream:
                     return item

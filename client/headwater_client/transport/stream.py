@@ -9,22 +9,26 @@ from queue import SimpleQueue
 import grpc
 
 from headwater.rpc.v1 import aggregation_pb2, aggregation_pb2_grpc
+from headwater.secagg.wire.codec import MAXIMUM_CHUNK
 from headwater_client.transport.channel import CoordinatorChannel
 
 __all__ = ["Ended", "ParticipationStream", "Received"]
 
 _RUN_METADATA = "headwater-run"
 
-# Messages that may wait for the participant; beyond them the coordinator waits in HTTP/2 flow control.
-_WAITING_MESSAGES = 4
+# Parcels that may wait for the participant; beyond them the coordinator waits in HTTP/2 flow control.
+_WAITING_PARCELS = 4
+
+# What waits goes together up to here, a chunk and small messages behind it: each gRPC message has its own price.
+_PARCEL_BYTES = MAXIMUM_CHUNK + 2**18
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A message came."""
+    """Messages came, together."""
 
     stream: "ParticipationStream"
-    data: bytes = field(repr=False)
+    messages: tuple[bytes, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ class ParticipationStream:
         self.received_bytes = 0
         self._inbox = inbox
         self._outbox: SimpleQueue[Iterator[bytes] | None] = SimpleQueue()
-        self._room = threading.Semaphore(_WAITING_MESSAGES)
+        self._room = threading.Semaphore(_WAITING_PARCELS)
         self._abandoned = threading.Event()
         self._sending_error: Exception | None = None
         stub = aggregation_pb2_grpc.AggregationStub(channel.grpc)
@@ -67,7 +71,7 @@ class ParticipationStream:
         self._outbox.put(None)
 
     def taken(self) -> None:
-        """Tell that one received message was dealt with: makes room for the next."""
+        """Tell that the messages of one `Received` were dealt with: makes room for the next."""
         self._room.release()
 
     def abandon(self) -> None:
@@ -78,29 +82,45 @@ class ParticipationStream:
         self._room.release()
         self._reader.join()
 
-    def _requests(self) -> Iterator[aggregation_pb2.Message]:
+    def _requests(self) -> Iterator[aggregation_pb2.Parcel]:
         try:
-            while not self._abandoned.is_set():
-                messages = self._outbox.get()
-                if messages is None:
-                    return
-                for data in messages:
-                    if self._abandoned.is_set():
-                        return
-                    self.sent_bytes += len(data)
-                    yield aggregation_pb2.Message(data=data)
+            for messages in self._parcels():
+                self.sent_bytes += sum(map(len, messages))
+                yield aggregation_pb2.Parcel(messages=messages)
         except Exception as error:  # noqa: BLE001  gRPC would log it and lose it; `_read` reports it
             self._sending_error = error
             self._call.cancel()
 
+    def _parcels(self) -> Iterator[list[bytes]]:
+        """What is queued, in its order; small messages that wait together are put together."""
+        parcel: list[bytes] = []
+        size = 0
+        while not self._abandoned.is_set():
+            if parcel and self._outbox.empty():
+                yield parcel
+                parcel, size = [], 0
+            messages = self._outbox.get()
+            if messages is None:
+                break
+            for data in messages:
+                if self._abandoned.is_set():
+                    return
+                if parcel and size + len(data) > _PARCEL_BYTES:
+                    yield parcel
+                    parcel, size = [], 0
+                parcel.append(data)
+                size += len(data)
+        if parcel and not self._abandoned.is_set():
+            yield parcel
+
     def _read(self) -> None:
         try:
-            for message in self._call:
-                self.received_bytes += len(message.data)
+            for parcel in self._call:
+                self.received_bytes += sum(map(len, parcel.messages))
                 self._room.acquire()
                 if self._abandoned.is_set():
                     return
-                self._inbox.put(Received(self, message.data))
+                self._inbox.put(Received(self, tuple(parcel.messages)))
         except grpc.RpcError as error:
             self._inbox.put(Ended(self, self._sending_error or error))
         else:

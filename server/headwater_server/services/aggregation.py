@@ -26,7 +26,7 @@ class AggregationService(aggregation_pb2_grpc.AggregationServicer):
         self._members = members
         self._hub = hub
 
-    async def Participate(self, request_iterator: Any, context: Any) -> AsyncIterator[aggregation_pb2.Message]:
+    async def Participate(self, request_iterator: Any, context: Any) -> AsyncIterator[aggregation_pb2.Parcel]:
         """Carry messages both ways until the session or the stream ends."""
         # protocol 4.9: identity and membership come before the first byte is read.
         member = await authenticated_member(context, self._members)
@@ -35,8 +35,8 @@ class AggregationService(aggregation_pb2_grpc.AggregationServicer):
         try:
             await session.attach(stream)
             reader = asyncio.create_task(_read(request_iterator, session, stream), name=f"read {member}")
-            async for data in stream.messages():
-                yield aggregation_pb2.Message(data=data)
+            async for messages in stream.parcels():
+                yield aggregation_pb2.Parcel(messages=messages)
         finally:
             stream.finish()
             session.detach(stream)
@@ -47,10 +47,10 @@ class AggregationService(aggregation_pb2_grpc.AggregationServicer):
 
 
 async def _read(request_iterator: Any, session: AggregationSession, stream: MemberStream) -> None:
-    """Deliver a member's messages one by one; its error ends the stream, not this task."""
+    """Deliver a member's parcels one by one; its error ends the stream, not this task."""
     try:
-        async for message in request_iterator:
-            await session.deliver(stream, message.data)
+        async for parcel in request_iterator:
+            await session.deliver(stream, *parcel.messages)
         stream.finish()
     except HeadwaterError as error:
         stream.fail(error)

@@ -30,10 +30,10 @@ class Detach:
 
 @dataclass(frozen=True, slots=True)
 class Receive:
-    """A message came over a stream."""
+    """Messages came over a stream, together."""
 
     stream: MemberStream
-    data: bytes = field(repr=False)
+    messages: tuple[bytes, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class Inbox:
         self._changed.set()
 
     async def next(self, limit: int) -> list[Pending]:
-        """Wait for inputs: one of any kind, or up to `limit` messages that came one after the other.
+        """Wait for inputs: one of any kind, or up to `limit` parcels that came one after the other.
 
         A deadline that passed comes first, and then not again before the inputs that wait: neither can a queue that
         is never empty keep a deadline from passing, nor a deadline that stays in the past keep messages from coming.

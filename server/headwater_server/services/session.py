@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -26,14 +26,21 @@ __all__ = ["AggregationSession", "RoundResult", "Traffic"]
 _log = structlog.get_logger(__name__)
 
 RoundResult = RoundSummed | RoundAborted
-_Outcome = list[AggregatorEvent] | HeadwaterError
 
-# Messages that one trip to a worker thread takes along; a deadline waits for at most so many.
-_BATCH_MESSAGES = 32
+# Parcels that one trip to a worker thread takes along; a deadline waits for at most so many.
+_BATCH_PARCELS = 32
 
 # Up to here an input costs the event loop a few milliseconds at most, and a trip to a thread costs more than most.
 _QUICK_MEMBERS = 16
 _QUICK_BYTES = 2**20
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What came of one input: what the aggregator asks for, then the error that ended it, if one did."""
+
+    events: list[AggregatorEvent] = field(default_factory=list)
+    error: HeadwaterError | None = None
 
 
 @dataclass(slots=True)
@@ -139,17 +146,17 @@ class AggregationSession:
         """
         await self._submit(Attach(stream))
 
-    async def deliver(self, stream: MemberStream, data: bytes) -> None:
-        """Hand over one message and wait until it is dealt with: this wait is the back-pressure.
+    async def deliver(self, stream: MemberStream, *messages: bytes) -> None:
+        """Hand over messages and wait until they are dealt with: this wait is the back-pressure.
 
-        Whoever stops waiting does not take the message back.
+        Whoever stops waiting does not take the messages back. What comes after a refused message is not looked at.
 
         Raises:
-            PeerError: the protocol refused the message.
+            PeerError: the protocol refused a message.
             OutOfOrder: the stream was replaced, or the session is over.
             TransportError: what the member sent could not be kept; it may connect again.
         """
-        await self._submit(Receive(stream, data))
+        await self._submit(Receive(stream, messages))
 
     def detach(self, stream: MemberStream) -> None:
         """Say that a stream ended; one that was replaced before is no longer the member's and changes nothing."""
@@ -167,7 +174,7 @@ class AggregationSession:
         broken = TransportError(f"the session of run {self.run_id} broke off; the coordinator's log says why")
         try:
             while not self._over:
-                self._current = await self._inbox.next(_BATCH_MESSAGES)
+                self._current = await self._inbox.next(_BATCH_PARCELS)
                 for pending, outcome in await self._outcomes(self._current):
                     await self._settle(pending, outcome)
         except Exception as error:  # noqa: BLE001  a bug must not leave driver and members waiting for ever
@@ -188,51 +195,54 @@ class AggregationSession:
         return await asyncio.to_thread(lambda: [(pending, self._outcome(pending, now)) for pending in batch])
 
     def _outcome(self, pending: Pending, now: float) -> _Outcome:
+        outcome = _Outcome()
         try:
-            return self._apply(pending.input, now)
+            self._apply(pending.input, now, outcome.events)
         except HeadwaterError as error:
             if pending.done is None:
                 raise
-            return error
+            outcome.error = error
+        return outcome
 
-    def _apply(self, given: Input, now: float) -> list[AggregatorEvent]:
+    def _apply(self, given: Input, now: float, events: list[AggregatorEvent]) -> None:
+        """Give the aggregator one input; what it asks for goes to the end of `events`."""
         aggregator = self._aggregator
         match given:
-            case Receive(stream, data):
-                if not self._is_open(stream):
-                    raise OutOfOrder("this stream was replaced by a newer one")
-                self.traffic.received_bytes += len(data)
-                return list(aggregator.receive(stream.member, data, now))
+            case Receive(stream, messages):
+                for data in messages:
+                    if not self._is_open(stream):
+                        raise OutOfOrder("this stream was replaced by a newer one")
+                    self.traffic.received_bytes += len(data)
+                    events += aggregator.receive(stream.member, data, now)
             case Attach(stream):
-                gone = aggregator.disconnected(stream.member, now) if stream.member in self._streams else []
-                return [*gone, *aggregator.connected(stream.member, now)]
+                if stream.member in self._streams:
+                    events += aggregator.disconnected(stream.member, now)
+                events += aggregator.connected(stream.member, now)
             case Detach(stream):
-                return list(aggregator.disconnected(stream.member, now)) if self._is_open(stream) else []
+                if self._is_open(stream):
+                    events += aggregator.disconnected(stream.member, now)
             case Begin(task, model, length, charge):
-                return list(aggregator.begin_round(task, model, length, now, charge))
+                events += aggregator.begin_round(task, model, length, now, charge)
             case Close(reason):
-                return list(aggregator.close(reason, now))
+                events += aggregator.close(reason, now)
             case Tick():
-                return list(aggregator.tick(now))
+                events += aggregator.tick(now)
 
     async def _settle(self, pending: Pending, outcome: _Outcome) -> None:
         """Perform what the aggregator asked for, then let go on whoever gave the input."""
-        given = pending.input
-        if isinstance(outcome, HeadwaterError):
-            if isinstance(given, Receive):
-                outcome = await self._refuse(given.stream, outcome)
-            elif isinstance(outcome, StorageError):
-                raise outcome
-            pending.settle(outcome)
-            return
-        if isinstance(given, Attach):
+        given, error = pending.input, outcome.error
+        if error is None and isinstance(given, Attach):
             self._replace(given.stream)
-        elif isinstance(given, Detach) and self._is_open(given.stream):
+        elif error is None and isinstance(given, Detach) and self._is_open(given.stream):
             del self._streams[given.stream.member]
-        await self._perform(outcome)
-        if isinstance(given, Close):
+        await self._perform(outcome.events)
+        if error is None and isinstance(given, Close):
             self._end(OutOfOrder(f"the session of run {self.run_id} is over"), clean=True)
-        pending.settle()
+        elif error is not None and isinstance(given, Receive):
+            error = await self._refuse(given.stream, error)
+        elif isinstance(error, StorageError):
+            raise error
+        pending.settle(error)
 
     async def _refuse(self, stream: MemberStream, error: HeadwaterError) -> HeadwaterError:
         """Name in the log who sent what was refused; protocol 4.9: it is that member's affair alone."""

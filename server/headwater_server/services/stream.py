@@ -5,8 +5,12 @@ from collections import deque
 from collections.abc import AsyncIterator
 
 from headwater.errors import HeadwaterError, TransportError
+from headwater.secagg.wire.codec import MAXIMUM_CHUNK
 
 __all__ = ["MemberStream"]
+
+# What waits goes together up to here, a chunk and small messages behind it: each gRPC message has its own price.
+_PARCEL_BYTES = MAXIMUM_CHUNK + 2**18
 
 
 class MemberStream:
@@ -59,21 +63,28 @@ class MemberStream:
         self._waiting_bytes = 0
         self._changed.set()
 
-    async def messages(self) -> AsyncIterator[bytes]:
-        """What to write to the member, in order, until the stream ends.
+    async def parcels(self) -> AsyncIterator[list[bytes]]:
+        """What to write to the member, in order, until the stream ends: messages that wait together, if they are small.
 
         Raises:
             HeadwaterError: the error that the stream was failed with.
         """
         while True:
             while self._waiting:
-                data = self._waiting.popleft()
-                self._waiting_bytes -= len(data)
-                self.sent_bytes += len(data)
-                yield data
+                yield self._parcel()
             if self._failure is not None:
                 raise self._failure
             if self._finished:
                 return
             self._changed.clear()
             await self._changed.wait()
+
+    def _parcel(self) -> list[bytes]:
+        messages = [self._waiting.popleft()]
+        size = len(messages[0])
+        while self._waiting and size + len(self._waiting[0]) <= _PARCEL_BYTES:
+            messages.append(self._waiting.popleft())
+            size += len(messages[-1])
+        self._waiting_bytes -= size
+        self.sent_bytes += size
+        return messages

@@ -11,9 +11,11 @@ from structlog.testing import capture_logs
 
 from headwater.errors import OutOfOrder, PeerError, StorageError, TransportError
 from headwater.secagg.protocol.events import AggregatorEvent, Persist, RoundAborted, RoundSummed, SessionFailed
+from headwater.secagg.wire.codec import MAXIMUM_CHUNK
 from headwater_server.services.hub import AggregationHub
 from headwater_server.services.session import AggregationSession
 from headwater_server.services.stream import MemberStream
+from support.parcels import messages_of
 from support.plain_sum import PlainAggregator
 
 RUN = "ef" * 16
@@ -77,7 +79,7 @@ def test_a_record_is_durable_before_a_later_message_is_sent() -> None:
         streams = await _all_joined(hub, session)
         before = session.traffic.sent_bytes
         outcome = asyncio.create_task(session.round(b"task", b"", 4))
-        messages = streams["org-1"].messages()
+        messages = messages_of(streams["org-1"])
         assert (await _next(messages)).startswith(b"W")
         assert (await _next(messages)).startswith(b"R 1")
         # protocol 4.8: the record of the start was written when nothing of the round had been sent.
@@ -96,7 +98,7 @@ def test_a_full_disk_ends_the_session_for_driver_and_members_and_names_no_path_t
         with pytest.raises(StorageError, match="is full"):
             await session.round(b"task", b"", 4)
         with pytest.raises(TransportError, match="broke off") as caught:
-            [data async for data in streams["org-1"].messages()]
+            [data async for data in messages_of(streams["org-1"])]
         assert "/var" not in str(caught.value)
         with pytest.raises(StorageError):
             await session.deliver(streams["org-1"], b"J 0 ")
@@ -168,7 +170,7 @@ def test_a_refused_message_is_its_senders_error_alone() -> None:
         outcome = asyncio.create_task(session.round(b"task", b"", 1))
         one = np.ones(1, dtype="<u4").tobytes()
         for member, stream in streams.items():
-            messages = stream.messages()
+            messages = messages_of(stream)
             while not (await _next(messages)).startswith(b"R"):
                 pass
             await session.deliver(streams[member], b"U 1 " + one)
@@ -337,7 +339,7 @@ def test_a_member_that_does_not_read_is_cut_off_at_a_bound() -> None:
         stream.send(b"1")
         assert stream.ended
         with pytest.raises(TransportError, match="too slow"):
-            [data async for data in stream.messages()]
+            [data async for data in messages_of(stream)]
 
     asyncio.run(scenario())
 
@@ -345,7 +347,7 @@ def test_a_member_that_does_not_read_is_cut_off_at_a_bound() -> None:
 def test_reading_makes_room_again() -> None:
     async def scenario() -> None:
         stream = MemberStream("org-1", limit_bytes=10)
-        messages = stream.messages()
+        messages = messages_of(stream)
         for _ in range(5):
             stream.send(b"1234567890")
             assert await _next(messages) == b"1234567890"
@@ -362,7 +364,7 @@ def test_a_finished_stream_still_gives_what_waits_but_takes_nothing_more() -> No
         stream.finish()
         stream.send(b"late")
         stream.fail(PeerError("late"))
-        assert [data async for data in stream.messages()] == [b"last"]
+        assert [data async for data in messages_of(stream)] == [b"last"]
 
     asyncio.run(scenario())
 
@@ -424,6 +426,49 @@ def test_a_setup_that_fails_is_told_to_the_driver() -> None:
         await session.deliver(stream, b"J 0 ")
         with pytest.raises(TransportError, match="two members are not enough"):
             await session.ready()
-        assert [data async for data in stream.messages()] == [b"W 0 "]
+        assert [data async for data in messages_of(stream)] == [b"W 0 "]
+
+    asyncio.run(scenario())
+
+
+def test_messages_that_wait_together_go_as_one_parcel_in_their_order() -> None:
+    async def scenario() -> None:
+        stream = MemberStream("org-1", limit_bytes=2**24)
+        chunk = bytes(MAXIMUM_CHUNK)
+        for data in (b"start", chunk, chunk, b"last"):
+            stream.send(data)
+        stream.finish()
+        parcels = [parcel async for parcel in stream.parcels()]
+        assert parcels == [[b"start", chunk], [chunk, b"last"]]
+        assert stream.sent_bytes == 9 + 2 * MAXIMUM_CHUNK
+
+    asyncio.run(scenario())
+
+
+def test_what_follows_a_refused_message_in_its_parcel_is_not_looked_at_and_what_came_before_it_counts() -> None:
+    received: list[bytes] = []
+
+    class Noting(PlainAggregator):
+        def receive(self, member: str, message: bytes, now: float) -> Sequence[AggregatorEvent]:
+            received.append(message)
+            return super().receive(member, message, now)
+
+    async def scenario() -> None:
+        hub, session = await _open(Noting(MEMBERS))
+        streams = await _all_joined(hub, session)
+        received.clear()
+        outcome = asyncio.create_task(session.round(b"task", b"", 1))
+        messages = messages_of(streams["org-1"])
+        while not (await _next(messages)).startswith(b"R"):
+            pass
+        one = b"U 1 " + np.ones(1, dtype="<u4").tobytes()
+        with pytest.raises(PeerError):
+            await session.deliver(streams["org-1"], one, b"\xff\xff", b"never seen")
+        assert received == [one, b"\xff\xff"]
+        for member in ("org-2", "org-3"):
+            await session.deliver(streams[member], one)
+        result = await asyncio.wait_for(outcome, 10)
+        assert isinstance(result, RoundSummed)
+        assert result.vector.tolist() == [3]
 
     asyncio.run(scenario())

@@ -22,7 +22,7 @@ def _raw(coordinator: RpcCoordinator, identity: Identity) -> grpc.Channel:
 
 
 def _participate(
-    channel: grpc.Channel, messages: Iterator[aggregation_pb2.Message], metadata: tuple[tuple[str, str], ...]
+    channel: grpc.Channel, messages: Iterator[aggregation_pb2.Parcel], metadata: tuple[tuple[str, str], ...]
 ) -> grpc.StatusCode:
     call = aggregation_pb2_grpc.AggregationStub(channel).Participate(messages, metadata=metadata, timeout=20)
     try:
@@ -48,7 +48,7 @@ def test_a_message_above_the_limit_is_refused_and_never_reaches_the_aggregator(
     )
     identity = coordinator.admit("org-1")
     with _raw(coordinator, identity) as channel:
-        huge = iter([aggregation_pb2.Message(data=bytes(MAXIMUM_MESSAGE_BYTES + 1))])
+        huge = iter([aggregation_pb2.Parcel(messages=[bytes(MAXIMUM_MESSAGE_BYTES + 1)])])
         status = _participate(channel, huge, (("headwater-run", RUN),))
     assert status is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert received == []

@@ -24,15 +24,15 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"headwater/rpc/v1/aggregation.proto\x12\x10headwater.rpc.v1\"\x17\n\x07Message\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x32V\n\x0b\x41ggregation\x12G\n\x0bParticipate\x12\x19.headwater.rpc.v1.Message\x1a\x19.headwater.rpc.v1.Message(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"headwater/rpc/v1/aggregation.proto\x12\x10headwater.rpc.v1\"\x1a\n\x06Parcel\x12\x10\n\x08messages\x18\x01 \x03(\x0c\x32T\n\x0b\x41ggregation\x12\x45\n\x0bParticipate\x12\x18.headwater.rpc.v1.Parcel\x1a\x18.headwater.rpc.v1.Parcel(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'headwater.rpc.v1.aggregation_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MESSAGE']._serialized_start=56
-  _globals['_MESSAGE']._serialized_end=79
-  _globals['_AGGREGATION']._serialized_start=81
-  _globals['_AGGREGATION']._serialized_end=167
+  _globals['_PARCEL']._serialized_start=56
+  _globals['_PARCEL']._serialized_end=82
+  _globals['_AGGREGATION']._serialized_start=84
+  _globals['_AGGREGATION']._serialized_end=168
 # @@protoc_insertion_point(module_scope)

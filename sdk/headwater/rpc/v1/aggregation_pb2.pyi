@@ -8,10 +8,11 @@ aggregator (headwater.secagg) do no I/O and check everything themselves. The pip
 
   - Mutual TLS. The member is the common name of the peer's certificate, checked before a byte is read.
   - Metadata "headwater-run" names the run, 32 hexadecimal digits.
-  - A message is at most 2 MiB; models and vectors travel as many messages. A larger one ends the stream with
-    RESOURCE_EXHAUSTED before it is buffered.
-  - The server reads a member's next message when the last one is dealt with: a fast or hostile sender waits in
-    HTTP/2 flow control, at the cost of one message's memory.
+  - Protocol messages that wait for the connection together go as one parcel, as far as they are small.
+  - A parcel is at most 4 MiB, as one protocol message may be; models and vectors travel as many messages. A larger
+    one ends the stream with RESOURCE_EXHAUSTED before it is buffered.
+  - The server reads a member's next parcel when the last one is dealt with: a fast or hostile sender waits in
+    HTTP/2 flow control, at the cost of one parcel's memory.
   - One stream per member and run. A second one replaces the first, which ends with FAILED_PRECONDITION.
   - A broken stream may be opened again by the same process; the protocol decides from which round on the member
     counts. The server ends the stream with OK when the session is over.
@@ -21,8 +22,10 @@ FAILED_PRECONDITION: the run's session is over, or this stream was replaced.
 PERMISSION_DENIED: not a member of this run, or the protocol refused a message.
 """
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -35,21 +38,23 @@ else:
 DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
-class Message(_message.Message):
+class Parcel(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
-    DATA_FIELD_NUMBER: _builtins.int
-    data: _builtins.bytes
-    """One message of HW-SecAgg/1, as headwater.secagg wrote it."""
+    MESSAGES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def messages(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Messages of HW-SecAgg/1, each as headwater.secagg wrote it, in their order."""
+
     def __init__(
         self,
         *,
-        data: _builtins.bytes = ...,
+        messages: _abc.Iterable[_builtins.bytes] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["messages", b"messages"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Message: _TypeAlias = Message  # noqa: Y015
+Global___Parcel: _TypeAlias = Parcel  # noqa: Y015

@@ -36,8 +36,8 @@ class AggregationStub:
         """
         self.Participate = channel.stream_stream(
                 '/headwater.rpc.v1.Aggregation/Participate',
-                request_serializer=headwater_dot_rpc_dot_v1_dot_aggregation__pb2.Message.SerializeToString,
-                response_deserializer=headwater_dot_rpc_dot_v1_dot_aggregation__pb2.Message.FromString,
+                request_serializer=headwater_dot_rpc_dot_v1_dot_aggregation__pb2.Parcel.SerializeToString,
+                response_deserializer=headwater_dot_rpc_dot_v1_dot_aggregation__pb2.Parcel.FromString,
                 _registered_method=True)
 
 
@@ -55,8 +55,8 @@ def add_AggregationServicer_to_server(servicer, server):
     rpc_method_handlers = {
             'Participate': grpc.stream_stream_rpc_method_handler(
                     servicer.Participate,
-                    request_deserializer=headwater_dot_rpc_dot_v1_dot_aggregation__pb2.Message.FromString,
-                    response_serializer=headwater_dot_rpc_dot_v1_dot_aggregation__pb2.Message.SerializeToString,
+                    request_deserializer=headwater_dot_rpc_dot_v1_dot_aggregation__pb2.Parcel.FromString,
+                    response_serializer=headwater_dot_rpc_dot_v1_dot_aggregation__pb2.Parcel.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -84,8 +84,8 @@ class Aggregation:
             request_iterator,
             target,
             '/headwater.rpc.v1.Aggregation/Participate',
-            headwater_dot_rpc_dot_v1_dot_aggregation__pb2.Message.SerializeToString,
-            headwater_dot_rpc_dot_v1_dot_aggregation__pb2.Message.FromString,
+            headwater_dot_rpc_dot_v1_dot_aggregation__pb2.Parcel.SerializeToString,
+            headwater_dot_rpc_dot_v1_dot_aggregation__pb2.Parcel.FromString,
             options,
             channel_credentials,
             insecure,

@@ -8,10 +8,11 @@ aggregator (headwater.secagg) do no I/O and check everything themselves. The pip
 
   - Mutual TLS. The member is the common name of the peer's certificate, checked before a byte is read.
   - Metadata "headwater-run" names the run, 32 hexadecimal digits.
-  - A message is at most 2 MiB; models and vectors travel as many messages. A larger one ends the stream with
-    RESOURCE_EXHAUSTED before it is buffered.
-  - The server reads a member's next message when the last one is dealt with: a fast or hostile sender waits in
-    HTTP/2 flow control, at the cost of one message's memory.
+  - Protocol messages that wait for the connection together go as one parcel, as far as they are small.
+  - A parcel is at most 4 MiB, as one protocol message may be; models and vectors travel as many messages. A larger
+    one ends the stream with RESOURCE_EXHAUSTED before it is buffered.
+  - The server reads a member's next parcel when the last one is dealt with: a fast or hostile sender waits in
+    HTTP/2 flow control, at the cost of one parcel's memory.
   - One stream per member and run. A second one replaces the first, which ends with FAILED_PRECONDITION.
   - A broken stream may be opened again by the same process; the protocol decides from which round on the member
     counts. The server ends the stream with OK when the session is over.
@@ -49,19 +50,19 @@ class AggregationStub:
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> AggregationAsyncStub: ...
-    Participate: _grpc.StreamStreamMultiCallable[_aggregation_pb2.Message, _aggregation_pb2.Message]
+    Participate: _grpc.StreamStreamMultiCallable[_aggregation_pb2.Parcel, _aggregation_pb2.Parcel]
 
 @_typing.type_check_only
 class AggregationAsyncStub(AggregationStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
-    Participate: _aio.StreamStreamMultiCallable[_aggregation_pb2.Message, _aggregation_pb2.Message]  # type: ignore[assignment]
+    Participate: _aio.StreamStreamMultiCallable[_aggregation_pb2.Parcel, _aggregation_pb2.Parcel]  # type: ignore[assignment]
 
 class AggregationServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def Participate(
         self,
-        request_iterator: _MaybeAsyncIterator[_aggregation_pb2.Message],
+        request_iterator: _MaybeAsyncIterator[_aggregation_pb2.Parcel],
         context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_aggregation_pb2.Message], _abc.AsyncIterator[_aggregation_pb2.Message]]: ...
+    ) -> _typing.Union[_abc.Iterator[_aggregation_pb2.Parcel], _abc.AsyncIterator[_aggregation_pb2.Parcel]]: ...
 
 def add_AggregationServicer_to_server(servicer: AggregationServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
