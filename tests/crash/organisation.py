@@ -85,11 +85,13 @@ class _WatchedWire(grpc.StreamStreamClientInterceptor):
         return continuation(client_call_details, self._sending(request_iterator))
 
     def _sending(self, requests: Iterator[Any]) -> Iterator[Any]:
-        for request in requests:
-            self._watch.message("sending", request.data)
-            yield request
-            # gRPC asks for the next message when the connection has taken this one.
-            self._watch.message("sent", request.data)
+        for parcel in requests:
+            for data in parcel.messages:
+                self._watch.message("sending", data)
+            yield parcel
+            # gRPC asks for the next parcel when the connection has taken this one.
+            for data in parcel.messages:
+                self._watch.message("sent", data)
 
 
 class _WatchedStore(Store):
