@@ -13,7 +13,7 @@ from headwater.errors import InputError, OutOfOrder, PeerError, StorageError
 from headwater_client import Organisation
 from support.organisations import RUN, EnrolledConsortium
 
-RULE = 'enabled = true\nmaximum_rounds = 50\nminimum_cohort = 3\nallowed_columns = "all"'
+RULE = 'enabled = true\nmaximum_rounds = 200\nminimum_cohort = 3\nallowed_columns = "all"'
 
 
 def edit_policy(home: Path, before: str, after: str) -> None:

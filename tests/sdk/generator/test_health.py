@@ -73,10 +73,10 @@ def test_a_fitted_generator_shows_nothing() -> None:
 
 
 def test_a_generator_that_ignores_its_noise_is_seen_though_its_entropy_is_high() -> None:
-    # Its biases are the marginals: every column comes out as it should, and all rows are drawn from one distribution.
+    # Its biases are near the marginals: columns come out much as they should, and all rows from one distribution.
     health = seen(changed(initial_model(small(), MARGINALS, seed=1).with_critic(seed=2), deaf))
     assert health.latent_sensitivity == pytest.approx(0, abs=1e-6)
-    assert health.entropy_ratio > 0.9
+    assert health.entropy_ratio > 0.8
 
 
 def test_a_generator_of_one_mode_is_seen_in_entropy_share_and_distance() -> None:
