@@ -36,8 +36,8 @@ class RunFacts:
         organisations: how many took part in its last sum.
         differencing: what holds of its sums, by its plan.
         generator_digest: SHA-256 of the bundle, which itself is not released without differential privacy.
-        refused_rounds: training rounds that were not taken.
-        ended_on: what its training was cut short to: "base", "checkpoint", or "" where it was not.
+        refused_rounds: rounds of its climb or training that were not taken.
+        ended_on: what its climb or training was cut short to: "rung", "base", "checkpoint", or "" where it was not.
     """
 
     consortium: str
@@ -48,7 +48,7 @@ class RunFacts:
     generator_digest: str | None
     differencing: Differencing
     refused_rounds: int = 0
-    ended_on: Literal["", "base", "checkpoint"] = ""
+    ended_on: Literal["", "base", "checkpoint", "rung"] = ""
 
 
 @dataclass(frozen=True)

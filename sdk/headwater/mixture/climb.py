@@ -76,6 +76,11 @@ class Climb:
         return self._over
 
     @property
+    def passed(self) -> bool:
+        """Whether a rung stands already, should the climb end now."""
+        return bool(self._passed)
+
+    @property
     def asked(self) -> Mixture:
         """The mixture whose statistics are wanted."""
         return self._current
@@ -119,6 +124,16 @@ class Climb:
         else:
             self._current = self._spanned(maximise(self._current, statistics, self._settings))
         return record
+
+    def end(self) -> None:
+        """Climb no further: the highest rung that passed stands.
+
+        Raises:
+            InputError: none has.
+        """
+        if not self._passed:
+            raise InputError("no rung stands yet, so the climb cannot end on one; begin a new run")
+        self._over = True
 
     def _end_rung(self, statistics: Statistics, attack: AttackResult) -> Record:
         passed = attack.within(self._settings.attack_limit)

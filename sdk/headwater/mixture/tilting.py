@@ -121,6 +121,10 @@ class Tilting:
             self._asked = self._tilted()
         return record
 
+    def end(self) -> None:
+        """Ask for no further tilt: the last that passed stands, the highest rung where none did."""
+        self._over = True
+
     def _begin_rung(self) -> None:
         mixture, random = self._rungs[self._rung], np.random.default_rng([self._seed, self._rung])
         draws = Draws(mixture)

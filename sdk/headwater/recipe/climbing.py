@@ -17,7 +17,7 @@ from headwater.recipe.actions import Aggregate, ModelReport
 from headwater.recipe.plausibility import ClimbTotals
 from headwater.recipe.settings import RecipeTerms
 from headwater.recipe.stage import Record, out_of_place
-from headwater.recipe.sums import read_expectation
+from headwater.recipe.sums import ImplausibleSum, read_expectation
 from headwater.recipe.task import Task, seed_for
 from headwater.recipe.tasks import expectation_task
 from headwater.secagg.crypto.ring import RingVector
@@ -29,7 +29,12 @@ F64 = NDArray[np.float64]
 
 
 class Climbing:
-    """Rounds of expectation until a mixture stands, then the attack on each tilt of it. A `Stage`."""
+    """Rounds of expectation until a mixture stands, then the attack on each tilt of it. A `Stage`.
+
+    A sum that no honest contributions can add up to is not taken. Where a rung has passed already the mixture that
+    stands is the end of it, for the next sum would be asked of the same organisations; before that nothing stands, and
+    the sum is an error.
+    """
 
     def __init__(
         self,
@@ -46,11 +51,12 @@ class Climbing:
         self._climb, self._totals = begin_climb(terms, encoding, groups, marginals)
         self._tables: dict[Subset, F64] = {each.columns: each.counts for each in marginals if len(each.columns) == 2}
         self._tilting: Tilting | None = None
+        self._ended = False
 
     @property
     def over(self) -> bool:
         """Whether a mixture stands."""
-        return self._tilting is not None and self._tilting.over
+        return self._ended if self._tilting is None else self._tilting.over
 
     @property
     def standing(self) -> Mixture:
@@ -68,10 +74,19 @@ class Climbing:
         return Aggregate(expectation_task(self._terms, step, self._encoding, asked, model, self._rows), model)
 
     def add_sum(self, task: Task, vector: RingVector, contributors: int) -> list[Record]:
-        """As `Stage.add_sum`."""
+        """As `Stage.add_sum`; a sum that cannot be one ends the climb on the rung that stands.
+
+        Raises:
+            ImplausibleSum: such a sum came before any rung stands. Nothing changed.
+        """
         del task
         code = StatisticsCode.for_rows(self._rows, self._terms.recipe.value_bits)
-        statistics, summed = read_expectation(vector, self._asked, code, contributors, self._totals)
+        try:
+            statistics, summed = read_expectation(vector, self._asked, code, contributors, self._totals)
+        except ImplausibleSum as error:
+            if not self._climb.passed:
+                raise
+            return self._end(error)
         if self._tilting is not None:
             return [{**summed.metrics, **self._tilting.add(statistics)}]
         record = self._climb.add(statistics)
@@ -79,6 +94,17 @@ class Climbing:
             settings, seed = self._terms.recipe.mixture, seed_for(self._terms.seed, "tilt")
             self._tilting = Tilting(self._climb.rungs, self._encoding, self._tables, self._rows, settings, seed)
         return [{**summed.metrics, **record}]
+
+    def _end(self, error: ImplausibleSum) -> list[Record]:
+        """Take the mixture that stands: the highest rung that passed, or its strictest tilt that did."""
+        stopped = self._climb if self._tilting is None else self._tilting
+        stopped.end()
+        self._ended = True
+        components = self.standing.components
+        return [
+            {"accepted": False, "reason": str(error)},
+            {"kind": "ended", "on": "rung", "refused": 1, "components": components},
+        ]
 
     @property
     def _asked(self) -> Mixture:

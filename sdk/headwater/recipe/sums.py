@@ -115,13 +115,17 @@ def read_expectation(
         totals: what the climb's rounds must add up to.
 
     Raises:
-        InputError: of another length, or no sum of statistics: counts are negative, or do not count the same rows, or
-            contradict the counts or the rounds before.
+        InputError: of another length.
+        ImplausibleSum: no sum of statistics: counts are negative, or do not count the same rows, or contradict the
+            counts or the rounds before.
     """
     summed = layout_of_counts(values_of(mixture.form, mixture.components)).split(vector)
     if summed.weight <= 0 or min(summed.metrics.values()) < 0:
         raise ImplausibleSum("there is no row, or fewer than none")
-    statistics = code.statistics(summed.payload, mixture.form, mixture.components)
+    try:
+        statistics = code.statistics(summed.payload, mixture.form, mixture.components)
+    except InputError as error:
+        raise ImplausibleSum("a count is negative") from error
     if int(statistics.train.sum()) != summed.weight:
         raise ImplausibleSum("log-densities and rows are not as many")
     rounding = contributors * code.count_rounding

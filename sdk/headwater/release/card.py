@@ -119,16 +119,17 @@ def _protection(facts: ReleaseFacts, schema: Schema) -> str:
 
 def _refused_rounds(facts: ReleaseFacts) -> str:
     number = facts.refused_rounds
-    were = "1 training round of this run was" if number == 1 else f"{number} training rounds of this run were"
+    were = "1 round of this run was" if number == 1 else f"{number} rounds of this run were"
     left = {
         "": "What was taken before and after is in the generator.",
         "base": "The generator is the base that secure sums alone determine; no training round is in it.",
         "checkpoint": "The generator is the last model that was taken.",
+        "rung": "The mixture stopped growing there: nothing of that sum is in the generator.",
     }[facts.ended_on]
     return (
         "## Rounds that were not taken\n\n"
-        f"{were} not taken: the sum of all organisations' updates, or the generator after it, did not look like an "
-        f"honest one. {left} Contributions are masked, so nobody can tell whose it was, or whether anybody meant it; "
+        f"{were} not taken: the sum of all organisations' contributions, or the generator after it, did not look like "
+        f"an honest one. {left} Contributions are masked, so nobody can tell whose it was, or whether anybody meant it; "
         "and a poisoned contribution that is small enough is not noticed at all."
     )
 

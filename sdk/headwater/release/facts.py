@@ -18,8 +18,8 @@ class ReleaseFacts(Document):
         version: 1 for the first release under this name.
         licence: as the consortium calls its terms; it is asked for them where it named none.
         differencing: what holds of the run's sums, by its plan.
-        refused_rounds: training rounds of the run that were not taken.
-        ended_on: what the run's training was cut short to, "" where it was not.
+        refused_rounds: rounds of the run's climb or training that were not taken.
+        ended_on: what the run's climb or training was cut short to, "" where it was not.
     """
 
     name: DatasetName
@@ -30,5 +30,5 @@ class ReleaseFacts(Document):
     created: Instant
     differencing: Differencing
     refused_rounds: int = Field(default=0, ge=0)
-    ended_on: Literal["", "base", "checkpoint"] = ""
+    ended_on: Literal["", "base", "checkpoint", "rung"] = ""
     provenance: Provenance

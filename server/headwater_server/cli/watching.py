@@ -91,6 +91,8 @@ def describe(record: Mapping[str, Any]) -> str:
             return f"marginals: {record['tables']} tables, {record['cells']:,} cells{more}{seconds}"
         case "fitting":
             return f"  fitting {record['done']}/{record['of']}, loss {record['loss']:.4f}"
+        case "expectation" if not record.get("accepted", True):
+            return f"mixture: [red]not taken[/red] ({escape(record['reason'])}){seconds}"
         case "expectation":
             return f"mixture, rung {record['rung']}: {_climb(record)}{seconds}"
         case "fit":

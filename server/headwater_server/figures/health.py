@@ -18,6 +18,11 @@ Points = Sequence[tuple[int, float]]
 Panel = Callable[["Axes", Sequence[Record], Mapping[int, Record]], None]
 
 _TITLE: Any = {"fontsize": 10, "loc": "left"}
+_ENDINGS = {
+    "base": "ended on its base",
+    "checkpoint": "ended on its last model taken",
+    "rung": "its climb ended on the rung that stood",
+}
 _TAKEN, _REFUSED, _OTHER, _THIRD, _GREY = "#0b6e69", "#b3261e", "#8a5a00", "#4a5fa5", "#888888"
 
 
@@ -33,7 +38,7 @@ def draw_health(records: Sequence[Record], path: Path) -> None:
         path: SVG to write.
     """
     models = [record for record in records if record.get("kind") in ("fit", "refine", "merge")]
-    climb = [record for record in records if record.get("kind") == "expectation"]
+    climb = [record for record in records if record.get("kind") == "expectation" and record.get("accepted", True)]
     if not models:
         draw_climb(climb, path)
         return
@@ -203,9 +208,7 @@ def _summary(records: Sequence[Record], models: Sequence[Record]) -> str:
         flags = sorted({flag for record in refused for flag in record.get("flags", ())})
         said += f"; not taken (dotted red): {', '.join(str(_round(record)) for record in refused)}"
         said += f" ({', '.join(flags)})" if flags else ""
-    ended = next((record for record in records if record.get("kind") == "ended"), None)
-    if ended is not None:
-        said += f"; ended on its {'base' if ended['on'] == 'base' else 'last model taken'}"
+    said += "".join(f"; {_ENDINGS[str(record['on'])]}" for record in records if record.get("kind") == "ended")
     judged = next((record for record in records if record.get("kind") == "judge"), None)
     if judged is not None and not judged["accepted"]:
         said += "; the base is released"

@@ -1,4 +1,4 @@
-"""A training round in plain words, for whoever watches a run."""
+"""A round that is judged in plain words, for whoever watches a run."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -17,7 +17,7 @@ __all__ = [
 ]
 
 Record = Mapping[str, Any]
-EndedOn = Literal["", "base", "checkpoint"]
+EndedOn = Literal["", "base", "checkpoint", "rung"]
 
 _SIGNS = (
     ("entropy_ratio", "entropy {:.2f}"),
@@ -60,7 +60,12 @@ def remedies_in_words(record: Record) -> str:
 
 
 def ending_in_words(record: Record) -> str:
-    """How training ended before its last round."""
+    """How a climb or training ended before its last round."""
+    if record["on"] == "rung":
+        return (
+            f"the climb ends on the mixture of {record['components']} components that stands, since a sum could not be "
+            "one of honest contributions. Under masks nobody can tell whose it was"
+        )
     left = "the base that it began with" if record["on"] == "base" else "the last model taken"
     return (
         f"training ends: {record['refused']} rounds in a row were not taken; the run goes on with {left}. Under masks "
@@ -69,19 +74,21 @@ def ending_in_words(record: Record) -> str:
 
 
 def training_outcome(history: Sequence[Record]) -> dict[str, int | str]:
-    """Figures of a run's result: how many training rounds were not taken, and what training was cut short to."""
-    refused = sum(record["kind"] == "merge" and not record["accepted"] for record in history)
+    """Figures of a run's result: how many rounds were not taken, and what its climb or training was cut short to."""
+    refused = sum(record["kind"] in ("expectation", "merge") and not record.get("accepted", True) for record in history)
     ended = [str(record["on"]) for record in history if record["kind"] == "ended"]
     return {"refused_rounds": refused, "ended_on": ended[-1] if ended else ""}
 
 
 def ended_on(stored: object) -> EndedOn:
-    """What a stored result says that training was cut short to; "" where it says nothing."""
+    """What a stored result says that a climb or training was cut short to; "" where it says nothing."""
     match stored:
         case "base":
             return "base"
         case "checkpoint":
             return "checkpoint"
+        case "rung":
+            return "rung"
         case _:
             return ""
 

@@ -82,6 +82,8 @@ def _say(record: Mapping[str, object]) -> str:
             return f"{record['rows']:,} training rows of {record['contributors']} organisations"
         case "marginals":
             return f"{record['tables']} tables, {record['cells']:,} cells"
+        case "expectation" if not record.get("accepted", True):
+            return f"NOT TAKEN: {record['reason']}"
         case "expectation":
             taken = {True: ", passed", False: ", not passed", None: ""}[record.get("passed")]  # type: ignore[index]
             return (

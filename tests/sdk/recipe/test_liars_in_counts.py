@@ -12,7 +12,8 @@ from headwater.encoding.marginals import Marginal
 from headwater.errors import InputError
 from headwater.mixture.parameters import Mixture
 from headwater.mixture.vector import StatisticsCode
-from headwater.recipe import Aggregate, Recipe, build_recipe
+from headwater.recipe import Aggregate, Done, Recipe, build_recipe
+from headwater.recipe.actions import Refine
 from headwater.recipe.plausibility import differing_margins
 from headwater.secagg.crypto.ring import RingVector, to_signed
 from support.mixtures import SETTINGS
@@ -177,6 +178,56 @@ def test_statistics_that_do_not_add_up_are_refused(what: str, said: str, earlier
     with pytest.raises(InputError, match=said):
         recipe.add_sum(lying.astype(np.uint32), 3)
     assert recipe.next() is action
+
+
+def risen(plan: Plan, until: str) -> tuple[Recipe, Aggregate]:
+    """A recipe whose climb has just written `until` into its history, waiting for the next sum."""
+    recipe = build_recipe(plan)
+    while not any(record.get(until) for record in recipe.history):
+        action = recipe.next()
+        assert isinstance(action, Aggregate)
+        recipe.add_sum(summed(action, plan), 3)
+    action = recipe.next()
+    assert isinstance(action, Aggregate)
+    return recipe, action
+
+
+RISING = {**SETTINGS.model_dump(), "attack_limit": 1.0}
+TILTING = {**RISING, "tilt_tolerances": (0.03, 0.003), "tilt_excess": 0.0}
+
+
+@pytest.mark.parametrize("lie", [cell(1 << 23), cell(-(1 << 28))], ids=["responsibilities", "negative"])
+@pytest.mark.parametrize(("settings", "until"), [(RISING, "passed"), (TILTING, "tolerance")], ids=["climb", "tilt"])
+def test_once_a_rung_stands_a_sum_that_cannot_be_one_ends_the_climb_on_it(
+    settings: dict[str, object], until: str, lie: Lie
+) -> None:
+    plan = small_plan("mixture", mixture=settings)
+    recipe, action = risen(plan, until)
+    standing = next(record for record in reversed(recipe.history) if record.get("passed"))
+
+    recipe.add_sum(summed(action, plan, lie), 3)
+
+    done = recipe.next()
+    assert isinstance(done, Done)
+    refused, ended = recipe.history[-2:]
+    assert refused["kind"] == "expectation"
+    assert refused["accepted"] is False
+    assert "look for a faulty organisation" in str(refused["reason"])
+    assert ended == {
+        "kind": "ended", "on": "rung", "refused": 1, "components": standing["components"]
+    }  # fmt: skip
+    mixture = Mixture.from_bytes(done.model)
+    assert mixture.components == standing["components"]
+    assert (mixture.tilt is not None) == (until == "tolerance")
+
+
+def test_a_hybrid_whose_climb_was_ended_is_refined_from_the_rung_that_stands() -> None:
+    plan = small_plan("hybrid", base="mixture", mixture={**RISING, "tilt_tolerances": ()})
+    recipe, action = risen(plan, "passed")
+    recipe.add_sum(summed(action, plan, cell(1 << 23)), 3)
+    refine = recipe.next()
+    assert isinstance(refine, Refine)
+    assert Mixture.from_bytes(refine.mixture).components == recipe.history[-1]["components"]
 
 
 def test_rows_moved_between_the_components_of_a_class_are_not_found() -> None:

@@ -111,8 +111,10 @@ def test_rounds_that_were_not_taken_are_said_and_that_nobody_knows_whose_they_we
     assert "Rounds that were not taken" not in dataset_card(facts(), SCHEMA, 10)
     poisoned = facts().model_copy(update={"refused_rounds": 2, "ended_on": "base"})
     card = dataset_card(poisoned, SCHEMA, 10)
-    assert "2 training rounds of this run were not taken" in card
+    assert "2 rounds of this run were not taken" in card
     assert "the base that secure sums alone determine" in card
     assert "nobody can tell whose it was" in card
     once = dataset_card(facts().model_copy(update={"refused_rounds": 1}), SCHEMA, 10)
-    assert "1 training round of this run was not taken" in once
+    assert "1 round of this run was not taken" in once
+    climb = facts().model_copy(update={"refused_rounds": 1, "ended_on": "rung"})
+    assert "nothing of that sum is in the generator" in dataset_card(climb, SCHEMA, 10)

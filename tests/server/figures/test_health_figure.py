@@ -63,3 +63,12 @@ def test_a_run_under_way_is_drawn_as_far_as_it_is(tmp_path: Path, length: int) -
 def test_a_loss_that_is_not_finite_leaves_a_gap(tmp_path: Path) -> None:
     broken = {"kind": "merge", "round": 1, "accepted": False, "flags": [], "marginal_loss": math.inf, "health": {}}
     assert "1 training rounds, 0 taken" in words([HISTORY[1], broken], tmp_path)
+
+
+def test_a_sum_that_ended_the_climb_is_no_point_of_it_and_the_title_says_so(tmp_path: Path) -> None:
+    refused: list[dict[str, object]] = [
+        {"kind": "expectation", "accepted": False, "reason": "the sum cannot be one"},
+        {"kind": "ended", "on": "rung", "refused": 1, "components": 4},
+    ]
+    text = words([*CLIMB, *refused, *HISTORY], tmp_path)
+    assert "its climb ended on the rung that stood; ended on its base" in text

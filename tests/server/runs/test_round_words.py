@@ -10,6 +10,8 @@ SICK = {
     "reason": "the update is far larger than those before", "marginal_loss": 3.0, "health": WELL,
 }  # fmt: skip
 ENDED = {"kind": "ended", "on": "base", "refused": 2}
+NOT_A_SUM = {"kind": "expectation", "step": 9, "contributors": 5, "accepted": False, "reason": "the sum cannot be one"}
+RUNG = {"kind": "ended", "on": "rung", "refused": 1, "components": 40}
 
 
 def test_one_line_a_round_says_whether_it_was_taken_what_is_wrong_and_what_changes() -> None:
@@ -42,6 +44,12 @@ def test_the_end_says_on_what_and_that_nobody_can_tell_whose_it_was() -> None:
     assert "last model taken" in describe({**ENDED, "on": "checkpoint"})
 
 
+def test_a_climb_that_a_sum_ended_says_on_what_and_that_nobody_can_tell_whose_it_was() -> None:
+    assert describe(NOT_A_SUM) == "mixture: [red]not taken[/red] (the sum cannot be one)"
+    assert "the mixture of 40 components that stands" in describe(RUNG)
+    assert "nobody can tell whose" in describe(RUNG)
+
+
 def test_the_sums_line_says_how_large_the_update_is() -> None:
     line = describe({"kind": "update", "contributors": 5, "update_norm": 0.5662, "cosine": -0.25})
     assert "norm 0.566, cosine with the one before -0.25" in line
@@ -50,9 +58,11 @@ def test_the_sums_line_says_how_large_the_update_is() -> None:
 def test_a_result_keeps_how_many_rounds_were_refused_and_what_it_ended_on() -> None:
     assert training_outcome([TAKEN, SICK, SICK, ENDED]) == {"refused_rounds": 2, "ended_on": "base"}
     assert training_outcome([TAKEN]) == {"refused_rounds": 0, "ended_on": ""}
-    assert [ended_on(stored) for stored in ("base", "checkpoint", "", None, "other")] == [
+    assert training_outcome([NOT_A_SUM, RUNG]) == {"refused_rounds": 1, "ended_on": "rung"}
+    assert [ended_on(stored) for stored in ("base", "checkpoint", "rung", "", None, "other")] == [
         "base",
         "checkpoint",
+        "rung",
         "",
         "",
         "",
