@@ -129,8 +129,8 @@ def _refused_rounds(facts: ReleaseFacts) -> str:
     return (
         "## Rounds that were not taken\n\n"
         f"{were} not taken: the sum of all organisations' contributions, or the generator after it, did not look like "
-        f"an honest one. {left} Contributions are masked, so nobody can tell whose it was, or whether anybody meant it; "
-        "and a poisoned contribution that is small enough is not noticed at all."
+        f"an honest one. {left} Contributions are masked, so nobody can tell whose it was, or whether anybody meant "
+        "it; and a poisoned contribution that is small enough is not noticed at all."
     )
 
 
