@@ -6,11 +6,10 @@ import numpy as np
 
 from headwater.contribution.splits import split_rows
 from headwater.contribution.training import one_thread
+from headwater.contribution.updating import LEAST_ROWS, update_vector
 from headwater.errors import InputError, PeerError
 from headwater.generator.convolutional import train_pictures
 from headwater.images.convolution import Convolution
-from headwater.recipe.drift import energy_of
-from headwater.recipe.fixed_point import fixed_point, largest_magnitude
 from headwater.recipe.layout import layout_of_update
 from headwater.recipe.lifted import convolution_spec
 from headwater.recipe.settings import RecipeTerms
@@ -20,8 +19,6 @@ from headwater.schema.table import Table
 from headwater.secagg.crypto.ring import RingVector
 
 __all__ = ["train_convolution"]
-
-_LEAST_ROWS = 2
 
 
 def train_convolution(task: Task, model: bytes, rows: Table, plan: RecipeTerms) -> RingVector:
@@ -48,8 +45,8 @@ def train_convolution(task: Task, model: bytes, rows: Table, plan: RecipeTerms) 
         raise PeerError("the task's networks and length are not those of the plan; compare the versions")
     part = split_rows(rows, plan.splits, "train")
     used = part.take(finite_rows(part))
-    largest, delta = largest_magnitude(task.value_bits), None
-    if used.rows >= _LEAST_ROWS and len(shared.critic):
+    update = None
+    if used.rows >= LEAST_ROWS and len(shared.critic):
         pictures = used.columns[shared.spec.image.name]
         target = plan.schema_.target
         labels = np.zeros(used.rows, np.int32) if target is None else used.columns[target.name]
@@ -57,15 +54,5 @@ def train_convolution(task: Task, model: bytes, rows: Table, plan: RecipeTerms) 
         digest = hashlib.sha256(pictures.tobytes() + labels.tobytes()).hexdigest()
         with one_thread():
             terms = plan.recipe.images.convolution
-            delta = train_pictures(shared, pictures, labels, terms, seed_for(task.seed, digest))
-    if delta is None or not np.isfinite(delta).all():
-        # protocol 2.3: what is not finite contributes zero and is counted.
-        nothing = np.zeros(layout.payload, np.int64)
-        nobody = {"skipped": 1, "clipped": 0, "energy": 0}
-        return layout.join(nothing, 0, nobody, largest=largest, ring_bits=plan.ring_bits)
-    cap = plan.recipe.training.row_cap
-    weight = min(used.rows, cap) / cap
-    payload = fixed_point(delta, task.clip, task.scale, weight)
-    clipped = int(float(np.linalg.norm(delta.astype(np.float64))) > task.clip)
-    metrics = {"skipped": 0, "clipped": clipped, "energy": energy_of(payload, largest)}
-    return layout.join(payload, round(weight * largest), metrics, largest=largest, ring_bits=plan.ring_bits)
+            update = train_pictures(shared, pictures, labels, terms, seed_for(task.seed, digest))
+    return update_vector(task, update, used.rows, layout, plan)

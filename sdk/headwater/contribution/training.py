@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from headwater.contribution.allowed import update_settings
 from headwater.contribution.expecting import prepared_rows
+from headwater.contribution.updating import LEAST_ROWS, update_vector
 from headwater.encoding.encoding import Encoding
 from headwater.errors import InputError, PeerError
 from headwater.generator.adversarial import train_locally
@@ -18,17 +19,13 @@ from headwater.generator.refiner.model import RefinedMixture
 from headwater.generator.refiner.training import train_refiner
 from headwater.generator.update import update_length
 from headwater.mixture.form import RowFeatures
-from headwater.recipe.drift import energy_of
-from headwater.recipe.fixed_point import fixed_point, largest_magnitude
-from headwater.recipe.layout import Layout, layout_of_update
+from headwater.recipe.layout import layout_of_update
 from headwater.recipe.settings import RecipeTerms
 from headwater.recipe.task import Task, seed_for
 from headwater.schema.table import Table
 from headwater.secagg.crypto.ring import RingVector
 
 __all__ = ["one_thread", "train", "train_refined"]
-
-_LEAST_ROWS = 2
 
 
 def train(task: Task, model: bytes, rows: Table, encoding: Encoding, plan: RecipeTerms) -> RingVector:
@@ -55,14 +52,14 @@ def train(task: Task, model: bytes, rows: Table, encoding: Encoding, plan: Recip
     layout = layout_of_update(update_length(shared))
     if layout.length != task.length or shared.spec.sizes != encoding.sizes or task.clip is None:
         raise PeerError("the task's model, encoding and length do not belong together")
-    delta = None
-    if rows.rows >= _LEAST_ROWS:
+    update = None
+    if rows.rows >= LEAST_ROWS:
         codes = encoding.encode(rows)
         with one_thread():
-            delta = train_locally(
+            update = train_locally(
                 shared, codes, settings, _seed(task, codes), "cpu", progress=progress, proximal=proximal
-            ).delta
-    return _vector(task, delta, rows.rows, layout, plan)
+            )
+    return update_vector(task, update, rows.rows, layout, plan)
 
 
 def train_refined(task: Task, model: bytes, rows: Table, encoding: Encoding, plan: RecipeTerms) -> RingVector:
@@ -91,28 +88,12 @@ def train_refined(task: Task, model: bytes, rows: Table, encoding: Encoding, pla
     if not fits or task.clip is None or not (len(shared.refiner) and len(shared.critic)):
         raise PeerError("the task's model, label and length do not belong together")
     used = prepared_rows(rows, encoding, shared.mixture, plan).train
-    delta = None
-    if len(used.classes) >= _LEAST_ROWS:
+    update = None
+    if len(used.classes) >= LEAST_ROWS:
+        settings, (progress, _) = update_settings(task, plan), _of_round(task, plan)
         with one_thread():
-            delta = train_refiner(shared, used, update_settings(task, plan), _seed_of(task, used))
-    return _vector(task, delta, len(used.classes), layout, plan)
-
-
-def _vector(task: Task, delta: NDArray[np.float32] | None, rows: int, layout: Layout, plan: RecipeTerms) -> RingVector:
-    settings, largest = plan.recipe.training, largest_magnitude(task.value_bits)
-    if task.clip is None:
-        raise PeerError("a task of training needs a clip norm")
-    if delta is None or not np.isfinite(delta).all():
-        # protocol 2.3: what is not finite contributes zero and is counted.
-        nothing = np.zeros(layout.payload, np.int64)
-        return layout.join(
-            nothing, 0, {"skipped": 1, "clipped": 0, "energy": 0}, largest=largest, ring_bits=plan.ring_bits
-        )
-    weight = min(rows, settings.row_cap) / settings.row_cap
-    payload = fixed_point(delta, task.clip, task.scale, weight)
-    clipped = int(float(np.linalg.norm(delta.astype(np.float64))) > task.clip)
-    metrics = {"skipped": 0, "clipped": clipped, "energy": energy_of(payload, largest)}
-    return layout.join(payload, round(weight * largest), metrics, largest=largest, ring_bits=plan.ring_bits)
+            update = train_refiner(shared, used, settings, _seed_of(task, used), progress=progress)
+    return update_vector(task, update, len(used.classes), layout, plan)
 
 
 def _of_round(task: Task, plan: RecipeTerms) -> tuple[float, float]:

@@ -1,7 +1,6 @@
 """Train generator and critic on one organisation's rows for some steps, from the shared weights."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,25 +11,15 @@ from headwater.errors import InputError
 from headwater.generator.anchor import Anchor
 from headwater.generator.auxiliary import RowMoments, condition_loss, information_loss
 from headwater.generator.local_rows import Batch, RowSource
+from headwater.generator.local_update import Discernment, LocalUpdate
 from headwater.generator.losses import AdversarialLoss
 from headwater.generator.model import Model, pick_device
 from headwater.generator.network import Critic, Generator, flat_parameters
 from headwater.generator.terms import TrainingTerms
 
-__all__ = ["LocalUpdate", "train_locally"]
+__all__ = ["train_locally"]
 
 _BETA2 = 0.99
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LocalUpdate:
-    """What one organisation's training changed.
-
-    Attributes:
-        delta: float32, generator's parameters then critic's, new minus shared. May hold NaN if training broke.
-    """
-
-    delta: NDArray[np.float32]
 
 
 def train_locally(
@@ -72,7 +61,7 @@ def train_locally(
     )
     training.run()
     after = torch.cat([flat_parameters(generator), flat_parameters(critic)])
-    return LocalUpdate((after - before).numpy())
+    return LocalUpdate((after - before).numpy(), training.discernment.share)
 
 
 class _Training:
@@ -104,6 +93,7 @@ class _Training:
             self._learners.append((self._adam(critic, terms.critic_rate), critic, terms.critic_rate))
         self._shared = [[each.detach().clone() for each in network.parameters()] for _, network, _ in self._learners]
         self._critic_done = 0
+        self.discernment = Discernment()
 
     def run(self) -> None:
         """All steps."""
@@ -123,7 +113,9 @@ class _Training:
             fake = self._generator.soft_draws(z, terms.temperature, self._random)
         seen, made = self._seen(real.one_hot), self._seen(fake)
         with self._precision():
-            loss = self._loss.critic(self._critic(seen), self._critic(made))
+            scores = self._critic(seen), self._critic(made)
+            loss = self._loss.critic(*scores)
+        self.discernment.add(*scores)
         if terms.penalty > 0 and self._critic_done % terms.penalty_every == 0:
             loss = loss + self._loss.smoothness(self._critic, seen, made, self._random)
         self._critic_done += 1

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import conv2d, interpolate, leaky_relu, linear, one_hot, silu, softplus
 
+from headwater.generator.local_update import Discernment, LocalUpdate
 from headwater.images.convolution import Convolution, ConvolutionSpec
 from headwater.images.settings import ConvolutionSettings
 
@@ -24,7 +25,7 @@ Weights = dict[str, Tensor]
 
 def train_pictures(
     model: Convolution, pictures: NDArray[np.uint8], labels: NDArray[np.int32], terms: ConvolutionSettings, seed: int
-) -> NDArray[np.float32]:
+) -> LocalUpdate:
     """Train both networks on one organisation's pictures from the shared weights, with fresh optimisers.
 
     Fakes have the labels of the real batch beside them, and the critic is told: what an organisation has of a digit
@@ -38,7 +39,7 @@ def train_pictures(
         seed: equal seeds give equal bits on one machine's CPU.
 
     Returns:
-        float32, new minus shared weights, the generator's first; may hold NaN if training broke.
+        New minus shared weights, the generator's first, with what the critic could tell.
 
     Source: Huang et al. 2024 (arXiv:2501.05441); projection critic: Miyato & Koyama 2018 (arXiv:1802.05637).
     """
@@ -50,6 +51,7 @@ def train_pictures(
     ]
     rows = torch.from_numpy(pictures.astype(np.float32)).view(-1, 1, spec.image.height, spec.image.width)
     codes = torch.from_numpy(labels.astype(np.int64))
+    discernment = Discernment()
     for number in range(terms.local_steps):
         chosen = torch.randint(len(rows), (terms.batch,), generator=random)
         # Levels are spread evenly over their width: a critic must not know a picture by its whole numbers.
@@ -57,7 +59,9 @@ def train_pictures(
         real, label = (rows[chosen] + noise) / (spec.image.levels - 1), one_hot(codes[chosen], spec.classes).float()
         with torch.no_grad():
             fake = _generate(generator, spec, _latent(terms.batch, spec, random), label)
-        loss = softplus(_score(critic, spec, fake, label) - _score(critic, spec, real, label)).mean()
+        of_fake, of_real = _score(critic, spec, fake, label), _score(critic, spec, real, label)
+        discernment.add(of_real, of_fake)
+        loss = softplus(of_fake - of_real).mean()
         if terms.penalty and number % terms.penalty_every == 0:
             weight = terms.penalty * terms.penalty_every / 2
             loss = loss + weight * sum(_roughness(critic, spec, points, label) for points in (real, fake))
@@ -67,8 +71,7 @@ def train_pictures(
             ahead = _score(critic, spec, real, label)
         _step(steps[0], softplus(ahead - _score(critic, spec, fake, label)).mean())
     after = torch.cat([weight.detach().reshape(-1) for part in (generator, critic) for weight in part.values()])
-    change: NDArray[np.float32] = after.numpy() - model.weights
-    return change
+    return LocalUpdate(after.numpy() - model.weights, discernment.share)
 
 
 def draw_pictures(model: Convolution, labels: NDArray[np.int32], random: torch.Generator) -> NDArray[np.uint8]:

@@ -9,7 +9,7 @@ from headwater.canonical import sha256_hex
 from headwater.images.convolution import ConvolutionSpec, first_convolution
 from headwater.recipe.actions import Aggregate, ModelReport
 from headwater.recipe.counting import Counted
-from headwater.recipe.fixed_point import scale_for
+from headwater.recipe.fixed_point import largest_magnitude, scale_for
 from headwater.recipe.layout import layout_of_update
 from headwater.recipe.settings import RecipeTerms
 from headwater.recipe.stage import Record, out_of_place
@@ -82,13 +82,16 @@ class Convolving:
         """As `Stage.add_sum`; a round in which nobody's training was finite changes nothing."""
         mean, summed = read_update(vector, len(self._model.weights), contributors, task.scale, task.value_bits)
         self._left -= 1
-        record: Record = {"round": self._settings.rounds - self._left, **summed.metrics}
+        metrics = dict(summed.metrics)
+        accuracy, trained = metrics.pop("accuracy"), contributors - metrics["skipped"]
+        record: Record = {"round": self._settings.rounds - self._left, **metrics}
         if mean is None:
             return [{**record, "accepted": False, "reason": "no organisation had a finite update"}]
         self._model = self._model.moved(self._settings.server_rate * mean)
         decay = np.float32(self._settings.ema)
         self._average = decay * self._average + (1 - decay) * self._model.generator
-        return [{**record, "update_norm": float(np.linalg.norm(mean))}]
+        seen = accuracy / (max(trained, 1) * largest_magnitude(task.value_bits))
+        return [{**record, "update_norm": float(np.linalg.norm(mean)), "critic_accuracy": float(f"{seen:.5g}")}]
 
     def add_model(self, model: bytes, report: ModelReport) -> list[Record]:
         """Refuse: the recipe merges by itself, since a mean needs no network."""

@@ -21,7 +21,7 @@ FLAG_WORDS: Mapping[Flag, str] = {
     "worse": "it worsens the marginal loss by more than the plan allows",
     "collapse": "the generator collapses: it makes far less variety than before",
     "explosion": "the update is far larger than those before",
-    "strong critic": "the critic is too strong: hardly any gradient reaches the generator",
+    "strong critic": "the critic is too strong: it teaches the generator hardly anything",
     "oscillation": "updates undo each other from round to round",
 }
 """Each flag as a sentence for people."""
@@ -51,6 +51,13 @@ class HealthSettings(BaseModel):
     )
     gradient: float = Field(
         default=0.1, ge=0, lt=1, description="least gradient of the generator, as a share of its running median"
+    )
+    critic_accuracy: float = Field(
+        default=0.95,
+        gt=0.5,
+        le=1,
+        description="most pairs of a row and a draw that critics tell apart, as a share, the mean over organisations; "
+        "honest training on 5,000 rows was seen at up to 0.60",
     )
     norm: float = Field(default=2.5, gt=1, description="most norm of the mean update, in its running medians")
     first_norm: float = Field(
@@ -91,7 +98,7 @@ class Watch:
             found.append("collapse")
         if self._exploded(signs):
             found.append("explosion")
-        if self._below(signs, "gradient_norm", self._settings.gradient):
+        if self._critic_too_strong(signs):
             found.append("strong critic")
         if self._reversals >= 2:
             found.append("oscillation")
@@ -112,6 +119,10 @@ class Watch:
     def _above(self, signs: Mapping[str, float], name: str, more: float) -> bool:
         usual = self._usual(name)
         return usual is not None and signs.get(name, usual) > usual + more
+
+    def _critic_too_strong(self, signs: Mapping[str, float]) -> bool:
+        accurate = signs.get("critic_accuracy", 0.0) > self._settings.critic_accuracy
+        return accurate or self._below(signs, "gradient_norm", self._settings.gradient)
 
     def _collapsed(self, signs: Mapping[str, float]) -> bool:
         settings = self._settings

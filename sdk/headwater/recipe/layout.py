@@ -17,9 +17,10 @@ I64 = NDArray[np.int64]
 COUNT_METRICS = ("skipped_rows",)
 """Whole numbers, summed: rows with a value that is not finite."""
 
-UPDATE_METRICS = ("skipped", "clipped", "energy")
+UPDATE_METRICS = ("skipped", "clipped", "energy", "accuracy")
 """Whole numbers, summed: organisations whose training was not finite, or whose update passed the clip norm; and the
-squared norms of what was contributed, as a share of the largest, in the units of a value (see `drift`)."""
+squared norms of what was contributed, as a share of the largest, in the units of a value (see `drift`); and in the same
+units the shares of pairs of a row and a draw that critics told apart."""
 
 
 @dataclass(frozen=True, slots=True)

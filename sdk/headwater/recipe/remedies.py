@@ -11,6 +11,8 @@ from headwater.recipe.settings import UpdateSettings
 __all__ = ["Remedies"]
 
 _LEAST_BETA1 = 0.05
+# Of codes that are 0 or 1 and of normal scores: rows and draws overlap more, what sets codes apart stays visible.
+_NOISE = 0.1
 _REMEDIES: Mapping[Flag, tuple[str, ...]] = {
     "collapse": ("collapse",),
     "strong critic": ("critic",),
@@ -30,7 +32,8 @@ class Remedies:
 
     Attributes:
         collapse: each step halves the generator's rate and triples the critic's gradient penalty.
-        critic: each step halves the critic's steps, its rate where it takes one step already.
+        critic: each step halves the critic's steps, its rate where it takes one step already, and adds to the noise on
+            what it sees.
         oscillation: each step halves Adam's first moment, and the generator's rate where there is none.
         explosion: each step halves the clip norm.
     """
@@ -64,6 +67,7 @@ class Remedies:
             "penalty": settings.penalty * 3**self.collapse,
             "critic_steps": steps,
             "critic_rate": critic_rate,
+            "instance_noise": settings.instance_noise + _NOISE * self.critic,
             "beta1": beta1,
             "clip": settings.clip / 2**self.explosion,
         }

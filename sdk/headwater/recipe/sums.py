@@ -165,7 +165,7 @@ def read_update(
     unit = largest_magnitude(value_bits)
     if not 0 <= summed.weight <= contributors * unit:
         raise ImplausibleSum("the weight is out of range")
-    most = {name: contributors * (unit if name == "energy" else 1) for name in summed.metrics}
+    most = {name: contributors * (unit if name in ("energy", "accuracy") else 1) for name in summed.metrics}
     if any(not 0 <= count <= most[name] for name, count in summed.metrics.items()):
         raise ImplausibleSum("a metric is out of range")
     # generator.md, plausibility of the aggregate: each weighted update is within its weight's share of the clip norm,

@@ -109,14 +109,17 @@ class Training:
         except ImplausibleSum as error:
             return [{}, *self._refuse({"reason": str(error), "flags": ["explosion"]}, ("explosion",))]
         metrics = dict(summed.metrics)
-        largest, energy = largest_magnitude(task.value_bits), metrics.pop("energy")
-        self._drift = drift_ratio(summed.payload, energy, contributors - metrics["skipped"], largest)
+        largest, energy, accuracy = largest_magnitude(task.value_bits), metrics.pop("energy"), metrics.pop("accuracy")
+        trained = contributors - metrics["skipped"]
+        self._drift = drift_ratio(summed.payload, energy, trained, largest)
         drifted: Record = {**metrics, "drift": _rounded(self._drift), "proximal": task.parameters["proximal"]}
         if mean is None:
             # protocol 2.3: nobody's training was finite, so there is nothing to merge.
             verdict: Record = {"reason": "no organisation had a finite update", "flags": ["not finite"]}
             return [drifted, *self._refuse(verdict, ("not finite",))]
         signs = direction(mean, self._former) | _shares(summed, contributors)
+        if self._terms.recipe.training.adversarial_weight > 0 and trained > 0:
+            signs["critic_accuracy"] = accuracy / (trained * largest)
         self._summed = (mean, signs)
         return [{**drifted, **{name: _rounded(value) for name, value in signs.items()}}]
 

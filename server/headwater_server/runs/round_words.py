@@ -27,7 +27,7 @@ _SIGNS = (
 )
 _REMEDIES = {
     "collapse": "the generator learns at 1/{} of its rate, the critic's penalty is {} times as large",
-    "critic": "the critic learns {} times less",
+    "critic": "the critic learns {} times less and sees rows and draws through noise",
     "oscillation": "momentum or rate is 1/{} of the plan's",
     "explosion": "updates are clipped at 1/{} of the plan's norm",
 }

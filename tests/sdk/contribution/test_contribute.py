@@ -15,11 +15,11 @@ from headwater.contribution.splits import split_rows
 from headwater.encoding.encoding import Encoding
 from headwater.encoding.grid import Histograms
 from headwater.errors import InputError, PeerError
-from headwater.generator.adversarial import LocalUpdate
+from headwater.generator.local_update import LocalUpdate
 from headwater.recipe import Aggregate, Fit, build_recipe
 from headwater.recipe.drift import energy_of
 from headwater.recipe.fixed_point import integer_norm_squared, largest_magnitude
-from headwater.recipe.layout import layout_of_counts, layout_of_update
+from headwater.recipe.layout import UPDATE_METRICS, layout_of_counts, layout_of_update
 from headwater.recipe.task import Task
 from headwater.schema.table import Table
 from support.recipes import SCHEMA, small_plan, small_table
@@ -43,6 +43,8 @@ def to_update(plan: Plan = PLAN) -> tuple[Task, bytes]:
 
 
 TASK, MODEL = to_update()
+ENDS = 1 + len(UPDATE_METRICS)
+"""Values of an update's vector beside its payload."""
 
 
 def first_task(plan: Plan = PLAN) -> Task:
@@ -129,26 +131,29 @@ def test_an_update_depends_on_each_of_its_arguments(change: str) -> None:
 
 
 def test_an_update_carries_its_weight_and_stays_within_the_clip() -> None:
-    layout = layout_of_update(TASK.length - 4)
+    layout = layout_of_update(TASK.length - ENDS)
     unit = largest_magnitude(PLAN.recipe.value_bits)
     summed = layout.split(contribute(TASK, MODEL, ROWS, PLAN))
     train = split_rows(ROWS, PLAN.splits, "train").rows
     assert summed.weight == round(train / 500 * unit)
     assert 0 < integer_norm_squared(summed.payload) <= unit**2
-    assert summed.metrics == {"skipped": 0, "clipped": 0, "energy": energy_of(summed.payload, unit)}
+    accuracy = summed.metrics["accuracy"]
+    assert 0 <= accuracy <= unit
+    energy = energy_of(summed.payload, unit)
+    assert summed.metrics == {"skipped": 0, "clipped": 0, "energy": energy, "accuracy": accuracy}
 
 
 def test_a_large_organisation_weighs_no_more_than_the_cap() -> None:
     plan = small_plan(update={**PLAN.recipe.update.model_dump(), "row_cap": 100})
     task, model = to_update(plan)
-    summed = layout_of_update(task.length - 4).split(contribute(task, model, ROWS, plan))
+    summed = layout_of_update(task.length - ENDS).split(contribute(task, model, ROWS, plan))
     assert summed.weight == largest_magnitude(plan.recipe.value_bits)
 
 
 def test_an_update_beyond_the_clip_is_clipped_and_counted() -> None:
     plan = small_plan(update={**PLAN.recipe.update.model_dump(), "clip": 1e-3, "row_cap": 1})
     task, model = to_update(plan)
-    summed = layout_of_update(task.length - 4).split(contribute(task, model, ROWS, plan))
+    summed = layout_of_update(task.length - ENDS).split(contribute(task, model, ROWS, plan))
     unit = largest_magnitude(plan.recipe.value_bits)
     assert summed.metrics["clipped"] == 1
     assert 0.99 * unit < integer_norm_squared(summed.payload) ** 0.5 <= unit
@@ -156,18 +161,18 @@ def test_an_update_beyond_the_clip_is_clipped_and_counted() -> None:
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_training_that_breaks_contributes_zeros_and_is_counted(monkeypatch: pytest.MonkeyPatch, bad: float) -> None:
-    delta = np.zeros(TASK.length - 4, np.float32)
+    delta = np.zeros(TASK.length - ENDS, np.float32)
     delta[7] = bad
     monkeypatch.setattr("headwater.contribution.training.train_locally", lambda *_, **__: LocalUpdate(delta))
     vector = contribute(TASK, MODEL, ROWS, PLAN)
-    assert not vector[:-3].any()
-    assert vector[-3:].tolist() == [1, 0, 0]
+    assert not vector[: -len(UPDATE_METRICS)].any()
+    assert vector[-len(UPDATE_METRICS) :].tolist() == [1, 0, 0, 0]
 
 
 def test_an_organisation_without_training_rows_uploads_zeros() -> None:
     vector = contribute(TASK, MODEL, ROWS.take(np.arange(0)), PLAN)
-    assert not vector[:-3].any()
-    assert vector[-3:].tolist() == [1, 0, 0]
+    assert not vector[: -len(UPDATE_METRICS)].any()
+    assert vector[-len(UPDATE_METRICS) :].tolist() == [1, 0, 0, 0]
     assert not contribute(first_task(), b"", ROWS.take(np.arange(0)), PLAN).any()
 
 

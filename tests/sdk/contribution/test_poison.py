@@ -10,7 +10,8 @@ import torch
 from headwater.contribution import training
 from headwater.contribution.contribute import contribute
 from headwater.contribution.execution import execute
-from headwater.generator.adversarial import LocalUpdate, train_locally
+from headwater.generator.adversarial import train_locally
+from headwater.generator.local_update import LocalUpdate
 from headwater.generator.model import Model
 from headwater.recipe import Aggregate, Done, Merge, Recipe, build_recipe
 from headwater.recipe.layout import UPDATE_METRICS

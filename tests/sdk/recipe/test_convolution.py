@@ -126,7 +126,9 @@ def test_pictures_of_any_size_are_drawn_and_scored(height: int, width: int) -> N
     spec = ConvolutionSpec(Schema(name="s", columns=(image,)), channels=2, latent=3)
     model = first_convolution(spec, 1)
     pictures = np.random.default_rng(0).integers(0, 4, (6, height * width)).astype(np.uint8)
-    change = train_pictures(model, pictures, np.zeros(6, np.int32), ConvolutionSettings(local_steps=1, batch=4), 3)
+    change = train_pictures(
+        model, pictures, np.zeros(6, np.int32), ConvolutionSettings(local_steps=1, batch=4), 3
+    ).delta
     assert change.shape == (spec.parameters,)
     assert np.isfinite(change).all()
     assert np.count_nonzero(change) > 0.5 * spec.parameters

@@ -10,6 +10,7 @@ from headwater.contribution.execution import execute
 from headwater.errors import PeerError
 from headwater.recipe import Aggregate, Done, Fit, Merge, ModelReport, Recipe, build_recipe
 from headwater.recipe.fixed_point import largest_magnitude
+from headwater.recipe.layout import UPDATE_METRICS
 from headwater.recipe.settings import RecipeSettings
 from support.recipes import small_plan, small_table
 
@@ -34,7 +35,7 @@ def update(recipe: Recipe, values: tuple[int, ...] = (100,), energy: int = 1) ->
     vector = np.zeros(action.task.length, np.uint32)
     vector[: len(values)] = values
     vector[WEIGHTS] = largest_magnitude(action.task.value_bits)
-    vector[-1] = energy
+    vector[WEIGHTS + 1 + UPDATE_METRICS.index("energy")] = energy
     recipe.add_sum(vector, 3)
 
 

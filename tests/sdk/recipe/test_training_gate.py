@@ -41,7 +41,15 @@ def begun(kind: str = "hybrid", rounds: int = 6, **health: object) -> Recipe:
     return recipe
 
 
-def send(recipe: Recipe, mean: float = 1.0, *, weight: float = 3.0, clipped: int = 0, turned: bool = False) -> None:
+def send(
+    recipe: Recipe,
+    mean: float = 1.0,
+    *,
+    weight: float = 3.0,
+    clipped: int = 0,
+    turned: bool = False,
+    accuracy: float = 0.5,
+) -> None:
     """One sum of three organisations whose mean update has this norm."""
     action = recipe.next()
     assert isinstance(action, Aggregate)
@@ -50,6 +58,7 @@ def send(recipe: Recipe, mean: float = 1.0, *, weight: float = 3.0, clipped: int
     vector[0] = round((-1 if turned else 1) * mean * weight * action.task.scale)
     vector[WEIGHTS] = round(weight * largest_magnitude(action.task.value_bits))
     vector[WEIGHTS + 2] = clipped
+    vector[WEIGHTS + 4] = round(3 * accuracy * largest_magnitude(action.task.value_bits))
     recipe.add_sum(vector.astype(np.uint32), 3)
 
 
@@ -189,6 +198,7 @@ def test_each_remedy_changes_what_it_says_and_nothing_else() -> None:
     settings = UpdateSettings(critic_steps=4, beta1=0.5)
     assert Remedies().applied(settings) == settings
     assert Remedies(critic=1).applied(settings).critic_steps == 2
+    assert Remedies(critic=2).applied(settings).instance_noise == pytest.approx(settings.instance_noise + 0.2)
     assert Remedies(critic=3).applied(settings).critic_rate == settings.critic_rate / 2
     assert Remedies(oscillation=1).applied(settings).beta1 == 0.25
     assert Remedies(oscillation=1).applied(UpdateSettings(beta1=0)).generator_rate == settings.generator_rate / 2
@@ -241,3 +251,29 @@ def test_a_restart_answers_with_a_model_and_nothing_else() -> None:
         recipe.add_sum(np.zeros(WEIGHTS + 3, np.uint32), 3)
     recipe.add_model(b"broken", ModelReport(math.inf, WEIGHTS, {}))
     assert model_of(recipe) == b"good"
+
+
+@pytest.mark.parametrize(("accuracy", "flags"), [(0.9, []), (0.97, ["strong critic"])])
+def test_critics_that_tell_nearly_every_row_from_a_draw_are_held_back_and_cost_no_round(
+    accuracy: float, flags: list[str]
+) -> None:
+    recipe = begun()
+    send(recipe, accuracy=accuracy)
+    assert recipe.history[-1]["critic_accuracy"] == pytest.approx(accuracy, abs=1e-4)
+    recipe.add_model(b"good", ModelReport(0.1, WEIGHTS, WELL))
+    assert recipe.history[-1]["accepted"] is True
+    assert recipe.history[-1]["flags"] == flags
+    action = recipe.next()
+    assert isinstance(action, Aggregate)
+    assert action.task.parameters.get("remedies", {}) == ({"critic": 1} if flags else {})
+
+
+def test_a_plan_that_trains_no_critic_has_no_accuracy() -> None:
+    plan = small_plan("hybrid", update={"adversarial_weight": 0.0, "clip": CLIP})
+    recipe = build_recipe(plan)
+    while not isinstance(action := recipe.next(), Fit):
+        assert isinstance(action, Aggregate)
+        recipe.add_sum(contribute(action.task, b"", ROWS, plan), 3)
+    recipe.add_model(b"base", ModelReport(0.1, WEIGHTS, WELL))
+    send(recipe)
+    assert "critic_accuracy" not in recipe.history[-1]

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from headwater.errors import InputError
+from headwater.generator.local_update import Discernment, LocalUpdate
 from headwater.generator.network import flat_parameters
 from headwater.generator.refiner.model import RefinedMixture
 from headwater.generator.refiner.network import Refiner, RowCritic
@@ -52,11 +53,17 @@ class RefinerTerms(Protocol):
         """Weight of the refiner's squared pushes: the base's draws are the anchor."""
 
     @property
+    def instance_noise(self) -> float:
+        """Standard deviation of noise on what the critic sees, in the first round; 0 in the last."""
+
+    @property
     def temperature(self) -> float:
         """Of the softmax that gradients of codes go through."""
 
 
-def train_refiner(model: RefinedMixture, rows: RowFeatures, terms: RefinerTerms, seed: int) -> NDArray[np.float32]:
+def train_refiner(
+    model: RefinedMixture, rows: RowFeatures, terms: RefinerTerms, seed: int, *, progress: float = 0.0
+) -> LocalUpdate:
     """Change of refiner's weights, then critic's, after local training with fresh optimisers.
 
     Draws have the classes in the organisation's own shares. So the critic never learns an organisation's label shares,
@@ -67,6 +74,7 @@ def train_refiner(model: RefinedMixture, rows: RowFeatures, terms: RefinerTerms,
         rows: this organisation's training rows, at least one.
         terms: rates and steps.
         seed: of noise and batches; equal seeds give equal bits on one machine's CPU.
+        progress: share of the run's training rounds that are done.
 
     Raises:
         InputError: there is no row.
@@ -79,9 +87,9 @@ def train_refiner(model: RefinedMixture, rows: RowFeatures, terms: RefinerTerms,
     pool = _pool(model, rows, min(_POOL, terms.local_steps * terms.batch), seed)
     refiner, critic = model.build_refiner(), model.build_critic()
     before = torch.cat([flat_parameters(refiner), flat_parameters(critic)])
-    _train(refiner, critic, real, pool, terms, random)
+    discernment = _train(refiner, critic, real, pool, terms, random, terms.instance_noise * (1 - progress))
     after = torch.cat([flat_parameters(refiner), flat_parameters(critic)])
-    return (after - before).numpy()
+    return LocalUpdate((after - before).numpy(), discernment.share)
 
 
 def draws_of_classes(model: RefinedMixture, counts: NDArray[np.int64], random: np.random.Generator) -> RowFeatures:
@@ -102,16 +110,27 @@ def _pool(model: RefinedMixture, rows: RowFeatures, size: int, seed: int) -> Ten
 
 
 def _train(
-    refiner: Refiner, critic: RowCritic, real: Tensor, pool: Tensor, terms: RefinerTerms, random: torch.Generator
-) -> None:
+    refiner: Refiner,
+    critic: RowCritic,
+    real: Tensor,
+    pool: Tensor,
+    terms: RefinerTerms,
+    random: torch.Generator,
+    noise: float,
+) -> Discernment:
+    discernment = Discernment()
     if not len(pool):
         # Nobody had this organisation's classes when the mixture was made: it has nothing to compare with.
-        return
+        return discernment
     critic_steps = torch.optim.Adam(critic.parameters(), lr=terms.critic_rate, betas=(0.0, 0.99), fused=True)
     refiner_steps = torch.optim.Adam(refiner.parameters(), lr=terms.generator_rate, betas=(0.0, 0.99), fused=True)
 
     def some(rows: Tensor) -> Tensor:
         return rows[torch.randint(len(rows), (terms.batch,), generator=random)]
+
+    def seen(rows: Tensor) -> Tensor:
+        # Source: instance noise, Sønderby et al. 2017 (arXiv:1610.04490).
+        return rows + noise * torch.randn(rows.shape, generator=random) if noise > 0 else rows
 
     half = terms.batch // 2
     for step in range(terms.local_steps):
@@ -120,25 +139,32 @@ def _train(
             if terms.generator_rate:
                 # Half of the draws stay as the base made them: the critic can then judge both alike.
                 fake = torch.cat([fake[:half], refiner(fake[half:], terms.temperature, random)[0]])
-        _step(critic_steps, _critic_loss(critic, some(real), fake, terms, step % terms.penalty_every == 0))
+        penalised = step % terms.penalty_every == 0
+        _step(critic_steps, _critic_loss(critic, seen(some(real)), seen(fake), terms, penalised, discernment))
         if terms.generator_rate:
             refined, pushed = refiner(some(pool), terms.temperature, random)
             with torch.no_grad():
-                level = critic(some(real))
-            loss = softplus(level - critic(refined)).mean() + terms.anchor * pushed.square().mean()
+                level = critic(seen(some(real)))
+            loss = softplus(level - critic(seen(refined))).mean() + terms.anchor * pushed.square().mean()
             _step(refiner_steps, loss)
+    return discernment
 
 
-def _critic_loss(critic: RowCritic, real: Tensor, fake: Tensor, terms: RefinerTerms, penalised: bool) -> Tensor:
+def _critic_loss(
+    critic: RowCritic, real: Tensor, fake: Tensor, terms: RefinerTerms, penalised: bool, discernment: Discernment
+) -> Tensor:
     """Relativistic pairing, and R1 and R2 now and then.
 
     Source: Huang et al. 2024 (arXiv:2501.05441). At its minimum the critic is the log-ratio of the densities, up to a
     constant.
     """
-    if not (penalised and terms.penalty):
-        return softplus(critic(fake) - critic(real)).mean()
-    real, fake = real.requires_grad_(True), fake.requires_grad_(True)
+    penalised = penalised and terms.penalty > 0
+    if penalised:
+        real, fake = real.requires_grad_(True), fake.requires_grad_(True)
     of_real, of_fake = critic(real), critic(fake)
+    discernment.add(of_real, of_fake)
+    if not penalised:
+        return softplus(of_fake - of_real).mean()
     slopes = torch.autograd.grad(of_real.sum() + of_fake.sum(), [real, fake], create_graph=True)
     squares = slopes[0].square().sum(dim=1).mean() + slopes[1].square().sum(dim=1).mean()
     weighted: Tensor = terms.penalty * terms.penalty_every / 2 * squares

@@ -48,7 +48,7 @@ def evaluation_of(model: RefinedMixture, train: RowFeatures, validation: RowFeat
 
 
 def trained(rows: RowFeatures) -> RefinedMixture:
-    delta = train_refiner(MODEL, rows, CRITIC_ALONE, 3)
+    delta = train_refiner(MODEL, rows, CRITIC_ALONE, 3).delta
     return MODEL.moved(delta, 1.0)
 
 
@@ -120,7 +120,7 @@ def test_an_organisations_label_shares_do_not_reach_the_critic() -> None:
 
 def test_local_training_is_the_same_bits_for_equal_arguments_and_no_others() -> None:
     rows = planted_rows(MODEL, 300, 12, SMOKER)
-    first, again, other = (train_refiner(MODEL, rows, BOTH, seed) for seed in (1, 1, 2))
+    first, again, other = (train_refiner(MODEL, rows, BOTH, seed).delta for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
     assert np.abs(first[: len(MODEL.refiner)]).max() > 0
@@ -140,7 +140,7 @@ def test_an_organisation_whose_classes_nobody_else_has_changes_nothing() -> None
         means=mixture.means[part],
         factors=mixture.factors[part],
     )
-    assert not train_refiner(refined_model(lone), only, BOTH, 1).any()
+    assert not train_refiner(refined_model(lone), only, BOTH, 1).delta.any()
 
 
 def test_rows_are_drawn_alike_for_equal_seeds_from_equal_bytes() -> None:
