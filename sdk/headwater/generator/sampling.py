@@ -13,6 +13,10 @@ from headwater.generator.network import Generator
 
 __all__ = ["sample_codes"]
 
+_CHUNK = 1024
+# Sums of exponentials of less than this are far from float32's ends.
+_LARGE = 60.0
+
 
 def sample_codes(
     model: Model, rows: int, seed: int, batch_size: int = 8192, device: str = "auto", label: int | None = None
@@ -49,7 +53,7 @@ def sample_codes(
     done = 0
     while done < rows:
         batch = min(batch_size, rows - done)
-        with torch.no_grad():
+        with torch.inference_mode():
             codes = _draw(generator, combinations, batch, random, label)
         yield codes.cpu().numpy().astype(np.int32)
         done += batch
@@ -62,18 +66,48 @@ def _draw(
     random: torch.Generator,
     label: int | None,
 ) -> torch.Tensor:
-    parts = list(torch.split(generator.logits(generator.noise(batch, random, label=label)), generator.units, dim=1))
-    if label is not None:
-        # The condition makes the rest of the row follow; the few rows that would miss the label itself are held to it.
-        target = generator.spec.label or 0
-        place = next(place for place, head in enumerate(generator.heads) if target in head.columns)
-        made = combinations[place][:, generator.heads[place].columns.index(target)]
-        parts[place] = parts[place].masked_fill(made != label, -torch.inf)
-    uniform = torch.rand(batch, len(parts), generator=random).to(parts[0].device)
-    codes = torch.empty(batch, len(generator.spec.sizes), dtype=torch.int64, device=parts[0].device)
-    for number, (head, part) in enumerate(zip(generator.heads, parts, strict=True)):
-        cumulative = part.softmax(dim=1).cumsum(dim=1)
-        # The sum of a softmax may end a rounding below 1; the last unit takes what is left.
-        unit = (cumulative < uniform[:, number, None]).sum(dim=1).clamp_(max=head.units - 1)
+    noise = generator.noise(batch, random, label=label)
+    uniform = torch.rand(batch, len(generator.heads), generator=random).to(noise.device)
+    forbidden = None if label is None else _forbidden(generator, combinations, label)
+    # A few rows at a time stay inside a processor's cache; an accelerator wants them all at once.
+    size = _CHUNK if noise.device.type == "cpu" else max(batch, 1)
+    parts = zip(torch.split(noise, size), torch.split(uniform, size), strict=True)
+    return torch.cat([_codes(generator, combinations, *part, forbidden) for part in parts])
+
+
+def _forbidden(generator: Generator, combinations: list[torch.Tensor], label: int) -> torch.Tensor:
+    """Units with another label: the few rows that would miss the one that they are told of are held to it."""
+    target = generator.spec.label or 0
+    place = next(place for place, head in enumerate(generator.heads) if target in head.columns)
+    made = combinations[place][:, generator.heads[place].columns.index(target)]
+    start = sum(generator.units[:place])
+    forbidden = torch.zeros(sum(generator.units), dtype=torch.bool, device=made.device)
+    forbidden[start : start + generator.units[place]] = made != label
+    return forbidden
+
+
+def _codes(
+    generator: Generator,
+    combinations: list[torch.Tensor],
+    noise: torch.Tensor,
+    uniform: torch.Tensor,
+    forbidden: torch.Tensor | None,
+) -> torch.Tensor:
+    logits = generator.logits(noise)
+    low, high = logits.aminmax()
+    if forbidden is not None:
+        logits = logits.masked_fill(forbidden, -torch.inf)
+    # Softmaxes keep exponentials in range; where they are, one pass over all heads does without.
+    plain = max(-float(low), float(high)) < _LARGE
+    weights = logits.exp() if plain else generator.softmax(logits)
+    zero = logits.new_zeros(())
+    codes = torch.empty(len(noise), len(generator.spec.sizes), dtype=torch.int64, device=noise.device)
+    for number, (head, part) in enumerate(
+        zip(generator.heads, torch.split(weights, generator.units, dim=1), strict=True)
+    ):
+        ends = part.cumsum(dim=1)
+        # Rounding must not put a point at the end itself: the last units may be those that are forbidden.
+        points = torch.minimum(uniform[:, number, None] * ends[:, -1:], ends[:, -1:].nextafter(zero))
+        unit = (ends <= points).sum(dim=1)
         codes[:, list(head.columns)] = combinations[number][unit]
     return codes

@@ -1,14 +1,15 @@
 """Draw rows from a refined mixture: moved by the refiner, kept or replaced by weight."""
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from headwater.encoding.encoding import Encoding
 from headwater.errors import InputError
 from headwater.generator.refiner.model import RefinedMixture
+from headwater.generator.refiner.passes import CriticPass, RefinerPass
 from headwater.mixture.form import RowFeatures
 from headwater.mixture.normal import quantile
 from headwater.mixture.sampling import Draws
@@ -23,10 +24,10 @@ F32 = NDArray[np.float32]
 MOST_WEIGHT = 3.0
 """No draw weighs more than this many: the rest of its weight is left to others."""
 
-_CHUNK = 4096
-_TEMPERATURE = 1.0
-# Replacements come from so many fresh draws for each row, so that hardly one is taken twice.
-_FRESH = 2
+_CHUNK = 1024
+# Fresh draws for each row, as far as a batch's weights ask for them; small batches ask for the most.
+_LEAST_FRESH, _MOST_FRESH = 0.5, 2.0
+_SMALL = 1024
 
 
 class RefinedDraws:
@@ -36,8 +37,8 @@ class RefinedDraws:
         """Prepare mixture and networks."""
         self.model = model
         self.base = Draws(model.mixture)
-        self._refiner = model.build_refiner().eval() if len(model.refiner) else None
-        self._critic = model.build_critic().eval() if len(model.critic) else None
+        self._refiner = RefinerPass(model.build_refiner()) if len(model.refiner) else None
+        self._critic = CriticPass(model.build_critic(), model.features) if len(model.critic) else None
 
     def drawn(self, rows: int, random: np.random.Generator, label: int | None = None) -> RowFeatures:
         """Refined draws, not yet weighed; their scores are near standard normal.
@@ -57,17 +58,9 @@ class RefinedDraws:
 
     def refined(self, rows: RowFeatures, random: np.random.Generator) -> RowFeatures:
         """Draws as the refiner moves them; as they are where there is none."""
-        if self._refiner is None:
+        if self._refiner is None or not len(rows.classes):
             return rows
-        noise = torch.Generator().manual_seed(int(random.integers(2**53)))
-        parts = []
-        with torch.no_grad():
-            for start in range(0, len(rows.classes), _CHUNK):
-                part = _rows_between(rows, start, start + _CHUNK)
-                vectors, _ = self._refiner(self.model.features.tensor(part), _TEMPERATURE, noise)
-                parts.append(self.model.features.rows(vectors, part.classes))
-        if not parts:
-            return rows
+        parts = [self._refiner(part, random) for part in _chunks(rows)]
         return RowFeatures(
             rows.classes,
             np.concatenate([part.units for part in parts]),
@@ -76,14 +69,9 @@ class RefinedDraws:
 
     def logits(self, rows: RowFeatures) -> F64:
         """The critic's opinion of each row: float64, shape (rows,); zeros without a critic."""
-        out = np.zeros(len(rows.classes))
-        if self._critic is None:
-            return out
-        with torch.no_grad():
-            for start in range(0, len(out), _CHUNK):
-                part = _rows_between(rows, start, start + _CHUNK)
-                out[start : start + _CHUNK] = self._critic(self.model.features.tensor(part)).double().numpy()
-        return out
+        if self._critic is None or not len(rows.classes):
+            return np.zeros(len(rows.classes))
+        return np.concatenate([self._critic(part) for part in _chunks(rows)])
 
     def weights(self, rows: RowFeatures) -> F64:
         """Density of what is sampled over density of what is drawn, at most `MOST_WEIGHT`; ones before a weighing."""
@@ -107,9 +95,10 @@ class RefinedDraws:
         kept = self.drawn(rows, random, label)
         if self.model.weighing is None:
             return kept
-        stays = random.random(rows) < self.weights(kept)
+        weights = self.weights(kept)
+        stays = random.random(rows) < weights
         if not stays.all():
-            fresh = self.drawn(_FRESH * rows, random, label)
+            fresh = self.drawn(_fresh_rows(weights), random, label)
             kept = _replaced(kept, stays, fresh, self.weights(fresh) - 1.0, random)
         return RowFeatures(kept.classes, kept.units, _calibrated(kept.scores, self.model.weighing.knots, random))
 
@@ -136,6 +125,16 @@ def table_terms(model: RefinedMixture, tables: F64, rows: RowFeatures) -> F64:
     for place, offset in enumerate(model.mixture.form.offsets[:-1]):
         terms += tables[rows.classes, offset + rows.units[:, place]]
     return terms
+
+
+def _fresh_rows(weights: F64) -> int:
+    """So many fresh draws that hardly one is taken twice.
+
+    A fresh draw that weighs 1 + x is taken x · rows / fresh times on average, whatever share of the rows is replaced.
+    """
+    rows = len(weights)
+    share = min(max(float(weights.max()) - 1.0, _LEAST_FRESH), _MOST_FRESH)
+    return max(math.ceil(share * rows), int(_MOST_FRESH) * min(rows, _SMALL))
 
 
 def _replaced(
@@ -170,5 +169,8 @@ def _calibrated(scores: F64, knots: F64, random: np.random.Generator) -> F64:
     return out
 
 
-def _rows_between(rows: RowFeatures, start: int, end: int) -> RowFeatures:
-    return RowFeatures(rows.classes[start:end], rows.units[start:end], rows.scores[start:end])
+def _chunks(rows: RowFeatures) -> Iterator[RowFeatures]:
+    """A few rows at a time, whose hidden layers stay inside the cache."""
+    for start in range(0, len(rows.classes), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        yield RowFeatures(rows.classes[part], rows.units[part], rows.scores[part])

@@ -10,12 +10,13 @@ from torch.nn.functional import leaky_relu, silu
 from headwater.errors import InputError
 from headwater.generator.refiner.features import Features
 
-__all__ = ["Refiner", "RefinerShape", "RowCritic"]
+__all__ = ["SLOPE", "STAYS", "Refiner", "RefinerShape", "RowCritic"]
 
-_STAYS = 12.0
+STAYS = 12.0
 """Logit that a drawn code starts with: left alone, one draw in a few thousand changes a code by chance."""
 
-_SLOPE = 0.2
+SLOPE = 0.2
+"""Of the critic's leaky rectifiers."""
 _MOST = 4096
 
 
@@ -91,7 +92,7 @@ class Refiner(nn.Module):
         parts = [draws[:, : features.classes]]
         if cells:
             kept = draws[:, features.classes : features.classes + cells]
-            parts.append(self._codes(kept * _STAYS + pushed[:, :cells], temperature, random))
+            parts.append(self._codes(kept * STAYS + pushed[:, :cells], temperature, random))
         parts.append(draws[:, features.classes + cells :] + pushed[:, cells:])
         return torch.cat(parts, dim=1), pushed
 
@@ -118,6 +119,6 @@ class RowCritic(nn.Module):
 
     def forward(self, vectors: Tensor) -> Tensor:
         """Shape (batch, width) to shape (batch,)."""
-        hidden = leaky_relu(self.entry(vectors), _SLOPE)
-        out: Tensor = self.exit(leaky_relu(self.middle(hidden), _SLOPE)).squeeze(1)
+        hidden = leaky_relu(self.entry(vectors), SLOPE)
+        out: Tensor = self.exit(leaky_relu(self.middle(hidden), SLOPE)).squeeze(1)
         return out
