@@ -1,7 +1,9 @@
 """What holds for every parser of foreign bytes: a value with one spelling, or the named error, and nothing else."""
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import grpc
 
@@ -26,6 +28,7 @@ __all__ = [
     "check_document",
     "check_message",
     "check_model",
+    "check_packed",
     "check_status",
     "check_task",
     "check_token",
@@ -141,3 +144,20 @@ def check_bundle(manifest: bytes, model: bytes, encoding: bytes) -> None:
             return
     assert bundle.encoding.sizes
     assert read_sampler(bundle.sampler.to_bytes()).to_bytes() == bundle.sampler.to_bytes()
+
+
+class Packed(Protocol):
+    """A model that is written as bytes."""
+
+    def to_bytes(self) -> bytes:
+        """The bytes."""
+
+
+def check_packed(read: Callable[[bytes], Packed], data: bytes) -> bool:
+    """Bytes of a mixture, tilted or refined, or of a convolution are one model, or unusable; returns whether one."""
+    try:
+        model = read(data)
+    except InputError:
+        return False
+    assert read(model.to_bytes()).to_bytes() == model.to_bytes()
+    return True
