@@ -51,11 +51,13 @@ def draft(
     rather name records than describe them, are left out and named at the top.
     """
     from headwater.schema.draft import draft as guess
+    from headwater.schema.image import image_sources
     from headwater.schema.reading import read_arrow
 
     arrow = read_arrow(table)
     schema = guess(arrow, target, name or table.name.split(".")[0] or "table")
-    left_out = [column for column in arrow.column_names if column not in schema.names]
+    pixels = {source for image in schema.images for source in image_sources(arrow, image)}
+    left_out = [column for column in arrow.column_names if column not in schema.names and column not in pixels]
     lines = [*_CONFIRM, *(_left_out(column) for column in left_out)]
     typer.echo("\n".join(f"# {line}".rstrip() for line in lines))
     typer.echo(schema.to_toml(), nl=False)

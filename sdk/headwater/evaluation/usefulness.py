@@ -56,6 +56,19 @@ class Usefulness:
     def _tested_on(self) -> "pd.DataFrame":
         return self._reader.align(frame_of(self.test))
 
+    def check(self) -> None:
+        """Refuse rows on which nothing can be scored, before anything is made to be scored.
+
+        Raises:
+            InputError: the target is no column, a column is missing, or the test rows do not hold every class.
+        """
+        classes = self._reader.levels[self.target]
+        if set(self._tested_on[self.target]) != set(classes) or len(classes) < 2:
+            raise InputError(
+                f"the classes of {self.target!r} in the test rows are not the two or more of the training rows; "
+                "score on a table with enough rows of each class"
+            )
+
     def score(self, table: Rows) -> dict[str, float]:
         """Fit on `table`, test on the real test rows.
 
@@ -69,13 +82,9 @@ class Usefulness:
         Raises:
             InputError: the target is no column, a column is missing, or the test rows do not hold every class.
         """
+        self.check()
         reader, tested_on = self._reader, self._tested_on
         classes = reader.levels[self.target]
-        if set(tested_on[self.target]) != set(classes) or len(classes) < 2:
-            raise InputError(
-                f"the classes of {self.target!r} in the test rows are not the two or more of the training rows; "
-                "score on a table with enough rows of each class"
-            )
         fitted_on = reader.align(frame_of(table)).iloc[: reader.rows]
         fitted_on = fitted_on[fitted_on[self.target].isin(classes)]
         if fitted_on[self.target].nunique() < 2:

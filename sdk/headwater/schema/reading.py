@@ -1,5 +1,6 @@
 """Read a table from a file or from memory: CSV, compressed CSV, Parquet, Arrow or pandas, the same on every machine."""
 
+import codecs
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +27,7 @@ _BLOCK_BYTES = 1 << 24
 # Eighteen digits always fit 64 bits.
 _PLAIN_INTEGER = r"^(0|-?[1-9][0-9]{0,17})$"
 _GLANCE = 100
+_BEGINNING_BYTES = 1 << 16
 
 
 def read_arrow(path: str | Path) -> pa.Table:
@@ -112,6 +114,25 @@ def _read_parquet(file: Path) -> pa.Table:
         raise InputError(f"{file.name} is not a readable Parquet file; write it again") from error
 
 
+def _check_beginning(file: Path) -> None:
+    """Refuse what is no text at all: Arrow would complain of it past every handler, on the person's terminal."""
+    try:
+        with pa.input_stream(str(file)) as stream:
+            beginning = stream.read(_BEGINNING_BYTES)
+    except (pa.ArrowException, OSError):
+        # Whatever it is, reading the whole says it better.
+        return
+    header, _, rows = beginning.partition(b"\n")
+    try:
+        header.decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"the header of {file.name} is not UTF-8; convert the file") from error
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(rows)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file.name} is not a readable CSV table: it is not UTF-8; convert it") from error
+
+
 def _read_csv(file: Path, delimiter: str) -> pa.Table:
     ragged = 0
 
@@ -120,6 +141,7 @@ def _read_csv(file: Path, delimiter: str) -> pa.Table:
         ragged += 1
         return "skip"
 
+    _check_beginning(file)
     try:
         table = pyarrow.csv.read_csv(
             file,

@@ -40,12 +40,12 @@ def simulate(
     partition: Annotated[
         str, typer.Option(help="How rows are shared out: iid, label:A (Dirichlet, skewed by the target), column:NAME.")
     ] = "iid",
-    plan: Annotated[Path | None, typer.Option(help="A plan in TOML; without it, the default recipe.")] = None,
+    plan: Annotated[Path | None, typer.Option(help="A plan in TOML; without it, the recipe hybrid.")] = None,
     schema: Annotated[
         Path | None, typer.Option(help="A schema in TOML; without it, one is read from the rows.")
     ] = None,
     recipe: Annotated[
-        RecipeChoice | None, typer.Option(help="What is fitted, in place of the plan's or the default.")
+        RecipeChoice | None, typer.Option(help="What is fitted, in place of the plan's or of hybrid.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed in place of the plan's.", min=0, max=2**53 - 1)] = None,
     changes: Annotated[
@@ -82,7 +82,7 @@ def simulate(
     from headwater_server.output_folder import check_replaceable
     from headwater_server.simulation.inputs import read_inputs
     from headwater_server.simulation.narration import Narrator
-    from headwater_server.simulation.simulate import DATASET
+    from headwater_server.simulation.simulate import DATASET, HEALTH, RESULT
     from headwater_server.simulation.simulate import simulate as run_simulation
 
     console = Console()
@@ -115,11 +115,14 @@ def simulate(
         )
     _print_scores(console, result)
     console.print(
-        f"Wrote {out / DATASET}: {result['rows']:,} rows. Privacy: none; {result['protection']}.", soft_wrap=True
+        f"Wrote {result['rows']:,} rows to {out / DATASET}, how the run went to {RESULT} and {HEALTH} beside it. "
+        "NOT DIFFERENTIALLY PRIVATE: for simulations only.",
+        soft_wrap=True,
     )
 
 
 def _print_scores(console: "Console", result: dict[str, object]) -> None:
+    from rich.markup import escape
     from rich.table import Table
 
     # Pictures are judged by right answers, tables by how well models rank rows.
@@ -135,4 +138,4 @@ def _print_scores(console: "Console", result: dict[str, object]) -> None:
     if table.row_count:
         console.print(table)
     else:
-        console.print("No column of categories is the target: there is no classifier to score.")
+        console.print(f"No classifier is scored: {escape(str(result['not_scored']))}.", highlight=False)

@@ -165,7 +165,9 @@ def _climb(record: Mapping[str, Any]) -> str:
     if "passed" not in record:
         return said
     because = f" ({escape(record['reason'])})" if record["reason"] else ""
-    return f"{said}, {'[green]passed[/green]' if record['passed'] else '[yellow]not passed[/yellow]'}{because}"
+    if record["passed"]:
+        return f"{said}, [green]within the attack's limit[/green]"
+    return f"{said}, [yellow]over the attack's limit[/yellow]{because}"
 
 
 def _doing(record: Mapping[str, Any]) -> str:

@@ -209,7 +209,7 @@ def _summary(records: Sequence[Record], models: Sequence[Record]) -> str:
         said += f"; not taken (dotted red): {', '.join(str(_round(record)) for record in refused)}"
         said += f" ({', '.join(flags)})" if flags else ""
     said += "".join(f"; {_ENDINGS[str(record['on'])]}" for record in records if record.get("kind") == "ended")
-    judged = next((record for record in records if record.get("kind") == "judge"), None)
-    if judged is not None and not judged["accepted"]:
-        said += "; the base is released"
+    judged = [record for record in records if record.get("kind") == "judge" and not record.get("again")]
+    if judged:
+        said += "; it is released" if judged[-1]["accepted"] else "; the base is released"
     return said

@@ -9,6 +9,7 @@ import pyarrow.parquet
 from headwater.encoding.encoding import Encoding
 from headwater.errors import InputError
 from headwater.evaluation.agreement import LabelAgreement
+from headwater.generator.rows import BLOCK_ROWS
 from headwater.generator.sampler import Sampler
 from headwater.generator.table_generator import RowReader, RowRequest
 from headwater.schema.columns import BooleanColumn, CategoricalColumn
@@ -18,7 +19,6 @@ __all__ = ["VIEW_STEPS", "Trial", "try_out", "view_agreement"]
 VIEW_STEPS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.2)
 """Standard deviations of views that are tried."""
 
-_ROWS = 2000
 _LEARNED_FROM = 16_000
 _PAIRS = 4000
 
@@ -39,7 +39,7 @@ class Trial:
 
 
 def try_out(reader: RowReader, rows: int, seed: int) -> Trial:
-    """Draw up to 2,000 rows.
+    """Draw the first block of rows and, for a longer request, the second: the first prepares what all others use.
 
     Args:
         reader: of the request.
@@ -49,13 +49,18 @@ def try_out(reader: RowReader, rows: int, seed: int) -> Trial:
     Raises:
         InputError: too few rows satisfy the condition.
     """
-    few = min(rows, _ROWS)
+    blocks = reader.first(min(rows, 2 * BLOCK_ROWS), seed, batch_size=BLOCK_ROWS)
     started = time.perf_counter()
-    table = next(iter(reader.first(few, seed, batch_size=few))).to_arrow()
-    seconds = time.perf_counter() - started
+    table = next(blocks).to_arrow()
+    first = time.perf_counter() - started
+    started = time.perf_counter()
+    rest = sum(block.to_arrow().num_rows for block in blocks)
+    seconds = first
+    if rest:
+        seconds += (time.perf_counter() - started) / rest * (rows - table.num_rows)
     written = io.BytesIO()
     pyarrow.parquet.write_table(table, written, compression="zstd")
-    return Trial(reader.tally.acceptance, seconds * rows / few, len(written.getvalue()) * rows // few)
+    return Trial(reader.tally.acceptance, seconds, len(written.getvalue()) * rows // table.num_rows)
 
 
 def view_agreement(sampler: Sampler, encoding: Encoding, seed: int) -> dict[float, float]:

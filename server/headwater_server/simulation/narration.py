@@ -85,7 +85,9 @@ def _say(record: Mapping[str, object]) -> str:
         case "expectation" if not record.get("accepted", True):
             return f"NOT TAKEN: {record['reason']}"
         case "expectation":
-            taken = {True: ", passed", False: ", not passed", None: ""}[record.get("passed")]  # type: ignore[index]
+            passed = record.get("passed")
+            over = f", over the attack's limit: {record.get('reason', '')}"
+            taken = "" if passed is None else ", within the attack's limit" if passed else over
             return (
                 f"{record['components']} components, log-density {record['log_density']:.3f}, "
                 f"attack {record['attack_auc']:.3f}{taken}"

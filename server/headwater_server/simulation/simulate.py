@@ -61,6 +61,7 @@ def simulate(
     """
     check_replaceable(out, "simulate")
     plan, cost = inputs.plan, Cost()
+    not_scored = _why_not_scored(inputs)
     recipe = build_recipe(plan)
     if engine == "flower":
         from headwater_server.simulation.flower_engine import drive_on_flower
@@ -75,7 +76,7 @@ def simulate(
     watcher.ends("sample", cost.seconds["sample"], ())
     started = time.monotonic()
     watcher.begins("score")
-    scores = _scores(inputs, synthetic)
+    scores = _scores(inputs, synthetic, not_scored)
     cost.spend("score", time.monotonic() - started)
     watcher.ends("score", cost.seconds["score"], ())
     with result_folder(out, "simulate") as folder:
@@ -83,6 +84,7 @@ def simulate(
         draw_health(recipe.history, folder / HEALTH)
         draw_pictures(synthetic, folder)
         result = _result(inputs, recipe, cost, scores, engine, how, folder / DATASET)
+        result["not_scored"] = not_scored
         if curve:
             watcher.begins("curve")
             started = time.monotonic()
@@ -95,20 +97,35 @@ def simulate(
     return result
 
 
-def _scores(inputs: SimulationInputs, synthetic: Table) -> Mapping[str, dict[str, float] | None]:
-    """Train on synthetic and on real rows, test on rows that nobody trained on; None without a target of categories."""
+def _scores(inputs: SimulationInputs, synthetic: Table, not_scored: str) -> Mapping[str, dict[str, float] | None]:
+    """Train on synthetic and on real rows, test on rows that nobody trained on; None where that cannot be."""
     if inputs.plan.schema_.images:
         return score_pictures(inputs, synthetic)
-    target = inputs.plan.schema_.target
-    if not isinstance(target, CategoricalColumn | BooleanColumn):
+    if not_scored:
         return {"together": None, "real": None}
-    names = list(inputs.plan.schema_.names)
+    judge = _judge(inputs)
+    real = inputs.train.select(list(inputs.plan.schema_.names))
+    return {"together": judge.score(synthetic.to_arrow()), "real": judge.score(real)}
+
+
+def _why_not_scored(inputs: SimulationInputs) -> str:
+    """Why no classifier can be tested on these rows, "" where one can."""
+    schema = inputs.plan.schema_
+    if schema.images:
+        return ""
+    if not isinstance(schema.target, CategoricalColumn | BooleanColumn):
+        return "no column of categories is the target"
     try:
-        judge = Usefulness(inputs.train.select(names), inputs.test.select(names), target.name)
-    except InputError:
-        # The schema calls it categories, the file holds numbers: the judge reads the file.
-        return {"together": None, "real": None}
-    return {"together": judge.score(synthetic.to_arrow()), "real": judge.score(inputs.train.select(names))}
+        _judge(inputs).check()
+    except InputError as error:
+        return str(error)
+    return ""
+
+
+def _judge(inputs: SimulationInputs) -> Usefulness:
+    names = list(inputs.plan.schema_.names)
+    target = inputs.plan.schema_.target
+    return Usefulness(inputs.train.select(names), inputs.test.select(names), target.name if target else "")
 
 
 def _result(

@@ -3,6 +3,7 @@
 import gzip
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
@@ -117,3 +118,12 @@ def test_pandas_names_must_be_one_of_each() -> None:
 def test_rows_of_another_kind_are_refused() -> None:
     with pytest.raises(InputError, match="rows come as list"):
         rows_of([1, 2])
+
+
+def test_bytes_that_are_no_text_are_refused_without_a_word_from_the_parser(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    noise = np.random.default_rng(3).integers(0, 256, 3000, np.uint8).tobytes()
+    with pytest.raises(InputError, match="not UTF-8"):
+        read_arrow(write(tmp_path, "a.csv", b"a,b\n" + noise))
+    assert capfd.readouterr() == ("", "")

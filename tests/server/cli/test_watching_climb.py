@@ -10,7 +10,7 @@ def test_a_round_says_how_far_the_climb_is() -> None:
 
 
 def test_the_end_of_a_rung_says_whether_it_stands_and_why_not() -> None:
-    assert "passed" in describe({**ROUND, "passed": True, "reason": ""})
+    assert "within the attack's limit" in describe({**ROUND, "passed": True, "reason": ""})
     refused = describe({**ROUND, "passed": False, "reason": "the attack [could] pass"})
-    assert "not passed" in refused
+    assert "over the attack's limit" in refused
     assert "the attack" in refused

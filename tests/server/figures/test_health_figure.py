@@ -72,3 +72,9 @@ def test_a_sum_that_ended_the_climb_is_no_point_of_it_and_the_title_says_so(tmp_
     ]
     text = words([*CLIMB, *refused, *HISTORY], tmp_path)
     assert "its climb ended on the rung that stood; ended on its base" in text
+
+
+def test_the_title_says_what_the_last_judgement_released(tmp_path: Path) -> None:
+    again = {"kind": "judge", "accepted": False, "again": True}
+    assert "it is released" in words([*HISTORY[:4], again, {"kind": "judge", "accepted": True}], tmp_path)
+    assert "the base is released" in words([*HISTORY[:4], {"kind": "judge", "accepted": False}], tmp_path)

@@ -165,6 +165,18 @@ def test_a_target_of_numbers_is_simulated_without_scores(tmp_path: Path) -> None
     assert result["real"] is None
 
 
+def test_a_target_of_one_class_is_simulated_without_scores_and_the_result_says_why(tmp_path: Path) -> None:
+    table = small_table(300)
+    one = tmp_path / "one.csv"
+    write_csv(table.take(table.columns["outcome"] == table.columns["outcome"][0]), one)
+    result = simulate(
+        read_inputs(one, "outcome", 3, "iid", recipe="mixture"), tmp_path / "sim", "local", "iid", Silent()
+    )
+    assert result["together"] is None
+    assert "the classes of 'outcome' in the test rows are not the two or more" in str(result["not_scored"])
+    assert (tmp_path / "sim" / "synthetic.csv").is_file()
+
+
 def test_a_plan_may_name_its_schema_file(data: Path, plan: Path, tmp_path: Path) -> None:
     (tmp_path / "schema.toml").write_text(SCHEMA.to_toml(), encoding="utf-8")
     named = tmp_path / "named.toml"
