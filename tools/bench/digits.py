@@ -28,6 +28,7 @@ from headwater.schema.table import Table
 from headwater.schema.writing import write_csv
 from headwater_server.simulation.driving import Cost, LocalEngine, drive
 from headwater_server.simulation.inputs import SimulationInputs, read_inputs
+from headwater_server.simulation.released import released_attack
 
 __all__ = ["digits_file", "digits_row"]
 
@@ -128,19 +129,11 @@ def _run(inputs: SimulationInputs) -> dict[str, Any]:
     return {
         "accuracy": picture_accuracy(drawn, test),
         "cpu_seconds": seconds,
-        "attack_auc": _standing(recipe.history),
+        "attack_auc": released_attack(recipe.history),
         "nearest_synthetic": float(np.median(distances)),
         "nearest_held_out": float(np.median(nearest_distances(test, train))),
         "copies": float((distances == 0).sum()),
     }
-
-
-def _standing(history: Sequence[Mapping[str, object]]) -> object:
-    """The likelihood attack on the mixture that stands; None where there is none, as of a network."""
-    ends = [record for record in history if "passed" in record]
-    passed = [record["attack_auc"] for record in ends if record["passed"]]
-    # The lowest rung stands whatever it shows.
-    return passed[-1] if passed else next((record["attack_auc"] for record in ends), None)
 
 
 def _attacks(aucs: Sequence[float]) -> dict[str, float]:

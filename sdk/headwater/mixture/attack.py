@@ -6,9 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["AttackResult", "likelihood_attack", "mean_of_histogram"]
+__all__ = ["UNTESTED", "AttackResult", "likelihood_attack", "mean_of_histogram"]
 
 I64 = NDArray[np.int64]
+
+UNTESTED = "no organisation has a validation row to attack with"
+"""Why a rung did not pass: its AUC of .5 is no finding."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headwater.errors import InputError
-from headwater.mixture.attack import AttackResult, likelihood_attack, mean_of_histogram
+from headwater.mixture.attack import UNTESTED, AttackResult, likelihood_attack, mean_of_histogram
 from headwater.mixture.expectation import Statistics, log_densities
 from headwater.mixture.form import Form
 from headwater.mixture.maximisation import maximise
@@ -141,7 +141,7 @@ class Climb:
             self._passed.append(self._current)
         reason = "" if passed else "the likelihood attack could pass the plan's limit"
         if attack.error == np.inf:
-            reason = "no organisation has a validation row to attack with"
+            reason = UNTESTED
         self._over = not passed or self._rung + 1 == len(self._rungs)
         if not self._over:
             self._rung += 1

@@ -72,9 +72,9 @@ def simulate(
     approvals are left out, so the generator is the same to the last bit. A fifth of the rows is held out and never
     trained on; it judges.
 
-    OUT gets synthetic.csv (as many rows as the training part), result.json (scores, seconds, bytes, history) and
-    health.svg; with --curve also curve.json and curve.svg, with --keep-generator the folder generator. Nothing here is
-    private: whoever runs this has all rows anyway.
+    OUT gets synthetic.csv (as many rows as the training part), result.json (scores, wall and CPU seconds, bytes,
+    attack, history) and health.svg; with --curve also curve.json and curve.svg, with --keep-generator the folder
+    generator. Nothing here is private: whoever runs this has all rows anyway.
     """
     from rich.console import Console
     from rich.markup import escape
@@ -114,11 +114,22 @@ def simulate(
             inputs, out, engine.value, partition, narrator, curve=curve, keep_generator=keep_generator
         )
     _print_scores(console, result)
+    if cost := _cost_in_words(result):
+        console.print(cost, highlight=False, soft_wrap=True)
     console.print(
         f"Wrote {result['rows']:,} rows to {out / DATASET}, how the run went to {RESULT} and {HEALTH} beside it. "
         "NOT DIFFERENTIALLY PRIVATE: for simulations only.",
         soft_wrap=True,
     )
+
+
+def _cost_in_words(result: dict[str, object]) -> str:
+    said = []
+    if (seconds := result["cpu_seconds"]) is not None:
+        said.append(f"{seconds:.1f} CPU seconds of all parties together, without sampling and scores.")
+    if (attack := result["attack"]) is not None:
+        said.append(f"Training rows are told from validation rows with AUC {attack:.3f} (.5 is chance).")
+    return " ".join(said)
 
 
 def _print_scores(console: "Console", result: dict[str, object]) -> None:

@@ -49,12 +49,15 @@ class Cost:
 
     Attributes:
         seconds: wall-clock time by kind of step.
+        cpu_seconds: of this process from the first sum to the finished generator, all threads: those of all parties
+            together where every organisation's contribution is computed in it.
         bytes_up: of vectors, from all organisations together, as they would be sent.
         bytes_down: of tasks and models, to all organisations together.
         sums: rounds summed.
     """
 
     seconds: dict[str, float] = field(default_factory=dict)
+    cpu_seconds: float = 0.0
     bytes_up: int = 0
     bytes_down: int = 0
     sums: int = 0
@@ -109,6 +112,7 @@ def drive(
     Raises:
         InputError: an organisation's rows or a sum were refused.
     """
+    began = time.process_time()
     while not isinstance(action := recipe.next(), Done):
         seen, started = len(recipe.history), clock()
         what: str
@@ -127,4 +131,5 @@ def drive(
         seconds = clock() - started
         cost.spend(what, seconds)
         watcher.ends(what, seconds, recipe.history[seen:])
+    cost.cpu_seconds += time.process_time() - began
     return action

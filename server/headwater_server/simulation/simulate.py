@@ -25,6 +25,7 @@ from headwater_server.simulation.curve import write_curve
 from headwater_server.simulation.driving import Cost, LocalEngine, Watcher, drive
 from headwater_server.simulation.inputs import SimulationInputs
 from headwater_server.simulation.pictures import draw_pictures, score_pictures
+from headwater_server.simulation.released import released_attack
 
 __all__ = ["DATASET", "GENERATOR", "HEALTH", "RESULT", "EngineName", "simulate"]
 
@@ -147,8 +148,11 @@ def _result(
         "sums": cost.sums,
         **training_outcome(recipe.history),
         "seconds": {what: round(seconds, 3) for what, seconds in cost.seconds.items()},
+        # Flower's engine computes contributions in processes of its own.
+        "cpu_seconds": round(cost.cpu_seconds, 3) if engine == "local" else None,
         "bytes_up": cost.bytes_up,
         "bytes_down": cost.bytes_down,
+        "attack": released_attack(recipe.history),
         "together": scores["together"],
         "real": scores["real"],
         **({"nearest": scores["nearest"]} if "nearest" in scores else {}),

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +12,19 @@ import typer
 from typer.testing import CliRunner
 
 import headwater_server.cli.simulate as command
+from headwater.agreement.plan import Plan
 from headwater.canonical import sha256_hex
 from headwater.errors import InputError
 from headwater.evaluation.split import judge_split
 from headwater.evaluation.usefulness import Usefulness
+from headwater.recipe.actions import Done
+from headwater.recipe.machine import Recipe
 from headwater.schema.draft import draft
 from headwater.schema.reading import read_arrow
+from headwater.schema.table import Table
 from headwater.schema.writing import write_csv
 from headwater_server.output_folder import marker
+from headwater_server.simulation.driving import Cost, LocalEngine, Watcher, drive
 from headwater_server.simulation.inputs import read_inputs
 from headwater_server.simulation.simulate import simulate
 from support.recipes import SCHEMA, small_plan, small_table
@@ -45,7 +51,7 @@ def plan(tmp_path: Path) -> Path:
     return file
 
 
-def run(data: Path, plan: Path | None, out: Path, *more: str) -> None:
+def run(data: Path, plan: Path | None, out: Path, *more: str) -> str:
     """The command as a person gives it."""
     app = typer.Typer()
     app.callback()(lambda: None)
@@ -55,6 +61,7 @@ def run(data: Path, plan: Path | None, out: Path, *more: str) -> None:
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     assert result.exit_code == 0, result.output
+    return result.output
 
 
 def test_the_folder_holds_as_many_rows_as_the_training_part_and_the_figures(
@@ -74,6 +81,8 @@ def test_the_folder_holds_as_many_rows_as_the_training_part_and_the_figures(
     assert set(result["seconds"]) >= {"histograms", "marginals", "fit", "update", "merge", "sample", "score"}
     assert result["bytes_up"] > 0
     assert result["bytes_down"] > 0
+    assert result["cpu_seconds"] > 0
+    assert result["attack"] is None
     for who in ("together", "real"):
         assert set(result[who]) == {"gbm", "lr"}
     assert result["real"]["gbm"] > 0.8
@@ -246,9 +255,12 @@ def test_a_damaged_plan_is_refused(data: Path, tmp_path: Path, text: str) -> Non
 
 
 def test_a_mixture_is_simulated_by_name_and_its_climb_is_drawn(data: Path, tmp_path: Path, unscored: None) -> None:
-    run(data, None, tmp_path / "out", "--recipe", "mixture")
+    said = run(data, None, tmp_path / "out", "--recipe", "mixture")
+    assert "CPU seconds of all parties together" in said
+    assert "told from validation rows with AUC" in said
     result = json.loads((tmp_path / "out" / "result.json").read_text())
     assert result["rounds"] == 0
+    assert result["attack"] in [record.get("attack_auc") for record in result["history"]]
     assert any(record["kind"] == "expectation" for record in result["history"])
     assert "<svg" in (tmp_path / "out" / "health.svg").read_text()
 
@@ -261,3 +273,15 @@ def test_settings_given_beside_the_plan_are_those_that_run(
     result = json.loads((out / "result.json").read_text())
     assert result["rounds"] == 1
     assert result["seed"] == 5
+
+
+def test_processes_of_another_engine_have_cpu_seconds_that_nobody_counted(
+    data: Path, plan: Path, tmp_path: Path, unscored: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def in_process(recipe: Recipe, parts: Sequence[Table], plan: Plan, watcher: Watcher, cost: Cost) -> Done:
+        return drive(recipe, LocalEngine(parts, plan), watcher, cost)
+
+    monkeypatch.setattr("headwater_server.simulation.flower_engine.drive_on_flower", in_process)
+    said = run(data, plan, tmp_path / "sim", "--engine", "flower")
+    assert json.loads((tmp_path / "sim" / "result.json").read_text())["cpu_seconds"] is None
+    assert "CPU seconds" not in said
