@@ -14,6 +14,7 @@ GOOD: Mapping[str, Any] = {
     "tvd2": 0.01,
     "c2st": 0.51,
     "attack": 0.51,
+    "attack_validation": 0.51,
     "nearest": 0.51,
     "fit_seconds": 10.0,
     "accuracy": 0.95,

@@ -2,20 +2,42 @@
 
 import pathlib
 import xml.etree.ElementTree
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
-from generator.ablation import LINES, ablation_rows
+from generator.ablation import BUDGET, LINES, ablation_rows
 from generator.ablation_report import describe_ablation
 from generator.pictures import GROWTH, HYBRID, QUALITY, draw
 from generator.report import describe
-from generator.rows import Row
+from generator.rows import Row, full_rows
 from harness.documents import write_block
 from harness.drawing import INK
 from headwater.agreement.plan import Plan
+from headwater.recipe.health import Watch
+from headwater.recipe.settings import RecipeSettings
 from headwater_server.simulation.overrides import override
 from support.bench_rows import GOOD, full
 from support.recipes import small_plan
+
+# What a recipe of each kind reads of its settings: a change of anything else is none.
+READ: Mapping[str, Sequence[Callable[[RecipeSettings], object]]] = {
+    "hybrid": [
+        lambda recipe: recipe.base,
+        lambda recipe: recipe.encoding,
+        lambda recipe: recipe.grouping,
+        lambda recipe: recipe.mixture,
+        lambda recipe: recipe.training,
+        lambda recipe: recipe.training_rounds,
+    ],
+    "adversarial": [
+        lambda recipe: recipe.encoding,
+        lambda recipe: recipe.grouping,
+        lambda recipe: recipe.network,
+        lambda recipe: recipe.training,
+        lambda recipe: recipe.training_rounds,
+    ],
+}
 
 
 def blocks_are_even(text: str) -> bool:
@@ -118,10 +140,34 @@ def test_the_page_of_benchmarks_has_a_place_for_both() -> None:
         assert page.count(f"<!-- begin {name}: filled in by {by} -->") == page.count(f"<!-- end {name} -->") == 1
 
 
+def test_changes_of_the_benchmarks_rows_are_plans_and_plain_fedavg_is_plain() -> None:
+    rows = {row.name: row for row in full_rows() if row.kind == "simulated"}
+    plans = {name: override(small_plan(row.settings["recipe"]), row.settings["changes"]) for name, row in rows.items()}
+    plain = plans["adult-fedavg-label"].recipe
+
+    assert (plain.condition, plain.training.server, plain.training.loss) == ("none", "mean", "classic")
+    assert plain.training.moments == plain.training.anchor == plain.training.ema == plain.training.proximal == 0
+    assert plain.adversarial.calibration == plain.health.remedies == 0
+    # Nothing but weights that are not finite keeps a round from being taken.
+    watch = Watch(plain.health, {"entropy_ratio": 1.0, "update_norm": 1.0, "duplicates": 0.0}, plain.training.clip)
+    assert watch.flags({"entropy_ratio": 0.0, "update_norm": 20.0, "duplicates": 1.0, "critic_accuracy": 1.0}) == ()
+
+
 @pytest.mark.parametrize("row", ablation_rows(), ids=lambda row: row.name)
 def test_every_variant_of_the_ablation_is_a_plan(row: Row) -> None:
     # A setting that no plan has, or that a value does not fit, raises.
     assert isinstance(override(small_plan(), row.settings["changes"]), Plan)
+
+
+@pytest.mark.parametrize("row", ablation_rows(), ids=lambda row: row.name)
+def test_every_variant_of_the_ablation_changes_what_its_recipe_trains_with(row: Row) -> None:
+    kind = row.settings["recipe"]
+    plan = small_plan().model_copy(update={"recipe": RecipeSettings(kind=kind)})
+    default = override(plan, BUDGET[kind]).recipe
+    recipe = override(plan, row.settings["changes"]).recipe
+
+    changed = any(read(recipe) != read(default) for read in READ[kind])
+    assert changed is not row.name.endswith("-default-default")
 
 
 def test_variants_of_a_line_have_names_of_their_own() -> None:
@@ -134,12 +180,12 @@ def test_variants_of_a_line_have_names_of_their_own() -> None:
 def test_the_ablation_prints_in_bold_what_differs_by_more_than_the_defaults_seeds() -> None:
     rows = {row.name: [dict(GOOD) for _ in row.seeds] for row in ablation_rows()}
     rows["magic-hybrid-default-default"] = [{**GOOD, "gbm": value} for value in (0.930, 0.931, 0.932)]
-    rows["magic-hybrid-loss-classic"] = [{**GOOD, "gbm": 0.9322}]
-    rows["magic-hybrid-loss-wgan-gp"] = [{**GOOD, "gbm": 0.900}]
-    rows["magic-hybrid-anchor-0"] = [{"failed": "killed"}]
+    rows["magic-hybrid-refiner-s-loss-classic"] = [{**GOOD, "gbm": 0.9322}]
+    rows["magic-hybrid-refiner-s-loss-wgan-gp"] = [{**GOOD, "gbm": 0.900}]
+    rows["magic-hybrid-refiner-s-anchor-0"] = [{"failed": "killed"}]
     text = describe_ablation({"machine": "a machine", "rows": rows})
 
     assert blocks_are_even(text)
     assert "| .932 |" in text
     assert "| **.900** |" in text
-    assert "anchor: 0 (FAILED) | – |" in text
+    assert "refiner's anchor: 0 (FAILED) | – |" in text

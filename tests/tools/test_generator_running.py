@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -137,13 +138,27 @@ def test_a_row_that_fails_is_told_and_kept_by_nobody_and_the_others_go_on(
     assert counted.count(("broken", 1)) == 2
 
 
-def test_rows_that_want_the_cores_alone_come_last(
-    data: pathlib.Path, tmp_path: pathlib.Path, counted: list[tuple[str, int]]
+def test_rows_that_want_the_cores_alone_have_nothing_beside_them(
+    data: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = [Row("costs", "encoder", "magic", alone=True), simulation("magic", "mixture", seeds=(1,))]
-    Runner(data, tmp_path, "code", at_once=1).measure(rows)
+    told: list[tuple[str, str]] = []
+    met = threading.Barrier(2)
 
-    assert [name for name, _ in counted] == ["magic-mixture-iid", "costs"]
+    def measure(_: Runner, row: Row, seed: int, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        told.append((row.name, "begins"))
+        if not row.alone:
+            # The two that share the cores wait for each other.
+            met.wait(timeout=20)
+        told.append((row.name, "ends"))
+        return {}
+
+    monkeypatch.setattr(Runner, "_process", measure)
+    shared = simulation("magic", "mixture", seeds=(1, 2))
+    costs = Row("costs", "encoder", "magic", seeds=(1, 2), alone=True)
+    Runner(data, tmp_path, "code").measure([shared, costs, simulation("magic", "hybrid", seeds=(1, 2))])
+
+    assert [what for name, what in told if name == "costs"] == ["begins", "ends", "begins", "ends"]
+    assert [name for name, _ in told[4:8]] == ["costs"] * 4
 
 
 def test_a_generator_that_another_row_needs_is_made_again_when_it_is_gone(

@@ -11,7 +11,7 @@ TABLES = ("adult", "magic")
 
 BUDGET: Mapping[str, Sequence[str]] = {
     "hybrid": (),
-    "adversarial": ("recipe.adversarial.rounds=12",),
+    "adversarial": ("recipe.adversarial.rounds=8", "recipe.adversarial.calibration=100"),
 }
 """What every variant of a line runs with, its default included: what keeps the whole within an hour."""
 
@@ -43,17 +43,17 @@ LINES: Mapping[str, Sequence[Variant]] = {
     "hybrid": (
         Variant("encoding", "16 codes a numeric", ("recipe.encoding.numeric_codes=16",)),
         Variant("encoding", "64 codes a numeric", ("recipe.encoding.numeric_codes=64",)),
-        Variant(
-            "marginal groups",
-            "none",
-            ("recipe.marginals.group_threshold=1", "recipe.mixture.group_threshold=1"),
-        ),
+        Variant("groups", "none", ("recipe.mixture.group_threshold=1",)),
+        Variant("tilt", "none", ("recipe.mixture.tilt_tolerances=[]",)),
+        Variant("tilt", "wherever pairs are off, not refined", ("recipe.mixture.tilt_excess=0",)),
         Variant("adversarial rounds", "0", ("recipe.rounds=0",)),
-        Variant("adversarial rounds", "8", ("recipe.rounds=8",)),
-        Variant("anchor", "0", ("recipe.update.anchor=0",)),
-        Variant("anchor", "1", ("recipe.update.anchor=1",)),
-        Variant("loss", "classic", ("recipe.update.loss=classic",)),
-        Variant("loss", "wgan-gp", ("recipe.update.loss=wgan-gp",)),
+        Variant("adversarial rounds", "2", ("recipe.rounds=2",)),
+        Variant("adversarial rounds", "10", ("recipe.rounds=10",)),
+        Variant("refiner's anchor", "0", ("recipe.refiner.update.anchor=0",)),
+        Variant("refiner's anchor", "1", ("recipe.refiner.update.anchor=1",)),
+        Variant("refiner's loss", "classic", ("recipe.refiner.update.loss=classic",)),
+        Variant("refiner's loss", "wgan-gp", ("recipe.refiner.update.loss=wgan-gp",)),
+        Variant("base", "marginals", ("recipe.base=marginals",)),
     ),
     "adversarial": (
         Variant("loss", "classic", ("recipe.adversarial.loss=classic",)),
@@ -71,11 +71,12 @@ LINES: Mapping[str, Sequence[Variant]] = {
         Variant("critic", "weight 1", ("recipe.adversarial.adversarial_weight=1",)),
         Variant("server", "fedavgm", ("recipe.adversarial.server=fedavgm", "recipe.adversarial.server_rate=0.5")),
         Variant("server", "fedadam", ("recipe.adversarial.server=fedadam", "recipe.adversarial.server_rate=0.003")),
+        Variant("server", "half the mean", ("recipe.adversarial.server_rate=0.5",)),
         Variant("calibration", "none", ("recipe.adversarial.calibration=0",)),
-        Variant("adversarial rounds", "6", ("recipe.adversarial.rounds=6",)),
-        Variant("adversarial rounds", "24", ("recipe.adversarial.rounds=24",)),
+        Variant("adversarial rounds", "4", ("recipe.adversarial.rounds=4",)),
+        Variant("adversarial rounds", "16", ("recipe.adversarial.rounds=16",)),
         Variant("encoding", "16 codes a numeric", ("recipe.encoding.numeric_codes=16",)),
-        Variant("marginal groups", "none", ("recipe.marginals.group_threshold=1",)),
+        Variant("groups", "none", ("recipe.marginals.group_threshold=1",)),
     ),
 }
 """Kind of recipe → its variants. Another setting is another line here."""

@@ -1,6 +1,6 @@
 """Attacks on a released generator: does it tell rows that it was fitted to from rows that it never saw?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,11 @@ from sklearn.metrics import roc_auc_score
 import quality
 from headwater.contribution.splits import split_rows
 from headwater.encoding.encoding import Encoding
-from headwater.generator.sampler import MixtureSampler, Sampler
+from headwater.generator.refiner.drawing import RefinedDraws
+from headwater.generator.sampler import MixtureSampler, RefinedSampler, Sampler
 from headwater.mixture.expectation import log_densities
+from headwater.mixture.form import RowFeatures
+from headwater.mixture.parameters import Mixture
 from headwater.recipe.settings import SplitShares
 from headwater.schema.finite import finite_rows
 from headwater.schema.table import Table
@@ -32,6 +35,9 @@ def trained_rows(parts: Sequence[Table], shares: SplitShares) -> Table:
 def likelihood_auc(sampler: Sampler, encoding: Encoding, trained: Table, unseen: Table) -> float | None:
     """AUC of telling trained rows by the log-density that the released generator gives them.
 
+    A refined mixture has no density that could be written down. What it is made of is attacked instead, and the
+    strongest attack counts: its mixture's log-density, its critic's logit, and their sum as its draws are weighed.
+
     Args:
         sampler: the released generator.
         encoding: of the run.
@@ -41,9 +47,8 @@ def likelihood_auc(sampler: Sampler, encoding: Encoding, trained: Table, unseen:
     Returns:
         None for a generator that has no density.
     """
-    densities = [_log_densities(sampler, encoding, rows) for rows in (trained, unseen)]
-    told, untold = densities
-    return None if told is None or untold is None else _auc(told, untold)
+    told, untold = (_opinions(sampler, encoding, rows) for rows in (trained, unseen))
+    return max((_auc(told[name], untold[name]) for name in told), default=None)
 
 
 def nearest_auc(table: Any, trained: Any, unseen: Any, synthetic: Any) -> float:
@@ -63,11 +68,24 @@ def nearest_auc(table: Any, trained: Any, unseen: Any, synthetic: Any) -> float:
     return _auc(near[0], near[1])
 
 
-def _log_densities(sampler: Sampler, encoding: Encoding, rows: Table) -> F64 | None:
+def _opinions(sampler: Sampler, encoding: Encoding, rows: Table) -> Mapping[str, F64]:
+    """What an attacker can ask of a generator about each row, by the name of the question."""
     if isinstance(sampler, MixtureSampler):
-        mixture = sampler.mixture
-        return log_densities(mixture, mixture.form.rows(rows, encoding))
-    return None
+        return {"density": log_densities(sampler.mixture, _features(sampler.mixture, encoding, rows))}
+    if not isinstance(sampler, RefinedSampler):
+        return {}
+    model = sampler.model
+    features = _features(model.mixture, encoding, rows)
+    densities = log_densities(model.mixture, features)
+    if not len(model.critic):
+        return {"density": densities}
+    strength = 1.0 if model.weighing is None else model.weighing.strength
+    logits = RefinedDraws(model).logits(features)
+    return {"density": densities, "logit": logits, "both": densities + strength * logits}
+
+
+def _features(mixture: Mixture, encoding: Encoding, rows: Table) -> RowFeatures:
+    return mixture.form.rows(rows, encoding, coded=mixture.tilt is not None)
 
 
 def _auc(told: F64, untold: F64) -> float:

@@ -14,8 +14,20 @@ from harness.tables import mebibytes, seconds, table, values, verdict_table
 
 __all__ = ["describe"]
 
-_JUDGED = ("gbm", "lr", "tvd1", "tvd2", "c2st", "attack", "nearest")
-_HEAD = ("GBM AUC", "LR AUC", "TVD-1", "TVD-2", "C2ST AUC", "attack", "nearest", "taken", "CPU s", "MB up")
+_JUDGED = ("gbm", "lr", "tvd1", "tvd2", "c2st", "attack", "attack_validation", "nearest")
+_HEAD = (
+    "GBM AUC",
+    "LR AUC",
+    "TVD-1",
+    "TVD-2",
+    "C2ST AUC",
+    "attack",
+    "attack, validation",
+    "nearest",
+    "taken",
+    "CPU s",
+    "MB up",
+)
 _PARTITIONS = {"iid": "IID", "label": "label Dirichlet(.5)", "natural": "natural", "fifty": "50 organisations, IID"}
 
 
@@ -57,7 +69,7 @@ def _quality(measured: Measured, name: str) -> str:
     )
     if name != "adult":
         return text
-    peers = [(peer.name, *(three(value) for value in (peer.gbm, peer.lr, peer.tvd1, peer.tvd2, peer.c2st)), *("–",) * 5)
+    peers = [(peer.name, *(three(value) for value in (peer.gbm, peer.lr, peer.tvd1, peer.tvd2, peer.c2st)), *("–",) * 6)
              for peer in ADULT]  # fmt: skip
     return (
         text.rstrip()

@@ -1,6 +1,7 @@
 """Rows measured in processes of their own, two beside each other, none twice."""
 
 import hashlib
+import itertools
 import json
 import os
 import pathlib
@@ -46,14 +47,14 @@ class Runner:
     at_once: int = 2
 
     def measure(self, rows: Sequence[Row]) -> Measured:
-        """Measure rows: first those that share the cores, then those that want them alone, each in its order."""
+        """Measure rows in their order; what wants the cores alone waits until what shares them is done."""
         there = [row for row in rows if self._is_there(row)]
         begun = time.monotonic()
         work = [(row, seed) for row in there for seed in row.seeds]
         done: dict[tuple[str, int], Mapping[str, Any]] = {}
-        for alone, processes in ((False, self.at_once), (True, 1)):
-            part = [(row, seed) for row, seed in work if row.alone is alone]
-            with ThreadPoolExecutor(processes) as pool:
+        for alone, block in itertools.groupby(work, lambda one: one[0].alone):
+            part = list(block)
+            with ThreadPoolExecutor(1 if alone else self.at_once) as pool:
                 for (row, seed), figures in zip(part, pool.map(partial(self._one, begun), part), strict=True):
                     done[row.name, seed] = figures
         return {row.name: [done[row.name, seed] for seed in row.seeds] for row in there}

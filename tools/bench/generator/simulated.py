@@ -25,6 +25,7 @@ from headwater.schema.table import Table
 from headwater.schema.writing import write_csv
 from headwater_server.simulation.driving import Cost, LocalEngine, drive
 from headwater_server.simulation.inputs import SimulationInputs, read_inputs
+from headwater_server.simulation.released import released_attack
 
 __all__ = ["as_a_stranger_reads", "measure"]
 
@@ -60,7 +61,6 @@ def measure(
     inputs = read_inputs(path, target, organisations, partition, recipe=_kind(recipe), seed=seed, changes=changes)
     plan, watch, cost = inputs.plan, CpuWatch(), Cost()
     machine = build_recipe(plan)
-    begun = time.process_time()
     done = drive(machine, LocalEngine(inputs.parts, plan), watch, cost)
     fitted = time.process_time()
     synthetic = sample_table(done.model, done.encoding, inputs.train.num_rows, seed_for(plan.seed, "sample"))
@@ -71,7 +71,8 @@ def measure(
     return {
         **_judged(path, target, synthetic, inputs),
         "attack": _likelihood(sampler, done, inputs),
-        "fit_seconds": fitted - begun,
+        "attack_validation": released_attack(machine.history),
+        "fit_seconds": cost.cpu_seconds,
         "sample_seconds": sampled - fitted,
         "seconds": watch.seconds,
         "steps": watch.steps,
