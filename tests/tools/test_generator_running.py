@@ -208,6 +208,7 @@ def test_rows_of_a_small_table_are_measured_to_the_end(data: pathlib.Path, tmp_p
     assert figures["fit_seconds"] == pytest.approx(sum(figures["seconds"].values()), rel=0.3, abs=0.3)
     assert measured["magic-adversarial-iid"][0]["attack"] is None
     assert measured["magic-adversarial-iid"][0]["step_seconds"] > 0
+    assert [measured["magic-adversarial-iid"][0][name] for name in ("rounds", "taken")] == [1, 1]
     assert measured["sampling"][0]["rows_per_second"] > 100
     assert measured["memory"][0]["peak_bytes"] > measured["memory"][0]["before_bytes"] > 2**20
 

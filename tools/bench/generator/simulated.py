@@ -121,8 +121,10 @@ def _keep(folder: pathlib.Path, done: Done, sampler: Sampler) -> None:
 
 def _told(history: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     """Rounds of training that were run, and those that were taken."""
-    rounds = [record for record in history if record["kind"] == "update"]
-    return {"rounds": len(rounds), "taken": sum(bool(record.get("accepted")) for record in rounds)}
+    rounds = sum(record["kind"] == "update" for record in history)
+    # A round's verdict stands with its merge.
+    taken = sum(record["kind"] == "merge" and bool(record["accepted"]) for record in history)
+    return {"rounds": rounds, "taken": taken}
 
 
 def _step(watch: CpuWatch, settings: UpdateSettings, organisations: int) -> dict[str, float]:
