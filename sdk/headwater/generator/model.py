@@ -1,9 +1,7 @@
 """A generator as bytes: safetensors with the shape as JSON beside it, deterministic, no pickle."""
 
 import json
-import struct
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,12 +14,12 @@ from headwater.canonical import canonical_json
 from headwater.errors import InputError
 from headwater.generator.network import Critic, Generator, flat_parameters, load_flat
 from headwater.generator.spec import GeneratorSpec
+from headwater.model_header import metadata_of
 
 __all__ = ["Model", "pick_device"]
 
 F32 = NDArray[np.float32]
 _VERSION = 1
-_MOST_BYTES = 2**30
 
 
 def pick_device(device: str) -> torch.device:
@@ -127,12 +125,12 @@ class Model:
         Raises:
             InputError: not a model of this version, too large, of the wrong shape, or not finite.
         """
-        metadata = _metadata(data)
+        metadata = metadata_of(data, "generator")
         try:
             document = json.loads(metadata["headwater"])
             tensors = load_tensors(data)
         except (SafetensorError, KeyError, ValueError, TypeError, RecursionError) as error:
-            raise InputError("these bytes are not a generator of Headwater; fetch it again") from error
+            raise InputError("these bytes are no generator of Headwater; fetch it again") from error
         if not isinstance(document, dict) or document.get("version") != _VERSION:
             raise InputError(f"the generator is not of version {_VERSION}; install the release that wrote it")
         state = tensors.pop("server_state", np.zeros(0, np.float32))
@@ -142,23 +140,6 @@ class Model:
             raise InputError("the generator's weights are not of the expected form; fetch it again")
         spec = GeneratorSpec.from_document(document.get("spec", {}))
         return cls(spec, tensors["generator"], tensors["average"], tensors["critic"], state)
-
-
-def _metadata(data: bytes) -> dict[str, Any]:
-    # The header's own length stands first; nothing is believed before it is within the data.
-    if len(data) > _MOST_BYTES or len(data) < 8:
-        raise InputError("these bytes are not a generator of Headwater; fetch it again")
-    (length,) = struct.unpack("<Q", data[:8])
-    if length > len(data) - 8:
-        raise InputError("these bytes are not a generator of Headwater; fetch it again")
-    try:
-        header = json.loads(data[8 : 8 + length])
-    except (ValueError, RecursionError) as error:
-        raise InputError("these bytes are not a generator of Headwater; fetch it again") from error
-    metadata = header.get("__metadata__") if isinstance(header, dict) else None
-    if not isinstance(metadata, dict):
-        raise InputError("these bytes are not a generator of Headwater; fetch it again")
-    return metadata
 
 
 def _numpy(tensor: torch.Tensor) -> F32:

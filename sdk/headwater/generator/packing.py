@@ -16,13 +16,14 @@ from headwater.generator.model import Model
 from headwater.generator.network import Generator
 from headwater.generator.spec import GeneratorSpec
 from headwater.mixture.packing import Precision
-from headwater.mixture.parameters import metadata_of
+from headwater.model_header import declares, metadata_of
 
 __all__ = ["PACKED_NETWORK", "is_packed_network", "pack_network", "unpack_network"]
 
 PACKED_NETWORK = "headwater-packed-network"
 """The key of the metadata that says what the bytes are."""
 
+_MOST_BYTES = 2**28
 _VERSION = 1
 _LARGEST = 127
 _SCALES = "_scales"
@@ -50,10 +51,7 @@ def pack_network(model: Model, precision: Precision) -> bytes:
 
 def is_packed_network(data: bytes) -> bool:
     """Whether these bytes say that they are a packed network; they may still be a broken one."""
-    try:
-        return PACKED_NETWORK in metadata_of(data)
-    except InputError:
-        return False
+    return declares(data, PACKED_NETWORK, _MOST_BYTES)
 
 
 def unpack_network(data: bytes) -> Model:
@@ -64,7 +62,7 @@ def unpack_network(data: bytes) -> Model:
     """
     problem = "these bytes are no packed generator of Headwater; fetch it again"
     try:
-        document = json.loads(metadata_of(data)[PACKED_NETWORK])
+        document = json.loads(metadata_of(data, "packed generator", _MOST_BYTES)[PACKED_NETWORK])
         version, described = document["version"], document["spec"]
         tensors = load_tensors(data)
     except (SafetensorError, KeyError, ValueError, TypeError, RecursionError) as error:

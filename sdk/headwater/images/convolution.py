@@ -14,7 +14,7 @@ from safetensors.numpy import save as save_tensors
 
 from headwater.canonical import canonical_json
 from headwater.errors import InputError
-from headwater.images.wrapping import metadata_of
+from headwater.model_header import declares, metadata_of
 from headwater.schema import BooleanColumn, CategoricalColumn, ImageColumn, Schema
 
 __all__ = ["Convolution", "ConvolutionSpec", "first_convolution", "is_convolution"]
@@ -183,7 +183,7 @@ class Convolution:
             InputError: not of this version's form.
         """
         try:
-            document = json.loads(metadata_of(data)[_KEY])
+            document = json.loads(metadata_of(data, "convolutional generator")[_KEY])
             tensors = load_tensors(data)
             numbers = (document["version"], document["channels"], document["latent"])
             kinds = {name: tensor.dtype for name, tensor in tensors.items()}
@@ -199,10 +199,7 @@ class Convolution:
 
 def is_convolution(data: bytes) -> bool:
     """Whether these bytes say that they are a convolutional generator; they may still be a broken one."""
-    try:
-        return _KEY in metadata_of(data)
-    except InputError:
-        return False
+    return declares(data, _KEY)
 
 
 def first_convolution(spec: ConvolutionSpec, seed: int) -> Convolution:

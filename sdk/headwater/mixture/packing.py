@@ -12,8 +12,9 @@ from safetensors.numpy import save as save_tensors
 from headwater.canonical import canonical_json
 from headwater.errors import InputError
 from headwater.mixture.form_parts import FORM_ARRAYS, form_parts, read_form
-from headwater.mixture.parameters import LEAST_SHARE, Mixture, metadata_of
+from headwater.mixture.parameters import LEAST_SHARE, Mixture
 from headwater.mixture.tilt import Tilt
+from headwater.model_header import declares, metadata_of
 
 __all__ = ["PACKED_MIXTURE", "Precision", "is_packed_mixture", "pack_mixture", "unpack_mixture"]
 
@@ -24,6 +25,7 @@ Precision = Literal["float16", "int8"]
 PACKED_MIXTURE = "headwater-packed-mixture"
 """The key of the metadata that says what the bytes are."""
 
+_MOST_BYTES = 2**28
 _VERSION = 1
 _STEPS = 255
 _LEAST_DEVIATION = 1e-3
@@ -62,10 +64,7 @@ def pack_mixture(mixture: Mixture, precision: Precision) -> bytes:
 
 def is_packed_mixture(data: bytes) -> bool:
     """Whether these bytes say that they are a packed mixture; they may still be a broken one."""
-    try:
-        return PACKED_MIXTURE in metadata_of(data)
-    except InputError:
-        return False
+    return declares(data, PACKED_MIXTURE, _MOST_BYTES)
 
 
 def unpack_mixture(data: bytes) -> Mixture:
@@ -74,7 +73,7 @@ def unpack_mixture(data: bytes) -> Mixture:
     Raises:
         InputError: no packed mixture of this version, or one that is no distribution.
     """
-    metadata = metadata_of(data)
+    metadata = metadata_of(data, "packed mixture", _MOST_BYTES)
     problem = "these bytes are no packed mixture of Headwater; fetch it again"
     try:
         document = json.loads(metadata[PACKED_MIXTURE])

@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import struct
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -19,8 +18,9 @@ from headwater.mixture.form import Form
 from headwater.mixture.form_parts import FORM_ARRAYS, form_parts, read_form
 from headwater.mixture.settings import MOST_COMPONENTS
 from headwater.mixture.tilt import Tilt
+from headwater.model_header import declares, metadata_of
 
-__all__ = ["LEAST_SHARE", "Mixture", "is_mixture", "metadata_of"]
+__all__ = ["LEAST_SHARE", "Mixture", "is_mixture"]
 
 F64 = NDArray[np.float64]
 I32 = NDArray[np.int32]
@@ -140,7 +140,7 @@ class Mixture:
         Raises:
             InputError: not a mixture of this version, too large, of the wrong shape, not finite, or no distribution.
         """
-        metadata = metadata_of(data)
+        metadata = metadata_of(data, "mixture", _MOST_BYTES)
         try:
             document = json.loads(metadata[_KEY])
             tensors = load_tensors(data)
@@ -167,30 +167,4 @@ class Mixture:
 
 def is_mixture(data: bytes) -> bool:
     """Whether these bytes say that they are a mixture; they may still be a broken one."""
-    try:
-        return _KEY in metadata_of(data)
-    except InputError:
-        return False
-
-
-def metadata_of(data: bytes) -> dict[str, Any]:
-    """What a safetensors file says of itself.
-
-    Raises:
-        InputError: no safetensors, or too large.
-    """
-    # The header's own length stands first; nothing is believed before it is within the data.
-    problem = "these bytes are no mixture of Headwater; fetch it again"
-    if not 8 <= len(data) <= _MOST_BYTES:
-        raise InputError(problem)
-    (length,) = struct.unpack("<Q", data[:8])
-    if length > len(data) - 8:
-        raise InputError(problem)
-    try:
-        header = json.loads(data[8 : 8 + length])
-    except (ValueError, RecursionError) as error:
-        raise InputError(problem) from error
-    metadata = header.get("__metadata__") if isinstance(header, dict) else None
-    if not isinstance(metadata, dict):
-        raise InputError(problem)
-    return metadata
+    return declares(data, _KEY, _MOST_BYTES)

@@ -1,7 +1,6 @@
 """A refined mixture as bytes: safetensors around the mixture's own, bounded, no pickle."""
 
 import json
-import struct
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -19,6 +18,7 @@ from headwater.generator.network import flat_parameters, load_flat
 from headwater.generator.refiner.features import Features
 from headwater.generator.refiner.network import Refiner, RefinerShape, RowCritic
 from headwater.mixture.parameters import Mixture
+from headwater.model_header import declares, metadata_of
 
 __all__ = ["RefinedMixture", "Weighing", "is_refined"]
 
@@ -170,7 +170,7 @@ class RefinedMixture:
         Raises:
             InputError: none of this version, too large, of the wrong shape, not finite, or around no mixture.
         """
-        metadata = _metadata(data)
+        metadata = metadata_of(data, "refined mixture", _MOST_BYTES)
         try:
             document = json.loads(metadata[_KEY])
             tensors = load_tensors(data)
@@ -193,10 +193,7 @@ class RefinedMixture:
 
 def is_refined(data: bytes) -> bool:
     """Whether these bytes say that they are a refined mixture; they may still be a broken one."""
-    try:
-        return _KEY in _metadata(data)
-    except InputError:
-        return False
+    return declares(data, _KEY, _MOST_BYTES)
 
 
 def _check_weighing(weighing: Weighing, features: Features) -> None:
@@ -214,21 +211,3 @@ def _check_weighing(weighing: Weighing, features: Features) -> None:
     largest = max(np.abs(part).max(initial=0.0) for part in parts)
     if not 0 <= weighing.strength <= 1 or largest > _MOST_LOG_WEIGHT or (np.diff(weighing.knots, axis=1) < 0).any():
         raise InputError("a refined mixture's weights are out of range; it must not be used")
-
-
-def _metadata(data: bytes) -> dict[str, Any]:
-    # The header's own length stands first; nothing is believed before it is within the data.
-    problem = "these bytes are no refined mixture of Headwater; fetch it again"
-    if not 8 <= len(data) <= _MOST_BYTES:
-        raise InputError(problem)
-    (length,) = struct.unpack("<Q", data[:8])
-    if length > len(data) - 8:
-        raise InputError(problem)
-    try:
-        header = json.loads(data[8 : 8 + length])
-    except (ValueError, RecursionError) as error:
-        raise InputError(problem) from error
-    metadata = header.get("__metadata__") if isinstance(header, dict) else None
-    if not isinstance(metadata, dict):
-        raise InputError(problem)
-    return metadata

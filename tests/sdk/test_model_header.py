@@ -1,0 +1,53 @@
+"""The header of a model's file, whatever stands in it."""
+
+import json
+import struct
+
+import numpy as np
+import pytest
+from safetensors.numpy import save
+
+from headwater.errors import InputError
+from headwater.model_header import declares, metadata_of
+
+GOOD = bytes(save({"a": np.zeros(3, np.float32)}, metadata={"kind": "{}"}))
+
+
+def with_header(document: object) -> bytes:
+    header = json.dumps(document).encode()
+    return struct.pack("<Q", len(header)) + header
+
+
+def test_the_texts_of_a_file_are_read() -> None:
+    assert metadata_of(GOOD, "thing") == {"kind": "{}"}
+    assert declares(GOOD, "kind")
+    assert not declares(GOOD, "other")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        GOOD[:7],
+        GOOD[:20],
+        struct.pack("<Q", 2**63) + GOOD[8:],
+        # Whole, but for a length that reaches beyond the data.
+        struct.pack("<Q", 99) + with_header({"__metadata__": {"kind": ""}})[8:],
+        struct.pack("<Q", 4) + b"\xff\xff\xff\xff",
+        with_header([]),
+        with_header({}),
+        with_header({"__metadata__": 3}),
+        struct.pack("<Q", 10**5) + b"[" * 10**5,
+    ],
+)
+def test_what_is_no_file_of_ours_is_named_in_one_line(data: bytes) -> None:
+    with pytest.raises(InputError, match="no thing of Headwater; fetch it again"):
+        metadata_of(data, "thing")
+    assert not declares(data, "kind")
+
+
+def test_a_file_above_its_kind_s_size_is_refused_unread() -> None:
+    with pytest.raises(InputError, match="fetch it again"):
+        metadata_of(GOOD, "thing", len(GOOD) - 1)
+    assert not declares(GOOD, "kind", len(GOOD) - 1)
+    assert declares(GOOD, "kind", len(GOOD))
