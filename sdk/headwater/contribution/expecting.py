@@ -1,10 +1,10 @@
 """The vector of a round of expectation: what training rows say of a mixture, and how validation rows lie under it."""
 
-import weakref
 from dataclasses import dataclass
 
 import numpy as np
 
+from headwater.contribution.remembered import Remembered
 from headwater.contribution.splits import split_rows
 from headwater.encoding.encoding import Encoding
 from headwater.errors import InputError, PeerError
@@ -32,21 +32,18 @@ class PreparedRows:
     """What no round upon a mixture changes, worked out in its first one.
 
     Attributes:
-        key: digests of what it was worked out from.
         train: training rows.
         validation: validation rows.
         skipped: training rows with a value that is not finite.
     """
 
-    key: _Key
     train: RowFeatures
     validation: RowFeatures
     skipped: int
 
 
-# One entry a table in use: rounds of a climb differ in the mixture's numbers alone. It holds what `_prepare` would
-# compute again from the same arguments, so it changes no result, and it goes with the table.
-_PREPARED: dict[int, tuple[weakref.ref[Table], PreparedRows]] = {}
+# Rounds of a climb differ in the mixture's numbers alone.
+_PREPARED = Remembered[PreparedRows]()
 
 
 def sum_expectations(task: Task, model: bytes, rows: Table, encoding: Encoding, plan: RecipeTerms) -> RingVector:
@@ -110,17 +107,7 @@ def prepared_rows(rows: Table, encoding: Encoding, mixture: Mixture, plan: Recip
     """
     # Only a tilt asks for the rows' codes.
     key = (encoding.digest, form_digest(mixture.form), plan.splits, mixture.tilt is not None)
-    place = id(rows)
-    entry = _PREPARED.get(place)
-    if entry is not None and entry[0]() is rows and entry[1].key == key:
-        return entry[1]
-    prepared = _prepare(rows, encoding, mixture.form, plan, key)
-
-    def forget(_: object) -> None:
-        _PREPARED.pop(place, None)
-
-    _PREPARED[place] = (weakref.ref(rows, forget), prepared)
-    return prepared
+    return _PREPARED.get(rows, key, lambda: _prepare(rows, encoding, mixture.form, plan, key))
 
 
 def _prepare(rows: Table, encoding: Encoding, form: Form, plan: RecipeTerms, key: _Key) -> PreparedRows:
@@ -128,7 +115,7 @@ def _prepare(rows: Table, encoding: Encoding, form: Form, plan: RecipeTerms, key
     used, others = _finite(part), _finite(split_rows(rows, plan.splits, "validation"))
     try:
         train, validation = (form.rows(each, encoding, coded=key[-1]) for each in (used, others))
-        return PreparedRows(key, train, validation, part.rows - used.rows)
+        return PreparedRows(train, validation, part.rows - used.rows)
     except InputError as error:
         raise PeerError(f"the task's mixture does not fit its encoding: {error}") from error
 

@@ -1,8 +1,7 @@
 """What pictures change in a contribution: the sums of their pixels, and scores in their place afterwards."""
 
-import weakref
-
 from headwater.canonical import canonical_json, sha256_hex
+from headwater.contribution.remembered import Remembered
 from headwater.contribution.splits import row_positions, split_rows
 from headwater.errors import InputError, PeerError
 from headwater.images.lifting import LiftedTable, Lifting
@@ -18,9 +17,8 @@ from headwater.secagg.crypto.ring import RingVector
 
 __all__ = ["lift_question", "sum_pixels"]
 
-# One entry a table in use: scores are the same in all rounds of a run. It holds what `Lifting.lift` would compute
-# again from the same arguments, so it changes no result, and it goes with the table.
-_LIFTED: dict[int, tuple[weakref.ref[Table], str, LiftedTable]] = {}
+# Scores are the same in all rounds of a run.
+_LIFTED = Remembered[LiftedTable]()
 
 
 def sum_pixels(task: Task, rows: Table, plan: RecipeTerms) -> RingVector:
@@ -67,18 +65,5 @@ def lift_question(task: Task, rows: Table, plan: RecipeTerms) -> tuple[Task, Lif
     key = sha256_hex(canonical_json(document))
     # The round of pixels was one more than a run over numbers has.
     question = task.model_copy(update={"parameters": parameters, "step": task.step - 1})
-    return question, _lifted(lifting, key, rows), lifted_terms(plan, lifting.lifted_schema)
-
-
-def _lifted(lifting: Lifting, key: str, rows: Table) -> LiftedTable:
-    place = id(rows)
-    entry = _LIFTED.get(place)
-    if entry is not None and entry[0]() is rows and entry[1] == key:
-        return entry[2]
-    lifted = lifting.lift(rows, row_positions(rows))
-
-    def forget(_: object) -> None:
-        _LIFTED.pop(place, None)
-
-    _LIFTED[place] = (weakref.ref(rows, forget), key, lifted)
-    return lifted
+    lifted = _LIFTED.get(rows, key, lambda: lifting.lift(rows, row_positions(rows)))
+    return question, lifted, lifted_terms(plan, lifting.lifted_schema)
