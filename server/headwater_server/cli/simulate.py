@@ -11,6 +11,8 @@ from headwater_server.cli.options import RecipeChoice
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from headwater_server.simulation.inputs import SimulationInputs
+
 __all__ = ["register"]
 
 
@@ -77,7 +79,6 @@ def simulate(
     generator. Nothing here is private: whoever runs this has all rows anyway.
     """
     from rich.console import Console
-    from rich.markup import escape
 
     from headwater_server.output_folder import check_replaceable
     from headwater_server.simulation.inputs import read_inputs
@@ -98,17 +99,7 @@ def simulate(
         seed=seed,
         changes=changes or (),
     )
-    if inputs.schema_was_drafted:
-        console.print("[yellow]Schema read from the rows:[/yellow] a real run needs one that a person confirmed.")
-    elif guesses := inputs.plan.schema_.unconfirmed:
-        console.print(
-            f"[yellow]The schema holds {len(guesses)} unconfirmed guesses;[/yellow] confirm them for a real run."
-        )
-    for change in inputs.changes:
-        console.print(f"[yellow]{escape(change.column)}:[/yellow] {escape(change.what)}", highlight=False)
-    rows = ", ".join(f"{part.rows:,}" for part in inputs.parts[:10])
-    more = ", …" if len(inputs.parts) > 10 else ""
-    console.print(f"{organisations} organisations with {rows}{more} rows ({partition})", highlight=False)
+    _print_inputs(console, inputs, partition)
     with Narrator(console) as narrator:
         result = run_simulation(
             inputs, out, engine.value, partition, narrator, curve=curve, keep_generator=keep_generator
@@ -121,6 +112,22 @@ def simulate(
         "NOT DIFFERENTIALLY PRIVATE: for simulations only.",
         soft_wrap=True,
     )
+
+
+def _print_inputs(console: "Console", inputs: "SimulationInputs", partition: str) -> None:
+    from rich.markup import escape
+
+    if inputs.schema_was_drafted:
+        console.print("[yellow]Schema read from the rows:[/yellow] a real run needs one that a person confirmed.")
+    elif guesses := inputs.plan.schema_.unconfirmed:
+        console.print(
+            f"[yellow]The schema holds {len(guesses)} unconfirmed guesses;[/yellow] confirm them for a real run."
+        )
+    for change in inputs.changes:
+        console.print(f"[yellow]{escape(change.column)}:[/yellow] {escape(change.what)}", highlight=False)
+    rows = ", ".join(f"{part.rows:,}" for part in inputs.parts[:10])
+    more = ", …" if len(inputs.parts) > 10 else ""
+    console.print(f"{len(inputs.parts)} organisations with {rows}{more} rows ({partition})", highlight=False)
 
 
 def _cost_in_words(result: dict[str, object]) -> str:
