@@ -54,6 +54,8 @@ def test_a_task_with_a_number_that_json_cannot_keep_is_refused(scale: bytes) -> 
         {"width": 4.0},
         {"label": 0.5},
         {"sizes": [3.5, 2]},
+        {"attention_heads": 2**63},
+        {"attention_heads": -1},
         {"groups": [{"columns": [0, 1], "combinations": [[0.5, 1]]}]},
         {"groups": [{"columns": [0, 1], "combinations": [[2**40, 1]]}]},
         {"groups": [{"columns": [0, 1], "combinations": [[-1, 1]]}]},

@@ -96,7 +96,7 @@ def fuzz(name: str, seconds: int) -> Result:
         corpus=_last(r"corp: (\d+)", text),
         found=new,
         failed=bool(new) or status != 0,
-        text="\n".join(line for line in text.splitlines() if not line.startswith("INFO: Instrumenting"))[-4000:],
+        text=_last_words(text),
     )
 
 
@@ -127,6 +127,13 @@ def main() -> int:
                 kept = path.relative_to(ROOT)
                 print(f"reproduce: python tools/fuzz/run.py --target {result.name} --replay {kept}", flush=True)
     return 1 if failed else 0
+
+
+def _last_words(text: str) -> str:
+    """The traceback and what follows it; the end of what was said where there is none."""
+    said = "\n".join(line for line in text.splitlines() if not line.startswith("INFO: Instrumenting"))
+    _, marked, traceback = said.rpartition("=== Uncaught Python exception")
+    return (marked + traceback)[:8000] if marked else said[-4000:]
 
 
 def _last(pattern: str, text: str) -> int:

@@ -19,6 +19,7 @@ CONDITIONS = ("none", "label", "column")
 _MOST_UNITS = 1_000_000
 # A super-column's incidence matrix has units × codes values, and a short document could ask for any size.
 _MOST_INCIDENCE = 2**28
+_MOST_HEADS = 1024
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,7 +94,9 @@ class GeneratorSpec:
             raise InputError("width, layers or packing of the critic are out of range")
         if self.kind not in KINDS or self.condition not in CONDITIONS:
             raise InputError(f"the generator's kind is one of {', '.join(KINDS)}, its condition of {CONDITIONS}")
-        if self.kind == "attention" and (self.attention_heads < 1 or self.width % self.attention_heads):
+        if not 0 < self.attention_heads <= _MOST_HEADS:
+            raise InputError(f"a token has 1 to {_MOST_HEADS} parts that attend, not {self.attention_heads}")
+        if self.kind == "attention" and self.width % self.attention_heads:
             raise InputError(f"a token of width {self.width} has no {self.attention_heads} equal parts to attend with")
         self._check_shares()
         taken: set[int] = set()
@@ -152,7 +155,7 @@ class GeneratorSpec:
         if self.label is None:
             raise InputError("a condition needs a label; mark a target in the schema, or say condition none")
         shares, expected = self.shares, (self.sizes[self.label], sum(self.sizes))
-        if shares is None or shares.shape != expected or not np.isfinite(shares).all() or shares.min() < 0:
+        if shares is None or shares.shape != expected or not (shares >= 0).all() or not (shares <= 1 + 1e-3).all():
             raise InputError(f"the shares that conditions are drawn from are not {expected[0]} × {expected[1]} shares")
 
     def to_document(self) -> dict[str, object]:
