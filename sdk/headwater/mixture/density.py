@@ -1,7 +1,8 @@
-"""Log-densities and responsibilities of rows, by one matrix product each."""
+"""Log-densities and responsibilities of rows, by two matrix products each: of codes, and of scores."""
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,12 +10,14 @@ from numpy.typing import NDArray
 from headwater.mixture.form import Form, RowFeatures
 from headwater.mixture.parameters import LEAST_SHARE, Mixture
 
-__all__ = ["UNKNOWN_DENSITY", "Natural", "chunks", "feature_count", "moment_places"]
+__all__ = ["UNKNOWN_DENSITY", "Natural", "RowParts", "chunks", "feature_count", "moment_places"]
 
+F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 
-_CHUNK = 2048
+# Sums over a chunk are float32 where they count codes, and chunks add up in float64.
+_CHUNK = 1024
 
 UNKNOWN_DENSITY = math.log(LEAST_SHARE)
 """Log-share of a code in a place where none was counted: a combination, or a whole class."""
@@ -32,19 +35,36 @@ def feature_count(form: Form) -> int:
     return form.cells + scores + scores * (scores + 1) // 2
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class RowParts:
+    """Features of some rows of one class.
+
+    Attributes:
+        codes: float32, shape (rows, cells): an indicator for each cell.
+        scores: float64, shape (rows, scores + products): the scores, then the lower triangle of their products.
+        unknown: int64, shape (rows,): units of each row without a code.
+    """
+
+    codes: F32
+    scores: F64
+    unknown: I64
+
+
 class Natural:
     """A mixture in its natural parameters: a row's log-densities are its features times a matrix.
 
     The joint density is of the exponential family, so the same features serve the densities and, summed by
-    responsibility, the sufficient statistics.
+    responsibility, the sufficient statistics. Most features are indicators of codes. Their part is float32, which costs
+    half: a sum of a few logarithms is off by some 1e-6 of itself. Scores stay float64, since the squares of a narrow
+    Gaussian cancel.
     """
 
     def __init__(self, mixture: Mixture) -> None:
-        """Work out the matrix once for all rows."""
-        self._mixture = mixture
+        """Work out the matrices once for all rows."""
+        self._form = mixture.form
         scores = mixture.means.shape[1]
         rows, columns = moment_places(scores)
-        self._constant = np.log(mixture.weights)
+        constant = np.log(mixture.weights)
         linear, quadratic = np.empty((mixture.components, 0)), np.empty((mixture.components, 0))
         if scores:
             inverse = np.linalg.inv(mixture.factors)
@@ -53,47 +73,49 @@ class Natural:
             # An off-diagonal product stands once for its two places.
             quadratic = -precision[:, rows, columns] * np.where(rows == columns, 0.5, 1.0)
             deviations = np.diagonal(mixture.factors, axis1=1, axis2=2)
-            self._constant = (
-                self._constant
+            constant = (
+                constant
                 - np.log(deviations).sum(axis=1)
                 - 0.5 * scores * math.log(2 * math.pi)
                 - 0.5 * np.einsum("ki,ki->k", linear, mixture.means)
             )
-        self._matrix = np.concatenate([np.log(mixture.shares), linear, quadratic], axis=1)
+        self._constant = constant
+        self._of_codes = np.log(mixture.shares).astype(np.float32)
+        self._of_scores = np.concatenate([linear, quadratic], axis=1)
 
-    def features(self, rows: RowFeatures, chosen: I64) -> F64:
-        """Features of some rows: float64, shape (rows, feature_count)."""
-        form = self._mixture.form
-        units, scores = rows.units[chosen], rows.scores[chosen]
-        features = np.zeros((len(chosen), feature_count(form)))
-        number = np.arange(len(chosen))
-        for place, offset in enumerate(form.offsets[:-1]):
-            held = units[:, place] >= 0
-            features[number[held], offset + units[held, place]] = 1.0
-        cells, width = form.cells, scores.shape[1]
-        features[:, cells : cells + width] = scores
-        left, right = moment_places(width)
-        np.multiply(scores[:, left], scores[:, right], out=features[:, cells + width :])
-        return features
+    def features(self, rows: RowFeatures, chosen: I64) -> RowParts:
+        """Features of some rows."""
+        units, scores, cells = rows.units[chosen], rows.scores[chosen], self._form.cells
+        # A unit without a code marks a cell beyond the last, which is then left off.
+        marked = np.zeros((len(chosen), cells + 1), np.float32)
+        places = np.where(units >= 0, units + self._form.offsets[:-1], cells)
+        np.put_along_axis(marked, places, np.float32(1), axis=1)
+        left, right = moment_places(scores.shape[1])
+        return RowParts(
+            codes=np.ascontiguousarray(marked[:, :cells]),
+            scores=np.concatenate([scores, scores[:, left] * scores[:, right]], axis=1),
+            unknown=(units < 0).sum(axis=1),
+        )
 
-    def responsibilities(self, features: F64, unknown: I64, part: slice) -> tuple[F64, F64]:
+    def responsibilities(self, features: RowParts, part: slice) -> tuple[F32, F64]:
         """Each component's share in each row, and the rows' log-densities.
 
         Args:
             features: of rows of one class.
-            unknown: units of each row without a code.
             part: the components of the class, at least one.
 
         Returns:
-            Shape (rows, components of the class), rows sum to 1; and shape (rows,).
+            Float32, shape (rows, components of the class), rows sum to 1; and float64, shape (rows,).
         """
-        logs = features @ self._matrix[part].T
-        logs += self._constant[part]
+        logs = features.codes @ self._of_codes[part].T
+        logs += features.scores @ self._of_scores[part].T + self._constant[part]
         top = logs.max(axis=1, keepdims=True)
-        np.exp(logs - top, out=logs)
-        total = logs.sum(axis=1, keepdims=True)
-        logs /= total
-        return logs, (top + np.log(total))[:, 0] + unknown * UNKNOWN_DENSITY
+        logs -= top
+        shares = np.exp(logs, out=logs)
+        total = shares.sum(axis=1, keepdims=True)
+        shares /= total
+        densities = top.astype(np.float64) + np.log(total.astype(np.float64))
+        return shares, densities[:, 0] + features.unknown * UNKNOWN_DENSITY
 
 
 def chunks(rows: RowFeatures, classes: int) -> Iterator[tuple[int, I64]]:

@@ -48,9 +48,9 @@ def expect(mixture: Mixture, train: RowFeatures, validation: RowFeatures) -> Sta
         validation: rows that are only measured.
 
     Guarantee: equal arguments give equal values on one machine. Sums over a partition of rows are, but for the last
-        bits of float64, the sums over all rows: federated EM is the pooled EM.
+        bits of float32, the sums over all rows: federated EM is the pooled EM.
     """
-    natural = Natural(mixture)
+    natural, cells = Natural(mixture), mixture.form.cells
     sums = np.zeros((mixture.components, 1 + feature_count(mixture.form)))
     densities = np.full(len(train.classes), 0.0)
     for number, positions in chunks(train, mixture.form.classes):
@@ -60,9 +60,10 @@ def expect(mixture: Mixture, train: RowFeatures, validation: RowFeatures) -> Sta
             densities[positions] = UNKNOWN_DENSITY
             continue
         features = natural.features(train, positions)
-        shares, densities[positions] = natural.responsibilities(features, _unknown(train, positions), part)
-        sums[part, 0] += shares.sum(axis=0)
-        sums[part, 1:] += shares.T @ features
+        shares, densities[positions] = natural.responsibilities(features, part)
+        sums[part, 0] += shares.sum(axis=0, dtype=np.float64)
+        sums[part, 1 : 1 + cells] += shares.T @ features.codes
+        sums[part, 1 + cells :] += shares.astype(np.float64).T @ features.scores
     _tilt(mixture, train, densities)
     return Statistics(
         sums=sums,
@@ -81,8 +82,7 @@ def log_densities(mixture: Mixture, rows: RowFeatures) -> F64:
         if part.start == part.stop:
             densities[positions] = UNKNOWN_DENSITY
             continue
-        features = natural.features(rows, positions)
-        _, densities[positions] = natural.responsibilities(features, _unknown(rows, positions), part)
+        _, densities[positions] = natural.responsibilities(natural.features(rows, positions), part)
     _tilt(mixture, rows, densities)
     return densities
 
@@ -93,11 +93,6 @@ def _tilt(mixture: Mixture, rows: RowFeatures, densities: F64) -> None:
         if not rows.codes:
             raise InputError("a tilt weighs codes and the rows have none; make them by `Form.rows`")
         densities += mixture.tilt.log_factors(rows.codes) - mixture.tilt.log_mean
-
-
-def _unknown(rows: RowFeatures, positions: I64) -> I64:
-    unknown: I64 = (rows.units[positions] < 0).sum(axis=1)
-    return unknown
 
 
 def _histogram(densities: F64, span: tuple[float, float]) -> I64:

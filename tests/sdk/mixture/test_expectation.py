@@ -45,17 +45,18 @@ def test_log_densities_are_those_of_the_definition() -> None:
     mixture = mixture_of(FORM, ROWS)
     found = log_densities(mixture, ROWS)
     for row in range(0, len(found), 50):
-        assert found[row] == pytest.approx(slow_log_density(mixture, ROWS, row), abs=1e-9)
+        assert found[row] == pytest.approx(slow_log_density(mixture, ROWS, row), abs=1e-5)
 
 
 def test_responsibilities_sum_to_the_rows_and_to_each_units_counts() -> None:
     mixture = mixture_of(FORM, ROWS)
     statistics = expect(mixture, ROWS, NOBODY)
-    assert statistics.sums[:, 0].sum() == pytest.approx(len(ROWS.classes))
+    # Codes are counted in float32: the checks of a run's totals allow for 1e-5 of the rows.
+    assert statistics.sums[:, 0].sum() == pytest.approx(len(ROWS.classes), rel=1e-6)
     for unit, size in enumerate(FORM.unit_sizes):
         start = 1 + int(FORM.offsets[unit])
         counted = statistics.sums[:, start : start + size].sum(axis=0)
-        np.testing.assert_allclose(counted, np.bincount(ROWS.units[:, unit], minlength=size), atol=1e-9)
+        np.testing.assert_allclose(counted, np.bincount(ROWS.units[:, unit], minlength=size), rtol=1e-6, atol=1e-6)
     assert statistics.train.sum() == len(ROWS.classes)
     assert statistics.validation.sum() == 0
 
