@@ -30,6 +30,11 @@ class AttackResult:
         """Whether the attack's AUC, one standard error added, is at most `limit`."""
         return self.auc + self.error <= limit
 
+    def decided(self, limit: float) -> dict[str, float]:
+        """What the history keeps beside the AUC where `within` decided; no error where nothing was attacked."""
+        known = {"attack_error": round(self.error, 5)} if math.isfinite(self.error) else {}
+        return {**known, "attack_limit": limit}
+
 
 def likelihood_attack(train: I64, validation: I64) -> AttackResult:
     """AUC of the attack from two histograms over the same ascending bins.

@@ -149,7 +149,7 @@ class Climb:
             better = maximise(self._current, statistics, self._settings)
             random = self._random("split", self._rung)
             self._current = self._spanned(split_components(better, self._rungs[self._rung], random))
-        return {"passed": passed, "reason": reason}
+        return {**attack.decided(self._settings.attack_limit), "passed": passed, "reason": reason}
 
     def _random(self, *purpose: object) -> np.random.Generator:
         text = "/".join(["headwater", "mixture", str(self._seed), *map(str, purpose)])

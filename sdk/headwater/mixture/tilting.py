@@ -17,7 +17,7 @@ from headwater.mixture.raking import Raking
 from headwater.mixture.sampling import Draws
 from headwater.mixture.settings import MixtureSettings
 
-__all__ = ["Tilting"]
+__all__ = ["Tilting", "is_tilt"]
 
 F64 = NDArray[np.float64]
 Record = dict[str, object]
@@ -26,6 +26,11 @@ _DRAWS_A_ROW = 8
 _LEAST_DRAWS = 20_000
 _SPAN_DRAWS = 512
 _SPAN_BELOW, _SPAN_ABOVE = 10.0, 6.0
+
+
+def is_tilt(record: Mapping[str, object]) -> bool:
+    """Whether a round in a run's history was one of a tilt, and not of the climb before."""
+    return "tolerance" in record
 
 
 class Tilting:
@@ -104,6 +109,7 @@ class Tilting:
             "log_density": round(statistics.density / max(int(statistics.train.sum()), 1), 5),
             "validation_log_density": round(mean_of_histogram(statistics.validation, self._asked.span), 5),
             "attack_auc": round(attack.auc, 5),
+            **attack.decided(self._settings.attack_limit),
             "passed": passed,
             "reason": "" if passed else "the likelihood attack could pass the plan's limit",
         }

@@ -24,10 +24,18 @@ class Aggregate:
     Attributes:
         task: what each contributes.
         model: the model's bytes, b"" where the task needs none.
+        purpose: for people, where the task's kind does not say what is done: "tilt" asks for the statistics of a
+            tilted mixture; "" elsewhere.
     """
 
     task: Task
     model: bytes = field(default=b"", repr=False)
+    purpose: Literal["", "tilt"] = ""
+
+    @property
+    def step_name(self) -> str:
+        """What a person is told that is under way: the purpose, or else the task's kind."""
+        return self.purpose or self.task.kind
 
 
 @dataclass(frozen=True, slots=True, eq=False)

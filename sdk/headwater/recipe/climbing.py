@@ -71,7 +71,8 @@ class Climbing:
         """The next round of expectation."""
         asked = self._asked
         model = asked.to_bytes()
-        return Aggregate(expectation_task(self._terms, step, self._encoding, asked, model, self._rows), model)
+        task = expectation_task(self._terms, step, self._encoding, asked, model, self._rows)
+        return Aggregate(task, model, "" if self._tilting is None else "tilt")
 
     def add_sum(self, task: Task, vector: RingVector, contributors: int) -> list[Record]:
         """As `Stage.add_sum`; a sum that cannot be one ends the climb on the rung that stands.

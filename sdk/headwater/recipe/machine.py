@@ -15,7 +15,7 @@ from headwater.recipe.picturing import Picturing
 from headwater.recipe.refining import Judging, Refining
 from headwater.recipe.settings import EVALUATIONS, RecipeTerms
 from headwater.recipe.stage import Record, Stage, out_of_place
-from headwater.recipe.training import Training
+from headwater.recipe.training import Checkpoint, Training
 from headwater.secagg.crypto.ring import RingVector
 
 __all__ = ["Recipe", "build_recipe"]
@@ -143,7 +143,7 @@ class Recipe:
             case Training() if terms.recipe.kind == "adversarial" and terms.recipe.adversarial.calibration:
                 return Calibrating(terms, counted, stage.standing, stage.marginal_loss)
             case Training() if terms.recipe.refines:
-                models = _checkpoints(stage.taken) or [stage.standing]
+                models = _checkpoints(stage.taken) or [Checkpoint(0, stage.standing)]
                 return Judging(terms, counted.encoding, counted.marginals, models)
             case Training() | Judging():
                 self._model = stage.standing
@@ -164,7 +164,7 @@ class Recipe:
         return self._counting.counted
 
 
-def _checkpoints(taken: Sequence[bytes]) -> list[bytes]:
+def _checkpoints(taken: Sequence[Checkpoint]) -> list[Checkpoint]:
     """The last model, and those half as many rounds earlier each: what learned less remembers less."""
     rounds = [len(taken) >> halvings for halvings in range(EVALUATIONS)]
     return [taken[number - 1] for number in rounds if number]

@@ -1,5 +1,7 @@
 """The first round of a run with pictures: sums of pixels, which fix the directions that pictures are scored on."""
 
+from dataclasses import replace
+
 from headwater.errors import InputError, OutOfOrder
 from headwater.images.lifting import Lifting
 from headwater.images.pixels import pixel_cells, read_pixel_sums
@@ -65,7 +67,7 @@ class Picturing:
         """A question over scores, with what organisations need to score their pictures."""
         document = self.lifting.to_document(all_directions=False)
         parameters = {**action.task.parameters, "images": document}
-        return Aggregate(action.task.model_copy(update={"parameters": parameters}), action.model)
+        return replace(action, task=action.task.model_copy(update={"parameters": parameters}))
 
     def ask(self, step: int) -> Aggregate:
         """The sums of pixels."""

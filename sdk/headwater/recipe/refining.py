@@ -15,6 +15,7 @@ from headwater.recipe.stage import Record, out_of_place
 from headwater.recipe.sums import read_evaluation
 from headwater.recipe.task import Task, seed_for
 from headwater.recipe.tasks import evaluate_task
+from headwater.recipe.training import Checkpoint
 from headwater.secagg.crypto.ring import RingVector
 
 __all__ = ["Judging", "Refining", "classes_of"]
@@ -71,7 +72,7 @@ class Judging:
     """
 
     def __init__(
-        self, terms: RecipeTerms, encoding: Encoding, marginals: Sequence[Marginal], models: Sequence[bytes]
+        self, terms: RecipeTerms, encoding: Encoding, marginals: Sequence[Marginal], models: Sequence[Checkpoint]
     ) -> None:
         """Take the refined mixtures that training left.
 
@@ -84,7 +85,7 @@ class Judging:
         self._terms = terms
         self._encoding = encoding
         self._marginals = tuple(marginals)
-        self._refined, *self._earlier = models
+        self._judged, *self._earlier = models
         self._classes = classes_of(encoding, terms)
         self._evaluation: Evaluation | None = None
         self._released = b""
@@ -101,11 +102,11 @@ class Judging:
 
     def ask(self, step: int) -> Aggregate | Judge:
         """The evaluation, then the judgement."""
-        terms = self._terms
+        terms, model = self._terms, self._judged.model
         if self._evaluation is None:
-            return Aggregate(evaluate_task(terms, step, self._encoding, self._refined, self._classes), self._refined)
+            return Aggregate(evaluate_task(terms, step, self._encoding, model, self._classes), model)
         limit, seed = terms.recipe.mixture.attack_limit, seed_for(terms.seed, "judge")
-        return Judge(self._refined, self._evaluation, self._marginals, terms.recipe.refiner, limit, seed)
+        return Judge(model, self._evaluation, self._marginals, terms.recipe.refiner, limit, seed)
 
     def add_sum(self, task: Task, vector: RingVector, contributors: int) -> list[Record]:
         """As `Stage.add_sum`."""
@@ -120,13 +121,13 @@ class Judging:
         """As `Stage.add_model`: the model that is released, and why."""
         if self._evaluation is None:
             raise out_of_place("a model", self.ask(1))
-        record: Record = {"kind": "judge", **report.verdict, "again": bool(report.verdict.get("remembers"))}
-        if record["again"] and self._earlier:
-            self._refined, *self._earlier = self._earlier
+        again = bool(report.verdict.get("remembers") and self._earlier)
+        record: Record = {"kind": "judge", "round": self._judged.round, **report.verdict, "again": again}
+        if again:
+            self._judged, *self._earlier = self._earlier
             self._evaluation = None
-        else:
-            record["again"] = False
-            self._released = model
+            return [record | {"next_round": self._judged.round}]
+        self._released = model
         return [record]
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,20 @@ from headwater.recipe.task import Task, seed_for
 from headwater.recipe.tasks import update_task
 from headwater.secagg.crypto.ring import RingVector
 
-__all__ = ["Training"]
+__all__ = ["Checkpoint", "Training"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """A model with the training round that left it.
+
+    Attributes:
+        round: from 1; 0 for the model that training began with.
+        model: bytes.
+    """
+
+    round: int
+    model: bytes = field(repr=False)
 
 
 class Training:
@@ -50,7 +64,7 @@ class Training:
         self._encoding = encoding
         self._marginals = tuple(marginals)
         self._base = self._model = model
-        self._taken: list[bytes] = []
+        self._taken: list[Checkpoint] = []
         self._weights = report.weights
         self._standing_loss = report.marginal_loss
         self._gate = Gate(terms.recipe, {**report.health, "marginal_loss": report.marginal_loss})
@@ -73,8 +87,8 @@ class Training:
         return self._model
 
     @property
-    def taken(self) -> tuple[bytes, ...]:
-        """The models of the rounds that were taken, the last one last; none where training ended on its base."""
+    def taken(self) -> tuple[Checkpoint, ...]:
+        """What the rounds that were taken left, the last one last; none where training ended on its base."""
         return tuple(self._taken)
 
     @property
@@ -141,9 +155,10 @@ class Training:
             return self._refuse(verdict | {"reason": in_words(refusing)}, flags)
         self._gate.take(signs)
         self._model, self._former, self._refused = model, mean, 0
-        self._taken.append(model)
         self._standing_loss = report.marginal_loss
-        return [self._end_round(verdict | {"accepted": True, "reason": ""}, flags)]
+        record = self._end_round(verdict | {"accepted": True, "reason": ""}, flags)
+        self._taken.append(Checkpoint(self._terms.recipe.training_rounds - self._left, model))
+        return [record]
 
     def _restart(self, model: bytes, report: ModelReport) -> Record:
         self._restarting = False

@@ -49,7 +49,9 @@ def test_a_mixture_recipe_counts_and_climbs() -> None:
     components = [int(str(record["components"])) for record in climb]
     assert all(first <= second for first, second in pairwise(components))
     assert Mixture.from_bytes(done.model).components == components[-1] > components[0]
-    assert [record["passed"] for record in climb if "passed" in record] == [True] * 3
+    ends = [record for record in climb if "passed" in record]
+    assert [record["passed"] for record in ends] == [True] * 3
+    assert all(record["attack_limit"] == 1.0 and 0 < float(str(record["attack_error"])) < 0.5 for record in ends)
 
 
 def test_a_rung_that_fails_the_attack_is_not_taken_and_ends_the_climb() -> None:
@@ -70,7 +72,23 @@ def test_without_validation_rows_the_lowest_rung_stands_and_says_why() -> None:
         step(recipe, plan)
     ends = [record for record in recipe.history if "passed" in record]
     assert len(ends) == 1
+    # Infinity is no JSON.
+    assert "attack_error" not in ends[0]
     assert "no organisation has a validation row" in str(ends[0]["reason"])
+
+
+def test_rounds_of_a_tilt_are_told_by_that_name_and_asked_for_like_any_other() -> None:
+    plan = plan_with(attack_limit=1.0, tilt_tolerances=(0.03,), tilt_excess=0.0, tilt_draws=2000)
+    recipe = build_recipe(plan)
+    asked = []
+    while isinstance(action := recipe.next(), Aggregate):
+        asked.append((action.task.kind, action.step_name))
+        step(recipe, plan)
+    assert asked[0] == ("histograms", "histograms")
+    assert asked[-1] == ("expectation", "tilt")
+    assert all(kind == name for kind, name in asked[:-1])
+    assert recipe.history[-1]["tolerance"] == 0.03
+    assert recipe.history[-1]["attack_limit"] == 1.0
 
 
 def test_a_rung_ends_early_when_the_density_stops_to_rise() -> None:

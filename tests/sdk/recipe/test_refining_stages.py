@@ -108,7 +108,8 @@ def test_an_earlier_round_is_asked_where_the_last_remembers_too_much() -> None:
     first = recipe.next()
     assert isinstance(first, Judge)
     recipe.add_model(b"base", ModelReport(0.0, 0, {}, {"accepted": False, "reason": "attack", "remembers": True}))
-    assert recipe.history[-1]["again"] is True
+    last = recipe.history[-1]
+    assert (last["again"], last["round"], last["next_round"]) == (True, 2, 1)
     again = recipe.next()
     assert isinstance(again, Aggregate)
     assert again.task.kind == "evaluate"
@@ -121,6 +122,9 @@ def test_an_earlier_round_is_asked_where_the_last_remembers_too_much() -> None:
     done = recipe.next()
     assert isinstance(done, Done)
     assert done.model == b"base"
+    last = recipe.history[-1]
+    assert (last["again"], last["round"]) == (False, 1)
+    assert "next_round" not in last
 
 
 def test_a_round_that_spoils_the_draws_is_not_kept() -> None:

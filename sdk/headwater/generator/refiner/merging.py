@@ -14,6 +14,7 @@ from headwater.generator.refiner.drawing import RefinedDraws
 from headwater.generator.refiner.model import RefinedMixture
 from headwater.generator.refiner.network import RefinerShape
 from headwater.generator.refiner.weighing import measure_candidates
+from headwater.mixture.attack import AttackResult
 from headwater.mixture.form import Form, RowFeatures
 from headwater.mixture.normal import cumulative
 from headwater.mixture.parameters import Mixture
@@ -94,6 +95,7 @@ def judge_refined(action: Judge) -> tuple[bytes, ModelReport]:
         "base_auc": round(taken.base_auc, 5),
         "auc": round(taken.auc, 5),
         "attack_auc": round(taken.attack_auc, 5),
+        **AttackResult(taken.attack_auc, taken.attack_error).decided(action.attack_limit),
     }
     return measured[place].model.to_bytes(), ModelReport(taken.distance, 0, {}, verdict)
 
