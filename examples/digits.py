@@ -76,7 +76,8 @@ def main() -> None:
 
     image = plan.schema_.images[0]
     write_csv(synthetic, folder / "synthetic.csv")
-    (folder / "digits.svg").write_bytes(draw_sheet(synthetic, image, describe_sheet(synthetic, image)))
+    sheet = draw_sheet(synthetic, image, describe_sheet(synthetic, image), alone=True)
+    (folder / "digits.svg").write_bytes(sheet)
     print(f"\nWrote {folder / 'synthetic.csv'} and {folder / 'digits.svg'}")
 
 

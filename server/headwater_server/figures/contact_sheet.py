@@ -12,6 +12,8 @@ from headwater.schema.table import Table
 __all__ = ["describe_sheet", "draw_sheet"]
 
 _WIDTH = 420
+# A file that is opened by itself has the window for itself.
+_ALONE = 1050
 _MARGIN, _TOP, _LABELS = 14, 54, 56
 _MOST_LINES, _MOST_PLACES = 12, 12
 # A sheet is a preview: of larger pictures fewer are shown, so that a page stays light.
@@ -23,7 +25,8 @@ _STYLE = """
 text{font:12px system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;fill:#3d4f58}
 .name{font-size:14px;font-weight:600;fill:#13252d}
 .note{font-size:11px;fill:#5b6c74}
-@media (prefers-color-scheme:dark){text{fill:#b7c6cc}.name{fill:#eef4f6}.note{fill:#93a5ac}}"""
+.ground{fill:#ffffff}
+@media (prefers-color-scheme:dark){text{fill:#b7c6cc}.name{fill:#eef4f6}.note{fill:#93a5ac}.ground{fill:#10191d}}"""
 
 
 def describe_sheet(table: Table, column: ImageColumn) -> str:
@@ -39,13 +42,14 @@ def describe_sheet(table: Table, column: ImageColumn) -> str:
     ).replace("%", " %")
 
 
-def draw_sheet(table: Table, column: ImageColumn, description: str) -> bytes:
+def draw_sheet(table: Table, column: ImageColumn, description: str, *, alone: bool = False) -> bytes:
     """Draw the first synthetic pictures, a line for each class of the target where it has few.
 
     Args:
         table: synthetic rows, at least one. Nothing here may ever see real rows: every figure is published.
         column: an image of the table's schema.
         description: the same in words, kept in the drawing for screen readers.
+        alone: whether it is opened by itself, not in a page: then it is larger and brings its own ground.
 
     Returns:
         SVG 1.1, UTF-8, without script, link or external reference; every text is escaped. Level 0 is dark.
@@ -56,12 +60,14 @@ def draw_sheet(table: Table, column: ImageColumn, description: str) -> bytes:
     # One pixel of a picture in units of the drawing; pictures stand one pixel apart.
     scale = (_WIDTH - _MARGIN - left) / (places * (column.width + 1))
     height = _TOP + scale * len(lines) * (column.height + 1) + _MARGIN
+    shown = _ALONE / _WIDTH if alone else 1.0
     kind = f"image, {column.height} × {column.width} pixels of {column.levels} levels"
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height:.0f}" width="{_WIDTH}" '
-        f'height="{height:.0f}" role="img" aria-labelledby="t d">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height:.0f}" '
+        f'width="{shown * _WIDTH:.0f}" height="{shown * height:.0f}" role="img" aria-labelledby="t d">',
         f'<title id="t">{_safe(column.name, 200)}</title><desc id="d">{_safe(description, 2000)}</desc>',
         f"<style>{_STYLE}</style>",
+        *(['<rect class="ground" width="100%" height="100%"/>'] if alone else []),
         f'<text class="name" x="14" y="24">{_safe(column.name, 48)}</text>',
         f'<text class="note" x="14" y="41">{_safe(kind, 80)}</text>',
         *_labels(lines, column, scale),

@@ -23,15 +23,17 @@ _ENDINGS = {
     "checkpoint": "ended on its last model taken",
     "rung": "its climb ended on the rung that stood",
 }
-_TAKEN, _REFUSED, _OTHER, _THIRD, _GREY = "#0b6e69", "#b3261e", "#8a5a00", "#4a5fa5", "#888888"
+_TAKEN, _REFUSED, _OTHER, _THIRD, _GREY = "#0b6e69", "#b3261e", "#8a5a00", "#4a5fa5", "#666666"
+# Lines of one panel differ in more than colour.
+_FIRST_LINE, _SECOND_LINE, _THIRD_LINE = ("-", "o"), ("--", "s"), ("-.", "^")
 
 
 def draw_health(records: Sequence[Record], path: Path) -> None:
     """Draw a run's history; nothing is drawn before there is a model.
 
-    Panels, as far as the run has what they show: distance from the summed marginals, variety of draws, the mean
-    update's norm and direction, the critic; then the mixture's climb. A dotted red line stands where a round was not
-    taken.
+    Panels, as far as the run has what they show: distance from the summed marginals, variety of draws, their repeats
+    and distance by columns, the mean update's norm and direction, the critic; then the mixture's climb. A dotted red
+    line stands where a round was not taken.
 
     Args:
         records: a recipe's history, in order.
@@ -46,13 +48,13 @@ def draw_health(records: Sequence[Record], path: Path) -> None:
     from matplotlib.figure import Figure
 
     sums = _sums_by_round(records)
-    drawn = [_distance, _variety, *([_norms] if _known(sums, "update_norm") else [])]
+    drawn = [_distance, _variety, _repeats, *([_norms] if _known(sums, "update_norm") else [])]
     drawn += [_critics] if _of_critics(models) else []
     panels: list[Callable[[Axes], None]] = [functools.partial(_trained, panel, models, sums) for panel in drawn]
     if climb:
         panels += [functools.partial(draw_densities, records=climb), functools.partial(draw_attack, records=climb)]
     lines = math.ceil(len(panels) / 2)
-    figure = Figure(figsize=(10.5, 3.6 * lines + 0.3), layout="constrained")
+    figure = Figure(figsize=(10.5, 3.7 * lines + 0.3), layout="constrained")
     FigureCanvasSVG(figure)
     places = figure.subplots(lines, 2, squeeze=False).reshape(-1)
     for axes, panel in zip(places, panels, strict=False):
@@ -100,17 +102,31 @@ def _distance(axes: "Axes", models: Sequence[Record], sums: Mapping[int, Record]
 
 
 def _variety(axes: "Axes", models: Sequence[Record], sums: Mapping[int, Record]) -> None:
-    """Entropy beside the marginals', repeated draws, 1-way distance; all from 0 to 1."""
+    """Entropy beside the marginals', and how far draws lie apart; both from 0 to about 1."""
     del sums
-    for name, label, color in (
-        ("entropy_ratio", "least entropy of a column / marginal's", _TAKEN),
-        ("nearest_distance", "distance of nearest draws", _THIRD),
-        ("duplicates", "repeated draws", _OTHER),
-        ("tvd1", "1-way TVD", _GREY),
+    for name, label, color, style in (
+        ("entropy_ratio", "least entropy of a column / marginal's", _TAKEN, _FIRST_LINE),
+        ("nearest_distance", "distance of nearest draws", _THIRD, _SECOND_LINE),
     ):
-        _line(axes, _series(models, functools.partial(_sign, name=name)), label, color)
-    axes.set_title("Variety of 2,000 draws", **_TITLE)
+        _line(axes, _series(models, functools.partial(_sign, name=name)), label, color, style)
+    axes.set_title("Variety of 2,000 draws: falls when they collapse", **_TITLE)
     axes.set_ylim(0, 1.1)
+    _legend(axes)
+
+
+def _repeats(axes: "Axes", models: Sequence[Record], sums: Mapping[int, Record]) -> None:
+    """Repeated draws and the 1-way distance: near 0 in a good run, so on a scale of their own."""
+    del sums
+    top = 0.0
+    for name, label, color, style in (
+        ("duplicates", "share of repeated draws", _OTHER, _FIRST_LINE),
+        ("tvd1", "1-way TVD from the counts", _GREY, _SECOND_LINE),
+    ):
+        points = _series(models, functools.partial(_sign, name=name))
+        top = max([top, *(value for _, value in points if math.isfinite(value))])
+        _line(axes, points, label, color, style)
+    axes.set_title("Repeats and distance of 2,000 draws: less is better", **_TITLE)
+    axes.set_ylim(0, max(1.15 * top, 0.01))
     _legend(axes)
 
 
@@ -122,11 +138,11 @@ def _norms(axes: "Axes", models: Sequence[Record], sums: Mapping[int, Record]) -
     axes.set_title("The mean update", **_TITLE)
     axes.set_ylim(0, 1.15 * max(value for _, value in norms))
     right = axes.twinx()
-    for name, label, color in (
-        ("cosine", "cosine with the one before (right)", _OTHER),
-        ("drift", "drift (right)", _THIRD),
+    for name, label, color, style in (
+        ("cosine", "cosine with the one before (right)", _OTHER, _SECOND_LINE),
+        ("drift", "drift (right)", _THIRD, _THIRD_LINE),
     ):
-        _line(right, _known(sums, name), label, color)
+        _line(right, _known(sums, name), label, color, style)
     right.set_ylim(-1.05, 1.05)
     right.tick_params(labelsize=8)
     right.spines[["top"]].set_visible(False)
@@ -137,12 +153,12 @@ def _critics(axes: "Axes", models: Sequence[Record], sums: Mapping[int, Record])
     """Whether the critic still teaches the generator, and whether the noise still moves its draws."""
     del sums
     usual, effect = _of_critics(models) or ([], [])
-    for points, label, color in (
-        (usual, "gradient at the draws / first", _OTHER),
-        (effect, "effect of the noise / first", _GREY),
+    for points, label, color, style in (
+        (usual, "gradient at the draws / first", _OTHER, _FIRST_LINE),
+        (effect, "effect of the noise / first", _GREY, _SECOND_LINE),
     ):
         first = next((value for _, value in points if value > 0), 1.0)
-        _line(axes, [(place, value / first) for place, value in points], label, color)
+        _line(axes, [(place, value / first) for place, value in points], label, color, style)
     axes.set_title("The critic's gradient, and the noise's effect", **_TITLE)
     axes.set_ylim(bottom=0)
     _legend(axes)
@@ -166,10 +182,14 @@ def _legend(axes: "Axes", *more: "Axes") -> None:
     )  # fmt: skip
 
 
-def _line(axes: "Axes", points: Points, label: str, color: str) -> None:
+def _line(axes: "Axes", points: Points, label: str, color: str, style: tuple[str, str] = _FIRST_LINE) -> None:
+    line, marker = style
     known = [(place, value) for place, value in points if math.isfinite(value)]
     if known:
-        axes.plot(*zip(*known, strict=True), color=color, label=label, linewidth=1.5, marker=".", markersize=5)
+        axes.plot(
+            *zip(*known, strict=True), color=color, label=label, linewidth=1.5, linestyle=line, marker=marker,
+            markersize=3.5,
+        )  # fmt: skip
 
 
 def _series(models: Sequence[Record], value: Callable[[Record], object]) -> list[tuple[int, float]]:
@@ -211,5 +231,7 @@ def _summary(records: Sequence[Record], models: Sequence[Record]) -> str:
     said += "".join(f"; {_ENDINGS[str(record['on'])]}" for record in records if record.get("kind") == "ended")
     judged = [record for record in records if record.get("kind") == "judge" and not record.get("again")]
     if judged:
-        said += "; it is released" if judged[-1]["accepted"] else "; the base is released"
+        last = judged[-1]
+        trained = f"round {last['round']}" if "round" in last else "it"
+        said += f"; {trained} is released" if last["accepted"] else "; the base is released"
     return said

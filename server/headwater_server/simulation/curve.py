@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Literal
 
+import pyarrow.compute as pc
+
 from headwater.contribution.splits import split_rows
 from headwater.encoding.encoding import Encoding
 from headwater.errors import InputError
@@ -69,11 +71,21 @@ def write_curve(
     if not points:
         tested = "held-out fifth"
         points = usefulness_curve(train, inputs.test.select(names), target.name, draw, SIZES)
+    # Validation rows are training rows of the simulation: their classes are known. Of others only those that are.
+    known = pc.is_in(inputs.test[target.name], value_set=inputs.train[target.name].combine_chunks())
+    test_rows = held.rows if tested == "validation" else int(pc.sum(known).as_py())
     document: dict[str, object] = {
+        "model": "LightGBM",
+        "target": target.name,
         "tested_on": tested,
+        "test_rows": test_rows,
         "enough_rows": enough(points),
         "points": [{"rows": point.rows, "gbm": round(point.gbm, 6)} for point in points],
     }
     (folder / CURVE).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    draw_curve(points, folder / CURVE_PLOT, real=real if tested == "held-out fifth" else None)
+    # Only the held-out fifth tested a model of the real rows too.
+    shown = None if real is None or tested == "validation" else (real, train.num_rows)
+    which = f"{test_rows:,} " + ("validation rows" if tested == "validation" else "real rows that were held out")
+    subtitle = f"learned from synthetic rows (recipe {inputs.plan.recipe.kind}), tested on {which}"
+    draw_curve(points, folder / CURVE_PLOT, target=target.name, subtitle=subtitle, real=shown)
     return document

@@ -47,6 +47,6 @@ def draw_pictures(synthetic: Table, folder: Path) -> tuple[str, ...]:
     names = []
     for number, image in enumerate(synthetic.schema.images, start=1):
         name = f"pictures-{number}.svg"
-        (folder / name).write_bytes(draw_sheet(synthetic, image, describe_sheet(synthetic, image)))
+        (folder / name).write_bytes(draw_sheet(synthetic, image, describe_sheet(synthetic, image), alone=True))
         names.append(name)
     return tuple(names)

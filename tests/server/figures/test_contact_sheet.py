@@ -50,3 +50,16 @@ def test_a_release_s_figures_show_an_image_as_a_sheet() -> None:
     assert first.figure.path == "plots/001-scan.svg"
     assert b"crispEdges" in first.content
     assert b"crispEdges" not in second.content
+
+
+def test_a_sheet_that_is_opened_by_itself_is_larger_and_has_a_ground_of_its_own() -> None:
+    table = picture_table(30)
+    words = describe_sheet(table, IMAGE)
+    page, alone = (ElementTree.fromstring(draw_sheet(table, IMAGE, words, alone=each)) for each in (False, True))
+    assert page.attrib["viewBox"] == alone.attrib["viewBox"]
+    assert int(page.attrib["width"]) == 420
+    assert int(alone.attrib["width"]) >= 1000
+    assert page.find(f"{NAMESPACE}rect") is None
+    ground = alone.find(f"{NAMESPACE}rect")
+    assert ground is not None
+    assert ground.attrib["class"] == "ground"

@@ -2,10 +2,13 @@
 
 import math
 import xml.etree.ElementTree as ElementTree
+from itertools import combinations
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 
+from headwater_server.figures.climb import draw_attack
 from headwater_server.figures.health import draw_health
 
 WELL = {"entropy_ratio": 0.95, "duplicates": 0.01, "nearest_distance": 0.3, "tvd1": 0.02, "gradient_norm": 0.2}
@@ -40,6 +43,7 @@ def test_every_panel_says_what_it_shows_and_the_title_what_was_not_taken(tmp_pat
     for title in (
         "Distance from the summed marginals",
         "Variety of 2,000 draws",
+        "Repeats and distance of 2,000 draws",
         "The mean update",
         "The critic's gradient",
     ):
@@ -53,6 +57,7 @@ def test_a_climb_is_drawn_beside_training_and_alone(tmp_path: Path) -> None:
     alone = words(CLIMB, tmp_path)
     assert "Climb of the mixture" in alone
     assert "Variety" not in alone
+    assert "limit" not in alone
 
 
 @pytest.mark.parametrize("length", [2, 3, 4])
@@ -76,5 +81,31 @@ def test_a_sum_that_ended_the_climb_is_no_point_of_it_and_the_title_says_so(tmp_
 
 def test_the_title_says_what_the_last_judgement_released(tmp_path: Path) -> None:
     again = {"kind": "judge", "accepted": False, "again": True}
-    assert "it is released" in words([*HISTORY[:4], again, {"kind": "judge", "accepted": True}], tmp_path)
+    taken = {"kind": "judge", "accepted": True, "round": 3}
+    assert "round 3 is released" in words([*HISTORY[:4], again, taken], tmp_path)
     assert "the base is released" in words([*HISTORY[:4], {"kind": "judge", "accepted": False}], tmp_path)
+
+
+def test_the_attack_is_drawn_beside_its_limit_and_each_tilt_by_its_tolerance(tmp_path: Path) -> None:
+    end = {**CLIMB[1], "attack_error": 0.01, "attack_limit": 0.56, "passed": True, "components": 41}
+    tilts = [
+        {**end, "tolerance": tolerance, "components": components, "passed": passed}
+        for tolerance, components, passed in ((3.0, 42, False), (3.0, 43, True), (1.5, 44, True))
+    ]
+    text = words([CLIMB[0], end, *tilts], tmp_path)
+    for said in ("limit 0.56", "chance", "±3", "±1.5", "right of the line: tilts", *("41", "42", "43", "44")):
+        assert f"<!-- {said}" in text or said in text
+
+
+def test_marks_of_many_tilts_stand_apart() -> None:
+    end = {**CLIMB[1], "attack_error": 0.01, "attack_limit": 0.56, "passed": True}
+    records = [*CLIMB[:1] * 90, end, *[{**end, "tolerance": 3.0}] * 6]
+    axes = Figure(figsize=(5.2, 3.7)).subplots()
+    draw_attack(axes, records)
+    axes.figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in axes.texts if text.get_text() == "4"]
+    assert len(boxes) == 7
+    assert not any(first.overlaps(second) for first, second in combinations(boxes, 2))
+    ticks = [label.get_window_extent() for label in axes.get_xticklabels() if label.get_text().startswith("±")]
+    assert len(ticks) == 6
+    assert not any(first.overlaps(second) for first, second in combinations(ticks, 2))

@@ -31,6 +31,15 @@ def test_the_folder_gets_generator_and_curve(
     document = json.loads((out / curve.CURVE).read_text())
     assert json.loads((out / RESULT).read_text())["curve"] == document
     assert document["tested_on"] == tested_on
+    assert document["model"] == "LightGBM"
+    drawn = (out / curve.CURVE_PLOT).read_text()
+    if tested_on == "validation":
+        assert f"(recipe mixture), tested on {document['test_rows']:,} validation rows" in drawn
+        assert "real training rows" not in drawn
+    else:
+        assert document["test_rows"] == 120
+        assert "tested on 120 real rows that were held out" in drawn
+        assert "learned from the 480 real training rows: 0.500" in drawn
     assert [point["rows"] for point in document["points"]] == [40, 300]
     assert all(0.4 < point["gbm"] <= 1.0 for point in document["points"])
     assert (out / curve.CURVE_PLOT).read_text().lstrip().startswith("<?xml")
