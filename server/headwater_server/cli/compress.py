@@ -9,7 +9,10 @@ import typer
 from headwater_server.cli.options import HomeOption
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from headwater.generator.bundle import Bundle
+    from headwater.generator.compression import Fidelity
 
 __all__ = ["register"]
 
@@ -58,11 +61,11 @@ def compress(
 
     The new bundle has a digest of its own and is written only when its rows are as good: 100,000 rows of both are
     compared by pairs of columns, and what lies above the distance of two samples of the original must be within
-    --tolerance. The row printed shows bytes and distances before and after; with --data also what models are worth that
-    learned from either. Like every bundle without differential privacy, the new one stays with the coordinator.
+    --tolerance. The rows printed show components or width, bytes and distances before and after; with --data also what
+    models are worth that learned from either. Like every bundle without differential privacy, the new one stays with
+    the coordinator.
     """
     from rich.console import Console
-    from rich.table import Table
 
     from headwater.errors import InputError, ReleaseRefused
     from headwater.generator.bundle import Bundle
@@ -70,35 +73,82 @@ def compress(
     from headwater.generator.compression import fidelity
     from headwater.recipe.settings import FitSettings
     from headwater_server.sampling.source import find_bundle
+    from headwater_server.step_bar import StepBar
 
     if to.exists():
         raise InputError(f"{to} is there already; choose another folder")
     if (data is None) != (target is None):
         raise InputError("--data and --target go together; say both or neither")
-    bundle, console = find_bundle(source, home), Console()
-    sampler = make_smaller(
-        bundle.sampler, precision=precision.value, components=components, width=width, terms=FitSettings(), seed=seed
-    )
-    smaller = Bundle(sampler, bundle.encoding)
-    found = fidelity(bundle.sampler, sampler, bundle.encoding, rows=_COMPARED, seed=seed)
-    scores = None if data is None or target is None else [_scores(each, data, target) for each in (bundle, smaller)]
-    table = Table(title=f"{bundle.sampler.kind}: distances from {_COMPARED:,} rows of the original")
-    for heading in ("", "bytes", "TVD-1", "TVD-2", *(["gbm", "lr"] if scores else [])):
-        table.add_column(heading, justify="right")
-    sizes = [len(each.sampler.to_bytes()) for each in (bundle, smaller)]
-    distances = ((found.floor1, found.floor2), (found.tvd1, found.tvd2))
-    for place, name in enumerate(("original", "compressed")):
-        judged = [f"{scores[place][model]:.4f}" for model in ("gbm", "lr")] if scores else []
-        table.add_row(name, f"{sizes[place]:,}", *(f"{value:.4f}" for value in distances[place]), *judged)
-    console.print(table)
+    bundle, console, terms = find_bundle(source, home), Console(), FitSettings()
+    with StepBar(console) as bar:
+        with bar.step(f"Making the {bundle.sampler.kind} smaller"):
+            sampler = make_smaller(
+                bundle.sampler,
+                precision=precision.value,
+                components=components,
+                width=width,
+                terms=terms,
+                seed=seed,
+                on_progress=lambda done, _: bar.advance(done, terms.steps),
+            )
+        smaller = Bundle(sampler, bundle.encoding)
+        with bar.step(f"Drawing and comparing {_COMPARED:,} rows of each"):
+            found = fidelity(bundle.sampler, sampler, bundle.encoding, rows=_COMPARED, seed=seed)
+        scores = []
+        if data is not None and target is not None:
+            for whose, each in (("original", bundle), ("compressed generator", smaller)):
+                with bar.step(f"Scoring models that learn from rows of the {whose}"):
+                    scores.append(_scores(each, data, target))
+    _print_comparison(console, bundle, smaller, found, scores)
     if found.excess > tolerance:
         raise ReleaseRefused(
             f"the compressed generator's pairs lie {found.excess:.4f} above chance, at most {tolerance:g} is allowed; "
             "nothing was written: keep more components, a wider network or float16"
         )
     digest = smaller.save(to)
-    console.print(f"{sizes[1] / sizes[0]:.1%} of the bytes; bundle {digest}", highlight=False, soft_wrap=True)
+    before, after = (len(each.sampler.to_bytes()) for each in (bundle, smaller))
+    unit, held = _size(bundle)
+    console.print(
+        f"{unit} {held:,} before, {_size(smaller)[1]:,} after; {before:,} bytes before, {after:,} after "
+        f"({after / before:.1%}); bundle {digest}",
+        highlight=False,
+        soft_wrap=True,
+    )
     typer.echo(f"{to}")
+
+
+def _print_comparison(
+    console: "Console", bundle: "Bundle", smaller: "Bundle", found: "Fidelity", scores: "list[dict[str, float]]"
+) -> None:
+    """A row each for the generator before and after."""
+    from rich.table import Table
+
+    table = Table(title=f"{bundle.sampler.kind}: distances from {_COMPARED:,} rows of the original")
+    for heading in ("", _size(bundle)[0], "bytes", "TVD-1", "TVD-2", *(["GBM AUC", "LR AUC"] if scores else [])):
+        table.add_column(heading, justify="right")
+    distances = ((found.floor1, found.floor2), (found.tvd1, found.tvd2))
+    for place, (name, each) in enumerate((("original", bundle), ("compressed", smaller))):
+        judged = [f"{scores[place][model]:.4f}" for model in ("gbm", "lr")] if scores else []
+        sizes = [f"{_size(each)[1]:,}", f"{len(each.sampler.to_bytes()):,}"]
+        table.add_row(name, *sizes, *(f"{value:.4f}" for value in distances[place]), *judged)
+    console.print(table)
+    said = "The original's distances are those of two samples of it: what chance makes."
+    if scores:
+        said += " The AUC of models that learned from drawn rows is measured on the fifth of the real table held out."
+    console.print(said, highlight=False, soft_wrap=True)
+
+
+def _size(bundle: "Bundle") -> tuple[str, int]:
+    """What the size of a generator that can be compressed is counted in, and how large it is."""
+    from headwater.errors import InputError
+    from headwater.generator.sampler import MixtureSampler, NetworkSampler
+
+    sampler = bundle.sampler
+    if isinstance(sampler, MixtureSampler):
+        return "components", sampler.mixture.components
+    if isinstance(sampler, NetworkSampler):
+        return "width", sampler.model.spec.width
+    raise InputError(f"a generator of kind {sampler.kind} cannot be compressed; give a mixture or a network")
 
 
 def _scores(bundle: "Bundle", data: Path, target: str) -> dict[str, float]:

@@ -48,7 +48,16 @@ def test_the_new_bundle_has_a_digest_of_its_own_and_draws_rows(bundle: Path, tmp
     assert digest in said.replace("\n", "")
     assert digest != Bundle.load(bundle).digest
     assert "TVD-2" in said
+    sizes = [len(Bundle.load(each).sampler.to_bytes()) for each in (bundle, tmp_path / "small")]
+    assert f"12 components before, 12 after; {sizes[0]:,} bytes before, {sizes[1]:,} after" in said
     assert load_generator(tmp_path / "small", digest).sample(100, where={"ward": "a"}).num_rows == 100
+
+
+def test_merged_components_are_counted_before_and_after(bundle: Path, tmp_path: Path) -> None:
+    said = run(bundle, "--to", tmp_path / "small", "--components", 9, "--tolerance", 1)
+    assert "12 components before, 9 after" in said
+    rows = {words[1]: words[3] for line in said.splitlines() if len(words := line.split()) > 8}
+    assert (rows["original"], rows["compressed"]) == ("12", "9")
 
 
 def test_with_the_real_table_the_judge_scores_both(
@@ -58,6 +67,13 @@ def test_with_the_real_table_the_judge_scores_both(
     write_csv(small_table(300), tmp_path / "visits.csv")
     said = run(bundle, "--to", tmp_path / "small", "--data", tmp_path / "visits.csv", "--target", "outcome")
     assert said.count("0.8123") == 2
+    lines = [line.rsplit(":", 1)[0] for line in said.splitlines() if line.endswith(" s")]
+    assert lines == [
+        "Making the mixture smaller",
+        "Drawing and comparing 20,000 rows of each",
+        "Scoring models that learn from rows of the original",
+        "Scoring models that learn from rows of the compressed generator",
+    ]
 
 
 def test_rows_that_are_not_as_good_leave_no_bundle(bundle: Path, tmp_path: Path) -> None:
