@@ -26,9 +26,9 @@ from headwater.recipe.task import seed_for
 from headwater.schema.conform import load_table
 from headwater.schema.table import Table
 from headwater.schema.writing import write_csv
+from headwater_server.runs.released import released_attack
 from headwater_server.simulation.driving import Cost, LocalEngine, drive
 from headwater_server.simulation.inputs import SimulationInputs, read_inputs
-from headwater_server.simulation.released import released_attack
 
 __all__ = ["digits_file", "digits_row"]
 

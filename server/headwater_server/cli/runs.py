@@ -64,7 +64,7 @@ def status(
     from rich.console import Console
     from rich.markup import escape
 
-    from headwater_server.cli.watching import describe
+    from headwater_server.cli.watching import Lines, finished_in_words
 
     place = open_home(home)
     storage = open_storage(place)
@@ -83,9 +83,14 @@ def status(
     if follow:
         _follow(place, storage, run_id)
         return
+    lines = Lines(every_round=False)
     for _, entry in storage.progress(run_id):
-        if line := describe(entry):
-            console.print(line)
+        for line in lines.of(entry):
+            console.print(line, soft_wrap=True)
+    for line in lines.rest():
+        console.print(line, soft_wrap=True)
+    if released := finished_in_words(storage.result(run_id)):
+        console.print(f"generator: {escape(released)}", soft_wrap=True, highlight=False)
 
 
 @_group.command(epilog="Example:  headwater-coordinator run stop 3f0c")

@@ -2,7 +2,7 @@
 
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -75,15 +75,15 @@ def simulate(
     trained on; it judges.
 
     OUT gets synthetic.csv (as many rows as the training part), result.json (scores, wall and CPU seconds, bytes,
-    attack, history) and health.svg; with --curve also curve.json and curve.svg, with --keep-generator the folder
-    generator. Nothing here is private: whoever runs this has all rows anyway.
+    attack, history) and health.svg; for columns of pictures also pictures-1.svg, a contact sheet of synthetic ones,
+    and so on; with --curve also curve.json and curve.svg, with --keep-generator the folder generator. Nothing here is
+    private: whoever runs this has all rows anyway.
     """
     from rich.console import Console
 
     from headwater_server.output_folder import check_replaceable
     from headwater_server.simulation.inputs import read_inputs
     from headwater_server.simulation.narration import Narrator
-    from headwater_server.simulation.simulate import DATASET, HEALTH, RESULT
     from headwater_server.simulation.simulate import simulate as run_simulation
 
     console = Console()
@@ -105,38 +105,62 @@ def simulate(
             inputs, out, engine.value, partition, narrator, curve=curve, keep_generator=keep_generator
         )
     _print_scores(console, result)
-    if cost := _cost_in_words(result):
-        console.print(cost, highlight=False, soft_wrap=True)
-    console.print(
-        f"Wrote {result['rows']:,} rows to {out / DATASET}, how the run went to {RESULT} and {HEALTH} beside it. "
-        "NOT DIFFERENTIALLY PRIVATE: for simulations only.",
-        soft_wrap=True,
-    )
+    _print_end(console, result, out)
 
 
 def _print_inputs(console: "Console", inputs: "SimulationInputs", partition: str) -> None:
     from rich.markup import escape
 
     if inputs.schema_was_drafted:
-        console.print("[yellow]Schema read from the rows:[/yellow] a real run needs one that a person confirmed.")
+        said = "[yellow]Schema read from the rows:[/yellow] a real run needs one that a person confirmed."
+        console.print(said, soft_wrap=True)
     elif guesses := inputs.plan.schema_.unconfirmed:
         console.print(
-            f"[yellow]The schema holds {len(guesses)} unconfirmed guesses;[/yellow] confirm them for a real run."
+            f"[yellow]The schema holds {len(guesses)} unconfirmed guesses;[/yellow] confirm them for a real run.",
+            soft_wrap=True,
         )
     for change in inputs.changes:
-        console.print(f"[yellow]{escape(change.column)}:[/yellow] {escape(change.what)}", highlight=False)
+        console.print(
+            f"[yellow]{escape(change.column)}:[/yellow] {escape(change.what)}", highlight=False, soft_wrap=True
+        )
     rows = ", ".join(f"{part.rows:,}" for part in inputs.parts[:10])
     more = ", …" if len(inputs.parts) > 10 else ""
-    console.print(f"{len(inputs.parts)} organisations with {rows}{more} rows ({partition})", highlight=False)
+    console.print(
+        f"{len(inputs.parts)} organisations with {rows}{more} rows ({partition})", highlight=False, soft_wrap=True
+    )
 
 
-def _cost_in_words(result: dict[str, object]) -> str:
-    said = []
+def _print_end(console: "Console", result: dict[str, Any], out: Path) -> None:
+    """What it cost, what was written, and last what was released."""
+    from rich.markup import escape
+
     if (seconds := result["cpu_seconds"]) is not None:
-        said.append(f"{seconds:.1f} CPU seconds of all parties together, without sampling and scores.")
-    if (attack := result["attack"]) is not None:
-        said.append(f"Training rows are told from validation rows with AUC {attack:.3f} (.5 is chance).")
-    return " ".join(said)
+        said = f"{seconds:.1f} CPU seconds of all parties together, without sampling and scores."
+        console.print(said, highlight=False, soft_wrap=True)
+    console.print(f"Wrote {_written_in_words(result, out)}.", highlight=False, markup=False, soft_wrap=True)
+    console.print(
+        f"Released: {escape(result['released'])}. "
+        "[bold red]NOT DIFFERENTIALLY PRIVATE[/bold red]: for simulations only.",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _written_in_words(result: dict[str, Any], out: Path) -> str:
+    """Every file of the folder that is for people, with what it shows."""
+    from headwater_server.simulation.curve import CURVE_PLOT
+    from headwater_server.simulation.simulate import DATASET, GENERATOR, HEALTH, RESULT
+
+    parts = [f"how the run went to {RESULT}"]
+    if (out / HEALTH).is_file():
+        parts.append(f"its course to {HEALTH}")
+    if result["pictures"]:
+        parts.append(f"synthetic pictures to {', '.join(result['pictures'])}")
+    if "curve" in result:
+        parts.append(f"the sample-size curve to {CURVE_PLOT}")
+    if "generator_digest" in result:
+        parts.append(f"the generator to {GENERATOR}/")
+    return f"{result['rows']:,} rows to {out / DATASET}; beside it {'; '.join(parts)}"
 
 
 def _print_scores(console: "Console", result: dict[str, object]) -> None:

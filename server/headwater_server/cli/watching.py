@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from headwater.mixture.tilting import is_tilt
+from headwater_server.runs.climb_words import RungTally, is_climb_round, round_in_words, verdict_in_words
 from headwater_server.runs.round_words import (
     ending_in_words,
     flags_in_words,
@@ -17,13 +19,15 @@ if TYPE_CHECKING:
 
     from headwater_server.storage import Storage
 
-__all__ = ["describe", "follow"]
+__all__ = ["Lines", "describe", "finished_in_words", "follow"]
 
 _POLL_SECONDS = 0.5
 
 
 def follow(storage: "Storage", run_id: str, console: "Console", serving: Callable[[], bool]) -> None:
     """Show a run's progress until it is over; on a terminal with a bar that says what it waits for.
+
+    Elsewhere, as in a file, a climb has a line for each rung and not for each round.
 
     Args:
         storage: where the run's records are.
@@ -39,7 +43,7 @@ def follow(storage: "Storage", run_id: str, console: "Console", serving: Callabl
 
     from headwater.errors import OutOfOrder
 
-    seen = 0
+    seen, lines = 0, Lines(every_round=console.is_terminal)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("sums"))
     with Progress(
         *columns, TimeElapsedColumn(), console=console, transient=True, disable=not console.is_terminal
@@ -50,7 +54,7 @@ def follow(storage: "Storage", run_id: str, console: "Console", serving: Callabl
             up, state = serving(), storage.run_state(run_id)
             for number, entry in storage.progress(run_id, seen):
                 seen = number
-                if line := describe(entry):
+                for line in lines.of(entry):
                     console.print(line, soft_wrap=True)
                 bar.update(task, description=_doing(entry))
             record = storage.run(run_id)
@@ -59,12 +63,48 @@ def follow(storage: "Storage", run_id: str, console: "Console", serving: Callabl
             if state.over or not up:
                 break
             time.sleep(_POLL_SECONDS)
+    for line in lines.rest():
+        console.print(line, soft_wrap=True)
     detail = record.detail if record is not None else ""
     if not state.over:
         raise OutOfOrder(f"run {run_id} is {state} but nobody drives it; headwater-coordinator serve goes on with it")
     if str(state) != "finished":
         raise OutOfOrder(f"run {run_id} {state}: {detail}")
-    console.print(f"[green]run {run_id} finished[/green]: {escape(detail)}", soft_wrap=True)
+    said = "; ".join(part for part in (escape(detail), escape(finished_in_words(storage.result(run_id)))) if part)
+    console.print(f"[green]run {run_id} finished[/green]: {said}", soft_wrap=True, highlight=False)
+
+
+def finished_in_words(result: Mapping[str, Any] | None) -> str:
+    """What generator a stored result is of; "" where there is no result, or none that says so."""
+    return str((result or {}).get("released", ""))
+
+
+class Lines:
+    """Turns a run's records into lines, one after the other."""
+
+    def __init__(self, *, every_round: bool) -> None:
+        """Begin before the first record.
+
+        Args:
+            every_round: whether each round of a climb has a line, or each rung.
+        """
+        self._rung = None if every_round else RungTally()
+
+    def of(self, record: Mapping[str, Any]) -> list[str]:
+        """What to print now, as `describe` words it; a rung's rounds are held back until its last."""
+        shown = [record]
+        if self._rung is not None and is_climb_round(record):
+            whole = self._rung.add(record)
+            shown = [] if whole is None else [whole]
+        elif self._rung is not None and record.get("kind") in ("expectation", "ended", "failed"):
+            begun = self._rung.close()
+            shown = [record] if begun is None else [begun, record]
+        return [line for each in shown if (line := describe(each))]
+
+    def rest(self) -> list[str]:
+        """What is still held back, where there is no further record."""
+        begun = None if self._rung is None else self._rung.close()
+        return [] if begun is None else [describe(begun)]
 
 
 def describe(record: Mapping[str, Any]) -> str:
@@ -93,6 +133,8 @@ def describe(record: Mapping[str, Any]) -> str:
             return f"  fitting {record['done']}/{record['of']}, loss {record['loss']:.4f}"
         case "expectation" if not record.get("accepted", True):
             return f"mixture: [red]not taken[/red] ({escape(record['reason'])}){seconds}"
+        case "expectation" if is_tilt(record):
+            return f"mixture, tilted to the counted pairs: {_climb(record)}{seconds}"
         case "expectation":
             return f"mixture, rung {record['rung']}: {_climb(record)}{seconds}"
         case "fit":
@@ -159,15 +201,11 @@ def _size(record: Mapping[str, Any]) -> str:
 def _climb(record: Mapping[str, Any]) -> str:
     from rich.markup import escape
 
-    said = (
-        f"{record['components']} components, log-density {record['log_density']:.3f}, attack {record['attack_auc']:.3f}"
-    )
-    if "passed" not in record:
+    said, verdict = round_in_words(record), escape(verdict_in_words(record))
+    if not verdict:
         return said
-    because = f" ({escape(record['reason'])})" if record["reason"] else ""
-    if record["passed"]:
-        return f"{said}, [green]within the attack's limit[/green]"
-    return f"{said}, [yellow]over the attack's limit[/yellow]{because}"
+    style = "green" if record["passed"] else "yellow"
+    return f"{said}, [{style}]{verdict}[/{style}]"
 
 
 def _doing(record: Mapping[str, Any]) -> str:

@@ -27,6 +27,7 @@ from headwater_server.runs.charters import agreed
 from headwater_server.runs.inviting import Inviting, invited
 from headwater_server.runs.quorum import approved_members
 from headwater_server.runs.record import RunRecorder
+from headwater_server.runs.released import released_in_words
 from headwater_server.runs.replay import RunJournal, StoredSum
 from headwater_server.runs.room import require_room
 from headwater_server.runs.round_words import training_outcome
@@ -268,6 +269,7 @@ class RunDriver:
                 "bytes_down": self._cost.sent_bytes,
                 "rounds": sum(record.get("kind") == "update" for record in recipe.history),
                 **training_outcome(recipe.history),
+                "released": released_in_words(plan, recipe.history),
                 "sums": len(self._journal.chain) - self._journal.aborts,
                 "privacy": "none",
                 "protection": plan.aggregation.protection,

@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from headwater.recipe.health import FLAG_WORDS
+from headwater_server.runs.climb_words import attack_in_words
 
 __all__ = [
     "EndedOn",
+    "draws_in_words",
     "ended_on",
     "ending_in_words",
     "flags_in_words",
@@ -94,14 +96,25 @@ def ended_on(stored: object) -> EndedOn:
 
 
 def judgement_in_words(record: Record) -> str:
-    """What is released in the end, and why."""
+    """What is released in the end, and why; or which round's networks are judged next, and why not the last one's."""
     if record.get("again"):
-        return f"an earlier round is evaluated: {record['reason']}"
+        if "next_round" not in record:
+            return f"an earlier round is evaluated: {record['reason']}"
+        return (
+            f"the networks of training round {record['round']} are not released, those of round "
+            f"{record['next_round']} are evaluated instead: {record['reason']}"
+        )
     if not record["accepted"]:
         return f"the base is released: {record['reason']}"
-    moved = "refined draws" if record["refined"] else "the base's draws"
-    weighed = f", weighed by {record['strength']:g} of the critic's opinion" if record["strength"] else ""
     return (
-        f"{moved}{weighed}: the critic tells them from rows with AUC {record['auc']:.3f}, the base's with "
-        f"{record['base_auc']:.3f}; attack {record['attack_auc']:.3f}"
+        f"{draws_in_words(record)}: the critic tells them from rows with AUC {record['auc']:.3f}, the base's with "
+        f"{record['base_auc']:.3f}; {attack_in_words(record)}"
     )
+
+
+def draws_in_words(record: Record) -> str:
+    """What a judgement that was accepted made of a mixture's draws, and which training round's networks do it."""
+    weighed = f"weighed by {record['strength']:g} of the critic's opinion" if record["strength"] else ""
+    how = " and ".join(part for part in ("refined" if record["refined"] else "", weighed) if part)
+    trained = f", networks of training round {record['round']}" if "round" in record else ""
+    return f"draws {how}{trained}"

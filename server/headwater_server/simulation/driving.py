@@ -34,7 +34,7 @@ class Watcher(Protocol):
     """Who is told how far a run is."""
 
     def begins(self, what: str) -> None:
-        """A step begins; `what` is the kind of a sum, or "fit", "merge", "refine" or "judge"."""
+        """A step begins; `what` is an `Aggregate.step_name`, or "fit", "merge", "refine" or "judge"."""
 
     def advances(self, done: int, steps: int) -> None:
         """A fit has done some of its steps."""
@@ -115,21 +115,22 @@ def drive(
     began = time.process_time()
     while not isinstance(action := recipe.next(), Done):
         seen, started = len(recipe.history), clock()
-        what: str
+        kind: str
+        shown: str
         if isinstance(action, Aggregate):
-            what = action.task.kind
-            watcher.begins(what)
+            kind, shown = action.task.kind, action.step_name
+            watcher.begins(shown)
             total, organisations = engine.sum(action.task, action.model)
             cost.sums += 1
             cost.bytes_up += total.itemsize * action.task.length * organisations
             cost.bytes_down += (len(action.task.to_bytes()) + len(action.model)) * organisations
             recipe.add_sum(total, organisations)
         else:
-            what = type(action).__name__.lower()
-            watcher.begins(what)
+            kind = shown = type(action).__name__.lower()
+            watcher.begins(shown)
             recipe.add_model(*execute(action, on_progress=lambda done, steps, _: watcher.advances(done, steps)))
         seconds = clock() - started
-        cost.spend(what, seconds)
-        watcher.ends(what, seconds, recipe.history[seen:])
+        cost.spend(kind, seconds)
+        watcher.ends(shown, seconds, recipe.history[seen:])
     cost.cpu_seconds += time.process_time() - began
     return action

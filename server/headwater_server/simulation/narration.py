@@ -5,8 +5,9 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from headwater.mixture.tilting import is_tilt
+from headwater_server.runs.climb_words import RungTally, is_climb_round, round_in_words, verdict_in_words
 from headwater_server.runs.round_words import (
     ending_in_words,
     flags_in_words,
@@ -14,6 +15,7 @@ from headwater_server.runs.round_words import (
     judgement_in_words,
     remedies_in_words,
 )
+from headwater_server.step_bar import StepBar
 
 __all__ = ["Narrator"]
 
@@ -22,6 +24,7 @@ _WORDS = {
     "histograms": "Summing histograms",
     "marginals": "Summing marginals",
     "expectation": "Fitting the mixture by sums",
+    "tilt": "Tilting the mixture to the counted pairs",
     "refine": "Putting networks around the mixture",
     "evaluate": "Asking the critic at the organisations",
     "judge": "Judging what is released",
@@ -35,42 +38,51 @@ _WORDS = {
 
 
 class Narrator:
-    """A bar for the step under way, and one line for each that ended. A watcher of `drive`."""
+    """A bar for the step under way, and one line for each that ended. A watcher of `drive`.
+
+    Where the console is no terminal there is no bar, and a climb has a line for each rung instead of one a round.
+    """
 
     def __init__(self, console: Console) -> None:
         """Write to this console."""
-        self._progress = Progress(
-            TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=console, transient=True
-        )
-        self._task: TaskID | None = None
+        self._bar = StepBar(console)
+        self._rung = None if console.is_terminal else RungTally()
 
     def __enter__(self) -> Self:
         """Show the bar."""
-        self._progress.start()
+        self._bar.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Take the bar away, however the simulation ended."""
-        self._progress.stop()
+        self._bar.__exit__(kind, error, trace)
 
     def begins(self, what: str) -> None:
         """Start the step's bar."""
-        self._task = self._progress.add_task(_WORDS[what], total=None)
+        self._bar.begin(_WORDS[what])
 
     def advances(self, done: int, steps: int) -> None:
         """Move the bar."""
-        if self._task is not None:
-            self._progress.update(self._task, completed=done, total=steps)
+        self._bar.advance(done, steps)
 
     def ends(self, what: str, seconds: float, records: Sequence[Mapping[str, object]]) -> None:
-        """Replace the bar by a line."""
-        if self._task is not None:
-            self._progress.remove_task(self._task)
-            self._task = None
-        said = "; ".join(text for record in records if (text := _say(record)))
-        self._progress.console.print(f"{_WORDS[what]}: {seconds:.1f} s{f', {said}' if said else ''}", highlight=False)
+        """Replace the bar by a line; a round within a rung has none where rungs are told."""
+        if self._rung is not None and records and is_climb_round(first := records[0]):
+            whole = self._rung.add({**first, "seconds": seconds})
+            if whole is None:
+                self._bar.end()
+                return
+            seconds, records = whole["seconds"], [whole, *records[1:]]
+        elif self._rung is not None and (begun := self._rung.close()) is not None:
+            self._bar.end(_line("expectation", begun["seconds"], [begun]))
+        self._bar.end(_line(what, seconds, records))
+
+
+def _line(what: str, seconds: float, records: Sequence[Mapping[str, object]]) -> str:
+    said = "; ".join(text for record in records if (text := _say(record)))
+    return f"{_WORDS[what]}: {seconds:.1f} s{f', {said}' if said else ''}"
 
 
 def _say(record: Mapping[str, object]) -> str:
@@ -85,13 +97,8 @@ def _say(record: Mapping[str, object]) -> str:
         case "expectation" if not record.get("accepted", True):
             return f"NOT TAKEN: {record['reason']}"
         case "expectation":
-            passed = record.get("passed")
-            over = f", over the attack's limit: {record.get('reason', '')}"
-            taken = "" if passed is None else ", within the attack's limit" if passed else over
-            return (
-                f"{record['components']} components, log-density {record['log_density']:.3f}, "
-                f"attack {record['attack_auc']:.3f}{taken}"
-            )
+            rung = "" if is_tilt(record) or "rung" not in record else f"rung {record['rung']}"
+            return ", ".join(part for part in (rung, round_in_words(record), verdict_in_words(record)) if part)
         case "fit":
             return f"distance from the marginals {record['marginal_loss']:.4f}"
         case "calibration":

@@ -20,12 +20,12 @@ from headwater.schema.table import Table
 from headwater.schema.writing import write_csv
 from headwater_server.figures.health import draw_health
 from headwater_server.output_folder import check_replaceable, result_folder
+from headwater_server.runs.released import released_attack, released_in_words
 from headwater_server.runs.round_words import training_outcome
 from headwater_server.simulation.curve import write_curve
 from headwater_server.simulation.driving import Cost, LocalEngine, Watcher, drive
 from headwater_server.simulation.inputs import SimulationInputs
 from headwater_server.simulation.pictures import draw_pictures, score_pictures
-from headwater_server.simulation.released import released_attack
 
 __all__ = ["DATASET", "GENERATOR", "HEALTH", "RESULT", "EngineName", "simulate"]
 
@@ -83,8 +83,8 @@ def simulate(
     with result_folder(out, "simulate") as folder:
         write_csv(synthetic, folder / DATASET)
         draw_health(recipe.history, folder / HEALTH)
-        draw_pictures(synthetic, folder)
         result = _result(inputs, recipe, cost, scores, engine, how, folder / DATASET)
+        result["pictures"] = list(draw_pictures(synthetic, folder))
         result["not_scored"] = not_scored
         if curve:
             watcher.begins("curve")
@@ -153,6 +153,7 @@ def _result(
         "bytes_up": cost.bytes_up,
         "bytes_down": cost.bytes_down,
         "attack": released_attack(recipe.history),
+        "released": released_in_words(plan, recipe.history),
         "together": scores["together"],
         "real": scores["real"],
         **({"nearest": scores["nearest"]} if "nearest" in scores else {}),

@@ -1,7 +1,7 @@
 """A training round in words, and what a run's result keeps of its rounds."""
 
 from headwater_server.cli.watching import describe
-from headwater_server.runs.round_words import ended_on, training_outcome
+from headwater_server.runs.round_words import ended_on, judgement_in_words, training_outcome
 
 WELL = {"entropy_ratio": 0.95, "duplicates": 0.01, "nearest_distance": 0.3, "tvd1": 0.02, "latent_sensitivity": 0.05}
 TAKEN = {"kind": "merge", "round": 1, "accepted": True, "reason": "", "flags": [], "marginal_loss": 0.1, "health": WELL}
@@ -67,3 +67,22 @@ def test_a_result_keeps_how_many_rounds_were_refused_and_what_it_ended_on() -> N
         "",
         "",
     ]
+
+
+def test_a_judgement_says_which_rounds_networks_it_is_about() -> None:
+    again = {"kind": "judge", "round": 6, "next_round": 3, "again": True, "accepted": False, "reason": "it remembers"}
+    assert judgement_in_words(again) == (
+        "the networks of training round 6 are not released, those of round 3 are evaluated instead: it remembers"
+    )
+    taken = {
+        "kind": "judge", "round": 3, "accepted": True, "refined": False, "strength": 1.0, "auc": 0.51,
+        "base_auc": 0.55, "attack_auc": 0.53, "attack_error": 0.01, "attack_limit": 0.56,
+    }  # fmt: skip
+    assert judgement_in_words(taken) == (
+        "draws weighed by 1 of the critic's opinion, networks of training round 3: the critic tells them from rows "
+        "with AUC 0.510, the base's with 0.550; attack 0.530 (0.540 with its standard error, limit 0.560)"
+    )
+
+
+def test_a_judgement_that_an_older_version_stored_is_told_without_its_round() -> None:
+    assert judgement_in_words({"again": True, "accepted": False, "reason": "it remembers"}).endswith("it remembers")

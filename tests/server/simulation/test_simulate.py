@@ -18,7 +18,8 @@ from headwater.errors import InputError
 from headwater.evaluation.split import judge_split
 from headwater.evaluation.usefulness import Usefulness
 from headwater.recipe.actions import Done
-from headwater.recipe.machine import Recipe
+from headwater.recipe.machine import Recipe, build_recipe
+from headwater.recipe.settings import MixtureSettings
 from headwater.schema.draft import draft
 from headwater.schema.reading import read_arrow
 from headwater.schema.table import Table
@@ -257,12 +258,29 @@ def test_a_damaged_plan_is_refused(data: Path, tmp_path: Path, text: str) -> Non
 def test_a_mixture_is_simulated_by_name_and_its_climb_is_drawn(data: Path, tmp_path: Path, unscored: None) -> None:
     said = run(data, None, tmp_path / "out", "--recipe", "mixture")
     assert "CPU seconds of all parties together" in said
-    assert "told from validation rows with AUC" in said
     result = json.loads((tmp_path / "out" / "result.json").read_text())
+    last = said.splitlines()[-1]
+    assert last.startswith("Released: recipe mixture: a mixture of ")
+    assert "told from validation rows with AUC" in last
+    assert f"limit {MixtureSettings().attack_limit:.3f}" in last
+    assert last.endswith("NOT DIFFERENTIALLY PRIVATE: for simulations only.")
+    assert result["released"] in last
+    rungs = sum("passed" in record for record in result["history"])
+    assert sum("log-density" in line for line in said.splitlines()) == rungs
     assert result["rounds"] == 0
     assert result["attack"] in [record.get("attack_auc") for record in result["history"]]
     assert any(record["kind"] == "expectation" for record in result["history"])
     assert "<svg" in (tmp_path / "out" / "health.svg").read_text()
+
+
+def test_a_tilt_is_told_by_its_name_and_its_time_is_the_climb_s() -> None:
+    tilt = {"tilt_tolerances": (0.03,), "tilt_excess": 0.0, "tilt_draws": 2000, "attack_limit": 1.0}
+    plan = small_plan("mixture", mixture={"rows_per_component": (100,), "rounds": 2, **tilt})
+    watcher, cost = Recorder(), Cost()
+    drive(build_recipe(plan), LocalEngine([small_table(300, seed) for seed in range(3)], plan), watcher, cost)
+    assert watcher.began == watcher.ended
+    assert watcher.began[-3:] == ["expectation", "expectation", "tilt"]
+    assert "tilt" not in cost.seconds
 
 
 def test_settings_given_beside_the_plan_are_those_that_run(
