@@ -109,7 +109,7 @@ def compress(
     before, after = (len(each.sampler.to_bytes()) for each in (bundle, smaller))
     unit, held = _size(bundle)
     console.print(
-        f"{unit} {held:,} before, {_size(smaller)[1]:,} after; {before:,} bytes before, {after:,} after "
+        f"{unit}: {held:,} before, {_size(smaller)[1]:,} after; bytes: {before:,} before, {after:,} after "
         f"({after / before:.1%}); bundle {digest}",
         highlight=False,
         soft_wrap=True,

@@ -151,16 +151,15 @@ def _written_in_words(result: dict[str, Any], out: Path) -> str:
     from headwater_server.simulation.curve import CURVE_PLOT
     from headwater_server.simulation.simulate import DATASET, GENERATOR, HEALTH, RESULT
 
-    parts = [f"how the run went to {RESULT}"]
+    parts = [f"{RESULT} (scores, cost, history)"]
     if (out / HEALTH).is_file():
-        parts.append(f"its course to {HEALTH}")
-    if result["pictures"]:
-        parts.append(f"synthetic pictures to {', '.join(result['pictures'])}")
+        parts.append(f"{HEALTH} (how the run went)")
+    parts += [f"{name} (synthetic pictures)" for name in result["pictures"]]
     if "curve" in result:
-        parts.append(f"the sample-size curve to {CURVE_PLOT}")
+        parts.append(f"{CURVE_PLOT} (worth of more rows)")
     if "generator_digest" in result:
-        parts.append(f"the generator to {GENERATOR}/")
-    return f"{result['rows']:,} rows to {out / DATASET}; beside it {'; '.join(parts)}"
+        parts.append(f"{GENERATOR}/ (for sample and compress)")
+    return f"{result['rows']:,} rows to {out / DATASET}, and beside it {', '.join(parts)}"
 
 
 def _print_scores(console: "Console", result: dict[str, object]) -> None:

@@ -42,6 +42,7 @@ def draw_climb(records: Sequence[Record], path: Path) -> None:
 def draw_densities(axes: "Axes", records: Sequence[Record]) -> None:
     """Mean log-density of training and validation rows: a line through the climb's rounds, a diamond for each tilt."""
     places = _places(records)
+    tilts = any(is_tilt(record) for record in records)
     for name, label, color, style in (
         ("log_density", "training rows", _TRAIN, "-"),
         ("validation_log_density", "validation rows", _VALIDATION, "--"),
@@ -50,9 +51,9 @@ def draw_densities(axes: "Axes", records: Sequence[Record]) -> None:
         tilted = [(place, record[name]) for place, record in places if is_tilt(record)]
         axes.plot(*zip(*climbed, strict=True), color=color, linewidth=1.5, linestyle=style, label=label)
         if tilted:
-            axes.scatter(*zip(*tilted, strict=True), color=color, marker="D", s=18, zorder=3)
+            axes.plot(*zip(*tilted, strict=True), color=color, linestyle="", marker="D", markersize=4, zorder=3)
     axes.set_title("Climb of the mixture: mean log-density", fontsize=10, loc="left")
-    axes.legend(frameon=False, fontsize=8, loc="lower right" if len(places) == len(climbed) else "lower center")
+    axes.legend(frameon=False, fontsize=8, loc="lower center" if tilts else "lower right")
     _finish(axes, places)
 
 

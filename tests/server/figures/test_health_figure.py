@@ -100,9 +100,10 @@ def test_the_attack_is_drawn_beside_its_limit_and_each_tilt_by_its_tolerance(tmp
 def test_marks_of_many_tilts_stand_apart() -> None:
     end = {**CLIMB[1], "attack_error": 0.01, "attack_limit": 0.56, "passed": True}
     records = [*CLIMB[:1] * 90, end, *[{**end, "tolerance": 3.0}] * 6]
-    axes = Figure(figsize=(5.2, 3.7)).subplots()
+    figure = Figure(figsize=(5.2, 3.7))
+    axes = figure.subplots()
     draw_attack(axes, records)
-    axes.figure.draw_without_rendering()
+    figure.draw_without_rendering()
     boxes = [text.get_window_extent() for text in axes.texts if text.get_text() == "4"]
     assert len(boxes) == 7
     assert not any(first.overlaps(second) for first, second in combinations(boxes, 2))

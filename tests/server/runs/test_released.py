@@ -53,7 +53,7 @@ def merged(number: int, accepted: bool = True) -> Record:
 
 
 def of(kind: str, *history: Record, **settings: Any) -> str:
-    return released_in_words(small_plan(kind, **settings), history)  # type: ignore[arg-type]
+    return released_in_words(small_plan(kind, **settings), history)
 
 
 def test_a_mixture_is_told_by_its_components_and_the_attack_beside_its_limit() -> None:

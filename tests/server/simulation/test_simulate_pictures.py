@@ -28,7 +28,7 @@ def test_a_file_of_pictures_becomes_one_of_synthetic_pictures(tmp_path: Path) ->
     assert result["history"][0]["kind"] == "pixels"
     assert "update" not in {record["kind"] for record in result["history"]}
     assert load_table(read_arrow(tmp_path / "out" / "synthetic.csv"), PICTURES).rows == 240
-    assert "synthetic pictures to pictures-1.svg" in " ".join(shown.output.split())
+    assert "pictures-1.svg (synthetic pictures)" in " ".join(shown.output.split())
     assert result["pictures"] == ["pictures-1.svg"]
     assert b"crispEdges" in (tmp_path / "out" / "pictures-1.svg").read_bytes()
 
