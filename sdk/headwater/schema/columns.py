@@ -7,13 +7,30 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints, model_validator
 
-__all__ = ["WIDEST_BOUND", "BooleanColumn", "CategoricalColumn", "Column", "DateColumn", "ImageColumn", "NumericColumn"]
+__all__ = [
+    "LONGEST_NAME",
+    "LONGEST_TEXT",
+    "WIDEST_BOUND",
+    "BooleanColumn",
+    "CategoricalColumn",
+    "Column",
+    "DateColumn",
+    "ImageColumn",
+    "Name",
+    "NumericColumn",
+]
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+LONGEST_NAME = 200
+LONGEST_TEXT = 2**20
+# A limit of length makes the parser read the text: JSON can spell half of a character, which no file can hold.
+Text = Annotated[str, StringConstraints(max_length=LONGEST_TEXT)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME)]
 Number = Annotated[float, Field(strict=True)]
 """A finite float64; a whole number will do, a truth value will not."""
 
 MAXIMUM_CATEGORIES = 100_000
+# Each is looked for in every row, and is a state of its own to a mixture.
+MAXIMUM_SPECIAL_VALUES = 1000
 # A run sums the product of every pair of pixels: the square of this many.
 MAXIMUM_PIXELS = 1024
 _EXACT_INTEGER = 2**53
@@ -59,14 +76,15 @@ class NumericColumn(_Column):
         lower: least value, special values apart.
         upper: largest value.
         integer: whole numbers only.
-        special_values: values with a meaning of their own, like -1 for "not asked"; never mixed with others.
+        special_values: at most 1,000 values with a meaning of their own, like -1 for "not asked"; never mixed with
+            others.
     """
 
     kind: Literal["numeric"] = "numeric"
     lower: Number
     upper: Number
     integer: StrictBool = False
-    special_values: tuple[Number, ...] = ()
+    special_values: tuple[Number, ...] = Field(default=(), max_length=MAXIMUM_SPECIAL_VALUES)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -97,8 +115,8 @@ class CategoricalColumn(_Column):
     """
 
     kind: Literal["categorical"] = "categorical"
-    categories: tuple[str, ...] = Field(min_length=1, max_length=MAXIMUM_CATEGORIES)
-    other: str | None = None
+    categories: tuple[Text, ...] = Field(min_length=1, max_length=MAXIMUM_CATEGORIES)
+    other: Text | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -120,8 +138,8 @@ class BooleanColumn(_Column):
     """
 
     kind: Literal["boolean"] = "boolean"
-    false: str = Field(default="false", min_length=1)
-    true: str = Field(default="true", min_length=1)
+    false: Text = Field(default="false", min_length=1)
+    true: Text = Field(default="true", min_length=1)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -148,7 +166,7 @@ class DateColumn(_Column):
     kind: Literal["date"] = "date"
     lower: datetime.date
     upper: datetime.date
-    format: str = "%Y-%m-%d"
+    format: Text = "%Y-%m-%d"
 
     @model_validator(mode="after")
     def _check(self) -> Self:

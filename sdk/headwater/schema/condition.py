@@ -20,6 +20,7 @@ __all__ = ["Allowed", "Between", "Condition", "Value", "Where"]
 Mask = NDArray[np.bool_]
 _EPOCH = datetime.date(1970, 1, 1)
 _NAMED = 5
+_SHOWN_WHOLE = 1e15
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +147,13 @@ def _allowed(column: Column, values: list[Value]) -> Allowed:
             return Allowed(codes=frozenset(_category(column, value) for value in rest), missing=missing)
         case NumericColumn() | DateColumn():
             special = column.special_values if isinstance(column, NumericColumn) else ()
-            named = frozenset(
-                float(value) for value in rest if isinstance(value, int | float) and float(value) in special
-            )
-            ranged = [
-                _interval(column, value) for value in rest if not (isinstance(value, int | float) and value in named)
+            ends = [_ends(column, value) for value in rest]
+            # A number alone may be a special value; no range holds one.
+            alone = [
+                not isinstance(value, Between) and low in special for value, (low, _) in zip(rest, ends, strict=True)
             ]
+            named = frozenset(low for (low, _), own in zip(ends, alone, strict=True) if own)
+            ranged = [_within_bounds(column, *pair) for pair, own in zip(ends, alone, strict=True) if not own]
             return Allowed(intervals=_merged(ranged), special=named, missing=missing)
         case _:
             raise InputError(f"column {column.name!r} is of kind {column.kind}, which takes no condition; leave it out")
@@ -169,16 +171,21 @@ def _category(column: CategoricalColumn | BooleanColumn, value: Value) -> int:
     raise InputError(f"column {column.name!r} has no category {value!r}; {hint} has {shown}{more}")
 
 
-def _interval(column: NumericColumn | DateColumn, value: Value) -> tuple[float, float]:
+def _ends(column: NumericColumn | DateColumn, value: Value) -> tuple[float, float]:
+    """Least and largest number of what was asked for."""
     lower, upper = (value.lower, value.upper) if isinstance(value, Between) else (value, value)
-    days = isinstance(column, DateColumn)
-    bounds = (column.lower_day, column.upper_day) if isinstance(column, DateColumn) else (column.lower, column.upper)
-    low = bounds[0] if lower is None else _number(column, lower)
-    high = bounds[1] if upper is None else _number(column, upper)
+    low = -math.inf if lower is None else _number(column, lower)
+    high = math.inf if upper is None else _number(column, upper)
     if low > high:
         raise InputError(f"the condition on {column.name!r} goes from a larger value to a smaller one; turn it round")
+    return low, high
+
+
+def _within_bounds(column: NumericColumn | DateColumn, low: float, high: float) -> tuple[float, float]:
+    """The part of a range that the schema's bounds leave, of whole numbers where the column has no others."""
+    bounds = (column.lower_day, column.upper_day) if isinstance(column, DateColumn) else (column.lower, column.upper)
     low, high = max(low, float(bounds[0])), min(high, float(bounds[1]))
-    if days or (isinstance(column, NumericColumn) and column.integer):
+    if low <= high and (isinstance(column, DateColumn) or column.integer):
         low, high = math.ceil(low), math.floor(high)
     if low > high:
         raise InputError(
@@ -195,9 +202,17 @@ def _number(column: NumericColumn | DateColumn, value: object) -> float:
         if isinstance(value, datetime.date):
             return float((value - _EPOCH).days)
         raise InputError(f"column {column.name!r} holds days; give a datetime.date or a Between of two")
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or (isinstance(value, float) and math.isnan(value))
+    ):
         raise InputError(f"column {column.name!r} holds numbers; give a number or a Between of two")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        # Further out than float64 reaches is beyond every bound.
+        return math.inf if value > 0 else -math.inf
 
 
 def _merged(intervals: list[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
@@ -224,7 +239,8 @@ def _written(column: Column, allowed: Allowed) -> str:
 
 
 def _plain(value: float) -> str:
-    return f"{value:.12g}"
+    # The shortest text that reads back as this number; a whole number without its point.
+    return f"{value:.0f}" if value.is_integer() and abs(value) < _SHOWN_WHOLE else repr(value)
 
 
 def _day(value: float) -> str:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from headwater.errors import InputError
 from headwater.schema.columns import (
+    LONGEST_NAME,
+    LONGEST_TEXT,
     WIDEST_BOUND,
     BooleanColumn,
     CategoricalColumn,
@@ -70,14 +72,19 @@ def draft(arrow: pa.Table, target: str | None, name: str) -> Schema:
         name: of the schema.
 
     Raises:
-        InputError: no rows, no such target, a target that names records or is empty, a number beyond any bound, or no
-            column left.
+        InputError: no rows, no such target, a target that names records or is empty, a number beyond any bound, a name
+            or a table longer than a schema's, or no column left.
     """
     if arrow.num_rows == 0:
         raise InputError("the table has no rows; nothing can be guessed from it")
     if target is not None and target not in arrow.column_names:
         more = ", …" if len(arrow.column_names) > 12 else ""
         raise InputError(f"there is no column {target!r}; the columns are {', '.join(arrow.column_names[:12])}{more}")
+    if long := [column for column in arrow.column_names if len(column) > LONGEST_NAME]:
+        raise InputError(
+            f"column {long[0][:40]!r}… has a name of {len(long[0])} characters, at most {LONGEST_NAME} are taken; "
+            "rename it"
+        )
     images = guess_images(arrow, target)
     pixels = {name for image in images.values() for name in image_sources(arrow, image)}
     guesses = {
@@ -91,7 +98,7 @@ def draft(arrow: pa.Table, target: str | None, name: str) -> Schema:
     columns = tuple(column for column in guesses.values() if column is not None)
     if not columns:
         raise InputError("every column is empty or names records; there is nothing to draft a schema of")
-    return Schema(name=name, columns=columns)
+    return Schema.from_document({"name": name, "columns": columns})
 
 
 def _guess(values: pa.ChunkedArray, name: str, is_target: bool) -> Column | None:
@@ -180,7 +187,7 @@ def _guess_categorical(text: pa.ChunkedArray, common: dict[str, Any]) -> Categor
     present = len(text) - text.null_count
     found = pc.value_counts(text.drop_null())
     labels, counts = found.field("values").to_pylist(), np.asarray(found.field("counts"))
-    if len(labels) > max(_FEW_CATEGORIES, _RECORD_NAMES_SHARE * present):
+    if len(labels) > max(_FEW_CATEGORIES, _RECORD_NAMES_SHARE * present) or max(map(len, labels)) > LONGEST_TEXT:
         return None
     missing = text.null_count > 0
     if len(labels) <= _MOST_CATEGORIES or common["role"] == "target":

@@ -44,9 +44,9 @@ def convert_image(arrow: pa.Table, column: ImageColumn) -> tuple[U8, list[Proble
     Returns:
         uint8, shape (rows, pixels); a refused picture is black.
     """
-    names = pixel_names(column)
-    found = [name for name in names if name in arrow.column_names]
-    as_lists = column.name in arrow.column_names
+    names, there = pixel_names(column), set(arrow.column_names)
+    found = [name for name in names if name in there]
+    as_lists = column.name in there
     if as_lists and found:
         what = "there as lists and as pixel columns; drop one of the two"
     elif not as_lists and not found:
@@ -55,7 +55,7 @@ def convert_image(arrow: pa.Table, column: ImageColumn) -> tuple[U8, list[Proble
             f"to {names[-1]}"
         )
     elif found and len(found) < len(names):
-        first = next(name for name in names if name not in arrow.column_names)
+        first = next(name for name in names if name not in there)
         what = (
             f"there with {len(found)} of its {column.pixels} pixel columns; add the others, of which {first} is the "
             "first, or correct height and width"

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from headwater.canonical import canonical_json, sha256_hex
 from headwater.errors import InputError
-from headwater.schema.columns import Column, ImageColumn
+from headwater.schema.columns import Column, ImageColumn, Name
 from headwater.toml_array import toml_array
 
 __all__ = ["Schema"]
@@ -33,7 +33,7 @@ class Schema(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: Literal[1] = 1
-    name: str = Field(min_length=1, max_length=200)
+    name: Name
     columns: tuple[Column, ...] = Field(min_length=1, max_length=MAXIMUM_COLUMNS)
 
     @model_validator(mode="after")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from headwater.errors import InputError
+from headwater.schema import NumericColumn, Schema
 from headwater.schema.condition import Allowed, Between, Condition, Where
 from headwater.schema.condition_text import read_condition
 from support.recipes import SCHEMA, small_table
@@ -71,6 +72,8 @@ def test_intervals_of_whole_numbers_are_rounded_inwards_and_joined() -> None:
         (["age=40..30"], "turn it round"),
         (["age=200..300"], "between its schema's bounds"),
         (["age=30.2..30.8"], "between its schema's bounds"),
+        (["age=inf"], "between its schema's bounds"),
+        (["age=..-inf"], "between its schema's bounds"),
         (["seen=yesterday"], "YYYY-MM-DD"),
         (["ward=a", "ward=b"], "two conditions"),
         (["ward"], "no condition"),
@@ -81,7 +84,28 @@ def test_what_cannot_hold_is_refused_in_one_line(texts: list[str], line: str) ->
         read_condition(SCHEMA, texts)
 
 
-@pytest.mark.parametrize("where", [{"ward": []}, {"age": "30"}, {"seen": 5}, {"ward": 3}, {"age": float("nan")}])
+def test_a_condition_reads_back_to_the_last_digit() -> None:
+    schema = Schema(name="s", columns=(NumericColumn(name="x", lower=-1e30, upper=1e30, special_values=(0.1,)),))
+    condition = Condition.parse(schema, {"x": [Between(1 / 3, 1e6 + 1 / 3), 0.1, 2**70]})
+    assert read_condition(schema, [str(condition)]) == condition
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"ward": []},
+        {"age": "30"},
+        {"seen": 5},
+        {"ward": 3},
+        {"age": float("nan")},
+        {"age": 10**400},
+        {"age": Between(-(10**400), -(10**400))},
+        # Never a special value by being equal to one.
+        {"flag": True},
+    ],
+)
 def test_values_of_the_wrong_kind_are_refused(where: dict[str, object]) -> None:
+    flag = NumericColumn(name="flag", lower=2, upper=9, special_values=(1.0,))
+    schema = Schema(name="s", columns=(*SCHEMA.columns, flag))
     with pytest.raises(InputError):
-        Condition.parse(SCHEMA, where)  # type: ignore[arg-type]
+        Condition.parse(schema, where)  # type: ignore[arg-type]

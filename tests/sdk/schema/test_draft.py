@@ -161,6 +161,12 @@ def test_rare_categories_of_a_long_list_become_other() -> None:
     assert others == 4 * (400 - 254)
 
 
+@pytest.mark.parametrize("name", ["x" * 201, "x" * 201 + "_0_0"])
+def test_a_name_longer_than_a_schema_s_is_refused_in_one_line(name: str) -> None:
+    with pytest.raises(InputError, match=r"has a name of 20[15] characters, at most 200"):
+        draft(pa.table({"k": [1, 2], name: [3, 4]}), None, "s")
+
+
 def test_no_rows_and_an_unknown_target_are_refused() -> None:
     with pytest.raises(InputError, match="no rows"):
         draft(pa.table({"a": pa.array([], pa.int64())}), None, "t")

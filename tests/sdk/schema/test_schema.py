@@ -144,3 +144,29 @@ def test_a_date_may_be_a_toml_date_or_text() -> None:
     assert isinstance(column, DateColumn)
     assert (column.lower, column.upper) == (datetime.date(2020, 1, 1), datetime.date(2021, 1, 1))
     assert (column.lower_day, column.upper_day) == (18262, 18628)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"categories": ["\ud800"]},
+        {"name": "\udfff"},
+        {"categories": ["a"], "other": "\ud800"},
+        {"kind": "boolean", "false": "\ud800"},
+    ],
+)
+def test_a_text_that_no_file_can_hold_is_refused(change: dict[str, object]) -> None:
+    """JSON can spell half of a surrogate pair; a schema that held one would have no digest and could not be written."""
+    column = {"name": "x", "kind": "categorical", "categories": ["a"]} | change
+    column = {key: value for key, value in column.items() if key != "categories" or column["kind"] == "categorical"}
+    with pytest.raises(InputError, match="valid string"):
+        Schema.from_document({"name": "s", "columns": [column]})
+    with pytest.raises(InputError, match="valid string"):
+        Schema.from_document({"name": "\ud800", "columns": [{"name": "x", "kind": "boolean"}]})
+
+
+def test_special_values_are_as_many_as_a_run_can_tell_apart() -> None:
+    column = {"name": "x", "kind": "numeric", "lower": 0, "upper": 9, "special_values": list(range(-1000, 0))}
+    assert Schema.from_document({"name": "s", "columns": [column]}).columns
+    with pytest.raises(InputError, match="at most 1000"):
+        Schema.from_document({"name": "s", "columns": [column | {"special_values": list(range(-1001, 0))}]})
