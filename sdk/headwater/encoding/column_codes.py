@@ -1,6 +1,6 @@
 """One column's cells as codes, with a draw for the way back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,6 +17,8 @@ I32 = NDArray[np.int32]
 
 # A cell for every counted row is found without a search; of more rows the table would crowd out the cache.
 _MOST_LISTED = 1 << 18
+# Larger whole numbers have no canonical JSON.
+_MOST_ROWS = 2**53
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,18 +95,27 @@ class ColumnCodes:
         Raises:
             ValueError: they do not cover the grid, or skip a code. A wrong type raises TypeError or KeyError.
         """
-        runs: Sequence[Sequence[int]] = entry["codes"]
-        lengths = np.asarray([length for _, length in runs], dtype=np.int64)
-        # Each run alone is bounded too: a sum of huge runs could wrap around to the right number.
-        if (lengths < 1).any() or (lengths > grid.cells).any() or int(lengths.sum()) != grid.cells:
+        runs = _whole_numbers(entry["codes"])
+        # Neither more runs nor longer ones than cells: their sum cannot wrap around to the right number.
+        if runs.ndim != 2 or runs.shape[1] != 2 or not 1 <= len(runs) <= grid.cells:
+            raise ValueError("the codes are no runs")
+        lengths = runs[:, 1]
+        if lengths.min() < 1 or lengths.max() > grid.cells or int(lengths.sum()) != grid.cells:
             raise ValueError("the runs do not cover the grid")
-        codes = np.repeat(np.asarray([code for code, _ in runs], dtype=np.int32), lengths)
-        if codes.min() != 0 or len(np.unique(codes)) != codes.max() + 1:
+        if runs[:, 0].min() != 0 or len(np.unique(runs[:, 0])) != runs[:, 0].max() + 1:
             raise ValueError("codes are skipped")
-        masses = np.asarray(entry.get("masses", np.zeros(grid.cells)), dtype=np.int64)
-        if masses.shape != (grid.cells,) or (masses < 0).any():
-            raise ValueError("the masses do not cover the grid")
+        codes = np.repeat(runs[:, 0].astype(np.int32), lengths)
+        masses = _whole_numbers(entry["masses"]) if "masses" in entry else np.zeros(grid.cells, np.int64)
+        if masses.shape != (grid.cells,) or masses.min() < 0 or masses.sum(dtype=np.float64) > _MOST_ROWS:
+            raise ValueError("the masses do not cover the grid, or are more rows than JSON can write")
         return cls(grid, codes, masses)
+
+
+def _whole_numbers(entry: object) -> I64:
+    numbers = np.asarray(entry)
+    if numbers.dtype.kind != "i":
+        raise TypeError("a number of the codes is not whole")
+    return numbers.astype(np.int64)
 
 
 def _runs(codes: I32) -> list[list[int]]:

@@ -92,7 +92,7 @@ class Encoding:
         Raises:
             InputError: the table has another schema.
         """
-        if table.schema.names != self.schema.names:
+        if table.schema is not self.schema and table.schema != self.schema:
             raise InputError("the table's columns are not the encoding's; conform it to the plan's schema")
         codes = np.empty((table.rows, len(self.columns)), dtype=np.int32)
         for place, column in enumerate(self.columns):
@@ -159,7 +159,7 @@ class Encoding:
         try:
             if document["version"] != _VERSION or document["schema_digest"] != schema.digest:
                 raise InputError("the encoding is of another version or schema; it must be of the plan's schema")
-            settings = EncodingSettings.model_validate(document["settings"])
+            settings = EncodingSettings.model_validate(document["settings"], strict=True)
             grids = Histograms.of(schema, settings).grids
             columns = tuple(
                 ColumnCodes.from_document(grid, entry) for grid, entry in zip(grids, document["columns"], strict=True)

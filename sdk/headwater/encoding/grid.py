@@ -215,7 +215,8 @@ def _edges(lower: float, upper: float, cells: int, finest: float) -> F64:
     even = np.linspace(lower, upper, cells // 2 + 1)
     reach = max(upper - anchor, anchor - lower)
     sides = (upper > anchor) + (lower < anchor)
-    distances = np.geomspace(max(finest, reach * _FINEST), reach, cells // 2 // sides)
+    # Bounds may lie so near each other that the share of their distance is no number of float64 any more.
+    distances = np.geomspace(max(finest, reach * _FINEST, np.finfo(np.float64).tiny), reach, cells // 2 // sides)
     crowded = np.concatenate([anchor - distances, anchor + distances])
     return np.concatenate([even, crowded[(crowded > lower) & (crowded < upper)], [anchor]])
 

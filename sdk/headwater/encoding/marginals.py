@@ -1,7 +1,9 @@
 """Contingency tables over the codes of a table's columns, counted exactly."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -92,17 +94,18 @@ def choose_subsets(sizes: Sequence[int], label: int | None, budget: int) -> list
         Subsets with ascending columns, no repeats.
     """
     features = [column for column in range(len(sizes)) if column != label]
-    pairs = _pairs_by_distance(features)
     if label is None:
-        return _within(pairs, sizes, budget) or [(column,) for column in features]
-    if not pairs:
-        return [_ascending(feature, label) for feature in features] or [(label,)]
-    triples = [_ascending(*pair, label) for pair in pairs]
-    if sum(cells_of(sizes, triple) for triple in triples) <= budget:
-        return triples
-    with_label = [_ascending(feature, label) for feature in features]
+        return _within(_pairs_by_distance(features), sizes, budget) or [(column,) for column in features]
+    with_label = [_ascending(feature, label) for feature in features] or [(label,)]
+    if len(features) < 2:
+        return with_label
+    codes = [int(sizes[feature]) for feature in features]
+    # The sum of the products of all pairs, without a list of them.
+    in_pairs = (sum(codes) ** 2 - sum(size**2 for size in codes)) // 2
+    if in_pairs * int(sizes[label]) <= budget:
+        return [_ascending(*pair, label) for pair in _pairs_by_distance(features)]
     left = budget - sum(cells_of(sizes, pair) for pair in with_label)
-    return with_label + _within(pairs, sizes, left)
+    return with_label + _within(_pairs_by_distance(features), sizes, left)
 
 
 def pairs_within(
@@ -121,8 +124,7 @@ def pairs_within(
         Ascending pairs, no repeats; inside each part in the order of the distance between their columns.
     """
     with_label = [_ascending(column, label) for column in columns if column != label] if label is not None else []
-    ordered = [*with_label, *_pairs_by_distance(list(first)), *_pairs_by_distance(list(columns))]
-    return _within(list(dict.fromkeys(ordered)), sizes, budget)
+    return _within(chain(with_label, _pairs_by_distance(first), _pairs_by_distance(columns)), sizes, budget)
 
 
 def with_pairs(marginals: Sequence[Marginal], sizes: Sequence[int]) -> list[Marginal]:
@@ -151,20 +153,24 @@ def _ascending(*columns: int) -> Subset:
     return tuple(sorted(columns))
 
 
-def _pairs_by_distance(columns: Sequence[int]) -> list[Subset]:
+def _pairs_by_distance(columns: Sequence[int]) -> Iterator[Subset]:
     n = len(columns)
-    pairs = []
     for distance in range(1, n // 2 + 1):
         starts = n // 2 if 2 * distance == n else n
-        pairs += [_ascending(columns[start], columns[(start + distance) % n]) for start in range(starts)]
-    return pairs
+        for start in range(starts):
+            yield _ascending(columns[start], columns[(start + distance) % n])
 
 
-def _within(subsets: Sequence[Subset], sizes: Sequence[int], budget: int) -> list[Subset]:
-    chosen, left = [], budget
-    for subset in subsets:
-        cells = cells_of(sizes, subset)
-        if cells <= left:
-            chosen.append(subset)
+def _within(pairs: Iterable[Subset], sizes: Sequence[int], budget: int) -> list[Subset]:
+    """Each pair once, in order, as long as it fits; of a wide table's many pairs no more are looked at than can fit."""
+    least = math.prod(sorted(int(size) for size in sizes)[:2])
+    chosen: dict[Subset, None] = {}
+    left = budget
+    for pair in pairs:
+        if left < least:
+            break
+        cells = cells_of(sizes, pair)
+        if cells <= left and pair not in chosen:
+            chosen[pair] = None
             left -= cells
-    return chosen
+    return list(chosen)

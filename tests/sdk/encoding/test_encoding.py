@@ -213,6 +213,52 @@ def test_a_damaged_document_is_refused(damage: dict[str, object]) -> None:
         Encoding.from_document(SCHEMA, document)
 
 
+WHOLE = fitted(one_column(np.arange(1001), integer=True))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        # Each beyond 2^53, or all together: JSON has no canonical form for such a number.
+        {"masses": [2**53 + 2] + [0] * 1000},
+        {"masses": [2**52] * 1001},
+        {"masses": [2**62] * 1001},
+        {"masses": [2**64] * 1001},
+        {"masses": [1.5] * 1001},
+        {"masses": ["1"] * 1001},
+        {"masses": [-1] * 1001},
+        {"codes": [[0, 1001.0]]},
+        {"codes": [["0", "1001"]]},
+        {"codes": [[0, 1001, 1]]},
+        {"codes": [[1, 1001]]},
+        {"codes": [[2**40, 1001]]},
+        {"codes": [[0, 1]] * 2002},
+        {"codes": []},
+        {"codes": 5},
+    ],
+)
+def test_a_column_s_codes_and_masses_are_whole_numbers_that_can_be_written_again(damage: dict[str, object]) -> None:
+    document = WHOLE.to_document()
+    column = WHOLE.columns[0].to_document(masses=True)
+    assert Encoding.from_document(WHOLE.schema, document).to_document() == document
+    with pytest.raises(InputError, match="this version's form"):
+        Encoding.from_document(WHOLE.schema, document | {"columns": [column | damage]})
+
+
+@pytest.mark.parametrize("name", list(EncodingSettings.model_fields))
+@pytest.mark.parametrize("value", [2**60, 0, "64", 64.5, None])
+def test_a_setting_that_no_plan_can_have_is_refused(name: str, value: object) -> None:
+    document = WHOLE.to_document()
+    changed = {**document, "settings": {**WHOLE.settings.model_dump(), name: value}}
+    with pytest.raises(InputError, match="this version's form"):
+        Encoding.from_document(WHOLE.schema, changed)
+
+
+def test_a_table_of_another_schema_is_refused_though_its_columns_have_the_same_names() -> None:
+    with pytest.raises(InputError, match="conform it"):
+        WHOLE.encode(one_column(np.arange(3), integer=True, upper=999))
+
+
 def test_negative_sums_are_refused() -> None:
     counts = Histograms.of(SCHEMA, SETTINGS).count(small_table(50))
     counts[0] = -1

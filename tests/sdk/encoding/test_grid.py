@@ -52,6 +52,14 @@ def test_values_near_zero_are_resolved_more_finely_than_those_far_out() -> None:
     assert len(set(small.tolist())) > len(set(large.tolist()))
 
 
+@pytest.mark.parametrize(("lower", "upper"), [(0.0, 1e-315), (0.0, 5e-324), (-1e-310, 1e-310), (1.0, 1.0 + 2**-52)])
+def test_bounds_nearer_to_each_other_than_float64_resolves_give_a_grid_all_the_same(lower: float, upper: float) -> None:
+    grid = interval(lower, upper)
+    cells = grid.locate(np.array([lower, upper]))
+    assert cells[0] != cells[1]
+    assert np.array_equal(grid.draw(cells, np.random.default_rng(0)), [lower, upper])
+
+
 def test_a_column_of_one_possible_value_has_one_cell() -> None:
     assert interval(5, 5).cells == interval(5, 5, integer=True).cells == 1
 

@@ -145,6 +145,14 @@ def test_a_pair_with_too_many_combinations_is_no_group() -> None:
     assert settle_groups([Marginal((0, 1), np.ones(16))], (4, 4), most_combinations=8) == []
 
 
+def test_the_pairs_of_a_very_wide_table_are_looked_at_no_further_than_the_budget_reaches() -> None:
+    """Ten thousand columns have fifty million pairs: a list of them would take gigabytes and minutes."""
+    sizes = [32] * 10_000
+    assert len(pairs_within(range(10_000), sizes, 1_000_000, label=0, first=range(9_000))) == 1_000_000 // 32**2
+    assert len(choose_subsets(sizes, None, 1_000_000)) == 1_000_000 // 32**2
+    assert len(choose_subsets(sizes, 0, 1_000_000)) == 9_999
+
+
 def test_pairs_with_the_label_come_first_then_those_of_the_columns_named_first() -> None:
     sizes = (2, 3, 4, 5, 6)
     chosen = pairs_within(range(5), sizes, 10_000, label=4, first=(0, 3))
