@@ -2,13 +2,16 @@
 
 import json
 import struct
+from collections.abc import Mapping
 from typing import Any
 
 from headwater.errors import InputError
 
-__all__ = ["declares", "metadata_of"]
+__all__ = ["check_version", "declares", "metadata_of"]
 
 _MOST_BYTES = 2**30
+# As safetensors itself bounds it: a header is read as JSON, which takes many times its length.
+_MOST_HEADER_BYTES = 100_000_000
 
 
 def metadata_of(data: bytes, what: str, most_bytes: int = _MOST_BYTES) -> dict[str, Any]:
@@ -27,7 +30,7 @@ def metadata_of(data: bytes, what: str, most_bytes: int = _MOST_BYTES) -> dict[s
     if not 8 <= len(data) <= most_bytes:
         raise InputError(problem)
     (length,) = struct.unpack("<Q", data[:8])
-    if length > len(data) - 8:
+    if length > min(len(data) - 8, _MOST_HEADER_BYTES):
         raise InputError(problem)
     try:
         header = json.loads(data[8 : 8 + length])
@@ -45,3 +48,21 @@ def declares(data: bytes, key: str, most_bytes: int = _MOST_BYTES) -> bool:
         return key in metadata_of(data, "model", most_bytes)
     except InputError:
         return False
+
+
+def check_version(document: Mapping[str, Any], what: str, newest: int) -> int:
+    """The version that a model's description names, from 1 to the newest that this release reads.
+
+    Raises:
+        InputError: a later release wrote the model.
+        KeyError: no version is named.
+        TypeError: what is named is no version.
+    """
+    version: object = document["version"]
+    if type(version) is not int or version < 1:
+        raise TypeError("a version is a whole number from 1 on")
+    if version > newest:
+        raise InputError(
+            f"the {what} is of version {version}, {newest} is read here; install the release that wrote it"
+        )
+    return version

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
+from headwater import model_header
 from headwater.errors import InputError
-from headwater.model_header import declares, metadata_of
+from headwater.model_header import check_version, declares, metadata_of
 
 GOOD = bytes(save({"a": np.zeros(3, np.float32)}, metadata={"kind": "{}"}))
 
@@ -44,6 +45,26 @@ def test_what_is_no_file_of_ours_is_named_in_one_line(data: bytes) -> None:
     with pytest.raises(InputError, match="no thing of Headwater; fetch it again"):
         metadata_of(data, "thing")
     assert not declares(data, "kind")
+
+
+@pytest.mark.parametrize("version", [0, -1, True, 1.0, "1", None])
+def test_what_is_no_version_is_none(version: object) -> None:
+    with pytest.raises(TypeError):
+        check_version({"version": version}, "thing", 2)
+    with pytest.raises(KeyError):
+        check_version({}, "thing", 2)
+
+
+def test_a_later_release_s_model_says_what_to_install() -> None:
+    assert check_version({"version": 2}, "thing", 2) == 2
+    with pytest.raises(InputError, match="thing is of version 3, 2 is read here; install"):
+        check_version({"version": 3}, "thing", 2)
+
+
+def test_a_header_longer_than_any_model_s_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read as JSON it would take a hundred times the file's length, for each kind that a file could be of."""
+    monkeypatch.setattr(model_header, "_MOST_HEADER_BYTES", struct.unpack("<Q", GOOD[:8])[0] - 1)
+    assert not declares(GOOD, "kind")
 
 
 def test_a_file_above_its_kind_s_size_is_refused_unread() -> None:

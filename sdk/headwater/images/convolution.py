@@ -14,7 +14,7 @@ from safetensors.numpy import save as save_tensors
 
 from headwater.canonical import canonical_json
 from headwater.errors import InputError
-from headwater.model_header import declares, metadata_of
+from headwater.model_header import check_version, declares, metadata_of
 from headwater.schema import BooleanColumn, CategoricalColumn, ImageColumn, Schema
 
 __all__ = ["Convolution", "ConvolutionSpec", "first_convolution", "is_convolution"]
@@ -26,7 +26,8 @@ _VERSION = 1
 _KEY = "headwater-convolution"
 _LEAST_SIDE = 4
 _MOST_CLASSES = 64
-_MOST_PARAMETERS = 2**28
+# What sampling by the shares allows them to be off is more.
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ class Convolution:
             raise InputError("the weights of a convolutional generator are not of its shape; fetch it again")
         if not all(np.isfinite(part).all() for part in (self.generator, self.critic, self.shares)):
             raise InputError("a convolutional generator holds numbers that are not finite; it must not be used")
-        if len(self.shares) and (self.shares.min() < 0 or abs(self.shares.sum() - 1) > 1e-6):
+        if len(self.shares) and (self.shares.min() < 0 or abs(self.shares.sum() - 1) > _ROUNDING):
             raise InputError("the class shares of a convolutional generator are no distribution; fetch it again")
 
     @property
@@ -185,13 +186,14 @@ class Convolution:
         try:
             document = json.loads(metadata_of(data, "convolutional generator")[_KEY])
             tensors = load_tensors(data)
-            numbers = (document["version"], document["channels"], document["latent"])
+            check_version(document, "convolutional generator", _VERSION)
+            numbers = (document["channels"], document["latent"])
             kinds = {name: tensor.dtype for name, tensor in tensors.items()}
-            if any(type(number) is not int for number in numbers) or numbers[0] != _VERSION:
+            if any(type(number) is not int for number in numbers):
                 raise TypeError("a number is of another type")
             if kinds != {"critic": np.float32, "generator": np.float32, "shares": np.float64}:
                 raise TypeError("a tensor is of another type")
-            spec = ConvolutionSpec(Schema.from_document(document["schema"]), *numbers[1:])
+            spec = ConvolutionSpec(Schema.from_document(document["schema"]), *numbers)
         except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
             raise InputError("these bytes are no convolutional generator of Headwater; fetch it again") from error
         return cls(spec, tensors["generator"], tensors["critic"], tensors["shares"])
@@ -207,8 +209,6 @@ def first_convolution(spec: ConvolutionSpec, seed: int) -> Convolution:
 
     Source: uniform within ±1/√inputs, as torch begins its layers.
     """
-    if spec.parameters > _MOST_PARAMETERS:
-        raise InputError(f"{spec.parameters} weights are more than {_MOST_PARAMETERS}; take fewer channels")
     random = np.random.default_rng(seed)
 
     def drawn(shapes: Shapes) -> F32:

@@ -1,5 +1,6 @@
 """A table of pictures as a table of scores, which every recipe for tables can take, and back."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,11 +12,14 @@ from numpy.typing import NDArray
 from headwater.errors import InputError
 from headwater.images.projection import REACH, Projection
 from headwater.schema import Column, ImageColumn, NumericColumn, Schema
+from headwater.schema.schema import MAXIMUM_COLUMNS
 from headwater.schema.table import Table
 
-__all__ = ["LiftedTable", "Lifting"]
+__all__ = ["LiftedTable", "Lifting", "lifted_schema"]
 
 F64 = NDArray[np.float64]
+
+_LONGEST_STEM = 180
 
 
 @dataclass(frozen=True)
@@ -54,18 +58,12 @@ class Lifting:
 
     @cached_property
     def lifted_schema(self) -> Schema:
-        """The schema with a numeric column for each score in place of each image."""
-        taken = set(self.schema.names)
-        columns: list[Column] = []
-        for column in self.schema.columns:
-            if not isinstance(column, ImageColumn):
-                columns.append(column)
-                continue
-            columns += [
-                NumericColumn(name=name, lower=-REACH, upper=REACH, sensitive=column.sensitive)
-                for name in _score_names(column, self._projection(column).scores, taken)
-            ]
-        return Schema(name=self.schema.name, columns=tuple(columns))
+        """The schema with a numeric column for each score in place of each image.
+
+        Raises:
+            InputError: these are more columns than a table may have.
+        """
+        return lifted_schema(self.schema, [part.scores for part in self.projections])
 
     def lift(self, table: Table, positions: F64) -> LiftedTable:
         """The rows with scores in place of pictures.
@@ -74,10 +72,8 @@ class Lifting:
             table: of the schema.
             positions: shape (rows,), of the split.
         """
-        columns: dict[str, NDArray[Any]] = {
-            name: values for name, values in table.columns.items() if name in self.lifted_schema.names
-        }
-        for projection, names in self._names():
+        columns = self._others(table)
+        for projection, names in self._named:
             scores = projection.to_scores(table.columns[projection.image.name])
             columns |= {name: np.ascontiguousarray(scores[:, place]) for place, name in enumerate(names)}
         return LiftedTable(self.lifted_schema, columns, table.rows, positions)
@@ -89,8 +85,8 @@ class Lifting:
             table: of the lifted schema.
             random: of what the scores leave open.
         """
-        columns = {name: values for name, values in table.columns.items() if name in self.schema.names}
-        for projection, names in self._names():
+        columns = self._others(table)
+        for projection, names in self._named:
             scores = np.stack([table.columns[name] for name in names], axis=1)
             columns[projection.image.name] = projection.to_pictures(scores, random)
         return Table(self.schema, columns, table.rows)
@@ -115,17 +111,55 @@ class Lifting:
             parts.append(Projection.from_document(image, entry))
         return cls(schema, tuple(parts))
 
-    def _projection(self, column: ImageColumn) -> Projection:
-        return self.projections[self.schema.images.index(column)]
+    def _others(self, table: Table) -> dict[str, NDArray[Any]]:
+        """The columns that lifted and pictured rows have alike."""
+        plain = [column.name for column in self.schema.columns if not isinstance(column, ImageColumn)]
+        return {name: table.columns[name] for name in plain}
 
-    def _names(self) -> list[tuple[Projection, tuple[str, ...]]]:
-        taken = set(self.schema.names)
-        return [(part, _score_names(part.image, part.scores, taken)) for part in self.projections]
+    @cached_property
+    def _named(self) -> list[tuple[Projection, tuple[str, ...]]]:
+        """Each projection with the names of its scores."""
+        names = _score_names(self.schema, [part.scores for part in self.projections])
+        return list(zip(self.projections, names, strict=True))
 
 
-def _score_names(column: ImageColumn, scores: int, taken: set[str]) -> tuple[str, ...]:
-    """Names that are no other column's."""
-    stem = column.name
-    while any(f"{stem}[{place}]" in taken for place in range(scores)):
-        stem += "'"
-    return tuple(f"{stem}[{place}]" for place in range(scores))
+def lifted_schema(schema: Schema, scores: Sequence[int]) -> Schema:
+    """A schema with a numeric column for each score in place of each image.
+
+    Args:
+        schema: with images.
+        scores: of each image, in the order of `schema.images`.
+
+    Raises:
+        InputError: these are more columns than a table may have.
+    """
+    count = len(schema.columns) - len(schema.images) + sum(scores)
+    if count > MAXIMUM_COLUMNS:
+        raise InputError(
+            f"the pictures' scores make {count} columns of the table, at most {MAXIMUM_COLUMNS} are taken; set a lower "
+            "recipe.images.scores, or leave out images"
+        )
+    names = iter(_score_names(schema, scores))
+    columns: list[Column] = []
+    for column in schema.columns:
+        if isinstance(column, ImageColumn):
+            columns += [
+                NumericColumn(name=name, lower=-REACH, upper=REACH, sensitive=column.sensitive) for name in next(names)
+            ]
+        else:
+            columns.append(column)
+    return Schema(name=schema.name, columns=tuple(columns))
+
+
+def _score_names(schema: Schema, scores: Sequence[int]) -> list[tuple[str, ...]]:
+    """Names of each image's scores, which are no other column's."""
+    taken, found = set(schema.names), []
+    for image, count in zip(schema.images, scores, strict=True):
+        # A name has an end, and so has what makes it different from others.
+        stem = image.name[:_LONGEST_STEM]
+        marks = itertools.chain(["", "'"], (f"'{attempt}" for attempt in itertools.count(2)))
+        wished = (tuple(f"{stem}{mark}[{place}]" for place in range(count)) for mark in marks)
+        names = next(names for names in wished if taken.isdisjoint(names))
+        taken.update(names)
+        found.append(names)
+    return found

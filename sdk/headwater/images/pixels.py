@@ -76,9 +76,9 @@ def read_pixel_sums(summed: I64, columns: Sequence[ImageColumn], value_bits: int
         rows, places = np.tril_indices(column.pixels)
         products[rows, places] = lower
         products[places, rows] = lower
-        # A pixel's square is between the pixel and the pixel times the highest level.
-        squares = np.diagonal(products)
-        if (sums < 0).any() or (squares < sums).any() or (squares > sums * (column.levels - 1)).any():
+        # A product of two pixels is at most either times the highest level, a pixel's square no less than the pixel.
+        most = np.minimum.outer(sums, sums).astype(np.float64) * (column.levels - 1)
+        if (products < 0).any() or (products > most).any() or (np.diagonal(products) < sums).any():
             raise InputError(
                 f"the sums of column {column.name!r} cannot be of levels below {column.levels}; do not use them, look "
                 "for a faulty organisation"

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,7 @@ REACH = 8.0
 
 # A direction with less variance than this, in levels squared, is rounding.
 _LEAST_VARIANCE = 1e-6
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +54,8 @@ class Projection:
         """Check what may come from a peer.
 
         Raises:
-            InputError: shapes do not belong together, or a number is not finite.
+            InputError: shapes do not belong together, a number is not finite, or mean, directions or deviations are
+                none that pictures of these levels have.
         """
         kept = len(self.deviations)
         shapes = self.mean.shape == (self.image.pixels,) and self.directions.shape == (self.image.pixels, kept)
@@ -61,6 +64,18 @@ class Projection:
         finite = all(np.isfinite(part).all() for part in (self.mean, self.directions, self.deviations))
         if not finite or self.deviations.min() <= 0:
             raise InputError("a projection holds numbers that are not finite, or no deviation; it must not be used")
+        highest = self.image.levels - 1
+        within = self.mean.min() >= -_ROUNDING and self.mean.max() <= highest + _ROUNDING
+        # No direction is longer than the way from the black picture to the white one.
+        if not within or self.deviations.max() > highest * math.sqrt(self.image.pixels):
+            raise InputError(
+                "a projection's mean or deviations are of no pictures of these levels; it must not be used"
+            )
+        if (
+            np.abs(self.directions).max() > 2
+            or np.abs(self.directions.T @ self.directions - np.eye(kept)).max() > _ROUNDING
+        ):
+            raise InputError("a projection's directions are not orthonormal; it must not be used")
 
     @classmethod
     def fit(cls, image: ImageColumn, sums: PixelSums, rows: int, scores: int) -> "Projection":

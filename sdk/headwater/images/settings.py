@@ -16,13 +16,15 @@ class ConvolutionSettings(BaseModel):
     channels: int = Field(default=16, ge=2, le=256, description="of generator and critic")
     latent: int = Field(default=32, ge=1, le=1024)
     rounds: int = Field(default=60, ge=1, le=10_000, description="rounds of local training")
-    local_steps: int = Field(default=25, ge=1, description="steps of an organisation in a round")
-    batch: int = Field(default=48, ge=2)
-    generator_rate: float = Field(default=1.5e-3, gt=0)
-    critic_rate: float = Field(default=1.5e-3, gt=0)
-    penalty: float = Field(default=1.0, ge=0, description="weight of R1 and R2")
-    penalty_every: int = Field(default=5, ge=1, description="steps from one penalty to the next, weighted to match")
-    server_rate: float = Field(default=1.0, gt=0)
+    local_steps: int = Field(default=25, ge=1, le=100_000, description="steps of an organisation in a round")
+    batch: int = Field(default=48, ge=2, le=65_536)
+    generator_rate: float = Field(default=1.5e-3, gt=0, le=1)
+    critic_rate: float = Field(default=1.5e-3, gt=0, le=1)
+    penalty: float = Field(default=1.0, ge=0, le=1e6, description="weight of R1 and R2")
+    penalty_every: int = Field(
+        default=5, ge=1, le=100_000, description="steps from one penalty to the next, weighted to match"
+    )
+    server_rate: float = Field(default=1.0, gt=0, le=100)
     ema: float = Field(default=0.8, ge=0, lt=1, description="of the generator, over rounds")
 
 
@@ -35,6 +37,7 @@ class ImageSettings(BaseModel):
     rows_per_score: float = Field(
         default=1.6,
         gt=0,
+        le=1e9,
         description="an image gets k scores as long as a class of the target has this many rows × k^1.5: what a "
         "Gaussian over more of them would tell of single rows",
     )

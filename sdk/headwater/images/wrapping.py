@@ -10,7 +10,7 @@ from safetensors.numpy import save as save_tensors
 from headwater.canonical import canonical_json
 from headwater.errors import InputError
 from headwater.images.lifting import Lifting
-from headwater.model_header import declares, metadata_of
+from headwater.model_header import check_version, declares, metadata_of
 from headwater.schema import Schema
 
 __all__ = ["is_wrapped", "unwrap", "wrap"]
@@ -44,10 +44,15 @@ def unwrap(data: bytes) -> tuple[Lifting, bytes]:
     """
     try:
         document = json.loads(metadata_of(data, _WHAT)[_KEY])
-        generator = load_tensors(data)["generator"]
-        if document["version"] != _VERSION or generator.dtype != np.uint8 or generator.ndim != 1:
-            raise InputError(f"the generator of pictures is not of version {_VERSION}; install the release of it")
+        check_version(document, _WHAT, _VERSION)
+        ((name, generator),) = load_tensors(data).items()
+        if name != "generator" or generator.dtype != np.uint8 or generator.ndim != 1:
+            raise TypeError("the generator inside is no bytes")
         lifting = Lifting.from_document(Schema.from_document(document["schema"]), document["images"])
     except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise InputError(f"these bytes are no {_WHAT} of Headwater; fetch it again") from error
-    return lifting, generator.tobytes()
+    inner = generator.tobytes()
+    if is_wrapped(inner):
+        # What is inside draws scores: a file of files within files could be of any depth.
+        raise InputError(f"these bytes are a {_WHAT} inside another; fetch it again")
+    return lifting, inner

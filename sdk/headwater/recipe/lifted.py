@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from headwater.images.convolution import ConvolutionSpec
-from headwater.images.projection import REACH
+from headwater.images.lifting import lifted_schema
 from headwater.recipe.settings import RecipeSettings, RecipeTerms, SplitShares
-from headwater.schema import Column, ImageColumn, NumericColumn, Schema
+from headwater.schema import Schema
 from headwater.secagg.crypto.ring import RingBits
 
 __all__ = ["LiftedTerms", "convolution_spec", "lifted_terms", "widest_terms"]
@@ -40,17 +40,12 @@ def convolution_spec(terms: RecipeTerms) -> ConvolutionSpec | None:
 
 
 def widest_terms(terms: RecipeTerms) -> RecipeTerms:
-    """The terms over the widest lifted schema that the plan allows; the same terms where there is no image."""
+    """The terms over the widest lifted schema that the plan allows; the same terms where there is no image.
+
+    Raises:
+        InputError: that schema has more columns than a table may have.
+    """
     if not terms.schema_.images:
         return terms
-    columns: list[Column] = []
-    for number, column in enumerate(terms.schema_.columns):
-        if not isinstance(column, ImageColumn):
-            columns.append(column)
-            continue
-        # Only how many there are matters; the number of the column keeps names apart.
-        columns += [
-            NumericColumn(name=f"{number}[{score}]/{column.name[:100]}", lower=-REACH, upper=REACH)
-            for score in range(min(terms.recipe.images.scores, column.pixels))
-        ]
-    return lifted_terms(terms, Schema(name=terms.schema_.name, columns=tuple(columns)))
+    scores = [min(terms.recipe.images.scores, image.pixels) for image in terms.schema_.images]
+    return lifted_terms(terms, lifted_schema(terms.schema_, scores))

@@ -1,5 +1,6 @@
 """From pixel sums to directions, from pictures to scores and back."""
 
+import base64
 import dataclasses
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from headwater.errors import InputError
-from headwater.images.lifting import Lifting
+from headwater.images.lifting import Lifting, lifted_schema
 from headwater.images.pixels import PixelSums, pixel_cells, pixel_sums, read_pixel_sums
 from headwater.images.projection import REACH, Projection
 from headwater.images.settings import ImageSettings
@@ -18,6 +19,10 @@ from headwater.schema.table import Table
 from support.pictures import IMAGE, PICTURES, picture_table
 
 BITS = 12
+
+
+def encoded(values: np.ndarray) -> str:
+    return base64.b64encode(values.astype("<f8").tobytes()).decode()
 
 
 def sums_of(table: Table) -> PixelSums:
@@ -48,10 +53,11 @@ def test_every_limb_is_below_the_plan_s_bits_and_more_rows_are_refused() -> None
 
 
 @pytest.mark.parametrize("change", [-5_000_000, 5_000_000])
-def test_sums_that_no_levels_can_have_are_refused(change: int) -> None:
+@pytest.mark.parametrize("product", [0, 1])
+def test_sums_that_no_levels_can_have_are_refused(change: int, product: int) -> None:
     vector = pixel_sums(picture_table(100), BITS)
-    # The low limb of the product of the first pixel with itself.
-    vector[pixel_cells([IMAGE]) // 2 + IMAGE.pixels] += change
+    # The low limb of the product of the first pixel with itself, or of the second with the first.
+    vector[pixel_cells([IMAGE]) // 2 + IMAGE.pixels + product] += change
     with pytest.raises(InputError, match="cannot be of levels"):
         read_pixel_sums(vector, [IMAGE], BITS)
 
@@ -103,6 +109,12 @@ def test_what_organisations_get_scores_the_same_and_holds_no_more_directions() -
         {"scores": 7},
         {"scores": 1.0},
         {"deviations": "////////f/8="},
+        {"mean": encoded(np.full(16, 8.0))},
+        {"mean": encoded(np.full(16, -1.0))},
+        {"deviations": encoded(np.full(6, 1e300))},
+        {"deviations": encoded(np.full(6, 28.5))},
+        {"directions": encoded(np.full((16, 6), 0.25))},
+        {"directions": encoded(np.eye(16, 6) * 1e200)},
     ],
 )
 def test_a_document_of_another_form_is_refused(change: dict[str, object]) -> None:
@@ -130,6 +142,33 @@ def test_the_name_of_a_score_is_no_other_column_s() -> None:
     columns = {"scan": picture_table(40).columns["scan"], "scan[0]": np.zeros(40)}
     lifting = Lifting(schema, (projection_of(picture_table(40), scores=2),))
     assert lifting.lift(Table(schema, columns, 40), np.zeros(40)).schema.names == ("scan'[0]", "scan'[1]", "scan[0]")
+
+
+def identity(image: ImageColumn, scores: int = 2) -> Projection:
+    """Each pixel is a direction."""
+    return Projection(image, scores, np.zeros(image.pixels), np.eye(image.pixels), np.ones(image.pixels))
+
+
+def test_the_scores_of_two_images_never_have_one_name() -> None:
+    images = tuple(ImageColumn(name=name, height=2, width=2) for name in ("a", "a'", "b" * 200, "b" * 199 + "c"))
+    schema = Schema(name="s", columns=(*images, NumericColumn(name="a[0]", lower=0, upper=1)))
+    names = Lifting(schema, tuple(identity(image) for image in images)).lifted_schema.names
+    assert len(set(names)) == len(names) == 9
+    assert max(map(len, names)) < 200
+
+
+def test_images_of_more_scores_than_a_table_has_columns_are_refused() -> None:
+    images = tuple(ImageColumn(name=f"i{number}", height=2, width=2) for number in range(2501))
+    schema = Schema(name="s", columns=images)
+    with pytest.raises(InputError, match="10004 columns"):
+        lifted_schema(schema, [4] * 2501)
+
+
+def test_a_generator_of_pictures_inside_another_is_refused() -> None:
+    """Each layer is read by a call inside a call: a file of a thousand would end the reader, not be refused by it."""
+    lifting = Lifting(PICTURES, (identity(IMAGE),))
+    with pytest.raises(InputError, match="inside another"):
+        unwrap(wrap(lifting, wrap(lifting, b"inner")))
 
 
 def test_projections_of_another_image_are_refused() -> None:

@@ -178,3 +178,21 @@ def test_bytes_that_are_no_networks_are_refused() -> None:
         model.moved(np.full(SPEC.parameters, np.inf))
     with pytest.raises(InputError, match="no distribution"):
         dataclasses.replace(model, shares=np.asarray([0.9, 0.9]))
+
+
+@pytest.mark.parametrize("off", [0.0, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6])
+def test_class_shares_are_refused_or_can_be_drawn_from(off: float) -> None:
+    shares = np.asarray([0.5, 0.5 + off])
+    try:
+        model = dataclasses.replace(first_convolution(SPEC, 0), shares=shares)
+    except InputError:
+        assert off > 1e-10
+        return
+    assert next(ConvolutionSampler(model).tables(_no_encoding(), 3, 0)).rows == 3
+
+
+def test_a_plan_with_more_scores_of_pictures_than_a_table_has_columns_is_refused_in_one_line() -> None:
+    images = tuple(ImageColumn(name=f"scan{number}", height=8, width=8) for number in range(400))
+    plan = picture_plan("mixture").model_copy(update={"schema_": Schema(name="scans", columns=images)})
+    with pytest.raises(InputError, match="12800 columns"):
+        longest_vector(plan)
