@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from headwater.encoding.marginals import Marginal, Subset, marginalise
+from headwater.errors import InputError
 
-__all__ = ["Group", "dependence", "propose_groups", "settle_groups"]
+__all__ = ["Group", "check_group", "dependence", "propose_groups", "settle_groups"]
 
 F64 = npt.NDArray[np.float64]
 I32 = npt.NDArray[np.int32]
@@ -28,6 +29,25 @@ class Group:
 
     columns: Subset
     combinations: I32
+
+
+def check_group(group: Group, sizes: Sequence[int]) -> None:
+    """Check a super-column that may come from a peer.
+
+    Args:
+        group: of any form.
+        sizes: number of codes of each column.
+
+    Raises:
+        InputError: it is not made of ascending columns of these and of their codes.
+    """
+    columns, codes = group.columns, group.combinations
+    if len(columns) < 2 or list(columns) != sorted(set(columns)) or columns[0] < 0 or columns[-1] >= len(sizes):
+        raise InputError("a super-column needs two or more different columns of the table in ascending order")
+    if codes.ndim != 2 or codes.shape[1] != len(columns) or not len(codes):
+        raise InputError("a super-column needs at least one combination of its columns' codes")
+    if codes.min() < 0 or (codes.max(axis=0) >= np.asarray([sizes[column] for column in columns])).any():
+        raise InputError("a combination of a super-column holds a code outside its column's range")
 
 
 def dependence(table: F64) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headwater.encoding.groups import Group
+from headwater.encoding.groups import Group, check_group
 from headwater.errors import InputError
 from headwater.recipe.shapes import CriticShape, GeneratorShape
 
@@ -222,16 +222,9 @@ def _read_group(columns: Sequence[object], combinations: object) -> Group:
 
 
 def _check_group(group: Group, sizes: Sequence[int], taken: set[int]) -> None:
-    columns = group.columns
-    if len(columns) < 2 or list(columns) != sorted(set(columns)) or columns[0] < 0 or columns[-1] >= len(sizes):
-        raise InputError("a super-column needs two or more different columns in ascending order")
-    if taken & set(columns):
+    check_group(group, sizes)
+    if taken & set(group.columns):
         raise InputError("a column stands in two super-columns")
-    taken.update(columns)
-    codes = group.combinations
-    if codes.ndim != 2 or codes.shape[1] != len(columns) or not len(codes):
-        raise InputError("a super-column needs at least one combination of its columns' codes")
-    if len(codes) * sum(sizes[column] for column in columns) > _MOST_INCIDENCE:
+    taken.update(group.columns)
+    if len(group.combinations) * sum(sizes[column] for column in group.columns) > _MOST_INCIDENCE:
         raise InputError("a super-column has too many combinations of too many codes; take fewer columns together")
-    if codes.min() < 0 or (codes.max(axis=0) >= np.asarray([sizes[column] for column in columns])).any():
-        raise InputError("a combination of a super-column holds a code outside its column's range")

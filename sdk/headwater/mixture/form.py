@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headwater.encoding.encoding import Encoding
-from headwater.encoding.groups import Group
+from headwater.encoding.groups import Group, check_group
+from headwater.encoding.marginals import cells_of
 from headwater.errors import InputError
 from headwater.mixture.scores import ScoreColumn, choose_score_columns, jitter
 from headwater.mixture.settings import MixtureSettings
@@ -26,6 +27,8 @@ MOST_CLASSES = 64
 MOST_CELLS = 1 << 16
 """Most cells of all units together, and most of any number in a form."""
 
+# Combinations are told apart by one whole number each, of 64 bits.
+_MOST_PRODUCT = 2**62
 _MOST_SCORES = 64
 _BLOCK_ROWS = 1 << 14
 
@@ -45,6 +48,11 @@ class RowFeatures:
     units: I32
     scores: F64
     codes: tuple[I32, ...] = ()
+
+    def take(self, rows: "slice | NDArray[np.int64] | NDArray[np.bool_]") -> "RowFeatures":
+        """Some of the rows."""
+        codes = tuple(column[rows] for column in self.codes)
+        return RowFeatures(self.classes[rows], self.units[rows], self.scores[rows], codes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,21 +79,21 @@ class Form:
         columns = len(self.sizes)
         taken = [] if self.label is None else [self.label]
         for group in self.groups:
-            codes = group.combinations
-            if len(group.columns) < 2 or codes.ndim != 2 or codes.shape[1] != len(group.columns) or not len(codes):
-                raise InputError("a super-column needs two or more columns and at least one combination of their codes")
+            check_group(group, self.sizes)
+            if cells_of(self.sizes, group.columns) > _MOST_PRODUCT:
+                raise InputError("a super-column is of more columns than its combinations can be told apart by")
             taken += list(group.columns)
         taken += [score.column for score in self.scores]
         if len(set(taken)) != len(taken) or any(not 0 <= column < columns for column in taken):
             raise InputError("a column of the mixture stands in two places, or is none of the table's")
-        for group in self.groups:
-            sizes = np.asarray([self.sizes[column] for column in group.columns])
-            if group.combinations.min() < 0 or (group.combinations.max(axis=0) >= sizes).any():
-                raise InputError("a combination of a super-column holds a code outside its column's range")
         if any(state >= self.sizes[score.column] for score in self.scores for state in score.states):
             raise InputError("a state of a score column lies outside its column's range")
         if len(self.scores) > _MOST_SCORES or self.cells > MOST_CELLS or self.classes > MOST_CLASSES:
-            raise InputError("the mixture has more score columns, cells or classes than any plan allows")
+            raise InputError(
+                f"the mixture has {len(self.scores)} score columns, {self.cells} cells of its units and {self.classes} "
+                f"classes, and may have {_MOST_SCORES}, {MOST_CELLS} and {MOST_CLASSES}; leave out columns or rare "
+                "categories, or take another kind of recipe"
+            )
 
     @classmethod
     def choose(

@@ -18,9 +18,9 @@ from headwater.mixture.form import Form
 from headwater.mixture.form_parts import FORM_ARRAYS, form_parts, read_form
 from headwater.mixture.settings import MOST_COMPONENTS
 from headwater.mixture.tilt import Tilt
-from headwater.model_header import declares, metadata_of
+from headwater.model_header import check_version, declares, metadata_of
 
-__all__ = ["LEAST_SHARE", "Mixture", "is_mixture"]
+__all__ = ["LEAST_DEVIATION", "LEAST_SHARE", "MOST_BYTES", "Mixture", "is_mixture", "read_span"]
 
 F64 = NDArray[np.float64]
 I32 = NDArray[np.int32]
@@ -28,15 +28,28 @@ I32 = NDArray[np.int32]
 _VERSION = 1
 # With a tilt; one without is written as before.
 _TILTED = 2
-_MOST_BYTES = 2**28
 _KEY = "headwater-mixture"
+
+MOST_BYTES = 2**28
+"""No mixture is larger, written with all its digits."""
+
+LEAST_DEVIATION = 1e-3
+"""No Gaussian is narrower along an axis of its Cholesky factor."""
 
 LEAST_SHARE = 1e-9
 """No code is impossible in a component: its logarithm must be finite."""
 
-_LEAST_DEVIATION, _MOST_DEVIATION = 1e-3, 1e3
-_MOST_MEAN = 1e3
+_MOST_DEVIATION, _MOST_MEAN = 1e3, 1e3
+# Log-densities of mixtures within these bounds lie far inside.
+_WIDEST_SPAN = 1e12
 _TOLERANCE = 1e-6
+_KINDS = {
+    "classes": np.dtype("<i4"),
+    "factors": np.dtype("<f8"),
+    "means": np.dtype("<f8"),
+    "shares": np.dtype("<f8"),
+    "weights": np.dtype("<f8"),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +82,7 @@ class Mixture:
         Raises:
             InputError: a part is of another shape, not finite, or no distribution.
         """
-        form, components, scores = self.form, len(self.weights), len(self.form.scores)
+        form, components, scores = self.form, self.weights.size, len(self.form.scores)
         shapes = (
             self.classes.shape == (components,),
             self.weights.shape == (components,),
@@ -80,9 +93,12 @@ class Mixture:
         if not 1 <= components <= MOST_COMPONENTS or not all(shapes):
             raise InputError("the mixture's parts are not of its form; fetch it again")
         parts = (self.weights, self.shares, self.means, self.factors, np.asarray(self.span))
-        if not all(np.isfinite(part).all() for part in parts) or not self.span[0] < self.span[1]:
+        if not all(np.isfinite(part).all() for part in parts):
             raise InputError("the mixture holds numbers that are not finite; it must not be used")
-        if (np.diff(self.classes) < 0).any() or self.classes[0] < 0 or self.classes[-1] >= form.classes:
+        if not -_WIDEST_SPAN <= self.span[0] < self.span[1] <= _WIDEST_SPAN:
+            raise InputError("the mixture's log-densities have no span to be counted in; it must not be used")
+        within = self.classes.min() >= 0 and self.classes.max() < form.classes
+        if not within or (np.diff(self.classes) < 0).any():
             raise InputError("the mixture's components are not in the order of its classes; fetch it again")
         sums = np.add.reduceat(self.shares, form.offsets[:-1], axis=1) if form.cells else np.ones((1, 1))
         least = min(self.weights.min(), self.shares.min(initial=1.0))
@@ -90,7 +106,7 @@ class Mixture:
             raise InputError("the mixture's shares are no distribution; it must not be used")
         deviations = np.diagonal(self.factors, axis1=1, axis2=2)
         if scores and (
-            deviations.min() < _LEAST_DEVIATION
+            deviations.min() < LEAST_DEVIATION
             or np.abs(self.factors).max() > _MOST_DEVIATION
             or np.abs(self.means).max() > _MOST_MEAN
             or np.triu(self.factors, 1).any()
@@ -140,31 +156,34 @@ class Mixture:
         Raises:
             InputError: not a mixture of this version, too large, of the wrong shape, not finite, or no distribution.
         """
-        metadata = metadata_of(data, "mixture", _MOST_BYTES)
+        metadata = metadata_of(data, "mixture", MOST_BYTES)
         try:
             document = json.loads(metadata[_KEY])
+            version = check_version(document, "mixture", _TILTED)
             tensors = load_tensors(data)
-            version, span = document["version"], tuple(float(number) for number in document["span"])
-            form = document["form"]
-            tilt = (
-                None
-                if version == _VERSION
-                else Tilt.from_document(document["tilt"], form["sizes"], tensors.pop("tilt"))
-            )
+            form, span = document["form"], read_span(document["span"])
+            tilt = tensors.pop("tilt") if version == _TILTED else None
+            kinds = {name: tensor.dtype for name, tensor in tensors.items()}
+            if not isinstance(form, dict) or kinds != {**_KINDS, **FORM_ARRAYS}:
+                raise TypeError("the parts are others, or of other types")
+            tilted = None if tilt is None else Tilt.from_document(document["tilt"], form["sizes"], tilt)
         except (SafetensorError, KeyError, ValueError, TypeError, OverflowError, RecursionError) as error:
             raise InputError("these bytes are no mixture of Headwater; fetch it again") from error
-        if version not in (_VERSION, _TILTED):
-            raise InputError(f"the mixture is not of version {_TILTED} or below; install the release that wrote it")
-        names = {"classes", "factors", "means", "shares", "weights"}
-        if not isinstance(form, dict) or len(span) != 2 or set(tensors) != names | set(FORM_ARRAYS):
-            raise InputError("these bytes are no mixture of Headwater; fetch it again")
         arrays = {name: tensors.pop(name) for name in FORM_ARRAYS}
-        classes = tensors.pop("classes")
-        if classes.dtype != np.int32 or any(tensor.dtype != np.float64 for tensor in tensors.values()):
-            raise InputError("the mixture's parts are not of its form; fetch it again")
-        return cls(form=read_form(form, arrays), classes=classes, span=(span[0], span[1]), tilt=tilt, **tensors)
+        return cls(form=read_form(form, arrays), span=span, tilt=tilted, **tensors)
 
 
 def is_mixture(data: bytes) -> bool:
     """Whether these bytes say that they are a mixture; they may still be a broken one."""
-    return declares(data, _KEY, _MOST_BYTES)
+    return declares(data, _KEY, MOST_BYTES)
+
+
+def read_span(entry: object) -> tuple[float, float]:
+    """A mixture's span from JSON.
+
+    Raises:
+        TypeError: not two numbers.
+    """
+    if not isinstance(entry, list) or len(entry) != 2 or any(type(number) not in (int, float) for number in entry):
+        raise TypeError("a span is not of two numbers")
+    return float(entry[0]), float(entry[1])

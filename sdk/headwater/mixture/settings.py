@@ -10,6 +10,9 @@ __all__ = ["MOST_COMPONENTS", "MixtureSettings"]
 MOST_COMPONENTS = 1 << 14
 """No plan may ask for more."""
 
+_MOST_ROWS = 2**31
+_WIDEST_TOLERANCE = 1e6
+
 
 class MixtureSettings(BaseModel):
     """How large the mixture may grow, how it is fitted, and what it may remember."""
@@ -27,7 +30,10 @@ class MixtureSettings(BaseModel):
     )
     rounds: int = Field(default=15, ge=2, le=1000, description="most rounds of expectation on one rung")
     least_gain: float = Field(
-        default=2e-3, ge=0, description="a rung ends early when the mean log-density gains less in a round, in nats"
+        default=2e-3,
+        ge=0,
+        le=1e3,
+        description="a rung ends early when the mean log-density gains less in a round, in nats",
     )
     attack_limit: float = Field(
         default=0.56,
@@ -36,10 +42,10 @@ class MixtureSettings(BaseModel):
         description="most that the likelihood attack's AUC, plus one standard error, may reach on a rung",
     )
     smoothing: float = Field(
-        default=2.0, gt=0, description="rows by which each component's shares lean to those of its class"
+        default=2.0, gt=0, le=1e6, description="rows by which each component's shares lean to those of its class"
     )
     shrinkage: float = Field(
-        default=10.0, gt=0, description="rows by which each component's covariance leans to that of its class"
+        default=10.0, gt=0, le=1e6, description="rows by which each component's covariance leans to that of its class"
     )
     group_threshold: float = Field(
         default=0.1,
@@ -48,7 +54,7 @@ class MixtureSettings(BaseModel):
         description="least normalised mutual information of a super-column; less than a network's will do, since every "
         "component leans to the whole table of its class",
     )
-    group_combinations: int = Field(default=240, ge=2)
+    group_combinations: int = Field(default=240, ge=2, le=1 << 16)
     atoms_limit: float = Field(
         default=0.5,
         ge=0,
@@ -82,9 +88,12 @@ class MixtureSettings(BaseModel):
     @model_validator(mode="after")
     def _descending(self) -> Self:
         ladder = self.rows_per_component
-        if any(rows < 2 for rows in ladder) or any(a <= b for a, b in itertools.pairwise(ladder)):
-            raise ValueError("rows_per_component must descend from rung to rung, to 2 at least")
+        if not all(2 <= rows <= _MOST_ROWS for rows in ladder) or any(a <= b for a, b in itertools.pairwise(ladder)):
+            raise ValueError(
+                f"rows_per_component must descend from rung to rung, from {_MOST_ROWS} at most to 2 at least"
+            )
         tolerances = self.tilt_tolerances
-        if any(each < 0 for each in tolerances) or any(a <= b for a, b in itertools.pairwise(tolerances)):
-            raise ValueError("tilt_tolerances must descend and not fall below 0")
+        within = all(0 <= each <= _WIDEST_TOLERANCE for each in tolerances)
+        if not within or any(a <= b for a, b in itertools.pairwise(tolerances)):
+            raise ValueError(f"tilt_tolerances must descend, from {_WIDEST_TOLERANCE:g} at most, and not fall below 0")
         return self

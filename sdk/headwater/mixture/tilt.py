@@ -56,15 +56,19 @@ class Tilt:
             InputError: the parts do not belong together, or are out of range.
         """
         columns = len(self.sizes)
-        if not self.pairs or any(len(pair) != 2 or not 0 <= pair[0] < pair[1] < columns for pair in self.pairs):
-            raise InputError("a tilt is not made of ascending pairs of the table's columns; fetch the mixture again")
+        ascending = all(len(pair) == 2 and 0 <= pair[0] < pair[1] < columns for pair in self.pairs)
+        if not self.pairs or not ascending or len(set(self.pairs)) != len(self.pairs) or min(self.sizes) < 1:
+            raise InputError(
+                "a tilt is not made of different ascending pairs of the table's columns; fetch the mixture again"
+            )
         cells = sum(cells_of(self.sizes, pair) for pair in self.pairs)
         if cells > MOST_TILT_CELLS or self.logs.shape != (cells,) or self.logs.dtype != np.float32:
             raise InputError(
                 "a tilt's weights are not as many as its pairs of columns ask for; fetch the mixture again"
             )
-        numbers = np.asarray([self.cap, self.log_mean])
-        if not (np.isfinite(self.logs).all() and np.isfinite(numbers).all() and np.abs(self.logs).max() <= _MOST_LOG):
+        # A factor is a product of one weight for each pair.
+        most = _MOST_LOG * len(self.pairs)
+        if not (np.abs(self.logs).max() <= _MOST_LOG and abs(self.cap) <= most and abs(self.log_mean) <= most):
             raise InputError("a tilt's weights are not finite, or out of range; the mixture must not be used")
         if not math.log(_LEAST_ACCEPTANCE) <= self.log_mean - self.cap <= 1e-9:
             raise InputError("a tilt's draws could hardly be kept; the mixture must not be used")
@@ -98,9 +102,9 @@ class Tilt:
             InputError: the document is not of this form, or no tilt of such columns.
         """
         try:
-            pairs = tuple((int(first), int(second)) for first, second in document["pairs"])
-            cap, log_mean = float(document["cap"]), float(document["log_mean"])
-            columns = tuple(int(size) for size in sizes)
+            pairs = tuple((_whole(first), _whole(second)) for first, second in document["pairs"])
+            cap, log_mean = (_number(document[name]) for name in ("cap", "log_mean"))
+            columns = tuple(_whole(size) for size in sizes)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError("a tilt's description is not of this version's form; fetch the mixture again") from error
         return cls(pairs, columns, logs, cap, log_mean)
@@ -115,3 +119,15 @@ class Tilt:
         for first, second, logs in self._tables:
             total += logs[columns[first] * np.int32(self.sizes[second]) + columns[second]]
         return np.minimum(total, self.cap, out=total)
+
+
+def _whole(value: object) -> int:
+    if type(value) is not int:
+        raise TypeError("a number of the tilt's description is not whole")
+    return value
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError("a number of the tilt's description is none")
+    return float(value)

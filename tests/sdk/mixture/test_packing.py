@@ -2,16 +2,28 @@
 
 import numpy as np
 import pytest
+from safetensors.numpy import load, save
 
 from headwater.errors import InputError
 from headwater.generator.sampler import MixtureSampler, read_sampler
+from headwater.mixture import packing
 from headwater.mixture.merging import merge_components
 from headwater.mixture.packing import Precision, is_packed_mixture, pack_mixture, unpack_mixture
 from headwater.mixture.parameters import Mixture
+from headwater.model_header import metadata_of
 from headwater.schema.table import Table
 from support.likeness import column_distances, fitted_mixture
 
 MIXTURE, ENCODING = fitted_mixture()
+
+
+def copied(times: int) -> Mixture:
+    """The mixture with so many copies of each component, of equal weight."""
+    places = np.repeat(np.arange(MIXTURE.components), times)
+    return Mixture(
+        MIXTURE.form, MIXTURE.classes[places], MIXTURE.weights[places] / times, MIXTURE.shares[places],
+        MIXTURE.means[places], MIXTURE.factors[places], MIXTURE.span,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(("precision", "error"), [("int8", 0.01), ("float16", 0.002)])
@@ -49,6 +61,49 @@ def test_altered_bytes_are_refused_or_still_a_distribution(place: int) -> None:
     assert back.weights.sum() == pytest.approx(1.0)
 
 
+PARTS, DOCUMENT = load(pack_mixture(MIXTURE, "int8")), metadata_of(pack_mixture(MIXTURE, "int8"), "mixture")
+SCORES = len(MIXTURE.form.scores)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"classes": np.asarray(0, np.int32)},
+        {"classes": PARTS["classes"].astype(np.int64)},
+        {
+            "means": np.zeros((MIXTURE.components, 50), np.float16),
+            "factors": np.zeros((MIXTURE.components, 1275), "<f2"),
+        },
+        {"means": np.zeros(MIXTURE.components, np.float16)},
+        {"factors": PARTS["factors"][:, :-1]},
+        {"knots": np.full(PARTS["knots"].shape, np.nan)},
+        {"knot_shares": PARTS["knot_shares"].astype(np.float64)},
+        {"shares": PARTS["shares"].astype(np.float32)},
+        {"shares": -PARTS["shares"].astype(np.float16)},
+        {"shares": np.full(PARTS["shares"].shape, np.inf, np.float16)},
+        {"weights": np.full(MIXTURE.components, np.inf, np.float32)},
+        {"weights": -PARTS["weights"]},
+        {"tilt": np.zeros(4, np.float16)},
+        {"more": np.zeros(4, np.float16)},
+    ],
+)
+def test_parts_of_another_shape_or_type_are_refused(change: dict[str, np.ndarray]) -> None:
+    with pytest.raises(InputError):
+        unpack_mixture(save(PARTS | change, metadata=DOCUMENT))
+
+
+def test_a_packed_mixture_is_no_larger_than_one_may_be_with_all_its_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of shares in 8 bits takes many times its size to unpack, and could never be written unpacked."""
+    many = copied(50)
+    data, size = pack_mixture(many, "int8"), 8 * many.components * (2 + many.form.cells + SCORES + SCORES**2)
+    assert len(data) < size < len(many.to_bytes())
+    monkeypatch.setattr(packing, "MOST_BYTES", size)
+    assert unpack_mixture(data).components == many.components
+    monkeypatch.setattr(packing, "MOST_BYTES", size - 1)
+    with pytest.raises(InputError, match="more components"):
+        unpack_mixture(data)
+
+
 @pytest.mark.parametrize("data", [b"", b"nothing", b"\xff" * 40])
 def test_other_bytes_are_no_packed_mixture(data: bytes) -> None:
     assert not is_packed_mixture(data)
@@ -58,12 +113,7 @@ def test_other_bytes_are_no_packed_mixture(data: bytes) -> None:
 
 def test_equal_components_are_merged_first_and_nothing_is_lost() -> None:
     """Every component twice, with half the weight each: merging the copies gives the mixture back."""
-    twice = np.repeat(np.arange(MIXTURE.components), 2)
-    doubled = Mixture(
-        MIXTURE.form, MIXTURE.classes[twice], MIXTURE.weights[twice] / 2, MIXTURE.shares[twice], MIXTURE.means[twice],
-        MIXTURE.factors[twice], MIXTURE.span,
-    )  # fmt: skip
-    merged = merge_components(doubled, MIXTURE.components)
+    merged = merge_components(copied(2), MIXTURE.components)
     np.testing.assert_allclose(merged.weights, MIXTURE.weights, atol=1e-12)
     np.testing.assert_allclose(merged.shares, MIXTURE.shares, atol=1e-12)
     np.testing.assert_allclose(merged.means, MIXTURE.means, atol=1e-9)

@@ -8,11 +8,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.numpy import load, save
 
+from headwater.encoding.groups import Group
 from headwater.errors import InputError
 from headwater.mixture.expectation import expect
+from headwater.mixture.form import MOST_CELLS, Form
 from headwater.mixture.maximisation import maximise
 from headwater.mixture.parameters import Mixture, is_mixture
+from headwater.model_header import metadata_of
 from support.mixtures import SETTINGS, mixture_of, part_of, together
 
 _, ENCODING, FORM, ROWS = together()
@@ -75,6 +79,10 @@ def test_bytes_that_are_no_mixture_are_refused(data: bytes) -> None:
         {"classes": MIXTURE.classes + 5},
         {"span": (1.0, 1.0)},
         {"span": (np.nan, 1.0)},
+        {"span": (-1e300, 1e300)},
+        # Ascending, if differences wrap around.
+        {"classes": np.asarray([0] * (MIXTURE.components - 2) + [2**31 - 1, -(2**31)], np.int32)},
+        {"weights": np.asarray(1.0)},
     ],
 )
 def test_parameters_that_are_no_distribution_are_refused(change: dict[str, object]) -> None:
@@ -82,20 +90,13 @@ def test_parameters_that_are_no_distribution_are_refused(change: dict[str, objec
         replace(MIXTURE, **change)  # type: ignore[arg-type]
 
 
-def header(document: object) -> bytes:
-    """The mixture's bytes with another description of its form."""
-    (length,) = struct.unpack("<Q", DATA[:8])
-    tensors = json.loads(DATA[8 : 8 + length])
-    described = json.loads(tensors["__metadata__"]["headwater-mixture"])
-    described["form"] = document
-    tensors["__metadata__"]["headwater-mixture"] = json.dumps(described)
-    text = json.dumps(tensors).encode()
-    return struct.pack("<Q", len(text)) + text + DATA[8 + length :]
+DOCUMENT = json.loads(metadata_of(DATA, "mixture")["headwater-mixture"])
+FORM_DOCUMENT = DOCUMENT["form"]
 
 
-FORM_DOCUMENT = json.loads(
-    json.loads(DATA[8 : 8 + struct.unpack("<Q", DATA[:8])[0]])["__metadata__"]["headwater-mixture"]
-)["form"]
+def described(**changes: object) -> bytes:
+    """The mixture's bytes with another description."""
+    return bytes(save(load(DATA), metadata={"headwater-mixture": json.dumps(DOCUMENT | changes)}))
 
 
 @pytest.mark.parametrize(
@@ -116,8 +117,41 @@ FORM_DOCUMENT = json.loads(
 )
 def test_a_hostile_description_of_the_form_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(InputError):
-        Mixture.from_bytes(header(FORM_DOCUMENT | change))
+        Mixture.from_bytes(described(form=FORM_DOCUMENT | change))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"version": True},
+        {"version": 1.0},
+        {"version": 0},
+        {"version": 2},
+        {"form": []},
+        {"span": ["-1", "1"]},
+        {"span": [False, True]},
+        {"span": [0, 10**400]},
+        {"span": [0, 1, 2]},
+        {"span": "01"},
+    ],
+)
+def test_a_hostile_description_beside_the_form_is_refused(change: dict[str, object]) -> None:
+    with pytest.raises(InputError, match="no mixture"):
+        Mixture.from_bytes(described(**change))
+
+
+def test_a_later_release_s_mixture_says_what_to_install() -> None:
+    with pytest.raises(InputError, match="version 3, 2 is read here; install"):
+        Mixture.from_bytes(described(version=3))
 
 
 def test_the_unchanged_description_is_taken() -> None:
-    assert Mixture.from_bytes(header(FORM_DOCUMENT)).to_bytes() == DATA
+    assert Mixture.from_bytes(described()).to_bytes() == DATA
+
+
+def test_a_super_column_of_more_columns_than_64_bits_tell_apart_is_refused() -> None:
+    """Two combinations would have one number, and rows would be counted where they are not."""
+    sizes = (MOST_CELLS,) * 4
+    group = Group((0, 1, 2, 3), np.zeros((1, 4), np.int32))
+    with pytest.raises(InputError, match="told apart"):
+        Form(sizes, None, (group,), ())
