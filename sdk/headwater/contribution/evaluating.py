@@ -50,8 +50,11 @@ def evaluate(task: Task, model: bytes, rows: Table, encoding: Encoding, plan: Re
     logits, densities = [], []
     for part in (prepared.train, prepared.validation):
         opinions = np.nan_to_num(draws.logits(part))
-        with np.errstate(all="ignore"):
-            log_density = np.nan_to_num(log_densities(refined.mixture, part))
+        try:
+            with np.errstate(all="ignore"):
+                log_density = np.nan_to_num(log_densities(refined.mixture, part))
+        except InputError as error:
+            raise PeerError(f"the task's model is unusable: {error}") from error
         places = part.classes.astype(np.int64) * BINS + bins_of(opinions)
         logits.append(np.bincount(places, minlength=form.classes * BINS).reshape(form.classes, BINS))
         densities.append([histogram(log_density + strength * opinions, low, high) for strength in STRENGTHS])

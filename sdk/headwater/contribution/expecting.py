@@ -79,8 +79,11 @@ def sum_expectations(task: Task, model: bytes, rows: Table, encoding: Encoding, 
             f"the task has room for {code.rows} rows of an organisation and there are more; rows were added since the "
             "run counted them: propose a new run"
         )
-    with np.errstate(all="ignore"):
-        statistics = expect(mixture, prepared.train, prepared.validation)
+    try:
+        with np.errstate(all="ignore"):
+            statistics = expect(mixture, prepared.train, prepared.validation)
+    except InputError as error:
+        raise PeerError(f"the task's mixture is unusable: {error}") from error
     if not (np.isfinite(statistics.sums).all() and np.isfinite(statistics.density)):
         raise PeerError("the task's mixture gives densities that are not finite; it cannot have come from sums")
     return layout.join(

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from headwater.errors import InputError
 from headwater.mixture.attack import UNTESTED, AttackResult, likelihood_attack, mean_of_histogram
-from headwater.mixture.expectation import Statistics, log_densities
+from headwater.mixture.expectation import SPAN_DRAWS, Statistics, spanned
 from headwater.mixture.form import Form
 from headwater.mixture.maximisation import maximise
 from headwater.mixture.parameters import Mixture
@@ -21,10 +21,6 @@ __all__ = ["Climb"]
 
 F64 = NDArray[np.float64]
 Record = dict[str, object]
-
-_SPAN_DRAWS = 512
-# Bins reach this many deviations of the draws' log-densities below and above their mean.
-_SPAN_BELOW, _SPAN_ABOVE = 10.0, 6.0
 
 
 class Climb:
@@ -159,7 +155,4 @@ class Climb:
         """The mixture with bins for its log-densities where its own draws lie."""
         random = self._random("span", self._rung, self._rounds)
         draws = Draws(mixture)
-        drawn = draws.features(draws.components(_SPAN_DRAWS, random), random)
-        densities = log_densities(mixture, drawn)
-        middle, spread = float(densities.mean()), max(float(densities.std()), 0.1)
-        return mixture.with_span(middle - _SPAN_BELOW * spread, middle + _SPAN_ABOVE * spread)
+        return spanned(mixture, draws.features(draws.components(SPAN_DRAWS, random), random))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from headwater.errors import InputError
 from headwater.mixture.form import Form, RowFeatures
 from headwater.mixture.parameters import LEAST_SHARE, Mixture
 
@@ -18,6 +19,10 @@ I64 = NDArray[np.int64]
 
 # Sums over a chunk are float32 where they count codes, and chunks add up in float64.
 _CHUNK = 1024
+# Values of a chunk's features, or of its responsibilities: some hundred megabytes, whatever a mixture asks for.
+_MOST_VALUES = 1 << 24
+# With larger ones a log-density could leave float32.
+_MOST_PRECISION = 1e20
 
 UNKNOWN_DENSITY = math.log(LEAST_SHARE)
 """Log-share of a code in a place where none was counted: a combination, or a whole class."""
@@ -60,15 +65,18 @@ class Natural:
     """
 
     def __init__(self, mixture: Mixture) -> None:
-        """Work out the matrices once for all rows."""
+        """Work out the matrices once for all rows.
+
+        Raises:
+            InputError: a covariance has no inverse in double precision, though each of its numbers is within bounds.
+        """
         self._form = mixture.form
         scores = mixture.means.shape[1]
         rows, columns = moment_places(scores)
         constant = np.log(mixture.weights)
         linear, quadratic = np.empty((mixture.components, 0)), np.empty((mixture.components, 0))
         if scores:
-            inverse = np.linalg.inv(mixture.factors)
-            precision = np.swapaxes(inverse, 1, 2) @ inverse
+            precision = _precisions(mixture.factors)
             linear = np.einsum("kij,kj->ki", precision, mixture.means)
             # An off-diagonal product stands once for its two places.
             quadratic = -precision[:, rows, columns] * np.where(rows == columns, 0.5, 1.0)
@@ -118,9 +126,25 @@ class Natural:
         return shares, densities[:, 0] + features.unknown * UNKNOWN_DENSITY
 
 
-def chunks(rows: RowFeatures, classes: int) -> Iterator[tuple[int, I64]]:
-    """Positions of rows of one class at a time, a bounded number at once, in their order."""
-    for number in range(classes):
+def chunks(rows: RowFeatures, mixture: Mixture) -> Iterator[tuple[slice, I64]]:
+    """The components of one class at a time, with positions of its rows in their order, so many as memory is for."""
+    widest = max(feature_count(mixture.form), mixture.components)
+    step = min(_CHUNK, _MOST_VALUES // widest)
+    for number, part in enumerate(mixture.class_slices):
         positions = np.flatnonzero(rows.classes == number)
-        for start in range(0, len(positions), _CHUNK):
-            yield number, positions[start : start + _CHUNK]
+        for start in range(0, len(positions), step):
+            yield part, positions[start : start + step]
+
+
+def _precisions(factors: F64) -> F64:
+    """Inverses of the covariances with these Cholesky factors."""
+    try:
+        with np.errstate(all="ignore"):
+            inverse = np.linalg.inv(factors)
+            precisions: F64 = np.swapaxes(inverse, 1, 2) @ inverse
+    except np.linalg.LinAlgError:
+        precisions = np.full((1, 1, 1), np.inf)
+    # The comparison is false for what is not a number.
+    if not np.abs(precisions).max() <= _MOST_PRECISION:
+        raise InputError("a covariance of the mixture has no inverse in double precision; it must not be used")
+    return precisions

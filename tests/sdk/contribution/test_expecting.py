@@ -68,6 +68,16 @@ def test_bytes_that_are_no_mixture_are_refused(data: bytes) -> None:
         contribute(task, data, ROWS, MIXTURE_PLAN)
 
 
+def test_a_mixture_whose_densities_are_not_finite_is_refused_as_the_peer_s_fault() -> None:
+    mixture = Mixture.from_bytes(MODEL)
+    scores = len(mixture.form.scores)
+    factor = np.tril(np.full((scores, scores), 1e3), -1) + 1e-3 * np.eye(scores)
+    data = replace(mixture, factors=np.repeat(factor[None], mixture.components, axis=0)).to_bytes()
+    task = TASK.model_copy(update={"model_digest": sha256_hex(data)})
+    with pytest.raises(PeerError, match="mixture is unusable"):
+        contribute(task, data, ROWS, MIXTURE_PLAN)
+
+
 @pytest.mark.parametrize("rows", [None, "many", 0, 1, 3, 2.0, True, 1 << 24, 1 << 60])
 def test_a_bound_on_rows_that_is_none_is_refused(rows: object) -> None:
     task = TASK.model_copy(update={"parameters": {**TASK.parameters, "rows": rows}})

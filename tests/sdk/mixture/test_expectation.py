@@ -1,8 +1,12 @@
 """Federated EM is the pooled EM, and EM is what it should be."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from headwater.errors import InputError
+from headwater.mixture import density
 from headwater.mixture.expectation import DENSITY_BINS, Statistics, expect, log_densities
 from headwater.mixture.form import RowFeatures
 from headwater.mixture.maximisation import maximise
@@ -124,6 +128,32 @@ def test_a_codes_budget_bounds_the_components() -> None:
         most = components_within(FORM, budget)
         assert values_of(FORM, most) <= budget or most == 1
         assert values_of(FORM, most + 1) > budget
+
+
+def narrow(mixture: Mixture) -> Mixture:
+    """Within every bound of a mixture, and its covariances have no inverse that float64 could hold."""
+    scores = len(mixture.form.scores)
+    factor = np.tril(np.full((scores, scores), 1e3), -1) + 1e-3 * np.eye(scores)
+    return replace(mixture, factors=np.repeat(factor[None], mixture.components, axis=0))
+
+
+@pytest.mark.parametrize("rows", [ROWS, NOBODY])
+def test_covariances_without_an_inverse_are_refused_and_not_counted(rows: RowFeatures) -> None:
+    hostile = narrow(mixture_of(FORM, ROWS))
+    with pytest.raises(InputError, match="no inverse"):
+        expect(hostile, rows, ROWS)
+    with pytest.raises(InputError, match="no inverse"):
+        log_densities(hostile, rows)
+
+
+def test_few_rows_at_a_time_where_a_mixture_is_wide_give_the_same_statistics(monkeypatch: pytest.MonkeyPatch) -> None:
+    mixture = mixture_of(FORM, ROWS)
+    whole = expect(mixture, ROWS, ROWS)
+    monkeypatch.setattr(density, "_MOST_VALUES", 7 * density.feature_count(FORM))
+    assert max(len(positions) for _, positions in density.chunks(ROWS, mixture)) == 7
+    parts = expect(mixture, ROWS, ROWS)
+    np.testing.assert_allclose(parts.sums, whole.sums, rtol=1e-5, atol=1e-4)
+    assert parts.density == pytest.approx(whole.density, rel=1e-6)
 
 
 def test_a_row_of_a_class_or_combination_that_nobody_had_changes_nothing_but_the_histogram() -> None:
