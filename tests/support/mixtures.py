@@ -48,7 +48,7 @@ def mixture_of(form: Form, rows: RowFeatures, components: int = 6, seed: int = 0
 
 def part_of(rows: RowFeatures, chosen: np.ndarray) -> RowFeatures:
     """Some of the rows."""
-    return RowFeatures(rows.classes[chosen], rows.units[chosen], rows.scores[chosen])
+    return rows.take(chosen)
 
 
 def together(

@@ -12,11 +12,12 @@ from headwater.errors import InputError
 from headwater.mixture.form import RowFeatures
 from headwater.mixture.parameters import Mixture
 from headwater.mixture.ranges import RangedScores
-from headwater.mixture.sampling import Draws
+from headwater.mixture.sampling import Draws, pick_components, stacked_shares
+from headwater.mixture.tilt import Tilt
 from headwater.schema.condition import Condition
 from headwater.schema.table import Table
 
-__all__ = ["ConditionedMixture", "Proposals", "pick_units", "stacked_shares", "too_few_rows"]
+__all__ = ["ConditionedMixture", "Proposals", "pick_units", "too_few_rows"]
 
 F64 = NDArray[np.float64]
 I32 = NDArray[np.int32]
@@ -60,7 +61,7 @@ class ConditionedMixture:
     """
 
     def __init__(self, mixture: Mixture, encoding: Encoding, condition: Condition) -> None:
-        """Work out the posterior; `share` is what it says of the condition.
+        """Work out the posterior; `share` is the share of the mixture's rows that satisfy the condition.
 
         Raises:
             InputError: the encoding is of another mixture.
@@ -93,7 +94,7 @@ class ConditionedMixture:
         """
         done, begun = 0, 0
         while done < rows:
-            if begun >= most:
+            if begun >= most or not self.share:
                 raise too_few_rows(begun, done, rows)
             # One range at most: every row is taken, none is begun in vain.
             batch = _CHUNK if self.rejects else min(_CHUNK, rows - done)
@@ -102,7 +103,7 @@ class ConditionedMixture:
             kept = min(len(drawn.features.classes), rows - done)
             tally.taken += len(drawn.features.classes)
             if kept:
-                yield self._table(drawn.first(kept), random)
+                yield self._table(drawn.take(slice(kept)), random)
             done += kept
 
     def _condition_units(self) -> None:
@@ -147,17 +148,19 @@ class ConditionedMixture:
 
     def _first_share(self) -> float:
         share = float(self._weights.sum())
-        if share > 0 and self._ranges.rejects:
-            drawn = self._features(_PILOT, np.random.default_rng(0))
+        if share > 0 and self.rejects:
+            drawn, tilt = self._features(_PILOT, np.random.default_rng(0)), self._mixture.tilt
+            through = float(len(drawn.features.classes))
+            if tilt is not None:
+                # Of the tilted mixture's rows: a draw counts by its factor, in units of the factors' mean.
+                through = float(self._chances(drawn, tilt).sum()) / tilt.acceptance
             # Half a row where none came through: a share is estimated, not disproved, by a pilot.
-            share *= max(len(drawn.features.classes), 0.5) / _PILOT
+            share = min(share * max(through, 0.5) / _PILOT, 1.0)
         return share
 
     def _features(self, batch: int, random: np.random.Generator) -> "_Drawn":
         mixture = self._mixture
-        ends = np.cumsum(self._weights)
-        found = np.searchsorted(ends, random.random(batch) * ends[-1], side="right")
-        components = np.minimum(found, int(np.flatnonzero(self._weights)[-1])).astype(np.int64)
+        components = pick_components(self._weights, random.random(batch))
         units = np.empty((batch, len(self._tables)), np.int32)
         for unit, table in enumerate(self._tables):
             units[:, unit] = pick_units(table, components, random.random(batch))
@@ -167,21 +170,24 @@ class ConditionedMixture:
             known[:, place] = units[:, start + number] == 0
         kept, scores, pieces = self._ranges.draw(components, known, random)
         features = RowFeatures(mixture.classes[components[kept]], units[kept], scores)
-        return _Drawn(features, known[kept], pieces)
+        return _Drawn(self._draws.calibrated(features), known[kept], pieces)
 
     def _tilted(self, drawn: "_Drawn", random: np.random.Generator) -> "_Drawn":
         """The rows that a tilt keeps."""
-        tilt, features = self._mixture.tilt, drawn.features
+        tilt = self._mixture.tilt
         if tilt is None:
             return drawn
-        calibrated = RowFeatures(features.classes, features.units, self._draws.calibrated(features.scores))
-        codes = self._mixture.form.codes(calibrated, self._encoding)
-        return drawn.taken(random.random(len(features.classes)) < np.exp(tilt.log_factors(codes) - tilt.cap))
+        return drawn.take(random.random(len(drawn.features.classes)) < self._chances(drawn, tilt))
+
+    def _chances(self, drawn: "_Drawn", tilt: Tilt) -> F64:
+        """Chance that a tilt keeps each row."""
+        codes = self._mixture.form.codes(drawn.features, self._encoding)
+        chances: F64 = np.exp(tilt.log_factors(codes) - tilt.cap)
+        return chances
 
     def _table(self, drawn: "_Drawn", random: np.random.Generator) -> Table:
         features, form = drawn.features, self._mixture.form
-        calibrated = RowFeatures(features.classes, features.units, self._draws.calibrated(features.scores))
-        table = form.table(calibrated, self._encoding, random)
+        table = form.table(features, self._encoding, random)
         columns = dict(table.columns)
         names = self._encoding.schema.names
         scored = {score.column: place for place, score in enumerate(form.scores)}
@@ -214,6 +220,7 @@ class _Drawn:
     """Rows before they are decoded.
 
     Attributes:
+        features: their scores calibrated.
         known: whether each score counts, shape (rows, scores).
         pieces: for each ranged place, which of its intervals a row lies in.
     """
@@ -222,26 +229,10 @@ class _Drawn:
     known: NDArray[np.bool_]
     pieces: dict[int, I64]
 
-    def first(self, rows: int) -> "_Drawn":
-        """The first rows."""
-        return self.taken(slice(0, rows))
-
-    def taken(self, rows: "slice | NDArray[np.bool_]") -> "_Drawn":
+    def take(self, rows: "slice | NDArray[np.bool_]") -> "_Drawn":
         """Some of the rows."""
-        features = self.features
-        cut = RowFeatures(features.classes[rows], features.units[rows], features.scores[rows])
-        return _Drawn(cut, self.known[rows], {place: pieces[rows] for place, pieces in self.pieces.items()})
-
-
-def stacked_shares(shares: F64) -> F64:
-    """Each component's cumulative shares, scaled to end at 1 and raised by its number: flat, they ascend.
-
-    Args:
-        shares: shape (components, outcomes), not negative.
-    """
-    ends = np.cumsum(shares, axis=1)
-    total = np.where(ends[:, -1:] > 0, ends[:, -1:], 1.0)
-    return np.minimum(ends / total, 1.0) + np.arange(len(shares))[:, None]
+        pieces = {place: values[rows] for place, values in self.pieces.items()}
+        return _Drawn(self.features.take(rows), self.known[rows], pieces)
 
 
 def pick_units(table: F64, components: I64, chance: F64) -> I32:

@@ -64,10 +64,7 @@ class _Parts:
         self._shares = mixture.shares.copy()
         self._means = mixture.means.copy()
         self._covariances = mixture.factors @ np.swapaxes(mixture.factors, 1, 2)
-        self._entropies = np.asarray([self._entropy(slice(k, k + 1))[0] for k in range(mixture.components)])
-
-    def _entropy(self, chosen: slice) -> F64:
-        return _entropy(self._shares[chosen], self._covariances[chosen])
+        self._entropies = _entropy(self._shares, self._covariances)
 
     def _joined(self, first: int, others: NDArray[np.intp]) -> tuple[F64, F64, F64, F64]:
         weights = self._weights[first] + self._weights[others]
@@ -97,7 +94,7 @@ class _Parts:
         weights, shares, means, covariances = self._joined(first, np.asarray([second]))
         self._weights[first], self._shares[first] = weights[0], shares[0]
         self._means[first], self._covariances[first] = means[0], covariances[0]
-        self._entropies[first] = self._entropy(slice(first, first + 1))[0]
+        self._entropies[first] = _entropy(shares, covariances)[0]
         self.alive[second] = False
 
     def mixture(self) -> Mixture:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +54,7 @@ class RangedScores:
         }
         edges: dict[int, F64] = {}
         if wanted:
-            below = cumulative(draws.calibrated(np.tile(_GRID[:, None], len(form.scores))))
+            below = cumulative(draws.calibrated_scores(np.tile(_GRID[:, None], len(form.scores))))
             for place, allowed in wanted.items():
                 starts, ends = allowed.shares()
                 edges[place] = np.stack([_raw(starts, below[:, place]), _raw(ends, below[:, place])], axis=1)
@@ -109,7 +110,7 @@ class RangedScores:
 
     def _draw(self, components: I64, known: Mask, random: np.random.Generator) -> tuple[I64, F64, dict[int, I64]]:
         order = list(self.order)
-        means, factors = self.mixture.means[:, order], self._ordered_factors()
+        means, factors = self.mixture.means[:, order], self._ordered_factors
         kept = np.arange(len(components))
         normals = np.zeros((len(components), len(order)))
         pieces: dict[int, I64] = {}
@@ -142,6 +143,7 @@ class RangedScores:
         drawn[:, order] = means[component] + np.einsum("rij,rj->ri", factors[component], normals)
         return kept, drawn, pieces
 
+    @cached_property
     def _ordered_factors(self) -> F64:
         """Lower Cholesky factors of the covariances with the columns in `order`."""
         order, factors = list(self.order), self.mixture.factors

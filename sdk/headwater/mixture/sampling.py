@@ -1,7 +1,9 @@
 """Draw rows from a mixture, of all classes or of one."""
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -14,7 +16,7 @@ from headwater.mixture.normal import cumulative, even_interpolation, quantile
 from headwater.mixture.parameters import Mixture
 from headwater.schema.table import Table
 
-__all__ = ["Draws", "sample_tables"]
+__all__ = ["Draws", "pick_components", "sample_tables", "stacked_shares"]
 
 F64 = NDArray[np.float64]
 I32 = NDArray[np.int32]
@@ -35,10 +37,9 @@ class Draws:
     def __init__(self, mixture: Mixture) -> None:
         """Prepare the tables to draw from."""
         self._mixture = mixture
-        form = mixture.form
         self._tables = [
-            _flat_table(mixture.shares[:, start:end])
-            for start, end in zip(form.offsets[:-1], form.offsets[1:], strict=True)
+            stacked_shares(mixture.shares[:, start:end]).reshape(-1)
+            for start, end in itertools.pairwise(mixture.form.offsets)
         ]
         self._deviations = np.sqrt(np.square(mixture.factors).sum(axis=2))
 
@@ -64,11 +65,7 @@ class Draws:
             if part.start == part.stop:
                 raise InputError(f"no row of class {label} was ever counted; ask for a class that the table has")
             start, weights = part.start, self._mixture.weights[part]
-        ends = np.cumsum(weights)
-        shares = random.permutation((np.arange(rows) + random.random(rows)) / max(rows, 1))
-        found = np.searchsorted(ends, shares * ends[-1], side="right")
-        chosen: I64 = start + np.minimum(found, len(ends) - 1)
-        return chosen
+        return start + pick_components(weights, random.permutation(_strata(rows, random)))
 
     def features(self, components: I64, random: np.random.Generator) -> RowFeatures:
         """A row of each component given, its scores as they are in the Gaussians."""
@@ -98,8 +95,12 @@ class Draws:
             scores[ranked, place] = mixture.means[components, place] + self._deviations[components, place] * stratified
         return scores
 
-    def calibrated(self, scores: F64) -> F64:
-        """Scores whose 1-way distributions are standard normal exactly, ranks kept.
+    def calibrated(self, rows: RowFeatures) -> RowFeatures:
+        """Rows as decoding takes them, their scores as `calibrated_scores` gives them."""
+        return replace(rows, scores=self.calibrated_scores(rows.scores))
+
+    def calibrated_scores(self, scores: F64) -> F64:
+        """Scores whose 1-way distributions are standard normal exactly, ranks kept: shape (rows, scores).
 
         The mixture's own distribution of a column is only near the standard normal; through its ranks the decoded
         column has the histogram that the organisations counted.
@@ -112,6 +113,9 @@ class Draws:
     def rows(self, rows: int, encoding: Encoding, random: np.random.Generator, label: int | None = None) -> RowFeatures:
         """So many rows of the mixture, tilted where it has a tilt, their scores calibrated.
 
+        What a thousand batches of draws more than it should take do not bring, of a class that a tilt leaves next to
+        nothing of, is drawn without the tilt.
+
         Args:
             rows: how many.
             encoding: with its counts.
@@ -120,24 +124,24 @@ class Draws:
         """
         tilt = self._mixture.tilt
         if tilt is None:
-            return self._drawn(self.components(rows, random, label), random)
+            return self.calibrated(self.features(self.components(rows, random, label), random))
         kept: list[RowFeatures] = []
         missing = rows
-        for _ in range(_MOST_GOES):
+        for _ in range(_MOST_GOES + math.ceil(rows / tilt.acceptance / _MOST_CANDIDATES)):
             if not missing:
                 break
             asked = min(math.ceil(missing / tilt.acceptance * _SPARE) + _SPARE_ROWS, _MOST_CANDIDATES)
             components = self.components(asked, random, label)
-            drawn = self._drawn(components, random)
+            drawn = self.calibrated(self.features(components, random))
             chances = np.exp(tilt.log_factors(self._mixture.form.codes(drawn, encoding)) - tilt.cap)
             places = _kept(components, chances, random)
             if len(places) > missing:
                 places = np.sort(random.choice(places, missing, replace=False))
-            kept.append(_taken(drawn, places))
+            kept.append(drawn.take(places))
             missing -= len(places)
         if missing:
             # A class that the tilt leaves next to nothing of: plain draws are better than none.
-            kept.append(self._drawn(self.components(missing, random, label), random))
+            kept.append(self.calibrated(self.features(self.components(missing, random, label), random)))
         return self._stratified(_joined(kept), random) if label is None else _joined(kept)
 
     def _stratified(self, rows: RowFeatures, random: np.random.Generator) -> RowFeatures:
@@ -152,13 +156,33 @@ class Draws:
         for place in range(scores.shape[1]):
             known = np.flatnonzero(rows.units[:, states[place]] == 0) if place in states else np.arange(len(scores))
             ranked = known[np.argsort(scores[known, place], kind="stable")]
-            strata = (np.arange(len(ranked)) + random.random(len(ranked))) / max(len(ranked), 1)
-            scores[ranked, place] = quantile(strata)
+            scores[ranked, place] = quantile(_strata(len(ranked), random))
         return RowFeatures(rows.classes, rows.units, scores)
 
-    def _drawn(self, components: I64, random: np.random.Generator) -> RowFeatures:
-        drawn = self.features(components, random)
-        return RowFeatures(drawn.classes, drawn.units, self.calibrated(drawn.scores))
+
+def pick_components(weights: F64, chance: F64) -> I64:
+    """A component for each chance: where in the cumulative weights it falls; never one of weight 0.
+
+    Args:
+        weights: shape (components,), not negative, one above 0 at least.
+        chance: 0 to 1, shape (rows,).
+    """
+    ends = np.cumsum(weights)
+    found = np.searchsorted(ends, chance * ends[-1], side="right")
+    chosen: I64 = np.minimum(found, np.flatnonzero(weights)[-1]).astype(np.int64)
+    return chosen
+
+
+def stacked_shares(shares: F64) -> F64:
+    """Each component's cumulative shares, scaled to end at 1 and raised by its number: flat, they ascend.
+
+    Args:
+        shares: shape (components, outcomes), not negative; zeros throughout for one that is never drawn.
+    """
+    ends = np.cumsum(shares, axis=1)
+    ends /= np.where(ends[:, -1:] > 0, ends[:, -1:], 1.0)
+    ends += np.arange(len(shares))[:, None]
+    return ends
 
 
 def sample_tables(
@@ -243,10 +267,6 @@ def _kept(components: I64, chances: F64, random: np.random.Generator) -> I64:
     return kept
 
 
-def _taken(rows: RowFeatures, places: I64) -> RowFeatures:
-    return RowFeatures(rows.classes[places], rows.units[places], rows.scores[places])
-
-
 def _joined(parts: Sequence[RowFeatures]) -> RowFeatures:
     return RowFeatures(
         np.concatenate([part.classes for part in parts]),
@@ -255,12 +275,10 @@ def _joined(parts: Sequence[RowFeatures]) -> RowFeatures:
     )
 
 
-def _flat_table(shares: F64) -> F64:
-    """Distribution functions of all components one after the other: that of component k runs from k to k + 1."""
-    ends = np.cumsum(shares, axis=1)
-    ends /= ends[:, -1:]
-    ends += np.arange(len(shares))[:, None]
-    return ends.reshape(-1)
+def _strata(rows: int, random: np.random.Generator) -> F64:
+    """A draw from each of as many equal strata of 0 to 1, ascending."""
+    shares: F64 = (np.arange(rows) + random.random(rows)) / max(rows, 1)
+    return shares
 
 
 def _marginals(mixture: Mixture) -> list[F64]:

@@ -10,7 +10,7 @@ from headwater.encoding.encoding import Encoding
 from headwater.encoding.marginals import Subset
 from headwater.errors import InputError
 from headwater.mixture.attack import likelihood_attack, mean_of_histogram
-from headwater.mixture.expectation import Statistics, log_densities
+from headwater.mixture.expectation import SPAN_DRAWS, Statistics, spanned
 from headwater.mixture.form import RowFeatures
 from headwater.mixture.parameters import Mixture
 from headwater.mixture.raking import Raking
@@ -24,8 +24,6 @@ Record = dict[str, object]
 
 _DRAWS_A_ROW = 8
 _LEAST_DRAWS = 20_000
-_SPAN_DRAWS = 512
-_SPAN_BELOW, _SPAN_ABOVE = 10.0, 6.0
 
 
 def is_tilt(record: Mapping[str, object]) -> bool:
@@ -54,7 +52,8 @@ class Tilting:
         """Draw from the highest rung and find its first tilt.
 
         Args:
-            rungs: mixtures without a tilt that were within the limit, the highest first; one at least.
+            rungs: mixtures without a tilt, the highest first; one at least. Each was within the limit, but for the
+                lowest of a climb, which stands whatever it shows.
             encoding: with its counts.
             tables: summed counts of pairs of columns; none end it at once.
             rows: training rows that were counted.
@@ -69,6 +68,7 @@ class Tilting:
         self._seed = seed
         self._standing = self._rungs[0]
         self._rung, self._step = 0, 0
+        self._asked = self._standing
         self._over = not (tables and settings.tilt_tolerances)
         if not self._over:
             self._begin_rung()
@@ -138,17 +138,13 @@ class Tilting:
 
         def drawn(rows: int) -> RowFeatures:
             plain = draws.features(draws.components(rows, random), random)
-            calibrated = RowFeatures(plain.classes, plain.units, draws.calibrated(plain.scores))
             # Densities are those of the Gaussians, where scores are not calibrated; codes are those of decoded rows.
-            codes = mixture.form.codes(calibrated, self._encoding)
-            return RowFeatures(plain.classes, plain.units, plain.scores, codes)
+            return replace(plain, codes=mixture.form.codes(draws.calibrated(plain), self._encoding))
 
-        self._sample = drawn(_SPAN_DRAWS)
+        self._sample = drawn(SPAN_DRAWS)
         self._raking = Raking(lambda: drawn(wished).codes, self._encoding.sizes, self._tables, self._rows)
 
     def _tilted(self) -> Mixture:
         tilt = self._raking.tighten(self._settings.tilt_tolerances[self._step])
         tilted = replace(self._rungs[self._rung], tilt=tilt)
-        densities = log_densities(tilted, self._sample)
-        middle, spread = float(densities.mean()), max(float(densities.std()), 0.1)
-        return tilted.with_span(middle - _SPAN_BELOW * spread, middle + _SPAN_ABOVE * spread)
+        return spanned(tilted, self._sample)

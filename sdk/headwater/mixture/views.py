@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from headwater.encoding.encoding import Encoding
 from headwater.errors import InputError
-from headwater.mixture.conditioning import pick_units, stacked_shares
+from headwater.mixture.conditioning import pick_units
 from headwater.mixture.form import RowFeatures
 from headwater.mixture.parameters import Mixture
-from headwater.mixture.sampling import Draws
+from headwater.mixture.sampling import Draws, pick_components, stacked_shares
 from headwater.schema.table import Table
 
 __all__ = ["MixtureViews", "chosen_rows", "correlation"]
@@ -50,7 +50,8 @@ class MixtureViews:
     otherwise: codes have no neighbours to move to. Its normals are ρ z + √(1 − ρ²) w. With ρ = 1/√(1 + s²)
     this is the law of z + s w scaled back to the standard normal.
 
-    Guarantee: each view alone is a row of the mixture, whatever s.
+    Guarantee: each view alone is a row of the mixture without its tilt, whatever s: weights of kept draws have no
+        neighbours either.
     Source: Jahanian et al., ICLR 2022, *Generative models as a data source for multiview representation learning*.
     """
 
@@ -78,25 +79,21 @@ class MixtureViews:
         """
         rho = correlation(view_std)
         random = np.random.default_rng([*key, 0])
-        components = self._components(groups, random)
+        weights = self._mixture.weights
+        components = pick_components(weights, random.random(groups))
         units, scores = len(self._tables), len(self._mixture.form.scores)
         chance, normals = random.random((groups, units)), random.normal(size=(groups, scores))
         anchor = self._decoded(components, chance, normals, [*key, 1])
         made = [anchor]
         for view in range(1, views):
-            moved = np.where(random.random(groups) < rho, components, self._components(groups, random))
+            stays, others = random.random(groups) < rho, pick_components(weights, random.random(groups))
+            moved = np.where(stays, components, others)
             redrawn = np.where(random.random((groups, units)) < rho, chance, random.random((groups, units)))
             shifted = rho * normals + math.sqrt(1.0 - rho * rho) * random.normal(size=(groups, scores))
             held = random.random(groups) < rho
             same, other = (self._decoded(moved, redrawn, shifted, [*key, number]) for number in (1, 1 + view))
             made.append(chosen_rows(held, same, other))
         return made
-
-    def _components(self, rows: int, random: np.random.Generator) -> I64:
-        ends = np.cumsum(self._mixture.weights)
-        found = np.searchsorted(ends, random.random(rows) * ends[-1], side="right")
-        chosen: I64 = np.minimum(found, len(ends) - 1)
-        return chosen
 
     def _decoded(self, components: I64, chance: F64, normals: F64, key: Sequence[int]) -> Table:
         mixture = self._mixture
@@ -109,6 +106,6 @@ class MixtureViews:
         for component, start, end in zip(kinds, starts, np.append(starts[1:], len(order)), strict=True):
             places = order[start:end]
             scores[places] = mixture.means[component] + normals[places] @ mixture.factors[component].T
-        features = RowFeatures(mixture.classes[components], codes, self._draws.calibrated(scores))
+        features = self._draws.calibrated(RowFeatures(mixture.classes[components], codes, scores))
         # Values inside codes are drawn in the order of the rows: equal keys give a group's rows equal places.
         return mixture.form.table(features, self._encoding, np.random.default_rng(list(key)))

@@ -82,6 +82,13 @@ def test_a_condition_that_hardly_any_row_meets_is_refused_with_its_share() -> No
         open_source(sampler, ENCODING, read_condition(SCHEMA, ["income=999990..999991"]))
 
 
+def test_rows_of_a_condition_that_nothing_meets_are_refused_without_a_draw() -> None:
+    nothing = ConditionedMixture(MIXTURE, ENCODING, read_condition(SCHEMA, ["income=999990..999991"]))
+    assert nothing.share == 0
+    with pytest.raises(InputError, match="of 0 rows begun 0 satisfied"):
+        list(nothing.tables(5, np.random.default_rng(0), 10**6, Proposals()))
+
+
 def test_too_few_proposals_end_with_a_count() -> None:
     with pytest.raises(InputError, match=r"of 8,192 rows begun [0-9]+ satisfied"):
         drawn("age=30..32, income=1000..3000", most=8192)

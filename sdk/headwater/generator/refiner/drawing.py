@@ -52,9 +52,7 @@ class RefinedDraws:
             InputError: the mixture has nothing of this class.
         """
         features = self.base.features(self.base.components(rows, random, label), random)
-        return self.refined(
-            RowFeatures(features.classes, features.units, self.base.calibrated(features.scores)), random
-        )
+        return self.refined(self.base.calibrated(features), random)
 
     def refined(self, rows: RowFeatures, random: np.random.Generator) -> RowFeatures:
         """Draws as the refiner moves them; as they are where there is none."""
@@ -172,5 +170,4 @@ def _calibrated(scores: F64, knots: F64, random: np.random.Generator) -> F64:
 def _chunks(rows: RowFeatures) -> Iterator[RowFeatures]:
     """A few rows at a time, whose hidden layers stay inside the cache."""
     for start in range(0, len(rows.classes), _CHUNK):
-        part = slice(start, start + _CHUNK)
-        yield RowFeatures(rows.classes[part], rows.units[part], rows.scores[part])
+        yield rows.take(slice(start, start + _CHUNK))

@@ -99,8 +99,7 @@ def draws_of_classes(model: RefinedMixture, counts: NDArray[np.int64], random: n
     chosen = [
         draws.components(int(count), random, label) for label, count in enumerate(counts) if count and present[label]
     ]
-    drawn = draws.features(np.concatenate([np.zeros(0, np.int64), *chosen]), random)
-    return RowFeatures(drawn.classes, drawn.units, draws.calibrated(drawn.scores))
+    return draws.calibrated(draws.features(np.concatenate([np.zeros(0, np.int64), *chosen]), random))
 
 
 def _pool(model: RefinedMixture, rows: RowFeatures, size: int, seed: int) -> Tensor:

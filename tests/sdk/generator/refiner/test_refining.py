@@ -109,7 +109,7 @@ def test_an_organisations_label_shares_do_not_reach_the_critic() -> None:
     draws, random = Draws(MIXTURE), np.random.default_rng(11)
     components = np.concatenate([draws.components(900, random, 0), draws.components(100, random, 1)])
     drawn = draws.features(components, random)
-    rows = RowFeatures(drawn.classes, drawn.units, draws.calibrated(drawn.scores))
+    rows = draws.calibrated(drawn)
     model = trained(rows)
     fresh = RefinedDraws(replace(MODEL, refiner=MODEL.refiner[:0])).drawn(4000, random)
     logits = RefinedDraws(model).logits(fresh)
