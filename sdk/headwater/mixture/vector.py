@@ -11,7 +11,7 @@ from headwater.mixture.expectation import DENSITY_BINS, DENSITY_REACH, Statistic
 from headwater.mixture.form import Form
 from headwater.mixture.normal import REACH
 
-__all__ = ["StatisticsCode", "components_within", "values_of"]
+__all__ = ["StatisticsCode", "components_within", "values_of", "values_with"]
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
@@ -22,17 +22,18 @@ _MOST_BITS = 50
 
 def values_of(form: Form, components: int) -> int:
     """Integers of the statistics of a mixture with so many components."""
-    return components * _values_a_component(form) + 2 + 2 * DENSITY_BINS
+    return values_with(form.cells, len(form.scores), components)
+
+
+def values_with(cells: int, scores: int, components: int) -> int:
+    """Integers of the statistics of so many components, of units with so many cells and of so many scores."""
+    return components * (1 + cells + 2 * (scores + scores * (scores + 1) // 2)) + 2 + 2 * DENSITY_BINS
 
 
 def components_within(form: Form, budget: int) -> int:
     """Most components whose statistics take no more than `budget` integers, 1 at least."""
-    return max(1, (budget - 2 - 2 * DENSITY_BINS) // _values_a_component(form))
-
-
-def _values_a_component(form: Form) -> int:
-    scores = len(form.scores)
-    return 1 + form.cells + 2 * (scores + scores * (scores + 1) // 2)
+    apart = values_of(form, 0)
+    return max(1, (budget - apart) // (values_of(form, 1) - apart))
 
 
 @dataclass(frozen=True)

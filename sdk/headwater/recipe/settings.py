@@ -60,10 +60,11 @@ class SplitShares(_Settings):
 class MarginalSettings(_Settings):
     """Which tables are counted, and which columns form super-columns."""
 
-    cells: int = Field(default=2_000_000, ge=1024, description="most cells of one round of counts")
+    # More would make a mixture of more bytes than organisations read.
+    cells: int = Field(default=2_000_000, ge=1024, le=2**24, description="most cells of one round of counts")
     group_threshold: float = Field(default=0.2, gt=0, le=1, description="least normalised mutual information")
     group_columns: int = Field(default=3, ge=1, le=4)
-    group_combinations: int = Field(default=160, ge=2)
+    group_combinations: int = Field(default=160, ge=2, le=1 << 16)
 
 
 class NetworkSettings(_Settings):

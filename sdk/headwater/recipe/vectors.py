@@ -2,7 +2,8 @@
 
 from headwater.encoding.grid import Histograms
 from headwater.images.pixels import pixel_cells
-from headwater.mixture.form import MOST_CLASSES
+from headwater.mixture.form import MOST_CELLS, MOST_CLASSES
+from headwater.mixture.vector import values_with
 from headwater.recipe.evaluation import values_of_evaluation
 from headwater.recipe.layout import COUNT_METRICS, UPDATE_METRICS
 from headwater.recipe.lifted import convolution_spec, widest_terms
@@ -16,14 +17,7 @@ __all__ = ["largest_cells", "longest_run", "longest_vector", "most_parameters", 
 
 def largest_cells(terms: RecipeTerms) -> int:
     """Most cells that one round of counts may ask for: the budget, or every (feature, label) where that is more."""
-    settings = terms.recipe.encoding
-    sizes = [
-        min(len(column.categories), settings.category_limit) + 1
-        if isinstance(column, CategoricalColumn | BooleanColumn)
-        else settings.numeric_codes + len(getattr(column, "special_values", ())) + 1
-        for column in terms.schema_.columns
-    ]
-    label = terms.schema_.target_index
+    sizes, label = _most_codes(terms), terms.schema_.target_index
     pairs = sum(sizes) * (1 if label is None else sizes[label])
     return max(terms.recipe.marginals.cells, pairs)
 
@@ -46,6 +40,27 @@ def most_parameters(terms: RecipeTerms) -> int:
     )
     critic = CriticShape(codes, network.packing, network.critic_width, network.critic_layers)
     return generator.weights + critic.weights
+
+
+def _least_statistics(terms: RecipeTerms) -> int:
+    """Most values of a mixture's statistics when it has one component for each class, below which no climb begins."""
+    settings, columns = terms.recipe, terms.schema_.columns
+    sizes, label = _most_codes(terms), terms.schema_.target_index
+    classes = 1 if label is None else min(sizes[label], MOST_CLASSES)
+    # Two columns at least make a super-column.
+    cells = min(sum(sizes) + len(columns) // 2 * settings.mixture.group_combinations, MOST_CELLS)
+    return values_with(cells, min(settings.mixture.score_columns, len(columns)), classes)
+
+
+def _most_codes(terms: RecipeTerms) -> list[int]:
+    """Most codes of each column, whatever the sums turn out to be."""
+    settings = terms.recipe.encoding
+    return [
+        min(len(column.categories), settings.category_limit) + 1
+        if isinstance(column, CategoricalColumn | BooleanColumn)
+        else settings.numeric_codes + len(getattr(column, "special_values", ())) + 1
+        for column in terms.schema_.columns
+    ]
 
 
 def longest_run(terms: RecipeTerms) -> int:
@@ -82,6 +97,8 @@ def longest_vector(terms: RecipeTerms) -> int:
         Histograms.of(terms.schema_, terms.recipe.encoding).length + 1 + len(COUNT_METRICS),
         largest_cells(terms) + 1 + len(COUNT_METRICS),
     ]
+    if terms.recipe.climbs:
+        lengths.append(_least_statistics(terms) + 1 + len(COUNT_METRICS))
     if networks is not None:
         lengths.append(networks.parameters + 1 + len(UPDATE_METRICS))
     elif terms.recipe.refines:

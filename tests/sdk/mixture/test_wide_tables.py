@@ -73,3 +73,23 @@ def test_a_label_of_forty_classes_keeps_each_of_them() -> None:
     made, _ = run(columns, {"x": classes + random.normal(0, 0.3, ROWS), "label": classes})
     assert len(np.unique(made.columns["label"])) == 40
     assert np.corrcoef(made.columns["x"], made.columns["label"])[0, 1] > 0.9
+
+
+def test_a_component_for_each_class_is_asked_for_even_where_the_budget_of_cells_is_less() -> None:
+    """A climb has no fewer components than classes: organisations must not refuse what every climb begins with."""
+    random = np.random.default_rng(1)
+    first = random.integers(0, 15, ROWS)
+    kinds = tuple(f"k{number}" for number in range(15))
+    columns: tuple[Column, ...] = (
+        CategoricalColumn(name="first", categories=kinds),
+        CategoricalColumn(name="second", categories=kinds),
+        CategoricalColumn(name="label", categories=tuple(f"c{number}" for number in range(40)), role="target"),
+    )
+    values = {
+        "first": first.astype(np.int32),
+        "second": ((first + random.integers(0, 6, ROWS)) % 15).astype(np.int32),
+        "label": random.permutation(np.arange(ROWS) % 40).astype(np.int32),
+    }
+    made, lengths = run(columns, values, cells=1024)
+    assert len(np.unique(made.columns["label"])) == 40
+    assert max(lengths) > 4 * 1024
