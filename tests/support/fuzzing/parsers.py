@@ -143,6 +143,8 @@ def check_bundle(manifest: bytes, model: bytes, encoding: bytes) -> None:
         except InputError:
             return
     assert bundle.encoding.sizes
+    # What was read can be written: every number in it has a canonical form.
+    assert len(bundle.digest) == 64
     assert read_sampler(bundle.sampler.to_bytes()).to_bytes() == bundle.sampler.to_bytes()
 
 
