@@ -8,8 +8,9 @@ from queue import SimpleQueue
 
 import grpc
 
+from headwater.errors import PeerError
 from headwater.rpc.v1 import aggregation_pb2, aggregation_pb2_grpc
-from headwater.secagg.wire.codec import MAXIMUM_CHUNK
+from headwater.secagg.wire.limits import MAXIMUM_TOGETHER, TOGETHER_BYTES
 from headwater_client.transport.channel import CoordinatorChannel
 
 __all__ = ["Ended", "ParticipationStream", "Received"]
@@ -18,9 +19,6 @@ _RUN_METADATA = "headwater-run"
 
 # Parcels that may wait for the participant; beyond them the coordinator waits in HTTP/2 flow control.
 _WAITING_PARCELS = 4
-
-# What waits goes together up to here, a chunk and small messages behind it: each gRPC message has its own price.
-_PARCEL_BYTES = MAXIMUM_CHUNK + 2**18
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +90,7 @@ class ParticipationStream:
             self._call.cancel()
 
     def _parcels(self) -> Iterator[list[bytes]]:
-        """What is queued, in its order; small messages that wait together are put together."""
+        """What is queued, in its order; small messages that wait go together, since each gRPC message has a price."""
         parcel: list[bytes] = []
         size = 0
         while not self._abandoned.is_set():
@@ -105,7 +103,7 @@ class ParticipationStream:
             for data in messages:
                 if self._abandoned.is_set():
                     return
-                if parcel and size + len(data) > _PARCEL_BYTES:
+                if parcel and (size + len(data) > TOGETHER_BYTES or len(parcel) == MAXIMUM_TOGETHER):
                     yield parcel
                     parcel, size = [], 0
                 parcel.append(data)
@@ -116,6 +114,10 @@ class ParticipationStream:
     def _read(self) -> None:
         try:
             for parcel in self._call:
+                if len(parcel.messages) > MAXIMUM_TOGETHER:
+                    self._call.cancel()
+                    self._inbox.put(Ended(self, _too_many(len(parcel.messages))))
+                    return
                 self.received_bytes += sum(map(len, parcel.messages))
                 self._room.acquire()
                 if self._abandoned.is_set():
@@ -128,3 +130,10 @@ class ParticipationStream:
         finally:
             # gRPC's sending thread may wait for a next message that nobody will give.
             self._outbox.put(None)
+
+
+def _too_many(messages: int) -> PeerError:
+    return PeerError(
+        f"the coordinator sent {messages:,} messages together, {MAXIMUM_TOGETHER} are the most; ask the operator which "
+        "software runs there"
+    )

@@ -5,8 +5,9 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
-from headwater.errors import HeadwaterError, InputError
+from headwater.errors import HeadwaterError, InputError, PeerError
 from headwater.rpc.v1 import aggregation_pb2, aggregation_pb2_grpc
+from headwater.secagg.wire.limits import MAXIMUM_TOGETHER
 from headwater_server.services.hub import AggregationHub
 from headwater_server.services.identity import authenticated_member
 from headwater_server.services.ports import MemberStore
@@ -50,6 +51,9 @@ async def _read(request_iterator: Any, session: AggregationSession, stream: Memb
     """Deliver a member's parcels one by one; its error ends the stream, not this task."""
     try:
         async for parcel in request_iterator:
+            # A parcel is dealt with as one, and deadlines wait for it.
+            if len(parcel.messages) > MAXIMUM_TOGETHER:
+                raise PeerError(f"{len(parcel.messages):,} messages came together, {MAXIMUM_TOGETHER} are the most")
             await session.deliver(stream, *parcel.messages)
         stream.finish()
     except HeadwaterError as error:

@@ -5,12 +5,9 @@ from collections import deque
 from collections.abc import AsyncIterator
 
 from headwater.errors import HeadwaterError, TransportError
-from headwater.secagg.wire.codec import MAXIMUM_CHUNK
+from headwater.secagg.wire.limits import MAXIMUM_TOGETHER, TOGETHER_BYTES
 
 __all__ = ["MemberStream"]
-
-# What waits goes together up to here, a chunk and small messages behind it: each gRPC message has its own price.
-_PARCEL_BYTES = MAXIMUM_CHUNK + 2**18
 
 
 class MemberStream:
@@ -82,7 +79,8 @@ class MemberStream:
     def _parcel(self) -> list[bytes]:
         messages = [self._waiting.popleft()]
         size = len(messages[0])
-        while self._waiting and size + len(self._waiting[0]) <= _PARCEL_BYTES:
+        # Each gRPC message has a price of its own, so what waits goes together.
+        while self._waiting and size + len(self._waiting[0]) <= TOGETHER_BYTES and len(messages) < MAXIMUM_TOGETHER:
             messages.append(self._waiting.popleft())
             size += len(messages[-1])
         self._waiting_bytes -= size

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from headwater.errors import HeadwaterError, InputError, OutOfOrder, PeerError, TransportError
 from headwater.secagg.protocol.events import COORDINATOR, MemberEvent, RoundClosed, RoundRequested, RoundSummed, Send
 from headwater.secagg.protocol.families import Family
+from headwater.secagg.wire.limits import MAXIMUM_TOGETHER
 from headwater_client.transport.aggregation import Contribution, participate
 from headwater_client.transport.channel import MAXIMUM_MESSAGE_BYTES, CoordinatorChannel, Identity
 from headwater_client.transport.participation import (
@@ -307,6 +308,19 @@ def test_a_coordinator_that_only_lies_is_left(organisations: Organisations) -> N
 
     organisations.open(Lying(frozenset(MEMBERS)))
     with pytest.raises(PeerError, match="refused"):
+        organisations.join("org-1").result(20)
+
+
+def test_a_coordinator_that_sends_too_much_together_is_left(
+    organisations: Organisations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Pouring(PlainAggregator):
+        def connected(self, member: str, now: float) -> list[Send]:
+            return [Send(member, b"C 0 ") for _ in range(MAXIMUM_TOGETHER + 1)]
+
+    monkeypatch.setattr("headwater_server.services.stream.MAXIMUM_TOGETHER", 2**20)
+    organisations.open(Pouring(frozenset(MEMBERS)))
+    with pytest.raises(PeerError, match="257 messages together, 256 are the most"):
         organisations.join("org-1").result(20)
 
 

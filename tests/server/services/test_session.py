@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 from headwater.errors import OutOfOrder, PeerError, StorageError, TransportError
 from headwater.secagg.protocol.events import AggregatorEvent, Persist, RoundAborted, RoundSummed, SessionFailed
 from headwater.secagg.wire.codec import MAXIMUM_CHUNK
+from headwater.secagg.wire.limits import MAXIMUM_TOGETHER
 from headwater_server.services.hub import AggregationHub
 from headwater_server.services.session import AggregationSession
 from headwater_server.services.stream import MemberStream
@@ -441,6 +442,17 @@ def test_messages_that_wait_together_go_as_one_parcel_in_their_order() -> None:
         parcels = [parcel async for parcel in stream.parcels()]
         assert parcels == [[b"start", chunk], [chunk, b"last"]]
         assert stream.sent_bytes == 9 + 2 * MAXIMUM_CHUNK
+
+    asyncio.run(scenario())
+
+
+def test_a_parcel_has_no_more_messages_than_a_member_takes() -> None:
+    async def scenario() -> None:
+        stream = MemberStream("org-1", limit_bytes=2**24)
+        for _ in range(MAXIMUM_TOGETHER + 44):
+            stream.send(b"")
+        stream.finish()
+        assert [len(parcel) async for parcel in stream.parcels()] == [MAXIMUM_TOGETHER, 44]
 
     asyncio.run(scenario())
 

@@ -7,6 +7,7 @@ import pytest
 
 from headwater.errors import InputError
 from headwater.rpc.v1 import aggregation_pb2, aggregation_pb2_grpc
+from headwater.secagg.wire.limits import MAXIMUM_TOGETHER
 from headwater_client.transport.channel import Identity
 from headwater_server.services.server import MAXIMUM_MESSAGE_BYTES, enrolment_listener
 from support.plain_sum import PlainAggregator
@@ -51,6 +52,27 @@ def test_a_message_above_the_limit_is_refused_and_never_reaches_the_aggregator(
         huge = iter([aggregation_pb2.Parcel(messages=[bytes(MAXIMUM_MESSAGE_BYTES + 1)])])
         status = _participate(channel, huge, (("headwater-run", RUN),))
     assert status is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert received == []
+    assert not session.over
+
+
+def test_a_parcel_of_too_many_messages_is_refused_before_any_of_them_is_looked_at(
+    loop: LoopThread, coordinator: RpcCoordinator
+) -> None:
+    received: list[int] = []
+
+    class Counting(PlainAggregator):
+        def receive(self, member, message, now):  # type: ignore[no-untyped-def]
+            received.append(len(message))
+            return super().receive(member, message, now)
+
+    session = loop.run(
+        coordinator.hub.open_session(RUN, Counting(frozenset(MEMBERS)), MEMBERS, persist=lambda record: None)
+    )
+    with _raw(coordinator, coordinator.admit("org-1")) as channel:
+        many = iter([aggregation_pb2.Parcel(messages=[b""] * (MAXIMUM_TOGETHER + 1))])
+        status = _participate(channel, many, (("headwater-run", RUN),))
+    assert status is grpc.StatusCode.PERMISSION_DENIED
     assert received == []
     assert not session.over
 

@@ -9,6 +9,7 @@ aggregator (headwater.secagg) do no I/O and check everything themselves. The pip
   - Mutual TLS. The member is the common name of the peer's certificate, checked before a byte is read.
   - Metadata "headwater-run" names the run, 32 hexadecimal digits.
   - Protocol messages that wait for the connection together go as one parcel, as far as they are small.
+  - A parcel has at most 256 messages; a longer one ends the stream with PERMISSION_DENIED.
   - A parcel is at most 4 MiB, as one protocol message may be; models and vectors travel as many messages. A larger
     one ends the stream with RESOURCE_EXHAUSTED before it is buffered.
   - The server reads a member's next parcel when the last one is dealt with: a fast or hostile sender waits in
