@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from headwater.errors import InputError
+from headwater.errors import InputError, StorageError
 
 __all__ = ["check_replaceable", "claim_folder", "marker", "result_folder"]
 
@@ -56,8 +56,11 @@ def claim_folder(folder: Path, maker: str) -> None:
 def result_folder(folder: Path, maker: str) -> Iterator[Path]:
     """Yield a new folder that takes the place of `folder` when the block ends well, and vanishes when it does not.
 
+    Guarantee: until the new folder stands under its name, the former one stands there or beside it; none is lost.
+
     Raises:
         InputError: `folder` is there and the command did not make it.
+        StorageError: the new folder could not take its place; the former one stands.
     """
     check_replaceable(folder, maker)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -68,11 +71,30 @@ def result_folder(folder: Path, maker: str) -> Iterator[Path]:
         _mark(fresh, maker)
         yield fresh
         check_replaceable(folder, maker)
-        if folder.exists():
-            shutil.rmtree(folder)
-        fresh.rename(folder)
+        _swap(fresh, folder)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _swap(fresh: Path, folder: Path) -> None:
+    """Put a folder in another's place; the former one goes only when the new one stands."""
+    former = fresh.with_name(f"{fresh.name}-former")
+    there = folder.exists()
+    try:
+        if there:
+            folder.rename(former)
+        try:
+            fresh.rename(folder)
+        except OSError:
+            if there:
+                former.rename(folder)
+            raise
+    except OSError as error:
+        raise StorageError(
+            f"{folder} could not be replaced ({error.strerror}); it is as it was, and the new results are gone: check "
+            "who may write beside it"
+        ) from error
+    shutil.rmtree(former, ignore_errors=True)
 
 
 def _mark(folder: Path, maker: str) -> None:
