@@ -170,3 +170,23 @@ def test_quick_measures_only_rows_of_the_full_run_without_the_peer() -> None:
 
     assert {row.name for row in quick} <= every
     assert all(row.seeds == (1,) and row.kind != "ctgan" for row in quick)
+
+
+def test_a_kept_row_is_of_the_code_that_decides_its_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    roots: list[pathlib.Path] = []
+    monkeypatch.setattr(run_generator, "code_digest", roots.extend)
+    run_generator.measured_code()
+
+    for deciding in (
+        "server/headwater_server/shared_table.py",
+        "server/headwater_server/simulation/driving.py",
+        "sdk/headwater/agreement/plan.py",
+        "sdk/headwater/evaluation/split.py",
+        "sdk/headwater/mixture/climb.py",
+        "sdk/headwater/secagg/crypto/ring.py",
+        "tools/bench/generator/simulated.py",
+        "tools/bench/quality.py",
+    ):
+        path = run_generator.ROOT / deciding
+        assert path.is_file()
+        assert any(path.is_relative_to(root) for root in roots), deciding

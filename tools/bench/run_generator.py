@@ -46,10 +46,14 @@ def measured_code() -> str:
     bench, sdk = ROOT / "tools" / "bench", ROOT / "sdk" / "headwater"
     rooms = ("contribution", "encoding", "evaluation", "generator", "images", "mixture", "recipe", "schema")
     measuring = [path for path in sorted((bench / "generator").glob("*.py")) if path.name not in SHOWN]
-    simulation = [ROOT / "server/headwater_server/simulation", ROOT / "server/headwater_server/demo/alone.py"]
+    # Beside the rooms: what a plan says unasked, the ring that sums are taken in, who holds which rows.
+    files = [sdk / name for name in ("agreement/plan.py", "secagg/crypto/ring.py", "canonical.py", "model_header.py")]
+    server = ROOT / "server" / "headwater_server"
+    simulation = [server / "simulation", server / "shared_table.py", server / "demo" / "alone.py"]
     return code_digest(
         [
             *(sdk / room for room in rooms),
+            *files,
             *simulation,
             *measuring,
             bench / "quality.py",
