@@ -13,6 +13,7 @@ from headwater_client import agent
 from headwater_client.connectors import ArrowSource
 from headwater_client.flower.supervisor import SuperNodeSettings
 from headwater_client.membership import Membership
+from support.live_sessions import live_sessions
 from support.organisations import EnrolledConsortium
 
 SOURCE = ArrowSource(pa.table({"age": [1]}))
@@ -128,7 +129,7 @@ def test_sessions_of_a_killed_process_are_forgotten(membership: Membership, tmp_
     membership.store.live_session("0f" * 16).__enter__()
     stop = threading.Event()
     agent.serve(membership, SOURCE, stop, stop.set)
-    assert membership.store.live_sessions() == ()
+    assert live_sessions(membership.store) == ()
 
 
 def test_a_newer_flower_is_refused_before_anything_starts(

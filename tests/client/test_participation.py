@@ -27,6 +27,7 @@ from headwater_client.connectors import ArrowSource
 from headwater_client.membership import Membership
 from headwater_client.participation import SessionDriver, join_run
 from headwater_client.transport.aggregation import Participation
+from support.live_sessions import live_sessions
 from support.offices import Office, approve_everywhere, rows_of
 from support.organisations import RUN, EnrolledConsortium
 
@@ -76,7 +77,7 @@ def test_the_masked_sum_is_the_sum_of_contributions_and_all_is_recorded(consorti
         membership = Membership.open(home)
         assert membership.store.next_attempt(RUN) == 2
         assert membership.store.last_receipt(RUN) == summed.receipt
-        assert membership.store.live_sessions() == ()
+        assert live_sessions(membership.store) == ()
         membership.store.close()
     events = {entry["event"] for entry in logs}
     assert {"run_joined", "session_ready", "task_admitted", "round_closed", "run_over"} <= events
@@ -238,7 +239,7 @@ def test_a_refusing_coordinator_is_no_silent_end(consortium: EnrolledConsortium)
     with pytest.raises(PeerError, match="not a member"):
         join(consortium, scripted(PeerError("org-1 is not a member of this run")))
     membership = open_first(consortium)
-    assert membership.store.live_sessions() == ()
+    assert live_sessions(membership.store) == ()
     membership.store.close()
 
 

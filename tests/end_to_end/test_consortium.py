@@ -50,6 +50,7 @@ class Running:
 
     def __init__(self, folder: Path, processes: ProcessGroup, organisations: int) -> None:
         self.processes = processes
+        self._logs = folder / "logs"
         self.consortium = Consortium(folder, processes, visits(600, organisations))
         self.consortium.set_up()
         self.consortium.enrol()
@@ -83,6 +84,9 @@ class Running:
 
     def count(self, kind: str) -> int:
         return sum(entry.kind == kind for entry in self.storage.round_entries(self.run))
+
+    def log_of(self, member: str) -> Path:
+        return self._logs / f"{member}.log"
 
     def over(self) -> bool:
         return self.storage.run_state(self.run).over
@@ -118,7 +122,7 @@ def test_organisation_killed_after_its_upload_does_not_stop_the_run(five: Runnin
     five.wait_for_training()
     # One organisation is held still, so that the round cannot close before the other one is killed.
     five.processes.signal("hospital-a", signal.SIGSTOP)
-    log = five.processes.log_of("hospital-e")
+    log = five.log_of("hospital-e")
     # One vector for each round that is closed, and the one of this round; it may have been sent before we look.
     wanted = five.count("receipt") + 1
     five.wait(lambda: log.read_text().count("vector_sent") >= wanted, "hospital-e has sent its vector")
@@ -153,7 +157,7 @@ def test_bundle_that_carries_code_is_refused_by_every_organisation(tmp_path: Pat
         processes.run(
             "evil", "flwr", "run", str(evil), "hw", "--run-config", f'run="{running.run}"', environment=environment
         )
-        logs = [processes.log_of(member) for member in running.consortium.members]
+        logs = [running.log_of(member) for member in running.consortium.members]
         running.wait(lambda: all("bundle_refused" in log.read_text() for log in logs), "every organisation refused")
         # Flower looks at a bundle where it is sent from, so the attacker runs it; no process of an organisation may.
         ran_by = witness.read_text() if witness.exists() else ""

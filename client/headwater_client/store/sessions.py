@@ -114,10 +114,6 @@ class Sessions(Database):
         with self._transaction() as connection:
             connection.execute("DELETE FROM live_session")
 
-    def live_sessions(self) -> tuple[str, ...]:
-        """Runs in which this organisation takes part right now."""
-        return tuple(str(row[0]) for row in self._rows("SELECT run_id FROM live_session ORDER BY run_id"))
-
 
 def _attempts_used(run_id: str) -> BudgetExceeded:
     return BudgetExceeded(f"run {run_id} has used its {MAXIMUM_ATTEMPTS} setups; the operator must propose a new run")

@@ -145,14 +145,6 @@ class ProcessGroup:
             if running == name:
                 _signal_group(child, number)
 
-    def pid_of(self, name: str) -> int:
-        """A running process's id."""
-        return next(child.pid for running, child in self._running if running == name)
-
-    def log_of(self, name: str) -> Path:
-        """Where a process's output goes."""
-        return self._logs / f"{name}.log"
-
     def check_alive(self) -> None:
         """Fail as soon as a process that should run has ended.
 

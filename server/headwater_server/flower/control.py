@@ -35,7 +35,6 @@ __all__ = ["SUPPORTED_FLOWER", "FlowerControl", "check_flower_version"]
 
 SUPPORTED_FLOWER = "1.41"
 _GONE = "unregistered"
-_ONLINE = "online"
 _FINISHED = "finished"
 
 _Q = TypeVar("_Q")
@@ -133,15 +132,6 @@ class FlowerControl:
         """
         request = StopRunRequest(run_id=flower_run)
         await self._ask(f"stop its run {flower_run}", self._client.StopRun, request)
-
-    async def online_nodes(self) -> int:
-        """How many nodes are online.
-
-        Raises:
-            TransportError: Flower did not answer.
-        """
-        answer = await self._ask("list its nodes", self._client.ListNodes, ListNodesRequest())
-        return sum(node.status == _ONLINE for node in answer.nodes_info)
 
     async def _ask(self, what: str, call: Callable[[_Q], _T], request: _Q) -> _T:
         try:

@@ -120,7 +120,8 @@ def test_child_that_dies_is_noticed_with_the_end_of_its_log(tmp_path: Path) -> N
         processes.start("idle", "http.server", "0", "--bind", "127.0.0.1")
         processes.check_alive()
         processes.signal("idle", signal.SIGKILL)
-        while is_alive(processes.pid_of("idle")):
+        ((_, child),) = processes._running
+        while is_alive(child.pid):
             time.sleep(0.01)
         with pytest.raises(HeadwaterError, match="the process idle ended with status -9"):
             processes.check_alive()
