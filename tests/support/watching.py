@@ -1,21 +1,10 @@
-"""Watchers of a simulation."""
+"""A watcher of a simulation that remembers."""
 
 from collections.abc import Mapping, Sequence
 
-__all__ = ["Recorder", "Silent"]
+from headwater_server.simulation.driving import Silent
 
-
-class Silent:
-    """Is told and says nothing."""
-
-    def begins(self, what: str) -> None:
-        """Ignore it."""
-
-    def advances(self, done: int, steps: int) -> None:
-        """Ignore it."""
-
-    def ends(self, what: str, seconds: float, records: Sequence[Mapping[str, object]]) -> None:
-        """Ignore it."""
+__all__ = ["Recorder"]
 
 
 class Recorder(Silent):

@@ -12,7 +12,7 @@ import pathlib
 import statistics
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ from headwater.schema.conform import load_table
 from headwater.schema.table import Table
 from headwater.schema.writing import write_csv
 from headwater_server.runs.released import released_attack
-from headwater_server.simulation.driving import Cost, LocalEngine, drive
+from headwater_server.simulation.driving import Cost, LocalEngine, Silent, drive
 from headwater_server.simulation.inputs import SimulationInputs, read_inputs
 
 __all__ = ["digits_file", "digits_row"]
@@ -36,20 +36,7 @@ TARGET = "digit"
 ORGANISATIONS = 5
 SEEDS = (0, 1, 2)
 REACH = 0.93
-"""Right answers that issue figures ask for, as the mean of three classifiers and of three seeds."""
-
-
-class _Silent:
-    """A watcher of `drive` that says nothing."""
-
-    def begins(self, what: str) -> None:
-        """Nothing."""
-
-    def advances(self, done: int, steps: int) -> None:
-        """Nothing."""
-
-    def ends(self, what: str, seconds: float, records: Sequence[Mapping[str, object]]) -> None:
-        """Nothing."""
+"""The number to reach: right answers, as the mean of three classifiers and of three seeds."""
 
 
 def digits_file(folder: pathlib.Path) -> pathlib.Path:
@@ -121,7 +108,7 @@ def _tables(inputs: SimulationInputs) -> tuple[Table, Table]:
 def _run(inputs: SimulationInputs) -> dict[str, Any]:
     plan, started = inputs.plan, time.process_time()
     recipe = build_recipe(plan)
-    done = drive(recipe, LocalEngine(inputs.parts, plan), _Silent(), Cost())
+    done = drive(recipe, LocalEngine(inputs.parts, plan), Silent(), Cost())
     drawn = sample_table(done.model, done.encoding, inputs.train.num_rows, seed_for(plan.seed, "sample"))
     seconds = time.process_time() - started
     train, test = _tables(inputs)

@@ -1,7 +1,6 @@
 """One organisation's own generator: `python -m headwater_server.demo.alone PLAN ROWS OUT ROWS_WANTED`."""
 
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow.parquet
@@ -11,7 +10,7 @@ from headwater.contribution.execution import sample_table
 from headwater.recipe.machine import build_recipe
 from headwater.schema.conform import conform
 from headwater.schema.table import Table
-from headwater_server.simulation.driving import Cost, LocalEngine, drive
+from headwater_server.simulation.driving import Cost, LocalEngine, Silent, drive
 
 __all__ = ["main", "train_alone"]
 
@@ -24,21 +23,8 @@ def train_alone(plan: Plan, rows: Table, wanted: int) -> Table:
         rows: the organisation's.
         wanted: synthetic rows to sample.
     """
-    done = drive(build_recipe(plan), LocalEngine([rows], plan), _Silent(), Cost())
+    done = drive(build_recipe(plan), LocalEngine([rows], plan), Silent(), Cost())
     return sample_table(done.model, done.encoding, wanted, plan.seed)
-
-
-class _Silent:
-    """Watches without a word; the demo shows one line for all of them."""
-
-    def begins(self, what: str) -> None:
-        """A step begins."""
-
-    def advances(self, done: int, steps: int) -> None:
-        """A fit has done some of its steps."""
-
-    def ends(self, what: str, seconds: float, records: Sequence[Mapping[str, object]]) -> None:
-        """A step ended."""
 
 
 def main(arguments: list[str]) -> None:

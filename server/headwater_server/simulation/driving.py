@@ -20,7 +20,7 @@ from headwater.recipe.task import Task
 from headwater.schema.table import Table
 from headwater.secagg.crypto.ring import RingVector, ring_type
 
-__all__ = ["Cost", "LocalEngine", "RoundEngine", "Watcher", "drive"]
+__all__ = ["Cost", "LocalEngine", "RoundEngine", "Silent", "Watcher", "drive"]
 
 
 class RoundEngine(Protocol):
@@ -41,6 +41,19 @@ class Watcher(Protocol):
 
     def ends(self, what: str, seconds: float, records: Sequence[Mapping[str, object]]) -> None:
         """A step ended and left these records in the recipe's history."""
+
+
+class Silent:
+    """A watcher that is told and says nothing."""
+
+    def begins(self, what: str) -> None:
+        """Ignore it."""
+
+    def advances(self, done: int, steps: int) -> None:
+        """Ignore it."""
+
+    def ends(self, what: str, seconds: float, records: Sequence[Mapping[str, object]]) -> None:
+        """Ignore it."""
 
 
 @dataclass(slots=True)

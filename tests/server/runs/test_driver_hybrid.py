@@ -9,11 +9,10 @@ from headwater.generator.sampler import read_sampler
 from headwater.recipe.machine import build_recipe
 from headwater_server.cli.watching import describe
 from headwater_server.services.hub import AggregationHub
-from headwater_server.simulation.driving import Cost, LocalEngine, drive
+from headwater_server.simulation.driving import Cost, LocalEngine, Silent, drive
 from headwater_server.storage import RunState
 from support.refined import HYBRID_PLAN
 from support.run_world import RUN, RunWorld
-from support.watching import Silent
 
 RECIPE = HYBRID_PLAN.recipe.model_copy(
     update={

@@ -18,11 +18,11 @@ from headwater.schema.conform import conform
 from headwater.schema.reading import read_arrow
 from headwater.schema.table import Table
 from headwater.schema.writing import write_csv
+from headwater_server.simulation.driving import Silent
 from headwater_server.simulation.inputs import SimulationInputs, read_inputs
 from headwater_server.simulation.simulate import simulate
 from support.mixtures import SETTINGS
 from support.recipes import small_plan
-from support.watching import Silent
 
 KINDS = ("mixture", "marginals", "hybrid", "adversarial")
 ROWS = 300

@@ -12,7 +12,7 @@ from flwr.supercore.task_identity import TaskIdentity
 from headwater.errors import InputError
 from headwater.recipe import Aggregate, build_recipe
 from headwater.recipe.task import Task
-from headwater_server.simulation.driving import Cost, LocalEngine, drive
+from headwater_server.simulation.driving import Cost, LocalEngine, Silent, drive
 from headwater_server.simulation.flower_engine import (
     FlowerEngine,
     contribution_app,
@@ -20,7 +20,7 @@ from headwater_server.simulation.flower_engine import (
     write_organisations,
 )
 from support.recipes import small_plan, small_table
-from support.watching import Recorder, Silent
+from support.watching import Recorder
 
 PLAN = small_plan(rounds=1)
 PARTS = [small_table(rows, seed=rows) for rows in (80, 50, 120)]

@@ -10,12 +10,11 @@ from headwater.generator.refiner.model import RefinedMixture, is_refined
 from headwater.mixture.parameters import Mixture
 from headwater.recipe import Aggregate, Done, build_recipe
 from headwater.recipe.task import Task
-from headwater_server.simulation.driving import Cost, LocalEngine, drive
+from headwater_server.simulation.driving import Cost, LocalEngine, Silent, drive
 from support.mixtures import MIXTURE_PLAN
 from support.network import World
 from support.recipes import small_table
 from support.refined import HYBRID_PLAN
-from support.watching import Silent
 
 PARTS = [small_table(rows, seed=rows) for rows in (120, 60, 200)]
 

@@ -7,10 +7,9 @@ from headwater.contribution.contribute import contribute
 from headwater.recipe import build_recipe
 from headwater.recipe.task import Task
 from headwater.schema.table import Table
-from headwater_server.simulation.driving import Cost, LocalEngine, drive
+from headwater_server.simulation.driving import Cost, LocalEngine, Silent, drive
 from support.network import World
 from support.recipes import small_plan, small_table
-from support.watching import Silent
 
 PLAN = small_plan(rounds=2)
 PARTS = [small_table(rows, seed=rows) for rows in (120, 60, 200, 90)]

@@ -25,11 +25,11 @@ from headwater.schema.reading import read_arrow
 from headwater.schema.table import Table
 from headwater.schema.writing import write_csv
 from headwater_server.output_folder import marker
-from headwater_server.simulation.driving import Cost, LocalEngine, Watcher, drive
+from headwater_server.simulation.driving import Cost, LocalEngine, Silent, Watcher, drive
 from headwater_server.simulation.inputs import read_inputs
 from headwater_server.simulation.simulate import simulate
 from support.recipes import SCHEMA, small_plan, small_table
-from support.watching import Recorder, Silent
+from support.watching import Recorder
 
 
 @pytest.fixture

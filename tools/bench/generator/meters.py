@@ -3,10 +3,12 @@
 import time
 from collections.abc import Mapping, Sequence
 
+from headwater_server.simulation.driving import Silent
+
 __all__ = ["CpuWatch"]
 
 
-class CpuWatch:
+class CpuWatch(Silent):
     """Watches a simulation as its narrator does, and adds up what each kind of step cost.
 
     All parties run in this process: the seconds are those of organisations and coordinator together, all threads.
@@ -21,9 +23,6 @@ class CpuWatch:
     def begins(self, what: str) -> None:
         """A step begins."""
         self._mark = time.process_time()
-
-    def advances(self, done: int, steps: int) -> None:
-        """A fit has done some of its steps."""
 
     def ends(self, what: str, seconds: float, records: Sequence[Mapping[str, object]]) -> None:
         """A step ended."""
