@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Literal
 
 import pyarrow.compute as pc
 
@@ -21,8 +20,6 @@ __all__ = ["CURVE", "CURVE_PLOT", "write_curve"]
 
 CURVE, CURVE_PLOT = "curve.json", "curve.svg"
 _LEAST_VALIDATION = 500
-
-Tested = Literal["validation", "held-out fifth"]
 
 
 def write_curve(

@@ -58,11 +58,14 @@ def simulate(
         What stands in result.json.
 
     Raises:
-        InputError: the folder is somebody else's, Flower's engine is not installed, the rows or a sum were refused.
+        InputError: the folder is somebody else's, a curve of what cannot be scored, Flower's engine is not installed,
+            the rows or a sum were refused.
     """
     check_replaceable(out, "simulate")
     plan, cost = inputs.plan, Cost()
     not_scored = _why_not_scored(inputs)
+    if curve:
+        _check_curve(inputs, not_scored)
     recipe = build_recipe(plan)
     if engine == "flower":
         from headwater_server.simulation.flower_engine import drive_on_flower
@@ -121,6 +124,13 @@ def _why_not_scored(inputs: SimulationInputs) -> str:
     except InputError as error:
         return str(error)
     return ""
+
+
+def _check_curve(inputs: SimulationInputs, not_scored: str) -> None:
+    """Refuse before the run what would be refused after it, with all that it had cost."""
+    why = "it holds pictures, which the curve's trees do not read" if inputs.plan.schema_.images else not_scored
+    if why:
+        raise InputError(f"no curve can be measured on this table: {why}; leave --curve out")
 
 
 def _judge(inputs: SimulationInputs) -> Usefulness:
