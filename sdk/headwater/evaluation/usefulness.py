@@ -11,25 +11,7 @@ from headwater.evaluation.judged import Rows, RowsReader, auc, frame_of, trees
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Usefulness", "score"]
-
-
-def score(train: Rows, test: Rows, target: str, reference_train: Rows) -> dict[str, float]:
-    """Fit the judge's two models on `train`, test them on real rows; `Usefulness` where several tables are scored.
-
-    Args:
-        train: the table to be judged.
-        test: real rows that nobody trained on.
-        target: the column to predict.
-        reference_train: real training rows; they fix how columns are read and how many rows of `train` count.
-
-    Returns:
-        "gbm" and "lr", ROC AUC, as `Usefulness.score`.
-
-    Raises:
-        InputError: as `Usefulness.score`.
-    """
-    return Usefulness(reference_train, test, target).score(train)
+__all__ = ["Usefulness"]
 
 
 @dataclass(frozen=True)

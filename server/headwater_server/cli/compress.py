@@ -11,6 +11,7 @@ from headwater_server.cli.options import HomeOption
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from headwater.evaluation.usefulness import Usefulness
     from headwater.generator.bundle import Bundle
     from headwater.generator.compression import Fidelity
 
@@ -75,11 +76,10 @@ def compress(
     from headwater_server.sampling.source import find_bundle
     from headwater_server.step_bar import StepBar
 
-    if to.exists():
+    if to.exists() or to.is_symlink():
         raise InputError(f"{to} is there already; choose another folder")
-    if (data is None) != (target is None):
-        raise InputError("--data and --target go together; say both or neither")
     bundle, console, terms = find_bundle(source, home), Console(), FitSettings()
+    judge = _judge(bundle, data, target)
     with StepBar(console) as bar:
         with bar.step(f"Making the {bundle.sampler.kind} smaller"):
             sampler = make_smaller(
@@ -95,10 +95,10 @@ def compress(
         with bar.step(f"Drawing and comparing {_COMPARED:,} rows of each"):
             found = fidelity(bundle.sampler, sampler, bundle.encoding, rows=_COMPARED, seed=seed)
         scores = []
-        if data is not None and target is not None:
+        if judge is not None:
             for whose, each in (("original", bundle), ("compressed generator", smaller)):
                 with bar.step(f"Scoring models that learn from rows of the {whose}"):
-                    scores.append(_scores(each, data, target))
+                    scores.append(_scores(each, *judge))
     _print_comparison(console, bundle, smaller, found, scores)
     if found.excess > tolerance:
         raise ReleaseRefused(
@@ -151,17 +151,31 @@ def _size(bundle: "Bundle") -> tuple[str, int]:
     raise InputError(f"a generator of kind {sampler.kind} cannot be compressed; give a mixture or a network")
 
 
-def _scores(bundle: "Bundle", data: Path, target: str) -> dict[str, float]:
-    """What the judge's models are worth that learned from rows of this generator."""
-    import numpy as np
-
+def _judge(bundle: "Bundle", data: Path | None, target: str | None) -> "tuple[Usefulness, int] | None":
+    """Who scores rows of a generator by the real table, and how many rows; None where no table is given."""
+    from headwater.errors import InputError
     from headwater.evaluation.split import judge_split
-    from headwater.evaluation.usefulness import score
-    from headwater.generator.table_generator import TableGenerator
+    from headwater.evaluation.usefulness import Usefulness
     from headwater.schema.reading import read_arrow
 
-    real = read_arrow(data)
-    real = real.select([name for name in bundle.encoding.schema.names if name in real.column_names])
-    train, test = (real.take(np.sort(places)) for places in judge_split(real.num_rows))
-    drawn = TableGenerator(bundle.sampler, bundle.encoding).sample(train.num_rows, seed=1)
-    return score(drawn, test, target, train)
+    if data is None and target is None:
+        return None
+    if data is None or target is None:
+        raise InputError("--data and --target go together; say both or neither")
+    real, names = read_arrow(data), bundle.encoding.schema.names
+    if missing := [name for name in names if name not in real.column_names]:
+        raise InputError(f"{data.name} lacks the generator's column {missing[0]!r}; give the table that it was made of")
+    if target not in names:
+        raise InputError(f"the generator has no column {target!r}; say --target with one of {', '.join(names)}")
+    train, test = (real.select(list(names)).take(places) for places in judge_split(real.num_rows))
+    judge = Usefulness(train, test, target)
+    judge.check()
+    return judge, train.num_rows
+
+
+def _scores(bundle: "Bundle", judge: "Usefulness", rows: int) -> dict[str, float]:
+    """What the judge's models are worth that learned from rows of this generator."""
+    from headwater.generator.table_generator import TableGenerator
+
+    drawn = TableGenerator(bundle.sampler, bundle.encoding).sample(rows, seed=1)
+    return judge.score(drawn)

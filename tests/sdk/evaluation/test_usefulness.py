@@ -15,7 +15,7 @@ import pytest
 
 from headwater.errors import InputError
 from headwater.evaluation.judged import trees
-from headwater.evaluation.usefulness import Usefulness, score
+from headwater.evaluation.usefulness import Usefulness
 from headwater.schema.conform import load_table
 from headwater.schema.draft import draft
 from headwater.schema.writing import write_csv
@@ -66,7 +66,7 @@ def test_scores_are_the_judges_to_the_last_digit(judge: ModuleType, tmp_path: Pa
     # Longer than the training rows: both cut it to as many.
     synthetic = generated(500, 3, classes)
     expected = judged(judge, tmp_path, train, test, synthetic)
-    assert score(synthetic, test, "ill", train) == expected
+    assert Usefulness(train, test, "ill").score(synthetic) == expected
     assert 0.55 < expected["gbm"] < 1
     assert 0.55 < expected["lr"] < 1
 
@@ -104,15 +104,15 @@ def test_a_table_of_one_class_scores_one_half() -> None:
     train, test = generated(200, 1), generated(100, 2)
     constant = train.set_column(5, "ill", pa.array([1] * 200))
     unknown = train.set_column(5, "ill", pa.array(["x"] * 200))
-    assert score(constant, test, "ill", train) == {"gbm": 0.5, "lr": 0.5}
-    assert score(unknown, test, "ill", train) == {"gbm": 0.5, "lr": 0.5}
+    assert Usefulness(train, test, "ill").score(constant) == {"gbm": 0.5, "lr": 0.5}
+    assert Usefulness(train, test, "ill").score(unknown) == {"gbm": 0.5, "lr": 0.5}
 
 
 def test_missing_categories_are_a_level_of_their_own() -> None:
     train, test = generated(200, 1), generated(100, 2)
     wards = pa.array([None, "south"] * 100, pa.string())
     train = train.set_column(3, "ward", wards)
-    scores = score(train, test, "ill", train)
+    scores = Usefulness(train, test, "ill").score(train)
     assert 0 <= scores["gbm"] <= 1
     assert 0 <= scores["lr"] <= 1
 
@@ -120,11 +120,11 @@ def test_missing_categories_are_a_level_of_their_own() -> None:
 def test_what_cannot_be_scored_is_refused() -> None:
     train, test = generated(200, 1), generated(100, 2)
     with pytest.raises(InputError, match="no column 'well'"):
-        score(train, test, "well", train)
+        Usefulness(train, test, "well").score(train)
     with pytest.raises(InputError, match="lacks the column 'dose'"):
-        score(train.drop_columns(["dose"]), test, "ill", train)
+        Usefulness(train, test, "ill").score(train.drop_columns(["dose"]))
     with pytest.raises(InputError, match="classes of 'ill'"):
-        score(train, test.set_column(5, "ill", pa.array([1] * 100)), "ill", train)
+        Usefulness(train, test.set_column(5, "ill", pa.array([1] * 100)), "ill").score(train)
 
 
 def test_the_judge_in_the_repository_is_the_one_that_was_given() -> None:

@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 
 import headwater_server.cli.compress as command
 from headwater.errors import InputError, ReleaseRefused
-from headwater.evaluation import usefulness
-from headwater.generator import load_generator
+from headwater.evaluation.usefulness import Usefulness
+from headwater.generator import compression, load_generator
 from headwater.generator.bundle import Bundle
 from headwater.generator.sampler import MixtureSampler
 from headwater.schema.writing import write_csv
@@ -72,7 +72,7 @@ def test_merged_components_are_counted_before_and_after(bundle: Path, tmp_path: 
 def test_with_the_real_table_the_judge_scores_both(
     bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(usefulness, "score", lambda *_: {"gbm": 0.8123, "lr": 0.7})
+    monkeypatch.setattr(Usefulness, "score", lambda *_: {"gbm": 0.8123, "lr": 0.7})
     write_csv(small_table(300), tmp_path / "visits.csv")
     said = run(bundle, "--to", tmp_path / "small", "--data", tmp_path / "visits.csv", "--target", "outcome")
     assert said.count("0.8123") == 2
@@ -83,6 +83,20 @@ def test_with_the_real_table_the_judge_scores_both(
         "Scoring models that learn from rows of the original",
         "Scoring models that learn from rows of the compressed generator",
     ]
+
+
+@pytest.mark.parametrize(
+    ("target", "line"),
+    [("income of the moon", "has no column 'income of the moon'"), ("smoker", "lacks the generator's column 'smoker'")],
+)
+def test_a_judge_that_cannot_score_is_refused_before_the_work(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str, line: str
+) -> None:
+    monkeypatch.setattr(compression, "compress", lambda *_, **__: pytest.fail("the work began"))
+    rows = small_table(300).to_arrow()
+    write_csv(rows.drop_columns(["smoker"]) if target == "smoker" else rows, tmp_path / "visits.csv")
+    with pytest.raises(InputError, match=line):
+        run(bundle, "--to", tmp_path / "small", "--data", tmp_path / "visits.csv", "--target", target)
 
 
 def test_rows_that_are_not_as_good_leave_no_bundle(bundle: Path, tmp_path: Path) -> None:
