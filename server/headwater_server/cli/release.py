@@ -35,23 +35,18 @@ def release(
     from rich.progress import Progress
 
     from headwater.agreement.differencing import differencing_of
-    from headwater.errors import OutOfOrder
-    from headwater.generator.bundle import Bundle
     from headwater_server.release import ReleaseRequest, RunFacts, publish_release, sample_table
     from headwater_server.runs.charters import agreed
     from headwater_server.runs.round_words import ended_on
-    from headwater_server.storage import RunState
+    from headwater_server.sampling.source import bundle_of, result_of
 
     place = open_home(home)
     storage = open_storage(place)
     run_id = resolve_run(storage, run)
-    state, result = storage.run_state(run_id), storage.result(run_id)
-    if state is not RunState.FINISHED or result is None:
-        raise OutOfOrder(f"run {run_id} is {state}; only a finished run can be released")
+    result = result_of(storage, run_id)
     proposal, charter = agreed(storage, run_id)
     plan = proposal.proposal.plan
-    digest = str(result["generator_digest"])
-    bundle = Bundle.load(place.runs / run_id / "generator", digest)
+    bundle = bundle_of(place, run_id, result)
     count = rows or plan.rows or int(str(result["rows"]))
     console = Console()
     with Progress(console=console, transient=True) as progress:
@@ -73,7 +68,7 @@ def release(
             run_id=run_id,
             plan_digest=plan.digest,
             charter_digest=charter.digest,
-            generator_digest=digest,
+            generator_digest=str(result["generator_digest"]),
             differencing=differencing_of(plan.aggregation.on_membership_change),
             refused_rounds=int(str(result.get("refused_rounds", 0))),
             ended_on=ended_on(result.get("ended_on")),

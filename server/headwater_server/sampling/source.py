@@ -1,13 +1,15 @@
 """Find the generator that a person names: a run, a bundle's folder, or a simulation's."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
+from headwater.agreement.run_ids import find_run
 from headwater.errors import InputError, OutOfOrder
 from headwater.generator.bundle import Bundle
 from headwater_server.settings import CoordinatorHome
-from headwater_server.storage import RunState, SqlStorage
+from headwater_server.storage import RunState, SqlStorage, Storage
 
-__all__ = ["find_bundle"]
+__all__ = ["bundle_of", "find_bundle", "result_of"]
 
 _MANIFEST, _FOLDER = "bundle.json", "generator"
 
@@ -34,13 +36,37 @@ def find_bundle(named: str, home: Path) -> Bundle:
     return _of_run(named, home)
 
 
-def _of_run(named: str, home: Path) -> Bundle:
-    from headwater.agreement.run_ids import find_run
+def result_of(storage: Storage, run_id: str) -> Mapping[str, object]:
+    """What a finished run left.
 
-    place = CoordinatorHome(home)
-    storage = SqlStorage(place.database_url(place.settings()))
-    run_id = find_run(named, [record.run_id for record in storage.runs()], "headwater-coordinator run list")
+    Raises:
+        OutOfOrder: the run is not finished.
+    """
     state, result = storage.run_state(run_id), storage.result(run_id)
     if state is not RunState.FINISHED or result is None:
-        raise OutOfOrder(f"run {run_id} is {state}; only a finished run has a generator")
+        raise OutOfOrder(f"run {run_id} is {state}; only a finished run has a generator to release or to draw from")
+    return result
+
+
+def bundle_of(place: CoordinatorHome, run_id: str, result: Mapping[str, object]) -> Bundle:
+    """The generator of a finished run.
+
+    Args:
+        place: the coordinator's home.
+        run_id: of the run.
+        result: what it left, with the digest that the bundle must have.
+
+    Raises:
+        InputError: the bundle is gone or was altered.
+    """
     return Bundle.load(place.runs / run_id / _FOLDER, str(result["generator_digest"]))
+
+
+def _of_run(named: str, home: Path) -> Bundle:
+    place = CoordinatorHome(home)
+    storage = SqlStorage(place.database_url(place.settings()))
+    try:
+        run_id = find_run(named, [record.run_id for record in storage.runs()], "headwater-coordinator run list")
+        return bundle_of(place, run_id, result_of(storage, run_id))
+    finally:
+        storage.close()

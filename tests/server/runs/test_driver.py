@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from headwater.errors import OutOfOrder
 from headwater.generator.bundle import Bundle
 from headwater.generator.sampler import read_sampler
 from headwater.recipe.machine import build_recipe
 from headwater_server.runs import driver as driver_module
+from headwater_server.sampling.source import bundle_of, result_of
 from headwater_server.services.hub import AggregationHub
-from headwater_server.simulation.driving import Cost, LocalEngine, drive
+from headwater_server.simulation.driving import Cost, LocalEngine, Silent, drive
 from headwater_server.storage import RunState
 from support.run_world import RUN, RunWorld
 
@@ -28,19 +30,6 @@ def world(tmp_path: Path) -> Iterator[RunWorld]:
     made = RunWorld(tmp_path)
     yield made
     made.storage.close()
-
-
-class Silent:
-    """Watches a simulation and says nothing."""
-
-    def begins(self, what: str) -> None:
-        """A step begins."""
-
-    def advances(self, done: int, steps: int) -> None:
-        """A fit goes on."""
-
-    def ends(self, what: str, seconds: float, records: object) -> None:
-        """A step ended."""
 
 
 def hub(speed: float = 1.0) -> AggregationHub:
@@ -70,7 +59,7 @@ def test_a_run_of_three_finishes_with_the_generator_of_plain_sums_and_a_history(
     assert (result["organisations"], result["privacy"]) == (3, "none")
     assert result["protection"] == "no protection against differencing"
     folder = world.home.runs / RUN
-    Bundle.load(folder / "generator", str(result["generator_digest"]))
+    assert bundle_of(world.home, RUN, result_of(world.storage, RUN)).encoding.schema == world.plan.schema_
     assert (folder / "health.svg").read_text().count("<svg") == 1
     lines = [json.loads(line) for line in (folder / "progress.jsonl").read_text().splitlines()]
     assert lines == [dict(record) for _, record in world.storage.progress(RUN)]
@@ -78,6 +67,11 @@ def test_a_run_of_three_finishes_with_the_generator_of_plain_sums_and_a_history(
     done = drive(build_recipe(world.plan), LocalEngine(list(world.rows.values()), world.plan), Silent(), Cost())
     assert Bundle(read_sampler(done.model), done.encoding).digest == result["generator_digest"]
     world.storage.close()
+
+
+def test_a_run_that_is_not_finished_has_no_generator(world: RunWorld) -> None:
+    with pytest.raises(OutOfOrder, match="is starting; only a finished run has a generator"):
+        result_of(world.storage, RUN)
 
 
 def test_flower_invites_while_the_run_lasts_and_no_longer(world: RunWorld) -> None:
