@@ -40,13 +40,12 @@ def check(
     """
     from headwater.schema import Schema
     from headwater.schema.conform import check as find
+    from headwater.text_file import read_text
     from headwater_client.connectors import open_source
     from headwater_client.organisation import Organisation
 
     if schema is not None:
-        if not schema.is_file():
-            raise InputError(f"there is no file {schema}; give a schema file, or --run")
-        contract = Schema.from_toml(schema.read_text("utf-8"))
+        contract = Schema.from_toml(read_text(schema, "give a schema file, or --run"))
         problems = find(open_source(data).read(contract), contract)
     else:
         with Organisation.open(home) as organisation:

@@ -1,5 +1,6 @@
 """The plan: everything that a run does, in one document with one digest."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from typing import Literal
@@ -16,7 +17,7 @@ from headwater.schema import Schema
 from headwater.secagg.crypto.ring import RING_BITS, RingBits
 from headwater.toml_array import toml_array
 
-__all__ = ["AggregationTerms", "Plan"]
+__all__ = ["AggregationTerms", "Plan", "plan_name"]
 
 
 class AggregationTerms(Document):
@@ -124,6 +125,11 @@ class Plan(Document):
             return cls.model_validate(document)
         except ValidationError as error:
             raise InputError(f"the plan is not valid: {first_problem(error)}") from error
+
+
+def plan_name(text: str) -> str:
+    """The name of a plan that is made from something with this name; "plan" where nothing of it can stand in one."""
+    return re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("._-")[:64] or "plan"
 
 
 def _without_none(value: object) -> object:

@@ -81,14 +81,9 @@ def check(
     from headwater.schema import Schema
     from headwater.schema.conform import check as find
     from headwater.schema.reading import read_arrow
+    from headwater.text_file import read_text
 
-    if not schema.is_file():
-        raise InputError(f"there is no file {schema}; name the schema first, then the table")
-    try:
-        text = schema.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{schema} is not UTF-8 text; name the schema first, then the table") from error
-    contract = Schema.from_toml(text)
+    contract = Schema.from_toml(read_text(schema, "name the schema first, then the table"))
     arrow = read_arrow(table)
     problems = find(arrow, contract)
     console = Console()

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from headwater_server.cli.options import RecipeChoice
+from headwater_server.cli.options import PlanSeed, RecipeChoice
 
 __all__ = ["register"]
 
@@ -21,9 +21,18 @@ def demo(
     schema: Annotated[Path | None, typer.Option(help="A schema, TOML; drafted from the rows by default.")] = None,
     organisations: Annotated[int, typer.Option(help="How many organisations share the rows out; at least 3.")] = 3,
     recipe: Annotated[RecipeChoice, typer.Option(help="What is fitted, as in a plan.")] = RecipeChoice.HYBRID,
-    rounds: Annotated[int, typer.Option(help="Rounds of adversarial training.", min=0)] = 4,
-    partition: Annotated[str, typer.Option(help="How rows are shared out: iid, label:1 or column:NAME.")] = "label:1",
-    seed: Annotated[int, typer.Option(help="Public seed of the plan.", min=0)] = 0,
+    rounds: Annotated[
+        int | None,
+        typer.Option(
+            help="Rounds of training at the organisations; by default 4 of hybrid, and adversarial's own number.",
+            min=0,
+            max=10_000,
+        ),
+    ] = None,
+    partition: Annotated[
+        str, typer.Option(help="How rows are shared out: iid, label:A (Dirichlet, skewed by the target), column:NAME.")
+    ] = "label:1",
+    seed: PlanSeed = 0,
     out: Annotated[Path, typer.Option(help="Folder for the results; replaced only if a demo made it.")] = Path("demo"),
     keep: Annotated[bool, typer.Option("--keep", help="Leave the whole consortium up until Ctrl-C.")] = False,
 ) -> None:

@@ -10,11 +10,15 @@ if TYPE_CHECKING:
     from headwater_server.settings import CoordinatorHome
     from headwater_server.storage import SqlStorage
 
-__all__ = ["HomeOption", "RecipeChoice", "open_home", "open_storage", "resolve_run"]
+__all__ = ["HomeOption", "PlanSeed", "RecipeChoice", "open_home", "open_storage", "resolve_run"]
 
 HomeOption = Annotated[
     Path,
     typer.Option("--home", envvar="HEADWATER_COORDINATOR_HOME", help="The coordinator's folder."),
+]
+
+PlanSeed = Annotated[
+    int, typer.Option("--seed", help="Public seed of every draw that is no secret.", min=0, max=2**53 - 1)
 ]
 
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from headwater_server.cli.options import HomeOption, RecipeChoice, open_home, open_storage
+from headwater_server.cli.options import HomeOption, PlanSeed, RecipeChoice, open_home, open_storage
 
 if TYPE_CHECKING:
     from headwater.agreement.differencing import MembershipChange
     from headwater.agreement.plan import Plan
 
-__all__ = ["read_plan", "register"]
+__all__ = ["register"]
 
 _group = typer.Typer(
     no_args_is_help=True,
@@ -27,62 +27,52 @@ def register(app: typer.Typer) -> None:
     app.add_typer(_group, name="plan")
 
 
-def read_plan(path: Path) -> "Plan":
-    """A plan from a TOML file.
-
-    Raises:
-        InputError: no such file, or not a plan.
-    """
-    from headwater.agreement.plan import Plan
-    from headwater.errors import InputError
-
-    if not path.is_file():
-        raise InputError(f"there is no file {path}; headwater-coordinator plan draft writes one")
-    return Plan.from_toml(path.read_text(encoding="utf-8"))
-
-
 @_group.command(epilog="Example:  headwater-coordinator plan draft --schema schema.toml --on-membership-change strict")
 def draft(
     schema: Annotated[Path, typer.Option(help="The schema that the members agreed on, TOML.")],
     out: Annotated[Path, typer.Option(help="The plan to write, TOML.")] = Path("plan.toml"),
-    rounds: Annotated[int, typer.Option(help="Rounds of adversarial training; 0 fits to sums alone.", min=0)] = 4,
     recipe: Annotated[
         RecipeChoice | None,
         typer.Option(
-            help="What is fitted: a network by sums, by training or both, or a mixture by sums. By default hybrid, for "
-            "pictures mixture."
+            help="What is fitted: hybrid, a mixture by sums and then training around it; mixture, by sums alone; "
+            "marginals, a network by sums alone; adversarial, a network by training. By default hybrid, for pictures "
+            "mixture."
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Public seed of all draws that are not secret.", min=0)] = 0,
+    rounds: Annotated[
+        int | None,
+        typer.Option(
+            help="Rounds of training at the organisations, of hybrid or adversarial; their own number where left out.",
+            min=0,
+            max=10_000,
+        ),
+    ] = None,
+    seed: PlanSeed = 0,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
     on_membership_change: Annotated[
         str | None, typer.Option(help="strict or continue: what the run does when an organisation stays away.")
     ] = None,
 ) -> None:
-    """Write a plan with every setting at its default, to be read and edited.
+    """Write a plan with every setting that is not named at its default, to be read and edited.
 
     One choice has no default. Under `strict` each organisation refuses a sum over other organisations than before, so
     that no two sums can be subtracted from each other; a run then needs the same organisations to its end. Under
     `continue` a run goes on with those that remain, and its results say that nothing protects against differencing.
     Without --on-membership-change you are asked.
     """
-    from headwater.agreement.plan import AggregationTerms, Plan
+    from headwater.agreement.plan import AggregationTerms, Plan, plan_name
     from headwater.errors import InputError
     from headwater.flower_bundle import bundle_sha256
-    from headwater.recipe.defaults import default_kind
-    from headwater.recipe.settings import RecipeSettings
-    from headwater.schema import Schema
+    from headwater.recipe.defaults import default_kind, recipe_of
+    from headwater_server.plan_file import read_schema
 
-    if not schema.is_file():
-        raise InputError(f"there is no file {schema}; headwater schema draft writes one")
+    contract = read_schema(schema)
     if out.exists() and not force:
         raise InputError(f"{out} is there already; choose another --out or say --force")
-    contract = Schema.from_toml(schema.read_text(encoding="utf-8"))
-    name = "".join(c if c.isalnum() else "-" for c in contract.name.lower()).strip("-") or "plan"
     plan = Plan(
-        name=name[:64],
+        name=plan_name(contract.name),
         schema=contract,
-        recipe=RecipeSettings(kind=default_kind(contract) if recipe is None else recipe.value, rounds=rounds),
+        recipe=recipe_of(default_kind(contract) if recipe is None else recipe.value, rounds),
         aggregation=AggregationTerms(on_membership_change=_membership_change(on_membership_change)),
         privacy="none",
         seed=seed,
@@ -127,6 +117,7 @@ def check(plan: Annotated[Path, typer.Argument(help="The plan, TOML.")]) -> None
 
     from headwater.agreement.differencing import choice_in_words
     from headwater.errors import InputError
+    from headwater_server.plan_file import read_plan
 
     document = read_plan(plan)
     console = Console()
@@ -179,6 +170,7 @@ def propose(
     from headwater.agreement.session import roster_of, terms_of
     from headwater.errors import InputError
     from headwater.secagg.protocol.terms import cohort_problem
+    from headwater_server.plan_file import read_plan
     from headwater_server.runs.charters import charter_for_new_runs
 
     document = read_plan(plan)

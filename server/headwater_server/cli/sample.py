@@ -57,14 +57,16 @@ def sample(
     out: Annotated[
         Path | None, typer.Option(help="File to write: .parquet, .csv or .csv.gz. Not needed with --dry-run.")
     ] = None,
-    rows: Annotated[int, typer.Option(help="How many; with views, rows and not groups.", min=1)] = 10_000,
+    rows: Annotated[int, typer.Option(help="How many rows; with --views, rows and not groups.", min=1)] = 10_000,
     where: Annotated[
         list[str] | None, typer.Option(metavar="COLUMN=VALUE", help="What every row shall have; see above.")
     ] = None,
     balanced: Annotated[
         list[str] | None, typer.Option(metavar="COLUMN", help="A column whose values get equal, or given, shares.")
     ] = None,
-    views: Annotated[int, typer.Option(help="Rows of a group from neighbouring latents.", min=1)] = 1,
+    views: Annotated[
+        int, typer.Option(help="Rows in each group of neighbouring latents; 1 for plain rows.", min=1)
+    ] = 1,
     view_std: Annotated[float, typer.Option(help="How far a view lies from its group's first row.", min=0)] = 0.2,
     seed: Annotated[int, typer.Option(help="Equal seeds give equal rows on one machine.", min=0, max=2**53 - 1)] = 0,
     start: Annotated[int, typer.Option(help="Position of the first row in the seed's sequence.", min=0)] = 0,

@@ -23,6 +23,17 @@ class _Engine(Enum):
     FLOWER = "flower"
 
 
+_Changes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="A setting in place of the plan's, such as recipe.rounds=8 or recipe.refiner.update.loss=classic; may be "
+        "given again.",
+    ),
+]
+
+
 def register(app: typer.Typer) -> None:
     """Mount the command."""
     app.command(
@@ -42,22 +53,17 @@ def simulate(
     partition: Annotated[
         str, typer.Option(help="How rows are shared out: iid, label:A (Dirichlet, skewed by the target), column:NAME.")
     ] = "iid",
-    plan: Annotated[Path | None, typer.Option(help="A plan in TOML; without it, the recipe hybrid.")] = None,
+    plan: Annotated[
+        Path | None, typer.Option(help="A plan in TOML; without it, hybrid, or mixture for pictures.")
+    ] = None,
     schema: Annotated[
         Path | None, typer.Option(help="A schema in TOML; without it, one is read from the rows.")
     ] = None,
     recipe: Annotated[
-        RecipeChoice | None, typer.Option(help="What is fitted, in place of the plan's or of hybrid.")
+        RecipeChoice | None, typer.Option(help="What is fitted, in place of the plan's or the default.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed in place of the plan's.", min=0, max=2**53 - 1)] = None,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="NAME=VALUE",
-            help="A setting in place of the plan's, such as recipe.update.loss=classic; may be given again.",
-        ),
-    ] = None,
+    changes: _Changes = None,
     engine: Annotated[
         _Engine, typer.Option(help="local: in this process; flower: Flower's simulation engine, on Ray.")
     ] = _Engine.LOCAL,

@@ -11,6 +11,7 @@ import tomlkit
 
 from headwater.agreement.differencing import MembershipChange
 from headwater.errors import TransportError
+from headwater.recipe.settings import RecipeKind
 from headwater.schema import Schema
 from headwater.schema.writing import write_csv
 from headwater_server.demo.data import DemoData
@@ -91,8 +92,10 @@ class Consortium:
     def propose_plan(
         self,
         schema: Schema,
-        rounds: int,
-        seed: int,
+        *,
+        recipe: RecipeKind = "hybrid",
+        rounds: int | None = None,
+        seed: int = 0,
         edits: Mapping[str, Mapping[str, object]] | None = None,
         change: MembershipChange = "strict",
     ) -> Path:
@@ -100,7 +103,8 @@ class Consortium:
 
         Args:
             schema: confirmed.
-            rounds: of adversarial training.
+            recipe: what is fitted.
+            rounds: of training at the organisations; None leaves the recipe's own number.
             seed: public.
             edits: entries to set, by table; "recipe.update" is a table inside `recipe`.
             change: what the run does when an organisation stays away.
@@ -108,8 +112,9 @@ class Consortium:
         schema_file, plan_file = self._folder / "schema.toml", self._folder / "plan.toml"
         schema_file.write_text(schema.to_toml(), encoding="utf-8")
         self._coordinate(
-            "plan", "draft", "--schema", str(schema_file), "--out", str(plan_file), "--rounds", str(rounds),
-            "--seed", str(seed), "--on-membership-change", change, home=False,
+            "plan", "draft", "--schema", str(schema_file), "--out", str(plan_file), "--recipe", recipe,
+            *(() if rounds is None else ("--rounds", str(rounds))), "--seed", str(seed),
+            "--on-membership-change", change, home=False,
         )  # fmt: skip
         self._edit(plan_file, edits or {})
         self.run_id = self._coordinate("plan", "propose", str(plan_file)).strip().splitlines()[-1]

@@ -12,6 +12,7 @@ from headwater.errors import InputError
 from headwater.schema import Schema
 from headwater.schema.draft import draft
 from headwater.schema.reading import read_arrow
+from headwater_server.plan_file import read_schema
 from headwater_server.shared_table import check_organisations, share_out
 
 __all__ = ["DemoData", "default_table", "prepare"]
@@ -77,12 +78,7 @@ def prepare(data: Path | None, target: str | None, schema_file: Path | None, org
             raise InputError(f"no target column was named for {data.name}; say --target COLUMN")
     if target not in table.column_names:
         raise InputError(f"there is no column {target!r}; the columns are {_listed(table.column_names)}")
-    if schema_file is None:
-        schema = draft(table, target, name)
-    elif schema_file.is_file():
-        schema = Schema.from_toml(schema_file.read_text(encoding="utf-8"))
-    else:
-        raise InputError(f"there is no schema file {schema_file}; headwater schema draft writes one")
+    schema = draft(table, target, name) if schema_file is None else read_schema(schema_file)
     if schema.target is None:
         raise InputError(f'the schema {schema.name!r} marks no target; set role = "target" on one column')
     missing = [column for column in schema.names if column not in table.column_names]

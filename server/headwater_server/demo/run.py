@@ -6,7 +6,7 @@ import shutil
 import signal
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
@@ -17,6 +17,7 @@ from rich.table import Table as Grid
 
 from headwater.errors import ReleaseRefused
 from headwater.evaluation.usefulness import Usefulness
+from headwater.recipe.defaults import recipe_of
 from headwater.recipe.settings import RecipeKind
 from headwater.schema import Schema
 from headwater.schema.writing import write_csv
@@ -28,6 +29,9 @@ from headwater_server.output_folder import claim_folder
 __all__ = ["DemoRequest", "run_demo"]
 
 _AT_ONCE = 2
+_FEW_ROUNDS: Mapping[RecipeKind, int] = {"hybrid": 4}
+"""What takes the place of a recipe's own number of rounds: a demo is to be over soon."""
+
 _TRAINING: Mapping[RecipeKind, str] = {
     "hybrid": "the run: secure sums over gRPC, a mixture that climbs with them, local adversarial training",
     "marginals": "the run: secure sums over gRPC, fit",
@@ -46,7 +50,7 @@ class DemoRequest:
     schema: Path | None
     organisations: int
     recipe: RecipeKind
-    rounds: int
+    rounds: int | None
     partition: str
     seed: int
     out: Path
@@ -82,6 +86,9 @@ def run_demo(request: DemoRequest) -> None:
     """
     console = Console()
     steps = _Steps(console)
+    rounds = _FEW_ROUNDS.get(request.recipe) if request.rounds is None else request.rounds
+    # A recipe that has no such rounds is refused before anything starts.
+    recipe_of(request.recipe, rounds)
     with steps.step("data", "read the table, hold out 20 % to judge by, share the rest out"):
         data = prepare(request.data, request.target, request.schema, request.organisations, request.partition)
     claim_folder(request.out, "demo")
@@ -90,7 +97,7 @@ def run_demo(request: DemoRequest) -> None:
     try:
         with _terminated_like_interrupted(), ProcessGroup(folder / "logs", {"OMP_NUM_THREADS": "1"}) as processes:
             consortium = Consortium(folder, processes, data)
-            result = _stages(console, steps, request, data, consortium, processes)
+            result = _stages(console, steps, replace(request, rounds=rounds), data, consortium, processes)
             (request.out / "result.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
             _conclude(console, request, result)
             if request.keep:
@@ -116,7 +123,7 @@ def _stages(
         consortium.agree_on_charter()
     with steps.step("agree", "the coordinator proposes a plan"):
         plan_file = consortium.propose_plan(
-            _confirmed(data.schema), request.rounds, request.seed, {"recipe": {"kind": request.recipe}}
+            _confirmed(data.schema), recipe=request.recipe, rounds=request.rounds, seed=request.seed
         )
     with steps.step("agree", "every organisation approves the plan by its digest (scripted here)"):
         plan_digest = consortium.approve()
@@ -142,7 +149,7 @@ def _stages(
         "organisations": request.organisations,
         "rows_of_organisations": [len(part) for part in data.parts],
         "recipe": request.recipe,
-        "rounds": request.rounds,
+        "rounds": run.get("rounds"),
         "seconds": {**steps.seconds, **{f"run_{k}": v for k, v in dict(_mapping(run.get("seconds"))).items()}},
         "bytes_up": run.get("bytes_up"),
         "bytes_down": run.get("bytes_down"),

@@ -1,14 +1,12 @@
 """What a simulation starts from: the plan, the rows of each organisation, the rows that judge."""
 
-import re
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 
-from headwater.agreement.plan import AggregationTerms, Plan
+from headwater.agreement.plan import AggregationTerms, Plan, plan_name
 from headwater.errors import InputError
 from headwater.flower_bundle import bundle_sha256
 from headwater.recipe.defaults import default_kind
@@ -19,6 +17,7 @@ from headwater.schema.draft import draft
 from headwater.schema.reading import read_arrow
 from headwater.schema.table import Table
 from headwater.secagg.crypto.ring import RING_BITS, check_headroom
+from headwater_server.plan_file import read_plan, read_schema
 from headwater_server.shared_table import check_organisations, share_out
 from headwater_server.simulation.overrides import override
 
@@ -84,9 +83,9 @@ def read_inputs(
     if plan_file is not None:
         if schema_file is not None:
             raise InputError("a plan holds its schema; say --plan or --schema, not both")
-        plan = _read_plan(plan_file)
+        plan = read_plan(plan_file)
     else:
-        schema = draft(arrow, target, data.name.split(".")[0]) if schema_file is None else _read_schema(schema_file)
+        schema = draft(arrow, target, data.name.split(".")[0]) if schema_file is None else read_schema(schema_file)
         plan = _default_plan(schema, organisations)
     if recipe is not None:
         plan = plan.model_copy(update={"recipe": plan.recipe.model_copy(update={"kind": recipe})})
@@ -109,7 +108,7 @@ def _default_plan(schema: Schema, organisations: int) -> Plan:
     bits = RING_BITS - 1 - (organisations - 1).bit_length()
     recipe = RecipeSettings(kind=default_kind(schema))
     return Plan(
-        name=re.sub(r"[^a-z0-9._-]+", "-", schema.name.lower()).strip("._-")[:64] or "simulation",
+        name=plan_name(schema.name),
         schema=schema,
         recipe=recipe.model_copy(update={"value_bits": min(recipe.value_bits, bits)}),
         # A simulation loses nobody: it is what a strict run comes to.
@@ -117,27 +116,3 @@ def _default_plan(schema: Schema, organisations: int) -> Plan:
         privacy="none",
         stub_sha256=bundle_sha256(),
     )
-
-
-def _read_text(file: Path) -> str:
-    if not file.is_file():
-        raise InputError(f"there is no file {file}; give a TOML file")
-    try:
-        return file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{file.name} is not UTF-8 text; give a TOML file") from error
-
-
-def _read_schema(file: Path) -> Schema:
-    return Schema.from_toml(_read_text(file))
-
-
-def _read_plan(file: Path) -> Plan:
-    """A plan whose `schema` is a table, or the path of a schema file beside the plan."""
-    try:
-        document = tomllib.loads(_read_text(file))
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"the plan is not TOML: {error}") from error
-    if isinstance(path := document.get("schema"), str):
-        document["schema"] = _read_schema(file.parent / path).to_document()
-    return Plan.from_values(document)

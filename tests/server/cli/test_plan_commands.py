@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from headwater.agreement.plan import Plan
 from headwater.errors import InputError
+from headwater.recipe.settings import RecipeSettings
 from headwater_server.authority import Authority
 from headwater_server.cli import app
 from headwater_server.settings import CoordinatorHome, CoordinatorSettings
@@ -54,6 +55,59 @@ def test_no_answer_writes_no_plan(schema: Path, typed: str) -> None:
     result = draft(schema, typed=typed)
     assert isinstance(result.exception, InputError)
     assert not (schema.parent / "plan.toml").exists()
+
+
+def drafted(schema: Path, *more: str) -> Plan:
+    result = draft(schema, "--on-membership-change", "strict", *more)
+    assert result.exception is None, result.output
+    return Plan.from_toml((schema.parent / "plan.toml").read_text(encoding="utf-8"))
+
+
+def test_what_is_not_named_stands_at_its_default(schema: Path) -> None:
+    assert drafted(schema).recipe == RecipeSettings()
+
+
+def test_rounds_are_those_of_the_recipe_that_trains(schema: Path) -> None:
+    assert drafted(schema, "--rounds", "2").recipe == RecipeSettings(rounds=2)
+    recipe = drafted(schema, "--rounds", "2", "--recipe", "adversarial", "--force").recipe
+    assert recipe.training_rounds == recipe.adversarial.rounds == 2
+
+
+@pytest.mark.parametrize("kind", ["mixture", "marginals"])
+def test_rounds_of_a_recipe_that_trains_nothing_are_refused(schema: Path, kind: str) -> None:
+    result = draft(schema, "--on-membership-change", "strict", "--recipe", kind, "--rounds", "3")
+    assert f"the recipe {kind} has no rounds of training, 3 were asked for" in str(result.exception)
+    assert drafted(schema, "--recipe", kind, "--rounds", "0").recipe.kind == kind
+
+
+@pytest.mark.parametrize(
+    ("name", "plan"), [("Größe & Alter", "gr-e-alter"), ("日本", "plan"), ("my_table.v2", "my_table.v2")]
+)
+def test_a_schema_of_any_name_makes_a_plan(schema: Path, name: str, plan: str) -> None:
+    schema.write_text(SMALL_SCHEMA.model_copy(update={"name": name}).to_toml(), encoding="utf-8")
+    assert drafted(schema).name == plan
+
+
+@pytest.mark.parametrize("command", ["draft", "check"])
+def test_a_file_that_is_no_text_is_one_clear_line(schema: Path, command: str) -> None:
+    schema.write_bytes(b"\xff\xfe\x00")
+    given = ["--schema", str(schema), "--on-membership-change", "strict"] if command == "draft" else [str(schema)]
+    result = CliRunner().invoke(app, ["plan", command, *given])
+    assert isinstance(result.exception, InputError)
+    assert "is not UTF-8 text" in str(result.exception)
+
+
+def test_a_seed_that_no_plan_can_hold_is_wrong_usage(schema: Path) -> None:
+    assert draft(schema, "--on-membership-change", "strict", "--seed", str(2**53)).exit_code == 2
+
+
+def test_a_plan_may_name_its_schema_file_wherever_it_is_read(schema: Path) -> None:
+    whole = drafted(schema)
+    file = schema.parent / "plan.toml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text('schema = "schema.toml"\n' + text[: text.index("[schema]")], encoding="utf-8")
+    checked = CliRunner().invoke(app, ["plan", "check", str(file)])
+    assert f"plan {whole.digest}" in checked.output
 
 
 def test_check_says_what_the_choice_protects(schema: Path) -> None:
