@@ -14,7 +14,7 @@ export FLWR_DISABLE_UPDATE_CHECK := 1
 .PHONY: help setup demo test test-fast test-slow test-crash check format protos vectors diagrams docs bench-quality bench-generator bench-ablation bench-secagg fuzz clean
 
 help:  ## Show what can be made.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # The stamp names what was installed, so that a changed pyproject.toml or constraints.txt installs again.
 STAMP := $(VENV)/.installed-$(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
