@@ -8,6 +8,7 @@ belongs to the value). The judge's test rows are never read beyond the split tha
 
 import argparse
 import json
+import math
 import pathlib
 import re
 import statistics
@@ -23,16 +24,19 @@ FIGURES = ("tstr_gbm_auc", "trtr_gbm_auc", "tstr_lr_auc", "tvd1", "tvd2", "c2st_
 
 
 def run(table: pathlib.Path, target: str, seed: int, settings: list[str], out: pathlib.Path) -> dict[str, float]:
-    """Simulate by the product's own command on training rows alone; the judge's figures and the attack's AUC."""
+    """Simulate by the product's own command on training rows alone; the judge's figures and the attack's AUC.
+
+    Returns:
+        By figure; "attack" is no number where no organisation has a validation row.
+    """
     command = [sys.executable, "-m", "headwater_server.cli", "simulate", "--data", str(table), "--target", target]
     command += ["--organisations", "5", "--recipe", "mixture", "--seed", str(seed), "--out", str(out)]
     for setting in settings:
         command += ["--set", setting]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     judged = quality.judge(quality.read(table), quality.read(out / "synthetic.csv"), target)
-    history = json.loads((out / "result.json").read_text(encoding="utf-8"))["history"]
-    taken = [record for record in history if record.get("passed")]
-    return {figure: judged[figure] for figure in FIGURES} | {"attack_auc": taken[-1]["attack_auc"] if taken else 0.5}
+    attack = json.loads((out / "result.json").read_text(encoding="utf-8"))["attack"]
+    return {figure: judged[figure] for figure in FIGURES} | {"attack": math.nan if attack is None else attack}
 
 
 def main() -> None:
@@ -51,7 +55,7 @@ def main() -> None:
         table = folder / given.table.split(".")[0]
         table = table.with_suffix(".csv")
         train.to_csv(table, index=False)
-        columns = (*FIGURES, "attack_auc")
+        columns = (*FIGURES, "attack")
         print("| settings | " + " | ".join(columns) + " |\n" + "| --- " * (len(columns) + 1) + "|")
         for wanted in ["", *given.set]:
             settings = re.split(r",(?![^\[]*\])", wanted) if wanted else []

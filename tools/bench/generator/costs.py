@@ -16,7 +16,7 @@ from headwater.encoding.encoding import Encoding
 from headwater.encoding.grid import Histograms
 from headwater.encoding.settings import EncodingSettings
 from headwater.evaluation.split import judge_split
-from headwater.generator.sampler import read_sampler
+from headwater.generator.sampler import Sampler, read_sampler
 from headwater.recipe.machine import build_recipe
 from headwater.schema import Schema
 from headwater.schema.conform import conform
@@ -25,7 +25,7 @@ from headwater.schema.reading import read_arrow
 from headwater_server.simulation.driving import Cost, LocalEngine, drive
 from headwater_server.simulation.inputs import read_inputs
 
-__all__ = ["measure_encoder", "measure_memory", "measure_sampling"]
+__all__ = ["measure_encoder", "measure_memory", "measure_sampling", "rows_a_second"]
 
 _REPEATS = 5
 _ORGANISATIONS = 5
@@ -46,12 +46,15 @@ def measure_sampling(*, file: str, table: str, model: str, seed: int, rows: int 
     schema = Schema.from_toml((folder / KEPT["schema"]).read_text(encoding="utf-8"))
     encoding = Encoding.from_document(schema, json.loads((folder / KEPT["encoding"]).read_text(encoding="utf-8")))
     sampler = read_sampler((folder / KEPT["model"]).read_bytes())
-    rates = []
-    for repeat in range(_REPEATS):
-        begun = time.process_time()
-        drawn = sum(batch.rows for batch in sampler.tables(encoding, rows, seed + repeat, device="cpu"))
-        rates.append(drawn / (time.process_time() - begun))
+    rates = [rows_a_second(sampler, encoding, rows, seed + repeat) for repeat in range(_REPEATS)]
     return {"rows_per_second": statistics.median(rates), "slowest": min(rates), "fastest": max(rates)}
+
+
+def rows_a_second(sampler: Sampler, encoding: Encoding, rows: int, seed: int) -> float:
+    """Rows that a generator draws a CPU second of this process, decoded."""
+    begun = time.process_time()
+    drawn = sum(batch.rows for batch in sampler.tables(encoding, rows, seed, device="cpu"))
+    return drawn / (time.process_time() - begun)
 
 
 def measure_encoder(*, file: str, table: str, seed: int) -> dict[str, Any]:
