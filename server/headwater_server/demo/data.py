@@ -9,6 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from headwater.errors import InputError
+from headwater.evaluation.usefulness import Usefulness
 from headwater.schema import Schema
 from headwater.schema.draft import draft
 from headwater.schema.reading import read_arrow
@@ -67,7 +68,8 @@ def prepare(data: Path | None, target: str | None, schema_file: Path | None, org
         how: a partition as `headwater.schema.partition` names them.
 
     Raises:
-        InputError: fewer than three organisations, no such file or column, a table that breaks the schema.
+        InputError: fewer than three organisations, no such file or column, a table that breaks the schema, a target
+            on which no classifier can be scored.
     """
     check_organisations(organisations)
     if data is None:
@@ -87,6 +89,8 @@ def prepare(data: Path | None, target: str | None, schema_file: Path | None, org
     # A draft leaves out columns that rather name records than describe them; nobody is judged by those.
     table = table.select(list(schema.names))
     shared = share_out(table, schema, organisations, how)
+    # The demo ends with scores: what cannot be scored is refused before a consortium is made for it.
+    Usefulness(shared.train, shared.test, schema.target.name).check()
     return DemoData(schema.name, schema, schema_file is None, shared.train, shared.test, shared.parts)
 
 

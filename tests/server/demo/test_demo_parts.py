@@ -63,6 +63,11 @@ def test_data_without_a_target_is_refused(tmp_path: Path) -> None:
         prepare(table, None, None, 3, "iid")
 
 
+def test_a_target_that_no_classifier_can_be_scored_on_is_refused_before_anything_starts() -> None:
+    with pytest.raises(InputError, match="the classes of 'mean area' in the test rows are not the two or more"):
+        prepare(None, "mean area", None, 3, "iid")
+
+
 def test_folder_that_the_command_made_is_replaced_and_no_other(tmp_path: Path) -> None:
     folder = tmp_path / "out"
     claim_folder(folder, "demo")
