@@ -52,7 +52,7 @@ def check(
             problems = organisation.check(data, run=run)
     console = Console(highlight=False)
     if not problems:
-        console.print(f"{data.name} holds to the schema.")
+        console.print(f"{data.name} holds to the schema.", markup=False)
         return
     grid = Grid("column", "rows", "verdict", "what", title=f"{data.name} against the schema")
     for problem in problems:

@@ -114,6 +114,7 @@ def _explained(text: str) -> str:
 def check(plan: Annotated[Path, typer.Argument(help="The plan, TOML.")]) -> None:
     """Say in plain words what a plan would do, and what keeps it from being proposed."""
     from rich.console import Console
+    from rich.markup import escape
 
     from headwater.agreement.differencing import choice_in_words
     from headwater.errors import InputError
@@ -123,7 +124,7 @@ def check(plan: Annotated[Path, typer.Argument(help="The plan, TOML.")]) -> None
     console = Console()
     schema, recipe, terms = document.schema_, document.recipe, document.aggregation
     target = schema.target.name if schema.target is not None else "none"
-    console.print(f"[bold]{document.name}[/bold]: {len(schema.columns)} columns, target {target}")
+    console.print(f"[bold]{document.name}[/bold]: {len(schema.columns)} columns, target {escape(target)}")
     console.print(
         f"recipe {recipe.kind}, {recipe.training_rounds} rounds of training, at most {document.maximum_rounds} sums"
     )

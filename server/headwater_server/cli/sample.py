@@ -102,7 +102,8 @@ def sample(
         most_proposals=most_proposals,
     )
     reader = RowReader(bundle.sampler, bundle.encoding, request)
-    console.print(f"{bundle.sampler.kind}: {request.where}", highlight=False, soft_wrap=True)
+    # Names and categories are the schema's: a bracket in one is no markup.
+    console.print(f"{bundle.sampler.kind}: {request.where}", highlight=False, soft_wrap=True, markup=False)
     _describe(console, reader)
     if dry_run or out is None:
         _dry_run(console, bundle, reader, rows, seed)

@@ -37,6 +37,7 @@ def init(
     """
     from pydantic import ValidationError
     from rich.console import Console
+    from rich.markup import escape
 
     from headwater.agreement.documents import first_problem
     from headwater.canonical import sha256_hex
@@ -67,7 +68,7 @@ def init(
     place.create(settings, authority, server)
     SqlStorage(place.database_url(settings)).close()
     console = Console()
-    console.print(f"Made the coordinator of [bold]{name}[/bold] in {home}.")
+    console.print(f"Made the coordinator of [bold]{escape(name)}[/bold] in {escape(str(home))}.")
     console.print(f"CA certificate {place.ca_certificate}, SHA-256 {authority.digest}", soft_wrap=True)
     if token:
         console.print(f"Catalogue token (shown once, for researchers): [bold]{token}[/bold]", soft_wrap=True)

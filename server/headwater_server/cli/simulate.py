@@ -131,9 +131,8 @@ def _print_inputs(console: "Console", inputs: "SimulationInputs", partition: str
         )
     rows = ", ".join(f"{part.rows:,}" for part in inputs.parts[:10])
     more = ", …" if len(inputs.parts) > 10 else ""
-    console.print(
-        f"{len(inputs.parts)} organisations with {rows}{more} rows ({partition})", highlight=False, soft_wrap=True
-    )
+    shared = f"{len(inputs.parts)} organisations with {rows}{more} rows ({partition})"
+    console.print(shared, highlight=False, markup=False, soft_wrap=True)
 
 
 def _print_end(console: "Console", result: dict[str, Any], out: Path) -> None:

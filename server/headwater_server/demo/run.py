@@ -13,6 +13,7 @@ from types import FrameType
 import pyarrow as pa
 import pyarrow.parquet
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table as Grid
 
 from headwater.errors import ReleaseRefused
@@ -224,9 +225,8 @@ def _score(data: DemoData, synthetic: pa.Table, alone: list[pa.Table]) -> dict[s
 
 
 def _introduce(console: Console, data: DemoData) -> None:
-    console.print(
-        f"[bold]{data.name}[/bold]: {data.train.num_rows:,} rows to train on, {data.test.num_rows:,} to judge by"
-    )
+    rows = f"{data.train.num_rows:,} rows to train on, {data.test.num_rows:,} to judge by"
+    console.print(f"[bold]{escape(data.name)}[/bold]: {rows}")
     if data.schema_was_drafted:
         console.print(
             f"[yellow]schema read from the rows[/yellow]: {len(data.schema.unconfirmed)} guesses that a person would "
@@ -256,7 +256,8 @@ def _conclude(console: Console, request: DemoRequest, result: Mapping[str, objec
     console.print(grid)
     console.print("[bold red]NOT DIFFERENTIALLY PRIVATE[/bold red]: see the card")
     console.print(str(result["protection"]), soft_wrap=True)
-    console.print(f"results in {request.out}: synthetic.csv, dataset/, result.json, health.svg", soft_wrap=True)
+    files = "synthetic.csv, dataset/, result.json, health.svg"
+    console.print(f"results in {request.out}: {files}", soft_wrap=True, markup=False)
 
 
 def _keep(console: Console, consortium: Consortium, processes: ProcessGroup) -> None:

@@ -97,6 +97,23 @@ def test_a_file_that_is_no_text_is_one_clear_line(schema: Path, command: str) ->
     assert "is not UTF-8 text" in str(result.exception)
 
 
+def test_brackets_in_a_column_s_name_are_no_markup(schema: Path) -> None:
+    columns = tuple(
+        column.model_copy(update={"name": "back [/days]"} if column.role == "target" else {})
+        for column in SMALL_SCHEMA.columns
+    )
+    schema.write_text(SMALL_SCHEMA.model_copy(update={"columns": columns}).to_toml(), encoding="utf-8")
+    drafted(schema)
+    shown = CliRunner().invoke(app, ["plan", "check", str(schema.parent / "plan.toml")])
+    assert "target back [/days]" in shown.output
+
+
+def test_a_consortium_s_name_is_no_markup(tmp_path: Path) -> None:
+    made = CliRunner().invoke(app, ["init", "--name", "Rivers [/north]", "--home", str(tmp_path / "home")])
+    assert made.exception is None
+    assert "Made the coordinator of Rivers [/north]" in " ".join(made.output.split())
+
+
 def test_a_seed_that_no_plan_can_hold_is_wrong_usage(schema: Path) -> None:
     assert draft(schema, "--on-membership-change", "strict", "--seed", str(2**53)).exit_code == 2
 
