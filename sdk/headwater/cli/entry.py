@@ -10,9 +10,22 @@ from headwater.errors import HeadwaterError
 
 __all__ = ["run"]
 
+_EXTRAS = {
+    "evaluation": ("lightgbm", "pandas", "sklearn"),
+    "simulation": ("ray",),
+    "coordinator": ("alembic", "fastapi", "jinja2", "matplotlib", "sqlalchemy", "starlette", "uvicorn"),
+}
+"""What pyproject.toml brings with one extra alone; the rest comes with `org` and with `coordinator`."""
+
 
 def _line(text: str) -> str:
     return " ".join(str(text).split())
+
+
+def _extra(package: str) -> str:
+    top = package.partition(".")[0]
+    found = next((extra for extra, packages in _EXTRAS.items() if top in packages), "org] or headwater[coordinator")
+    return f"pip install headwater[{found}] brings it"
 
 
 def run(app: typer.Typer) -> None:
@@ -34,7 +47,7 @@ def run(app: typer.Typer) -> None:
     except ModuleNotFoundError as error:
         if os.environ.get("HEADWATER_TRACEBACK"):
             raise
-        sys.stderr.write(f"error: the package {error.name} is not installed; install the extra that brings it\n")
+        sys.stderr.write(f"error: the package {error.name} is not installed; {_extra(error.name or '')}\n")
         raise SystemExit(1) from None
     except OSError as error:
         if os.environ.get("HEADWATER_TRACEBACK"):

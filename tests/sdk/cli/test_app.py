@@ -2,14 +2,18 @@
 
 import subprocess
 import sys
+import tomllib
 
 import click
 import pytest
+import typer
 import typer.main
 from typer.testing import CliRunner
 
 from headwater import __version__
 from headwater.cli import app
+from headwater.cli.entry import _EXTRAS, run
+from support.specification import ROOT
 
 
 def commands(command: click.Command, path: str = "headwater") -> list[tuple[str, click.Command]]:
@@ -43,6 +47,40 @@ def test_schema_and_catalogue_are_mounted() -> None:
 
 def test_the_version_is_printed() -> None:
     assert CliRunner().invoke(app, ["--version"]).stdout == f"headwater {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("package", "extra"),
+    [
+        ("lightgbm", "headwater[evaluation]"),
+        ("sklearn.linear_model", "headwater[evaluation]"),
+        ("ray", "headwater[simulation]"),
+        ("matplotlib.figure", "headwater[coordinator]"),
+        ("torch", "headwater[org] or headwater[coordinator]"),
+    ],
+)
+def test_a_package_that_is_not_there_is_named_with_the_extra_that_brings_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], package: str, extra: str
+) -> None:
+    def missing() -> None:
+        raise ModuleNotFoundError(f"No module named {package!r}", name=package)
+
+    lonely = typer.Typer()
+    lonely.command()(missing)
+    monkeypatch.setattr(sys, "argv", ["lonely"])
+    with pytest.raises(SystemExit) as ended:
+        run(lonely)
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == f"error: the package {package} is not installed; pip install {extra} brings it\n"
+
+
+def test_extras_are_those_that_the_distribution_has() -> None:
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    names = {"sklearn": "scikit-learn"}
+    for extra, packages in _EXTRAS.items():
+        brought = " ".join(declared[extra])
+        assert all(names.get(package, package) in brought for package in packages if package != "ray"), extra
+    assert "flwr[simulation]" in " ".join(declared["simulation"])
 
 
 def test_the_command_starts_without_heavy_libraries() -> None:
