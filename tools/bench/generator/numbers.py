@@ -9,7 +9,7 @@ from harness.verdicts import Target, Verdict
 
 __all__ = ["NUMBERS", "Number", "verdicts"]
 
-_GIB = 1e9
+_GB = 1e9
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def _costs() -> list[Number]:
 
     def memory(measured: Measured) -> float | None:
         peak = mean_of(measured, "diabetes130-memory", "peak_bytes")
-        return None if peak is None else peak / _GIB
+        return None if peak is None else peak / _GB
 
     return [
         Number(Target("rows sampled a second, hybrid, of CTGAN's", 4.0, at_least=True), sampling),
