@@ -11,7 +11,7 @@ from headwater.secagg.protocol.events import COORDINATOR, SessionReady
 from headwater.secagg.protocol.session import setup_context
 from headwater.secagg.protocol.terms import MAXIMUM_ATTEMPTS
 from headwater.secagg.wire import messages
-from headwater.secagg.wire.codec import MAXIMUM_CHUNK, MAXIMUM_MESSAGE
+from headwater.secagg.wire.codec import MAXIMUM_CHUNK, MAXIMUM_MESSAGE, MAXIMUM_TOGETHER
 from headwater.secagg.wire.envelope import MessageType, open_envelope
 from headwater.secagg.wire.limits import MAXIMUM_LENGTH, MAXIMUM_MEMBERS
 from headwater.secagg.wire.messages import Message
@@ -75,6 +75,7 @@ def test_the_table_of_thresholds_is_what_the_code_computes() -> None:
 
 def test_the_bounds_of_messages_and_charters_are_the_codes() -> None:
     assert f"A message has at most {MAXIMUM_MESSAGE // 2**20} MiB,\na chunk {MAXIMUM_CHUNK // 2**20} MiB" in TEXT
+    assert f"at most {MAXIMUM_TOGETHER} come together" in TEXT
     assert f"a run has at most {MAXIMUM_ATTEMPTS}" in TEXT
     assert f"A charter has at most {MAXIMUM_MEMBERS:,} members" in TEXT
     assert MAXIMUM_LENGTH == 2**28

@@ -10,7 +10,7 @@ import grpc
 
 from headwater.errors import PeerError
 from headwater.rpc.v1 import aggregation_pb2, aggregation_pb2_grpc
-from headwater.secagg.wire.limits import MAXIMUM_TOGETHER, TOGETHER_BYTES
+from headwater.secagg.wire.codec import MAXIMUM_TOGETHER, TOGETHER_BYTES
 from headwater_client.transport.channel import CoordinatorChannel
 
 __all__ = ["Ended", "ParticipationStream", "Received"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from headwater.errors import HeadwaterError, InputError, PeerError
 from headwater.rpc.v1 import aggregation_pb2, aggregation_pb2_grpc
-from headwater.secagg.wire.limits import MAXIMUM_TOGETHER
+from headwater.secagg.wire.codec import MAXIMUM_TOGETHER
 from headwater_server.services.hub import AggregationHub
 from headwater_server.services.identity import authenticated_member
 from headwater_server.services.ports import MemberStore

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 
 from headwater.errors import HeadwaterError, TransportError
-from headwater.secagg.wire.limits import MAXIMUM_TOGETHER, TOGETHER_BYTES
+from headwater.secagg.wire.codec import MAXIMUM_TOGETHER, TOGETHER_BYTES
 
 __all__ = ["MemberStream"]
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from headwater.errors import HeadwaterError, InputError, OutOfOrder, PeerError, TransportError
 from headwater.secagg.protocol.events import COORDINATOR, MemberEvent, RoundClosed, RoundRequested, RoundSummed, Send
 from headwater.secagg.protocol.families import Family
-from headwater.secagg.wire.limits import MAXIMUM_TOGETHER
+from headwater.secagg.wire.codec import MAXIMUM_TOGETHER
 from headwater_client.transport.aggregation import Contribution, participate
 from headwater_client.transport.channel import MAXIMUM_MESSAGE_BYTES, CoordinatorChannel, Identity
 from headwater_client.transport.participation import (

@@ -11,8 +11,7 @@ from structlog.testing import capture_logs
 
 from headwater.errors import OutOfOrder, PeerError, StorageError, TransportError
 from headwater.secagg.protocol.events import AggregatorEvent, Persist, RoundAborted, RoundSummed, SessionFailed
-from headwater.secagg.wire.codec import MAXIMUM_CHUNK
-from headwater.secagg.wire.limits import MAXIMUM_TOGETHER
+from headwater.secagg.wire.codec import MAXIMUM_CHUNK, MAXIMUM_TOGETHER
 from headwater_server.services.hub import AggregationHub
 from headwater_server.services.session import AggregationSession
 from headwater_server.services.stream import MemberStream

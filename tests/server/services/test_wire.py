@@ -7,7 +7,7 @@ import pytest
 
 from headwater.errors import InputError
 from headwater.rpc.v1 import aggregation_pb2, aggregation_pb2_grpc
-from headwater.secagg.wire.limits import MAXIMUM_TOGETHER
+from headwater.secagg.wire.codec import MAXIMUM_TOGETHER
 from headwater_client.transport.channel import Identity
 from headwater_server.services.server import MAXIMUM_MESSAGE_BYTES, enrolment_listener
 from support.plain_sum import PlainAggregator

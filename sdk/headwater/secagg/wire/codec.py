@@ -14,6 +14,8 @@ from headwater.errors import InputError, PeerError
 __all__ = [
     "MAXIMUM_CHUNK",
     "MAXIMUM_MESSAGE",
+    "MAXIMUM_TOGETHER",
+    "TOGETHER_BYTES",
     "Blob",
     "Bulk",
     "Fixed",
@@ -31,6 +33,12 @@ MAXIMUM_CHUNK = 2**20
 
 MAXIMUM_MESSAGE = 4 * 2**20
 """Bytes of the largest message, a setup of 1,000 members; anything longer is refused unread (protocol 4.9)."""
+
+TOGETHER_BYTES = MAXIMUM_CHUNK + 2**18
+"""Messages that wait for a connection go together up to here: a chunk, and small messages behind it."""
+
+MAXIMUM_TOGETHER = 256
+"""Messages that may come together: without it, one delivery could hold two million empty ones."""
 
 
 class Reader:
