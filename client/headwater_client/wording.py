@@ -4,6 +4,8 @@ from headwater.agreement.charter import Charter
 from headwater.agreement.differencing import choice_in_words
 from headwater.agreement.plan import Plan
 from headwater.agreement.signing import fingerprint
+from headwater.recipe.local_training import local_training
+from headwater.recipe.settings import EVALUATIONS
 from headwater.schema.columns import BooleanColumn, CategoricalColumn, Column, DateColumn, ImageColumn, NumericColumn
 
 __all__ = [
@@ -17,15 +19,6 @@ __all__ = [
 PRIVACY_WORDS = {
     "none": "none — this run gives no differential privacy: exact sums over the organisations reach the coordinator, "
     "and small groups may be recognised in them",
-}
-
-_KINDS = {
-    "hybrid": "counts over all organisations, then {rounds} rounds in which each trains on its own rows",
-    "marginals": "counts over all organisations alone; nothing is trained here",
-    "mixture": "counts over all organisations, then at most {expectations} rounds in which each sums what its rows say "
-    "of a mixture of distributions; no network is trained",
-    "adversarial": "counts over all organisations, then {rounds} rounds in which each trains a network from scratch on "
-    "its own rows; at the end the coordinator fits it to the counts, where the plan says so",
 }
 
 
@@ -54,27 +47,18 @@ def member_keys_in_words(charter: Charter) -> tuple[tuple[str, str, str], ...]:
 
 def plan_in_words(plan: Plan, charter: Charter) -> tuple[tuple[str, str], ...]:
     """What a run of this plan would do with the organisation's rows, as (subject, sentence) pairs."""
-    recipe, terms = plan.recipe, plan.aggregation
+    terms = plan.aggregation
     target = plan.schema_.target
     sensitive = [column.name for column in plan.schema_.columns if column.sensitive]
     rows = f"{plan.rows:,}" if plan.rows else "as many as the organisations' training rows together"
-    training = (
-        "none"
-        if not recipe.training_rounds
-        else f"{recipe.training.local_steps} steps of {recipe.training.batch} rows a round; the update is clipped to "
-        f"norm {recipe.training.clip:g}"
-    )
     return (
         ("plan", f"{plan.name}, digest {digest_in_groups(plan.digest)}"),
-        (
-            "what it does",
-            _KINDS[recipe.kind].format(rounds=recipe.training_rounds, expectations=recipe.expectation_rounds),
-        ),
+        ("what it does", _steps_in_words(plan)),
         ("columns", f"{len(plan.schema_.columns)}: {', '.join(plan.schema_.names)}"),
         ("to be predicted", target.name if target is not None else "no column"),
         ("sensitive", ", ".join(sensitive) if sensitive else "no column is marked"),
         ("your rows", _splits_in_words(plan)),
-        ("training here", training),
+        ("training here", _training_in_words(plan)),
         ("after a sick round", _remedies_in_words(plan)),
         ("rounds", f"at most {plan.maximum_rounds} secure sums, {terms.retries} repeated ones among them"),
         (
@@ -90,12 +74,45 @@ def plan_in_words(plan: Plan, charter: Charter) -> tuple[tuple[str, str], ...]:
     )
 
 
+def _steps_in_words(plan: Plan) -> str:
+    """Every kind of round that the organisation's rows go into, in their order."""
+    recipe, training = plan.recipe, local_training(plan)
+    steps = ["sums of pixels and of their products"] if plan.schema_.images else []
+    steps.append("counts over all organisations")
+    if recipe.climbs:
+        steps.append(
+            f"at most {recipe.expectation_rounds} rounds in which each sums what its rows say of a mixture of "
+            "distributions"
+        )
+    if training is None:
+        return f"{', then '.join(steps)}; no network is trained here"
+    what = "trains on its own rows"
+    if recipe.kind == "adversarial":
+        what = f"trains a network{' of pictures' if training.pictures else ''} from scratch on its own rows"
+    steps.append(f"{training.rounds} rounds in which each {what}")
+    if recipe.refines:
+        steps.append(f"at most {EVALUATIONS} in which each counts what the critic says of its rows")
+    calibrated = recipe.kind == "adversarial" and not training.pictures and recipe.adversarial.calibration
+    return ", then ".join(steps) + ("; at the end the coordinator fits it to the counts" if calibrated else "")
+
+
+def _training_in_words(plan: Plan) -> str:
+    training = local_training(plan)
+    if training is None:
+        return "none"
+    return (
+        f"{training.local_steps} steps of {training.batch} rows a round; the update is clipped to norm "
+        f"{training.clip:g}"
+    )
+
+
 def _remedies_in_words(plan: Plan) -> str:
-    most = plan.recipe.health.remedies
-    if not plan.recipe.training_rounds or not most:
+    training = local_training(plan)
+    if training is None or not training.remedies:
         return "nothing changes"
     return (
-        f"the coordinator may ask for smaller steps, a weaker critic or a tighter clip, at most {most} steps of each; "
+        f"the coordinator may ask for smaller steps, a weaker critic or a tighter clip, at most {training.remedies} "
+        "steps of each; "
         f"after {plan.recipe.health.refusals} such rounds in a row training ends"
     )
 

@@ -19,6 +19,7 @@ from headwater_client.wording import (
     plan_in_words,
 )
 from support.consortium import ConsortiumInMemory
+from support.pictures import PICTURES
 from support.succession import following, signed_by
 
 STRICT = {"on_membership_change": "strict"}
@@ -104,6 +105,31 @@ def test_every_recipe_has_words(kind: str) -> None:
     assert ("clipped" in words["training here"]) == (kind != "marginals")
     assert ("at most 3 steps" in words["after a sick round"]) == (kind != "marginals")
     assert "{" not in " ".join(words.values())
+
+
+@pytest.mark.parametrize(
+    ("recipe", "said"),
+    [
+        ({}, "at most 97 rounds in which each sums what its rows say of a mixture of distributions, then 6 rounds in"),
+        ({"rounds": 0}, "of a mixture of distributions; no network is trained here"),
+        ({"base": "marginals"}, "counts over all organisations, then 6 rounds in which each trains on its own rows"),
+        ({"kind": "adversarial"}, "24 rounds in which each trains a network from scratch on its own rows; at the end"),
+        ({"kind": "adversarial", "adversarial": {"calibration": 0}}, "from scratch on its own rows"),
+    ],
+)
+def test_the_plan_names_every_kind_of_round_that_rows_go_into(recipe: dict[str, object], said: str) -> None:
+    does = dict(plan_in_words(CONSORTIUM.plan(recipe=recipe), CONSORTIUM.charter()))["what it does"]
+    assert said in does
+    assert ("fits it to the counts" in does) == (recipe == {"kind": "adversarial"})
+
+
+def test_a_plan_over_pictures_tells_of_the_network_that_is_trained_on_them() -> None:
+    plan = CONSORTIUM.plan(schema=PICTURES, recipe={"kind": "adversarial"})
+    words, settings = dict(plan_in_words(plan, CONSORTIUM.charter())), plan.recipe.images.convolution
+    assert words["what it does"].startswith("sums of pixels and of their products, then counts over all")
+    assert f"{settings.rounds} rounds in which each trains a network of pictures from scratch" in words["what it does"]
+    assert words["training here"].startswith(f"{settings.local_steps} steps of {settings.batch} rows a round")
+    assert words["after a sick round"] == "nothing changes"
 
 
 def test_keys_come_in_groups_and_name_every_party() -> None:

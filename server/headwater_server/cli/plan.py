@@ -63,7 +63,7 @@ def draft(
     from headwater.agreement.plan import AggregationTerms, Plan, plan_name
     from headwater.errors import InputError
     from headwater.flower_bundle import bundle_sha256
-    from headwater.recipe.defaults import default_kind, recipe_of
+    from headwater.recipe.defaults import recipe_of
     from headwater_server.plan_file import read_schema
 
     contract = read_schema(schema)
@@ -72,7 +72,7 @@ def draft(
     plan = Plan(
         name=plan_name(contract.name),
         schema=contract,
-        recipe=recipe_of(default_kind(contract) if recipe is None else recipe.value, rounds),
+        recipe=recipe_of(contract, None if recipe is None else recipe.value, rounds),
         aggregation=AggregationTerms(on_membership_change=_membership_change(on_membership_change)),
         privacy="none",
         seed=seed,
@@ -118,6 +118,7 @@ def check(plan: Annotated[Path, typer.Argument(help="The plan, TOML.")]) -> None
 
     from headwater.agreement.differencing import choice_in_words
     from headwater.errors import InputError
+    from headwater.recipe.local_training import local_training
     from headwater_server.plan_file import read_plan
 
     document = read_plan(plan)
@@ -125,9 +126,9 @@ def check(plan: Annotated[Path, typer.Argument(help="The plan, TOML.")]) -> None
     schema, recipe, terms = document.schema_, document.recipe, document.aggregation
     target = schema.target.name if schema.target is not None else "none"
     console.print(f"[bold]{document.name}[/bold]: {len(schema.columns)} columns, target {escape(target)}")
-    console.print(
-        f"recipe {recipe.kind}, {recipe.training_rounds} rounds of training, at most {document.maximum_rounds} sums"
-    )
+    training = local_training(document)
+    rounds = 0 if training is None else training.rounds
+    console.print(f"recipe {recipe.kind}, {rounds} rounds of training, at most {document.maximum_rounds} sums")
     console.print(f"at least {terms.minimum_cohort} organisations in each sum, {terms.retries} retries")
     console.print("[bold red]privacy: none[/bold red] – NOT DIFFERENTIALLY PRIVATE; the coordinator sees exact sums")
     style = "bold" if terms.on_membership_change == "strict" else "bold red"

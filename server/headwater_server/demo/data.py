@@ -83,6 +83,8 @@ def prepare(data: Path | None, target: str | None, schema_file: Path | None, org
     schema = draft(table, target, name) if schema_file is None else read_schema(schema_file)
     if schema.target is None:
         raise InputError(f'the schema {schema.name!r} marks no target; set role = "target" on one column')
+    if schema.images:
+        raise InputError(f"{name} holds pictures, the demo shows tables; say headwater-coordinator simulate instead")
     missing = [column for column in schema.names if column not in table.column_names]
     if missing:
         raise InputError(f"the table lacks the schema's column {missing[0]!r}; it has {_listed(table.column_names)}")

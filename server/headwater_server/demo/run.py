@@ -87,11 +87,11 @@ def run_demo(request: DemoRequest) -> None:
     """
     console = Console()
     steps = _Steps(console)
-    rounds = _FEW_ROUNDS.get(request.recipe) if request.rounds is None else request.rounds
-    # A recipe that has no such rounds is refused before anything starts.
-    recipe_of(request.recipe, rounds)
     with steps.step("data", "read the table, hold out 20 % to judge by, share the rest out"):
         data = prepare(request.data, request.target, request.schema, request.organisations, request.partition)
+    rounds = _FEW_ROUNDS.get(request.recipe) if request.rounds is None else request.rounds
+    # A recipe that has no such rounds is refused before anything starts.
+    recipe_of(data.schema, request.recipe, rounds)
     claim_folder(request.out, "demo")
     _introduce(console, data)
     folder = request.out / "consortium"

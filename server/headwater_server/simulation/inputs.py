@@ -9,8 +9,8 @@ import pyarrow as pa
 from headwater.agreement.plan import AggregationTerms, Plan, plan_name
 from headwater.errors import InputError
 from headwater.flower_bundle import bundle_sha256
-from headwater.recipe.defaults import default_kind
-from headwater.recipe.settings import RecipeKind, RecipeSettings
+from headwater.recipe.defaults import recipe_of
+from headwater.recipe.settings import RecipeKind
 from headwater.schema import Schema
 from headwater.schema.conform import Problem
 from headwater.schema.draft import draft
@@ -106,7 +106,7 @@ def read_inputs(
 def _default_plan(schema: Schema, organisations: int) -> Plan:
     # protocol 2.2: more organisations leave fewer bits to each value.
     bits = RING_BITS - 1 - (organisations - 1).bit_length()
-    recipe = RecipeSettings(kind=default_kind(schema))
+    recipe = recipe_of(schema)
     return Plan(
         name=plan_name(schema.name),
         schema=schema,

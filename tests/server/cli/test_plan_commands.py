@@ -15,6 +15,7 @@ from headwater_server.cli import app
 from headwater_server.settings import CoordinatorHome, CoordinatorSettings
 from headwater_server.storage import RunState, SqlStorage
 from support.consortium import SMALL_SCHEMA, ConsortiumInMemory
+from support.pictures import PICTURES
 
 
 @pytest.fixture
@@ -71,6 +72,16 @@ def test_rounds_are_those_of_the_recipe_that_trains(schema: Path) -> None:
     assert drafted(schema, "--rounds", "2").recipe == RecipeSettings(rounds=2)
     recipe = drafted(schema, "--rounds", "2", "--recipe", "adversarial", "--force").recipe
     assert recipe.training_rounds == recipe.adversarial.rounds == 2
+
+
+def test_rounds_on_pictures_are_those_of_the_network_that_is_trained_on_them(schema: Path) -> None:
+    schema.write_text(PICTURES.to_toml(), encoding="utf-8")
+    plan = drafted(schema, "--rounds", "2", "--recipe", "adversarial")
+    assert plan.recipe.images.convolution.rounds == 2
+    checked = CliRunner().invoke(app, ["plan", "check", str(schema.parent / "plan.toml")]).output
+    assert "recipe adversarial, 2 rounds of training, at most 9 sums" in checked
+    none = draft(schema, "--on-membership-change", "strict", "--rounds", "0", "--recipe", "adversarial", "--force")
+    assert "at least 1 round" in str(none.exception)
 
 
 @pytest.mark.parametrize("kind", ["mixture", "marginals"])
