@@ -1,13 +1,13 @@
 """A contact sheet of synthetic pictures as one self-contained SVG."""
 
 from collections.abc import Iterator
-from xml.sax.saxutils import escape
 
 import numpy as np
 from numpy.typing import NDArray
 
 from headwater.schema import BooleanColumn, CategoricalColumn, ImageColumn
 from headwater.schema.table import Table
+from headwater_server.figures.drawing import safe, shorten
 
 __all__ = ["describe_sheet", "draw_sheet"]
 
@@ -127,6 +127,4 @@ def _grey(tone: int, tones: int) -> int:
 
 
 def _safe(text: str, length: int) -> str:
-    # XML has no way to write control characters, not even escaped.
-    shown = text if len(text) <= length else text[: length - 1] + "…"
-    return escape("".join(letter if letter.isprintable() else "�" for letter in shown))
+    return safe(shorten(text, length))

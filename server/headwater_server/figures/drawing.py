@@ -5,7 +5,7 @@ from xml.sax.saxutils import escape
 
 from headwater_server.figures.distribution import Bars, Histogram
 
-__all__ = ["draw"]
+__all__ = ["draw", "safe", "shorten"]
 
 WIDTH = 420
 HEIGHT = 272
@@ -46,13 +46,13 @@ def draw(name: str, kind: str, shown: Bars | Histogram, description: str) -> byt
         notes.append(f"missing {_words(shown.missing)}")
     if isinstance(shown, Histogram) and shown.beyond > 0:
         notes.append(f"{_words(shown.beyond)} beyond the axis")
-    note = f'<text class="note" x="14" y="41">{_safe(" · ".join([kind, *notes]))}</text>'
+    note = f'<text class="note" x="14" y="41">{safe(" · ".join([kind, *notes]))}</text>'
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
         'role="img" aria-labelledby="t d">',
-        f'<title id="t">{_safe(name)}</title><desc id="d">{_safe(description)}</desc>',
+        f'<title id="t">{safe(name)}</title><desc id="d">{safe(description)}</desc>',
         f"<style>{_STYLE}</style>",
-        f'<text class="name" x="14" y="24">{_safe(_shorten(name, 48))}</text>',
+        f'<text class="name" x="14" y="24">{safe(shorten(name, 48))}</text>',
         note,
         *body,
         "</svg>",
@@ -70,13 +70,13 @@ def _bars(shown: Bars) -> Iterator[str]:
         y = _TOP + 6 + step * index
         middle = y + thickness / 2 + 4
         length = room * share
-        yield f'<text x="{label_width - 8}" y="{middle:.1f}" text-anchor="end">{_safe(_shorten(label))}</text>'
+        yield f'<text x="{label_width - 8}" y="{middle:.1f}" text-anchor="end">{safe(shorten(label))}</text>'
         yield f'<rect class="track" x="{label_width}" y="{y:.1f}" width="{room}" height="{thickness:.1f}" rx="2"/>'
         yield (
             f'<rect class="bar" x="{label_width}" y="{y:.1f}" width="{max(length, 1 if share else 0):.1f}" '
             f'height="{thickness:.1f}" rx="2"/>'
         )
-        yield f'<text x="{label_width + room + 8}" y="{middle:.1f}">{_safe(_words(share))}</text>'
+        yield f'<text x="{label_width + room + 8}" y="{middle:.1f}">{safe(_words(share))}</text>'
 
 
 def _histogram(shown: Histogram) -> Iterator[str]:
@@ -106,7 +106,7 @@ def _histogram(shown: Histogram) -> Iterator[str]:
     for place, label in shown.ticks:
         x = left + width * (place - shown.edges[0]) / span
         yield f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{bottom}" y2="{bottom + 4}"/>'
-        yield f'<text class="note" x="{x:.1f}" y="{bottom + 18}" text-anchor="middle">{_safe(label)}</text>'
+        yield f'<text class="note" x="{x:.1f}" y="{bottom + 18}" text-anchor="middle">{safe(label)}</text>'
 
 
 def _atoms(shown: Histogram, bottom: int, room: int) -> Iterator[str]:
@@ -117,7 +117,7 @@ def _atoms(shown: Histogram, bottom: int, room: int) -> Iterator[str]:
         middle = x + _ATOM_WIDTH / 2
         yield f'<rect class="track" x="{x}" y="{bottom - room}" width="{_ATOM_WIDTH}" height="{room}"/>'
         yield f'<rect class="atom" x="{x}" y="{bottom - tall:.1f}" width="{_ATOM_WIDTH}" height="{tall:.1f}"/>'
-        value = _safe(_shorten(label, 6))
+        value = safe(shorten(label, 6))
         yield f'<text class="note" x="{middle}" y="{bottom + 16}" text-anchor="middle">= {value}</text>'
         yield f'<text class="note" x="{middle}" y="{bottom + 31}" text-anchor="middle">{share:.0%}</text>'
 
@@ -131,10 +131,12 @@ def _words(share: float) -> str:
     return "< 0.1 %" if 0 < share < 0.001 else f"{share * 100:.1f} %"
 
 
-def _shorten(text: str, length: int = _LABEL_LENGTH) -> str:
+def shorten(text: str, length: int = _LABEL_LENGTH) -> str:
+    """The text, cut to a length with an ellipsis where it is longer."""
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def _safe(text: str) -> str:
+def safe(text: str) -> str:
+    """The text as it may stand in XML."""
     # XML has no way to write control characters, not even escaped.
     return escape("".join(letter if letter.isprintable() else "�" for letter in text))
