@@ -34,7 +34,7 @@ def words(line: str) -> list[str]:
 def walked(given: list[str]) -> tuple[click.Command, list[str], list[str]]:
     """The innermost command that a line names, what follows its name, and the names on the way to it."""
     command: click.Command = PROGRAMS[given[0]]
-    path, rest = [], given[1:]
+    path, rest = list[str](), given[1:]
     while isinstance(command, click.Group) and rest and rest[0] in command.commands:
         command = command.commands[rest[0]]
         path, rest = [*path, rest[0]], rest[1:]
