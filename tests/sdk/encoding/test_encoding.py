@@ -213,7 +213,8 @@ def test_a_damaged_document_is_refused(damage: dict[str, object]) -> None:
         Encoding.from_document(SCHEMA, document)
 
 
-WHOLE = fitted(one_column(np.arange(1001), integer=True))
+# A cell for each of 1,001 whole numbers.
+WHOLE = fitted(one_column(np.arange(1001), integer=True), EncodingSettings())
 
 
 @pytest.mark.parametrize(
@@ -241,6 +242,7 @@ def test_a_column_s_codes_and_masses_are_whole_numbers_that_can_be_written_again
     document = WHOLE.to_document()
     column = WHOLE.columns[0].to_document(masses=True)
     assert Encoding.from_document(WHOLE.schema, document).to_document() == document
+    assert WHOLE.columns[0].grid.cells == 1001
     with pytest.raises(InputError, match="this version's form"):
         Encoding.from_document(WHOLE.schema, document | {"columns": [column | damage]})
 
