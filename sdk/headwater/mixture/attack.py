@@ -11,7 +11,9 @@ __all__ = ["UNTESTED", "AttackResult", "likelihood_attack", "mean_of_histogram"]
 I64 = NDArray[np.int64]
 
 UNTESTED = "no organisation has a validation row to attack with"
-"""Why a rung did not pass: its AUC of .5 is no finding."""
+"""Why a rung, or a tilt, did not pass: its AUC of .5 is no finding."""
+
+_REMEMBERS = "the likelihood attack could pass the plan's limit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,12 @@ class AttackResult:
         """What the history keeps beside the AUC where `within` decided; no error where nothing was attacked."""
         known = {"attack_error": round(self.error, 5)} if math.isfinite(self.error) else {}
         return {**known, "attack_limit": limit}
+
+    def verdict(self, limit: float) -> dict[str, object]:
+        """The same with what was decided on a rung or tilt, and why."""
+        passed = self.within(limit)
+        reason = "" if passed else (_REMEMBERS if math.isfinite(self.error) else UNTESTED)
+        return {**self.decided(limit), "passed": passed, "reason": reason}
 
 
 def likelihood_attack(train: I64, validation: I64) -> AttackResult:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headwater.errors import InputError
-from headwater.mixture.attack import UNTESTED, AttackResult, likelihood_attack, mean_of_histogram
+from headwater.mixture.attack import AttackResult, likelihood_attack, mean_of_histogram
 from headwater.mixture.expectation import SPAN_DRAWS, Statistics, spanned
 from headwater.mixture.form import Form
 from headwater.mixture.maximisation import maximise
@@ -135,9 +135,6 @@ class Climb:
         passed = attack.within(self._settings.attack_limit)
         if passed or not self._passed:
             self._passed.append(self._current)
-        reason = "" if passed else "the likelihood attack could pass the plan's limit"
-        if attack.error == np.inf:
-            reason = UNTESTED
         self._over = not passed or self._rung + 1 == len(self._rungs)
         if not self._over:
             self._rung += 1
@@ -145,7 +142,7 @@ class Climb:
             better = maximise(self._current, statistics, self._settings)
             random = self._random("split", self._rung)
             self._current = self._spanned(split_components(better, self._rungs[self._rung], random))
-        return {**attack.decided(self._settings.attack_limit), "passed": passed, "reason": reason}
+        return attack.verdict(self._settings.attack_limit)
 
     def _random(self, *purpose: object) -> np.random.Generator:
         text = "/".join(["headwater", "mixture", str(self._seed), *map(str, purpose)])

@@ -100,7 +100,6 @@ class Tilting:
     def add(self, statistics: Statistics) -> Record:
         """Take the summed statistics of `asked`; returns what the history says of them."""
         attack = likelihood_attack(statistics.train, statistics.validation)
-        passed = attack.within(self._settings.attack_limit)
         tilt = self._asked.tilt
         record: Record = {
             "tolerance": self._settings.tilt_tolerances[self._step],
@@ -109,11 +108,9 @@ class Tilting:
             "log_density": round(statistics.density / max(int(statistics.train.sum()), 1), 5),
             "validation_log_density": round(mean_of_histogram(statistics.validation, self._asked.span), 5),
             "attack_auc": round(attack.auc, 5),
-            **attack.decided(self._settings.attack_limit),
-            "passed": passed,
-            "reason": "" if passed else "the likelihood attack could pass the plan's limit",
+            **attack.verdict(self._settings.attack_limit),
         }
-        if passed:
+        if attack.within(self._settings.attack_limit):
             self._standing = self._asked
             self._step += 1
             self._over = self._step == len(self._settings.tilt_tolerances)

@@ -8,7 +8,7 @@ import pytest
 from headwater.encoding.marginals import Subset, count
 from headwater.errors import InputError
 from headwater.mixture import sampling
-from headwater.mixture.attack import likelihood_attack
+from headwater.mixture.attack import UNTESTED, likelihood_attack
 from headwater.mixture.conditioning import ConditionedMixture, Proposals
 from headwater.mixture.expectation import DENSITY_BINS, Statistics, log_densities
 from headwater.mixture.form import RowFeatures
@@ -298,6 +298,14 @@ def test_without_a_tilt_within_the_limit_the_highest_rung_stands() -> None:
     assert begun.over
     assert begun.standing.components == 3
     assert begun.standing.tilt is None
+
+
+def test_a_tilt_that_no_validation_row_could_attack_says_so() -> None:
+    begun, seen = tilting(), statistics(0)
+    record = begun.add(replace(seen, validation=np.zeros(DENSITY_BINS, np.int64)))
+    assert not record["passed"]
+    assert record["reason"] == UNTESTED
+    assert "attack_error" not in record
 
 
 @pytest.mark.parametrize("options", [{"tables": False}, {"excess": 1.0}])
