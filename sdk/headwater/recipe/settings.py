@@ -136,6 +136,13 @@ class RefinerSettings(_Settings):
         le=1,
         description="most that the distance from the counted tables may grow, as total variation",
     )
+    gain: float = Field(
+        default=0.05,
+        ge=0,
+        le=0.5,
+        description="least that the critic's AUC must come nearer to .5; for less the base is released, which draws "
+        "faster and was fitted to sums alone",
+    )
 
 
 class RecipeSettings(_Settings):

@@ -51,6 +51,10 @@ def refused_because(candidate: Candidate, settings: RefinerSettings, attack_limi
     """Why this one may not take the base's place, "" if it may."""
     if not candidate.gain > _NOISE * candidate.error:
         return "the critic tells it from rows no worse than the base, or not by more than noise"
+    if candidate.gain < settings.gain:
+        return (
+            f"it brings the critic's AUC nearer to .5 by {candidate.gain:.3f}, and the plan asks for {settings.gain:g}"
+        )
     if not candidate.distance <= candidate.base_distance + settings.slack:
         return "it is further from the counted tables than the plan allows"
     if not candidate.attack_auc + candidate.attack_error <= attack_limit:

@@ -110,8 +110,9 @@ def _others() -> list[Number]:
 
 
 def _costs() -> list[Number]:
-    def sampling(measured: Measured) -> float | None:
-        return ratio_of(measured, "sampling-hybrid", "rows_per_second", "ctgan")
+    def sampling(kind: str) -> Number:
+        target = Target(f"rows sampled a second, {kind}, of CTGAN's", 4.0, at_least=True)
+        return Number(target, lambda measured: ratio_of(measured, f"sampling-{kind}", "rows_per_second", "ctgan"))
 
     def encoder(measured: Measured) -> float | None:
         ours = [mean_of(measured, "encoder", f"{part}_wall_seconds") for part in ("fit", "transform")]
@@ -125,7 +126,7 @@ def _costs() -> list[Number]:
         return None if peak is None else peak / _GB
 
     return [
-        Number(Target("rows sampled a second, hybrid, of CTGAN's", 4.0, at_least=True), sampling),
+        *(sampling(kind) for kind in ("mixture", "hybrid", "refined")),
         Number(Target("encoder's fit and transform, times faster than CTGAN's", 50.0, at_least=True), encoder),
         Number(Target("peak memory of a fit on 71,518 × 32, GB", 1.5), memory),
     ]

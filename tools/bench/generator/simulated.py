@@ -119,12 +119,26 @@ def _keep(folder: pathlib.Path, done: Done, sampler: Sampler) -> None:
     (folder / KEPT["model"]).write_bytes(sampler.to_bytes())
 
 
-def _told(history: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """Rounds of training that were run, and those that were taken."""
+def _told(history: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Rounds of training that were run, those that were taken, and what the last judgement released."""
     rounds = sum(record["kind"] == "update" for record in history)
     # A round's verdict stands with its merge.
     taken = sum(record["kind"] == "merge" and bool(record["accepted"]) for record in history)
-    return {"rounds": rounds, "taken": taken}
+    return {"rounds": rounds, "taken": taken, **_last_judgement(history)}
+
+
+def _last_judgement(history: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What was released, and the critic's AUC on the base's draws and on those that it tells worst from rows."""
+    judged = [record for record in history if record["kind"] == "judge"]
+    if not judged:
+        return {}
+    last = judged[-1]
+    words = "base"
+    if last["accepted"]:
+        words = "refined" if last["refined"] else "base's draws"
+        words += f", weighed by {last['strength']:g}" if last["strength"] else ""
+    best = min((candidate["auc"] for candidate in last["candidates"]), key=lambda auc: abs(auc - 0.5))
+    return {"released": words, "critic_of_base": last["candidates"][0]["base_auc"], "critic_of_best": best}
 
 
 def _step(watch: CpuWatch, settings: UpdateSettings, organisations: int) -> dict[str, float]:

@@ -162,6 +162,8 @@ GOOD = Candidate(True, 1.0, 0.60, 0.53, 0.005, 0.54, 0.005, 0.010, 0.012)
     ("change", "word"),
     [
         ({}, ""),
+        ({"auc": 0.555, "error": 0.001}, "the plan asks for 0.05"),
+        ({"auc": 0.545, "error": 0.001}, ""),
         ({"auc": 0.595}, "noise"),
         ({"auc": 0.40}, "noise"),
         ({"auc": 0.65}, "noise"),
