@@ -1,13 +1,16 @@
 """A hybrid on a mixture over the coordinator's own driver: to its end, and from its records after a restart."""
 
 import asyncio
+import io
 import time
 from pathlib import Path
+
+from rich.console import Console
 
 from headwater.generator.bundle import Bundle
 from headwater.generator.sampler import read_sampler
 from headwater.recipe.machine import build_recipe
-from headwater_server.cli.watching import describe
+from headwater_server.cli.watching import describe, follow
 from headwater_server.services.hub import AggregationHub
 from headwater_server.simulation.driving import Cost, LocalEngine, Silent, drive
 from headwater_server.storage import RunState
@@ -53,4 +56,10 @@ def test_a_restarted_coordinator_ends_a_hybrid_with_the_generator_of_plain_sums(
     records = {str(record["kind"]): record for _, record in world.storage.progress(RUN)}
     assert all(describe(records[kind]) for kind in STEPS)
     assert "judgement" in describe(records["judge"])
+    shown = io.StringIO()
+    follow(world.storage, RUN, Console(file=shown, width=40), lambda: False)
+    *lines, last = shown.getvalue().splitlines()
+    assert sum("mixture, rung" in line for line in lines) == 1
+    assert last.startswith(f"run {RUN} finished: the generator is ready to be released; recipe hybrid: ")
+    assert last.endswith(str(result["released"]))
     world.storage.close()
