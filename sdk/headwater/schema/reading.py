@@ -1,8 +1,8 @@
 """Read a table from a file or from memory: CSV, compressed CSV, Parquet, Arrow or pandas, the same on every machine."""
 
-import codecs
+import contextlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
@@ -12,6 +12,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from headwater.errors import InputError
+from headwater.schema.utf8 import check_utf8
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +28,6 @@ _BLOCK_BYTES = 1 << 24
 # Eighteen digits always fit 64 bits.
 _PLAIN_INTEGER = r"^(0|-?[1-9][0-9]{0,17})$"
 _GLANCE = 100
-_BEGINNING_BYTES = 1 << 16
 
 
 def read_arrow(path: str | Path) -> pa.Table:
@@ -42,7 +42,7 @@ def read_arrow(path: str | Path) -> pa.Table:
 
     Raises:
         InputError: no such file, a folder, an empty table, a header with a name twice or without a name, ragged rows,
-            not UTF-8, not Parquet. The line never holds a value of the table.
+            not UTF-8 (with the line), not Parquet. The message never holds a value of the table.
     """
     file = Path(path)
     if file.is_dir():
@@ -114,61 +114,65 @@ def _read_parquet(file: Path) -> pa.Table:
         raise InputError(f"{file.name} is not a readable Parquet file; write it again") from error
 
 
-def _check_beginning(file: Path) -> None:
-    """Refuse what is no text at all: Arrow would complain of it past every handler, on the person's terminal."""
-    try:
-        with pa.input_stream(str(file)) as stream:
-            beginning = stream.read(_BEGINNING_BYTES)
-    except (pa.ArrowException, OSError):
-        # Whatever it is, reading the whole says it better.
-        return
-    header, _, rows = beginning.partition(b"\n")
-    try:
-        header.decode()
-    except UnicodeDecodeError as error:
-        raise InputError(f"the header of {file.name} is not UTF-8; convert the file") from error
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(rows)
-    except UnicodeDecodeError as error:
-        raise InputError(f"{file.name} is not a readable CSV table: it is not UTF-8; convert it") from error
-
-
 def _read_csv(file: Path, delimiter: str) -> pa.Table:
-    ragged = 0
-
-    def count_ragged(_: pyarrow.csv.InvalidRow) -> str:
-        nonlocal ragged
-        ragged += 1
-        return "skip"
-
-    _check_beginning(file)
     try:
-        table = pyarrow.csv.read_csv(
-            file,
-            read_options=pyarrow.csv.ReadOptions(block_size=_BLOCK_BYTES),
-            parse_options=pyarrow.csv.ParseOptions(
-                delimiter=delimiter, newlines_in_values=True, invalid_row_handler=count_ragged
-            ),
-            convert_options=pyarrow.csv.ConvertOptions(
-                default_column_type=pa.string(),
-                null_values=[""],
-                strings_can_be_null=True,
-                quoted_strings_can_be_null=True,
-            ),
-        )
+        table = _parse(file, delimiter)
         names = table.column_names
-    except UnicodeDecodeError as error:
-        raise InputError(f"the header of {file.name} is not UTF-8; convert the file") from error
-    except pa.ArrowInvalid as error:
-        raise InputError(f"{file.name} is not a readable CSV table: {_reason(str(error))}") from error
     except OSError as error:
         raise InputError(f"{file.name} cannot be read; is it what its name ends in, and may you read it?") from error
-    if ragged:
-        raise InputError(
-            f"{file.name} has {ragged} rows with another number of fields than its header, which has "
-            f"{len(names)}; mend or quote them"
-        )
+    except (UnicodeDecodeError, pa.ArrowInvalid) as error:
+        check_utf8(file)
+        if ragged := _count_ragged(file, delimiter):
+            raise InputError(ragged) from error
+        raise InputError(f"{file.name} is not a readable CSV table: {_reason(str(error))}") from error
     return pa.table([_plain_integers(column) for column in table.columns], names=names)
+
+
+def _parse(
+    file: Path,
+    delimiter: str,
+    on_ragged: Callable[[pyarrow.csv.InvalidRow], str] | None = None,
+) -> pa.Table:
+    """Let Arrow parse the file; with a handler for ragged rows on this thread alone.
+
+    Arrow's threads call the handler, and one of them may let go of it when an error has long been raised. A thread that
+    asks for the interpreter while that ends is killed, and takes the process along ("terminate called without an active
+    exception", exit status 134). Without a handler none asks.
+    """
+    return pyarrow.csv.read_csv(
+        file,
+        read_options=pyarrow.csv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=on_ragged is None),
+        parse_options=pyarrow.csv.ParseOptions(
+            delimiter=delimiter, newlines_in_values=True, invalid_row_handler=on_ragged
+        ),
+        convert_options=pyarrow.csv.ConvertOptions(
+            default_column_type=pa.string(),
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=True,
+        ),
+    )
+
+
+def _count_ragged(file: Path, delimiter: str) -> str:
+    """What is wrong with a file's ragged rows; the empty text where it has none."""
+    ragged, expected = 0, 0
+
+    def count(row: pyarrow.csv.InvalidRow) -> str:
+        nonlocal ragged, expected
+        ragged, expected = ragged + 1, row.expected_columns
+        return "skip"
+
+    # What was counted before another fault is still true.
+    with contextlib.suppress(pa.ArrowInvalid, OSError):
+        _parse(file, delimiter, count)
+    if not ragged:
+        return ""
+    counted = "1 row" if ragged == 1 else f"{ragged} rows"
+    return (
+        f"{file.name} has {counted} with another number of fields than its header, which has {expected}; "
+        "mend or quote them"
+    )
 
 
 def _plain_integers(text: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -184,8 +188,6 @@ def _plain_integers(text: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _reason(text: str) -> str:
     # The parser's messages quote the offending row; only what kind of fault it is may be shown.
-    if "UTF8" in text or "UTF-8" in text:
-        return "it is not UTF-8; convert it"
     if "Empty CSV" in text:
         return "it is empty; a table needs a header and at least one row"
     return "its rows could not be parsed; check quotes and delimiters"

@@ -1,15 +1,21 @@
 """Reading files and frames: what is kept exactly, and one clear line for every broken file."""
 
+import contextlib
 import gzip
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from headwater.errors import InputError
+from headwater.schema import utf8
 from headwater.schema.reading import read_arrow, rows_of
 
 
@@ -118,6 +124,69 @@ def test_pandas_names_must_be_one_of_each() -> None:
 def test_rows_of_another_kind_are_refused() -> None:
     with pytest.raises(InputError, match="rows come as list"):
         rows_of([1, 2])
+
+
+LATE = "1,2\n" * 40_000
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (f"a,b\n{LATE}3,{SECRET}é\n{LATE}", "line 40,002 (byte 160,020"),
+        # Ragged rows too: what tells of them must not stumble over their bytes.
+        (f"a,b\n{LATE}3\n{SECRET}é,,\n{LATE}", "line 40,003 (byte 160,020"),
+        (f"a,{SECRET}é\n{LATE}", "line 1 (byte 16"),
+        ("a,b\r\n1,é\r\n", "line 2 (byte 8"),
+    ],
+)
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_file_in_another_encoding_is_refused_with_the_line_and_nothing_else_is_said(
+    tmp_path: Path, text: str, place: str, packed: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    content = text.encode("latin-1")
+    path = write(tmp_path, "a.csv.gz", gzip.compress(content)) if packed else write(tmp_path, "a.csv", content)
+    with pytest.raises(InputError) as refusal:
+        read_arrow(path)
+    assert f"is not UTF-8: {place} of the file)" in str(refusal.value)
+    assert "iconv" in str(refusal.value)
+    assert SECRET not in str(refusal.value)
+    assert capfd.readouterr() == ("", "")
+
+
+@given(text=st.text(max_size=12), spoilt=st.binary(max_size=2), rest=st.text(max_size=6), block=st.integers(1, 5))
+def test_the_first_byte_that_is_not_utf8_is_found_whatever_the_blocks(
+    tmp_path_factory: pytest.TempPathFactory, text: str, spoilt: bytes, rest: str, block: int
+) -> None:
+    content = text.encode(errors="replace") + spoilt + rest.encode(errors="replace")
+    path = write(tmp_path_factory.getbasetemp(), "a.csv", content)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(utf8, "_BLOCK_BYTES", block)
+        try:
+            content.decode()
+        except UnicodeDecodeError as error:
+            line = content.count(b"\n", 0, error.start) + 1
+            with pytest.raises(InputError, match=rf"line {line} \(byte {error.start + 1} "):
+                utf8.check_utf8(path)
+        else:
+            utf8.check_utf8(path)
+
+
+@pytest.mark.parametrize("content", [f"a,b\n{LATE}3\n{LATE}", f"a,b\n{LATE}é,1\n", f"a,b\n{LATE}"])
+def test_no_thread_of_the_parser_ever_calls_back_into_python(
+    tmp_path: Path, content: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A thread that does so while the interpreter ends takes the process along, with exit status 134.
+    parse, asked = pyarrow.csv.read_csv, []
+
+    def watched(*given: Any, read_options: Any, parse_options: Any, **more: Any) -> pa.Table:
+        asked.append((read_options.use_threads, parse_options.invalid_row_handler is None))
+        return parse(*given, read_options=read_options, parse_options=parse_options, **more)
+
+    monkeypatch.setattr(pyarrow.csv, "read_csv", watched)
+    with contextlib.suppress(InputError):
+        read_arrow(write(tmp_path, "a.csv", content.encode("latin-1")))
+    assert asked[0] == (True, True)
+    assert set(asked) <= {(True, True), (False, False)}
 
 
 def test_bytes_that_are_no_text_are_refused_without_a_word_from_the_parser(
