@@ -178,6 +178,8 @@ def test_check_shows_problems_by_column_without_values(tmp_path: Path) -> None:
     assert isinstance(result.exception, InputError)
     assert "age" in result.output
     assert "ward" in result.output
+    words = " ".join(result.output.replace("│", " ").split())
+    assert "1 value is in none of the 2 categories; mend them or add them (line 3)" in words
     assert "777" not in result.output
     assert "attic" not in result.output
 

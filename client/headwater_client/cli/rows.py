@@ -35,11 +35,12 @@ def check(
     """List everything in which your rows depart from the schema, column by column, before anything leaves.
 
     "refused" keeps the table from taking part; "changed" is clipped, rounded or mapped to another category;
-    "ignored" is not in the schema. Only counts are shown, never a value. With --schema neither an enrolment nor the
-    coordinator is needed. Exit status 1 if anything is refused.
+    "ignored" is not in the schema. Only counts and places are shown, never a value. With --schema neither an enrolment
+    nor the coordinator is needed. Exit status 1 if anything is refused.
     """
     from headwater.schema import Schema
     from headwater.schema.conform import check as find
+    from headwater.schema.row_lines import lines_of_rows
     from headwater.text_file import read_text
     from headwater_client.connectors import open_source
     from headwater_client.organisation import Organisation
@@ -55,17 +56,18 @@ def check(
         console.print(f"{data.name} holds to the schema.", markup=False)
         return
     grid = Grid("column", "rows", "verdict", "what", title=f"{data.name} against the schema")
+    refusals = [problem for problem in problems if problem.severity == "refused"]
+    lines_of = lines_of_rows(data, (row for problem in refusals for row in problem.rows))
     for problem in problems:
         colour = _COLOURS[problem.severity]
         count = f"{problem.count:,}" if problem.count else "–"
         verdict = f"[{colour}]{problem.severity}[/{colour}]"
-        grid.add_row(shown(problem.column) or "(table)", count, verdict, shown(problem.what))
+        what = problem.with_places(lines_of) if problem.severity == "refused" else problem.what
+        grid.add_row(shown(problem.column) or "(table)", count, verdict, shown(what))
     console.print(grid)
-    refused = sum(problem.severity == "refused" for problem in problems)
-    if refused:
-        raise InputError(
-            f"{data.name} has {refused} problems that keep it from taking part; mend them or talk to the operator"
-        )
+    if refusals:
+        counted = "1 problem that keeps" if len(refusals) == 1 else f"{len(refusals)} problems that keep"
+        raise InputError(f"{data.name} has {counted} it from taking part; mend them or talk to the operator")
 
 
 def serve(

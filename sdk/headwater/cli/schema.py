@@ -48,17 +48,25 @@ def draft(
     Everything guessed is listed in `unconfirmed`, column by column. Bounds and categories are public: correct them to
     what the column may hold anywhere, not to what these rows happen to hold, then delete each `unconfirmed` line.
     Guesses warn in demo and simulate, and no run can be proposed with one left. Columns that hold nothing, or that
-    rather name records than describe them, are left out and named at the top.
+    rather name records than describe them, are left out and named at the top. Cells that are no numbers among numbers
+    are shown on standard error, with their lines; the schema names the lines alone.
     """
-    from headwater.schema.draft import draft as guess
+    from headwater.schema.draft import draft_with_odd_cells
     from headwater.schema.image import image_sources
     from headwater.schema.reading import read_arrow
+    from headwater.schema.row_lines import lines_of_rows
 
     arrow = read_arrow(table)
-    schema = guess(arrow, target, name or table.name.split(".")[0] or "table")
+    guessed = draft_with_odd_cells(arrow, target, name or table.name.split(".")[0] or "table")
+    schema, odd_cells = guessed.schema, guessed.odd_cells
+    lines_of = lines_of_rows(table, (row for odd in odd_cells for row in odd.rows))
+    for odd in odd_cells:
+        typer.echo(f"warning: {odd.in_words(lines_of)}", err=True)
     pixels = {source for image in schema.images for source in image_sources(arrow, image)}
     left_out = [column for column in arrow.column_names if column not in schema.names and column not in pixels]
-    lines = [*_CONFIRM, *(_left_out(column) for column in left_out)]
+    # The schema goes to other organisations: what a cell holds does not.
+    warned = (odd.in_words(lines_of, quoting=False) for odd in odd_cells)
+    lines = [*_CONFIRM, *(_left_out(column) for column in left_out), *warned]
     typer.echo("\n".join(f"# {line}".rstrip() for line in lines))
     typer.echo(schema.to_toml(), nl=False)
 
@@ -75,12 +83,14 @@ def check(
 ) -> None:
     """List everything in which a table departs from a schema, by column, with counts.
 
-    "refused" keeps the table from taking part; "changed" is clipped, rounded or mapped; "ignored" is not in the
-    schema. No value of the table is ever printed. Exit status 1 if anything is refused.
+    "refused" keeps the table from taking part, and says where the first such rows stand; "changed" is clipped, rounded
+    or mapped; "ignored" is not in the schema. No value of the table is ever printed. Exit status 1 if anything is
+    refused.
     """
     from headwater.schema import Schema
     from headwater.schema.conform import check as find
     from headwater.schema.reading import read_arrow
+    from headwater.schema.row_lines import lines_of_rows
     from headwater.text_file import read_text
 
     contract = Schema.from_toml(read_text(schema, "name the schema first, then the table"))
@@ -93,14 +103,16 @@ def check(
         console.print(Text(f"{table.name}: {arrow.num_rows:,} rows hold to schema {contract.name!r}."))
         return
     grid = Grid("column", "rows", "verdict", "what", title=Text(f"{table.name} against schema {contract.name!r}"))
+    refusals = [problem for problem in problems if problem.severity == "refused"]
+    lines_of = lines_of_rows(table, (row for problem in refusals for row in problem.rows))
     colours = {"refused": "red", "changed": "yellow", "ignored": "dim"}
     for problem in problems:
         rows = f"{problem.count:,}" if problem.count else "–"
         verdict = Text(problem.severity, style=colours[problem.severity])
         # Text, so that brackets in a column's name are not read as markup.
-        grid.add_row(Text(problem.column or "(table)"), rows, verdict, Text(problem.what))
+        what = problem.with_places(lines_of) if problem.severity == "refused" else problem.what
+        grid.add_row(Text(problem.column or "(table)"), rows, verdict, Text(what))
     console.print(grid)
-    refused = sum(problem.severity == "refused" for problem in problems)
-    if refused:
-        counted = "1 problem that keeps" if refused == 1 else f"{refused} problems that keep"
+    if refusals:
+        counted = "1 problem that keeps" if len(refusals) == 1 else f"{len(refusals)} problems that keep"
         raise InputError(f"{table.name} has {counted} it from taking part; mend the table or the schema")

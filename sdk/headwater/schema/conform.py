@@ -31,6 +31,8 @@ def conform(arrow: pa.Table, schema: Schema) -> tuple[Table, tuple[Problem, ...]
         where = f"column {refused[0].column!r}: " if refused[0].column else ""
         others = f"{len(refused) - 1} more {'problem' if len(refused) == 2 else 'problems'}"
         more = f" (and {others}: headwater schema check lists them)" if len(refused) > 1 else ""
+        if not more and refused[0].rows:
+            more = " (headwater schema check says where)"
         raise InputError(f"the table does not hold to schema {schema.name!r}: {where}{refused[0].what}{more}")
     return Table(schema, columns, arrow.num_rows), tuple(problems)
 

@@ -1,5 +1,6 @@
 """Convert one column's values to the arrays of its schema, and note all that stands in the way."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -10,11 +11,14 @@ from numpy.typing import NDArray
 
 from headwater.schema.columns import BooleanColumn, CategoricalColumn, DateColumn, NumericColumn
 from headwater.schema.parsing import days_of, numbers_of, text_of
+from headwater.schema.row_lines import place_in_words
 
 __all__ = ["PlainColumn", "Problem", "Severity", "convert_column"]
 
 PlainColumn = NumericColumn | CategoricalColumn | BooleanColumn | DateColumn
 """A column with one value a row."""
+
+_NAMED_ROWS = 3
 
 Severity = Literal["refused", "changed", "ignored"]
 F64 = NDArray[np.float64]
@@ -31,12 +35,25 @@ class Problem:
             "ignored": a column that the schema does not know.
         what: what is, what was expected, and what happens or is to be done.
         count: rows concerned; 0 where rows do not matter.
+        rows: the first few of them, counted from 0, where they are known.
     """
 
     column: str
     severity: Severity
     what: str
     count: int
+    rows: tuple[int, ...] = ()
+
+    def with_places(self, lines: Mapping[int, int]) -> str:
+        """What is the matter, and where its first rows stand.
+
+        Args:
+            lines: of `row_lines.lines_of_rows`.
+        """
+        if not self.rows:
+            return self.what
+        more = ", …" if self.count > len(self.rows) else ""
+        return f"{self.what} ({', '.join(place_in_words(row, lines) for row in self.rows)}{more})"
 
 
 def convert_column(values: pa.ChunkedArray, column: PlainColumn) -> tuple[NDArray[Any], list[Problem]]:
@@ -51,7 +68,8 @@ def convert_column(values: pa.ChunkedArray, column: PlainColumn) -> tuple[NDArra
         count = int(np.count_nonzero(rows))
         if count:
             counted = "1 value is" if count == 1 else f"{count} values are"
-            problems.append(Problem(column.name, severity, f"{counted} {what}", count))
+            first = tuple(np.flatnonzero(rows)[:_NAMED_ROWS].tolist())
+            problems.append(Problem(column.name, severity, f"{counted} {what}", count, first))
 
     converted, refused = _convert(values, column, note)
     missing = np.isnan(converted) if converted.dtype == np.float64 else converted < 0
@@ -70,15 +88,19 @@ def _convert(values: pa.ChunkedArray, column: PlainColumn, note: "_Note") -> tup
             return _codes(values, column, note)
 
 
+def _remedy(column: PlainColumn) -> str:
+    return "mend or empty them" if column.missing else "mend them, or empty them and allow missing"
+
+
 class _Note(Protocol):
     def __call__(self, severity: Severity, rows: Mask, what: str) -> None: ...
 
 
 def _numbers(values: pa.ChunkedArray, column: NumericColumn, note: _Note) -> tuple[F64, Mask]:
     numbers, unreadable = numbers_of(values)
-    note("refused", unreadable, "not numeric; mend or empty them")
+    note("refused", unreadable, f"not numeric; {_remedy(column)}")
     infinite = np.isinf(numbers)
-    note("refused", infinite, "infinite; mend or empty them")
+    note("refused", infinite, f"infinite; {_remedy(column)}")
     numbers[infinite] = np.nan
     free = ~np.isnan(numbers)
     if column.special_values:
@@ -96,7 +118,7 @@ def _numbers(values: pa.ChunkedArray, column: NumericColumn, note: _Note) -> tup
 
 def _days(values: pa.ChunkedArray, column: DateColumn, note: _Note) -> tuple[F64, Mask]:
     days, unreadable = days_of(values, column.format)
-    note("refused", unreadable, f"not written as dates {column.format}; mend or empty them")
+    note("refused", unreadable, f"not written as dates {column.format}; {_remedy(column)}")
     outside = (days < column.lower_day) | (days > column.upper_day)
     note("changed", outside, f"outside {column.lower} to {column.upper}; clipped")
     days[outside] = np.clip(days[outside], column.lower_day, column.upper_day)

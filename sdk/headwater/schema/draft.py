@@ -1,6 +1,7 @@
 """Propose a schema from a table: a start for a person, with every guess marked."""
 
 import datetime
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,10 +22,11 @@ from headwater.schema.columns import (
 )
 from headwater.schema.draft_images import guess_images
 from headwater.schema.image import image_sources
+from headwater.schema.odd_cells import OddCells, look_at
 from headwater.schema.parsing import days_of, numbers_of, text_of
 from headwater.schema.schema import Schema
 
-__all__ = ["draft"]
+__all__ = ["Draft", "draft", "draft_with_odd_cells"]
 
 # So many categories are listed whatever the number of rows; more only while they do not rather name records.
 _FEW_CATEGORIES = 20
@@ -50,12 +52,31 @@ _POSITIVE = {"yes", "true", "y", "t"}
 _EPOCH = datetime.date(1970, 1, 1)
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A schema that was guessed, and what should be said of it.
+
+    Attributes:
+        schema: every guess is marked.
+        odd_cells: of columns that hold numbers but for some cells, in the order of the table.
+    """
+
+    schema: Schema
+    odd_cells: tuple[OddCells, ...]
+
+
 def draft(arrow: pa.Table, target: str | None, name: str) -> Schema:
+    """The schema of `draft_with_odd_cells` alone."""
+    return draft_with_odd_cells(arrow, target, name).schema
+
+
+def draft_with_odd_cells(arrow: pa.Table, target: str | None, name: str) -> Draft:
     """Guess a schema from the rows; whoever uses it must confirm what stands in `unconfirmed`.
 
     | values of a column | becomes |
     | --- | --- |
     | all numbers | numeric between the least and the largest; integer if all are whole |
+    | numbers but for a few cells, as `odd_cells.look_at` has it | numeric, and such a cell may be missing instead |
     | numbers, and it is the target with at most 20 of them | categorical, the numbers as text |
     | numbers too large for float64, or with leading zeros | as text |
     | all dates of one format | date |
@@ -87,31 +108,35 @@ def draft(arrow: pa.Table, target: str | None, name: str) -> Schema:
         )
     images = guess_images(arrow, target)
     pixels = {name for image in images.values() for name in image_sources(arrow, image)}
-    guesses = {
-        column: images[column]
-        if column in images
-        else (None if column in pixels else _guess(arrow.column(column), column, column == target))
-        for column in arrow.column_names
-    }
+    guesses: dict[str, Column | None] = {}
+    odd_cells: list[OddCells] = []
+    for column in arrow.column_names:
+        guesses[column] = images.get(column)
+        if column not in images and column not in pixels:
+            guesses[column], found = _guess(arrow.column(column), column, column == target)
+            odd_cells += [] if found is None else [found]
     if target is not None and guesses[target] is None:
+        if odd := next((each for each in odd_cells if each.column == target), None):
+            raise InputError(odd.in_words())
         raise InputError(f"column {target!r} holds no value or names records; choose a target with fewer values")
     columns = tuple(column for column in guesses.values() if column is not None)
     if not columns:
         raise InputError("every column is empty or names records; there is nothing to draft a schema of")
-    return Schema.from_document({"name": name, "columns": columns})
+    return Draft(Schema.from_document({"name": name, "columns": columns}), tuple(odd_cells))
 
 
-def _guess(values: pa.ChunkedArray, name: str, is_target: bool) -> Column | None:
+def _guess(values: pa.ChunkedArray, name: str, is_target: bool) -> tuple[Column | None, OddCells | None]:
     text = text_of(values)
     if text is None or text.null_count == len(text):
-        return None
+        return None, None
     common = {"name": name, "role": "target" if is_target else "feature"}
-    return (
-        _guess_numeric(values, text, common)
-        or _guess_date(values, common)
-        or _guess_boolean(text, common)
-        or _guess_categorical(text, common)
-    )
+    numeric, odd = _guess_numeric(values, text, common)
+    if numeric is not None:
+        return numeric, odd
+    column = _guess_date(values, common) or _guess_boolean(text, common) or _guess_categorical(text, common)
+    if odd is not None:
+        odd = replace(odd, drafted="nothing" if column is None else "categories")
+    return column, odd
 
 
 def _marked(common: dict[str, Any], **guesses: object) -> dict[str, Any]:
@@ -119,23 +144,26 @@ def _marked(common: dict[str, Any], **guesses: object) -> dict[str, Any]:
     return {**common, **guesses, "unconfirmed": ("kind", *guesses, "sensitive")}
 
 
-def _guess_numeric(values: pa.ChunkedArray, text: pa.ChunkedArray, common: dict[str, Any]) -> NumericColumn | None:
+def _guess_numeric(
+    values: pa.ChunkedArray, text: pa.ChunkedArray, common: dict[str, Any]
+) -> tuple[NumericColumn | None, OddCells | None]:
     kind = values.type
-    if pa.types.is_boolean(kind) or pa.types.is_temporal(kind) or numbers_of(values.slice(0, _GLANCE))[1].any():
-        return None
+    # A glance at the first rows spares most columns of text the whole reading.
+    if pa.types.is_boolean(kind) or pa.types.is_temporal(kind) or numbers_of(values.slice(0, _GLANCE))[1].mean() > 0.5:
+        return None, None
     numbers, unreadable = numbers_of(values)
-    if unreadable.any() or pc.any(pc.match_substring_regex(text, _CODE_WITH_LEADING_ZERO)).as_py():
-        return None
-    missing = np.isnan(numbers)
     finite = numbers[np.isfinite(numbers)]
-    if len(finite) == 0:
-        return None
+    if len(finite) == 0 or pc.any(pc.match_substring_regex(text, _CODE_WITH_LEADING_ZERO)).as_py():
+        return None, None
     distinct, counts = np.unique(finite, return_counts=True)
+    odd = look_at(text, unreadable, common["name"], len(distinct)) if unreadable.any() else None
+    if unreadable.any() and (odd is None or odd.drafted != "numbers"):
+        return None, odd
     if common["role"] == "target" and len(distinct) <= _FEW_CATEGORIES:
-        return None
+        return None, odd
     integer = bool((distinct == np.rint(distinct)).all())
     if integer and max(-distinct[0], distinct[-1]) > _EXACT_INTEGER:
-        return None
+        return None, odd
     if max(-distinct[0], distinct[-1]) > WIDEST_BOUND:
         raise InputError(
             f"column {common['name']!r} holds numbers beyond ±{WIDEST_BOUND:g}; mend them, or write its bounds into a "
@@ -146,10 +174,11 @@ def _guess_numeric(values: pa.ChunkedArray, text: pa.ChunkedArray, common: dict[
         lower=float(distinct[0]),
         upper=float(distinct[-1]),
         integer=integer,
-        missing=bool(missing.any()),
+        # A cell that is no number counts as missing: whoever empties it is not refused.
+        missing=bool(np.isnan(numbers).any()),
         special_values=_special_values(distinct, counts, integer),
     )
-    return NumericColumn.model_validate(fields)
+    return NumericColumn.model_validate(fields), odd
 
 
 def _special_values(distinct: NDArray[np.float64], counts: NDArray[np.int64], integer: bool) -> tuple[float, ...]:

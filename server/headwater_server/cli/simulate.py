@@ -125,6 +125,8 @@ def _print_inputs(console: "Console", inputs: "SimulationInputs", partition: str
             f"[yellow]The schema holds {len(guesses)} unconfirmed guesses;[/yellow] confirm them for a real run.",
             soft_wrap=True,
         )
+    for warning in inputs.warnings:
+        console.print(f"[yellow]{escape(warning)}[/yellow]", highlight=False, soft_wrap=True)
     for change in inputs.changes:
         console.print(
             f"[yellow]{escape(change.column)}:[/yellow] {escape(change.what)}", highlight=False, soft_wrap=True

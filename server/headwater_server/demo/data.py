@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from headwater.errors import InputError
 from headwater.evaluation.usefulness import Usefulness
 from headwater.schema import Schema
-from headwater.schema.draft import draft
 from headwater.schema.reading import read_arrow
+from headwater_server.drafting import draft_schema
 from headwater_server.plan_file import read_schema
 from headwater_server.shared_table import check_organisations, share_out
 
@@ -32,6 +32,7 @@ class DemoData:
         train: rows that the organisations share out.
         test: rows that nobody trains on.
         parts: one array of row numbers of `train` for each organisation.
+        warnings: what the drafted schema may have taken wrongly, a line each.
     """
 
     name: str
@@ -40,6 +41,7 @@ class DemoData:
     train: pa.Table
     test: pa.Table
     parts: tuple[NDArray[np.int64], ...]
+    warnings: tuple[str, ...] = ()
 
     def rows_of(self, organisation: int) -> pa.Table:
         """The rows of one organisation, numbered from 0."""
@@ -68,8 +70,8 @@ def prepare(data: Path | None, target: str | None, schema_file: Path | None, org
         how: a partition as `headwater.schema.partition` names them.
 
     Raises:
-        InputError: fewer than three organisations, no such file or column, a table that breaks the schema, a target
-            on which no classifier can be scored.
+        InputError: fewer than three organisations, no such file or column, a table that breaks the schema, cells that
+            are no numbers where a schema is read from numbers, a target on which no classifier can be scored.
     """
     check_organisations(organisations)
     if data is None:
@@ -80,7 +82,12 @@ def prepare(data: Path | None, target: str | None, schema_file: Path | None, org
             raise InputError(f"no target column was named for {data.name}; say --target COLUMN")
     if target not in table.column_names:
         raise InputError(f"there is no column {target!r}; the columns are {_listed(table.column_names)}")
-    schema = draft(table, target, name) if schema_file is None else read_schema(schema_file)
+    warnings: tuple[str, ...] = ()
+    if schema_file is None:
+        drafted = draft_schema(table, target, name, data)
+        schema, warnings = drafted.schema, drafted.warnings
+    else:
+        schema = read_schema(schema_file)
     if schema.target is None:
         raise InputError(f'the schema {schema.name!r} marks no target; set role = "target" on one column')
     if schema.images:
@@ -93,7 +100,7 @@ def prepare(data: Path | None, target: str | None, schema_file: Path | None, org
     shared = share_out(table, schema, organisations, how)
     # The demo ends with scores: what cannot be scored is refused before a consortium is made for it.
     Usefulness(shared.train, shared.test, schema.target.name).check()
-    return DemoData(schema.name, schema, schema_file is None, shared.train, shared.test, shared.parts)
+    return DemoData(schema.name, schema, schema_file is None, shared.train, shared.test, shared.parts, warnings)
 
 
 def _listed(names: Sequence[str], shown: int = 12) -> str:

@@ -232,6 +232,8 @@ def _introduce(console: Console, data: DemoData) -> None:
             f"[yellow]schema read from the rows[/yellow]: {len(data.schema.unconfirmed)} guesses that a person would "
             "confirm first; a real consortium agrees on public bounds instead"
         )
+    for warning in data.warnings:
+        console.print(f"[yellow]{escape(warning)}[/yellow]", highlight=False, soft_wrap=True)
     sizes = ", ".join(f"{len(part):,}" for part in data.parts)
     console.print(f"{len(data.parts)} organisations with {sizes} rows")
 

@@ -13,10 +13,10 @@ from headwater.recipe.defaults import recipe_of
 from headwater.recipe.settings import RecipeKind
 from headwater.schema import Schema
 from headwater.schema.conform import Problem
-from headwater.schema.draft import draft
 from headwater.schema.reading import read_arrow
 from headwater.schema.table import Table
 from headwater.secagg.crypto.ring import RING_BITS, check_headroom
+from headwater_server.drafting import draft_schema
 from headwater_server.plan_file import read_plan, read_schema
 from headwater_server.shared_table import check_organisations, share_out
 from headwater_server.simulation.overrides import override
@@ -35,6 +35,7 @@ class SimulationInputs:
         test: rows that nobody trains on, as read.
         parts: one table for each organisation.
         changes: what the schema clipped, rounded, mapped or ignored in the rows that are shared out.
+        warnings: what the drafted schema may have taken wrongly, a line each.
     """
 
     plan: Plan
@@ -43,6 +44,7 @@ class SimulationInputs:
     test: pa.Table
     parts: tuple[Table, ...]
     changes: tuple[Problem, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def read_inputs(
@@ -71,21 +73,26 @@ def read_inputs(
         changes: settings in place of the plan's, as `overrides.override` reads them.
 
     Raises:
-        InputError: fewer than three organisations, a file that cannot be read, a table that breaks the schema, another
-            target than the schema's, a setting that no plan has, values that a sum over so many organisations has no
-            room for.
+        InputError: fewer than three organisations, a file that cannot be read, a table that breaks the schema, cells
+            that are no numbers where a schema is read from numbers, another target than the schema's, a setting that no
+            plan has, values that a sum over so many organisations has no room for.
     """
     check_organisations(organisations)
     arrow = read_arrow(data)
     if target is not None and target not in arrow.column_names:
         raise InputError(f"there is no column {target!r} in {data.name}; say --target with one of its columns")
     drafted = plan_file is None and schema_file is None
+    warnings: tuple[str, ...] = ()
     if plan_file is not None:
         if schema_file is not None:
             raise InputError("a plan holds its schema; say --plan or --schema, not both")
         plan = read_plan(plan_file)
     else:
-        schema = draft(arrow, target, data.name.split(".")[0]) if schema_file is None else read_schema(schema_file)
+        if schema_file is not None:
+            schema = read_schema(schema_file)
+        else:
+            read = draft_schema(arrow, target, data.name.split(".")[0], data)
+            schema, warnings = read.schema, read.warnings
         plan = _default_plan(schema, organisations)
     if recipe is not None:
         plan = plan.model_copy(update={"recipe": plan.recipe.model_copy(update={"kind": recipe})})
@@ -100,7 +107,7 @@ def read_inputs(
     check_headroom(plan.recipe.value_bits, organisations, ring_bits=plan.ring_bits)
     shared = share_out(arrow, plan.schema_, organisations, how)
     parts = tuple(shared.rows.take(rows) for rows in shared.parts)
-    return SimulationInputs(plan, drafted, shared.train, shared.test, parts, shared.changes)
+    return SimulationInputs(plan, drafted, shared.train, shared.test, parts, shared.changes, warnings)
 
 
 def _default_plan(schema: Schema, organisations: int) -> Plan:

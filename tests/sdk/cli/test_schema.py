@@ -107,6 +107,30 @@ def test_bad_input_ends_in_one_line(
     assert err.count("\n") == 1
 
 
+def test_cells_that_are_no_numbers_are_shown_on_the_terminal_and_not_in_the_schema(table: Path) -> None:
+    table.write_text(TABLE.replace("35,2.143", "n/a?,2.143"))
+    result = CliRunner().invoke(app, ["schema", "draft", str(table)], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert result.stderr == (
+        "warning: 1 of 60 values of column 'age' is no number (\"n/a?\", line 17): no table may hold such a value; "
+        "mend or empty that cell\n"
+    )
+    assert "# 1 of 60 values of column 'age' is no number (line 17): no table" in result.stdout
+    assert "n/a" not in result.stdout
+    assert Schema.from_toml(result.stdout).columns[0].kind == "numeric"
+
+
+def test_a_refused_cell_is_found_by_its_line(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schema = tmp_path / "schema.toml"
+    schema.write_text(run("schema", "draft", table, "--target", "ill"))
+    table.write_text(TABLE.replace("35,2.143", f"{SECRET},2.143"))
+    out, _ = refuse("schema", "check", schema, table, capsys=capsys, monkeypatch=monkeypatch)
+    assert "1 value is not numeric; mend them, or empty them and allow missing (line 17)" in " ".join(out.split())
+    assert SECRET not in out
+
+
 def test_a_column_name_cannot_break_out_of_a_comment(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text('"x\nversion = 9",n\n,1\n,2\n')

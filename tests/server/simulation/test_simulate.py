@@ -209,6 +209,28 @@ def test_without_plan_and_schema_both_are_made_up_and_that_is_said(data: Path) -
     assert read_inputs(data, "outcome", 3, "iid", schema_file=given).plan.schema_ == SCHEMA
 
 
+def test_a_cell_that_is_no_number_stops_a_drafted_simulation_with_its_line(data: Path) -> None:
+    lines = data.read_text(encoding="utf-8").splitlines(keepends=True)
+    rest = lines[16].split(",", 1)[1]
+    lines[16] = f"n/a?,{rest}"
+    data.write_text("".join(lines), encoding="utf-8")
+    with pytest.raises(
+        InputError, match=r"1 of 300 values of column 'age' is no number \(\"n/a\?\", line 17\): .* mend"
+    ):
+        read_inputs(data, "outcome", 3, "iid")
+    lines[16] = f",{rest}"
+    data.write_text("".join(lines), encoding="utf-8")
+    assert read_inputs(data, "outcome", 3, "iid").parts[0].rows > 0
+    # So many are not taken for mistakes: the column is as its text, which is said.
+    lines[17:37] = [f"NA,{line.split(',', 1)[1]}" for line in lines[17:37]]
+    data.write_text("".join(lines), encoding="utf-8")
+    inputs = read_inputs(data, "outcome", 3, "iid")
+    (warning,) = inputs.warnings
+    assert (
+        "20 of 299 values of column 'age' are no numbers (\"NA\", line 18; …); it is drafted as categories" in warning
+    )
+
+
 def test_many_organisations_leave_room_in_the_ring_for_their_sum(tmp_path: Path) -> None:
     file = tmp_path / "many.csv"
     write_csv(small_table(2000), file)
