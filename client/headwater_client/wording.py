@@ -134,7 +134,8 @@ def _range_in_words(column: Column) -> str:
     match column:
         case NumericColumn():
             kind = "whole number" if column.integer else "number"
-            return f"{kind} from {column.lower:g} to {column.upper:g}"
+            most = "" if column.decimals is None else f" with {column.decimals} decimals at most"
+            return f"{kind} from {column.lower:g} to {column.upper:g}{most}"
         case DateColumn():
             return f"date from {column.lower} to {column.upper}"
         case ImageColumn():

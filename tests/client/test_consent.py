@@ -154,6 +154,7 @@ def test_columns_in_words() -> None:
             "columns": [
                 {"name": "a", "kind": "numeric", "lower": 0, "upper": 9, "integer": True, "missing": True},
                 {"name": "b", "kind": "numeric", "lower": -0.5, "upper": 2},
+                {"name": "b2", "kind": "numeric", "lower": 0, "upper": 1.5, "decimals": 2},
                 {"name": "c", "kind": "date", "lower": "2020-01-01", "upper": "2020-12-31"},
                 {"name": "d", "kind": "boolean", "true": "yes", "false": "no"},
                 {"name": "e", "kind": "categorical", "categories": ["x", "y"]},
@@ -163,6 +164,7 @@ def test_columns_in_words() -> None:
     assert [column_in_words(column) for column in schema.columns] == [
         "whole number from 0 to 9, may be missing",
         "number from -0.5 to 2",
+        "number from 0 to 1.5 with 2 decimals at most",
         "date from 2020-01-01 to 2020-12-31",
         "one of no, yes",
         "one of x, y",

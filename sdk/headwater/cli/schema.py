@@ -19,6 +19,7 @@ _CONFIRM = (
     "  lower, upper    what the column may hold anywhere, not the least and largest of these rows",
     "  categories      all that may occur anywhere; drop what could point to one person",
     "  missing         whether a value may be missing",
+    "  decimals        digits after the point, no more than the column's values are written with anywhere",
     '  special_values  numbers with a meaning of their own, like -1 for "not asked"',
     "  sensitive       whether it must not be learned about a person",
     "then delete its `unconfirmed` line. A run can be proposed when none is left.",

@@ -42,8 +42,10 @@ class AllowedCodes:
         else:
             for place, value in enumerate(grid.special):
                 chances[place] = float(value in self.allowed.special)
-            sizes = _sizes(grid.lows, grid.highs, grid.whole)
-            chances[len(grid.special) : len(grid.special) + len(grid.lows)] = self._overlaps[2].sum(axis=1) / sizes
+            sizes = self._sizes
+            # Nothing is drawn from a cell between two values of so many decimals.
+            overlaps = self._overlaps[2].sum(axis=1) / np.where(sizes > 0, sizes, 1.0)
+            chances[len(grid.special) : len(grid.special) + len(grid.lows)] = overlaps
         if grid.column.missing:
             chances[-1] = float(self.allowed.missing)
         return chances
@@ -110,9 +112,9 @@ class AllowedCodes:
         low, size = lows[ordered, piece], sizes[ordered, piece]
         offset = np.minimum(position - (ends[rows, piece] - size), size)
         grid = self._grid
-        if grid.whole:
-            whole: F64 = low + np.minimum(np.floor(offset), size - 1)
-            return whole
+        if grid.scale is not None:
+            units: F64 = low + np.minimum(np.floor(offset), size - 1)
+            return units / grid.scale
         # The size of a cell of one value is a count, not a width.
         values: F64 = np.where(grid.lows[ordered] == grid.highs[ordered], low, low + offset)
         return values
@@ -124,15 +126,30 @@ class AllowedCodes:
             raise TypeError("only a numeric or date column has intervals")
         return grid
 
+    @property
+    def _ends(self) -> tuple[F64, F64]:
+        """First and last of each ordered cell: in units where values have them, as everything here that has a size."""
+        grid = self._grid
+        return (grid.lows, grid.highs) if grid.scale is None else grid.units
+
+    @cached_property
+    def _sizes(self) -> F64:
+        """How much each ordered cell holds."""
+        return _sizes(*self._ends, counted=self._grid.scale is not None)
+
     @cached_property
     def _overlaps(self) -> tuple[F64, F64, F64]:
-        """Of each ordered cell with each interval: first value, last value, size; shape (cells, intervals)."""
-        grid = self._grid
+        """Of each ordered cell with each interval: first, last, size; shape (cells, intervals)."""
+        scale = self._grid.scale
         edges = np.asarray(self.allowed.intervals, dtype=np.float64).reshape(-1, 2)
-        low = np.maximum(grid.lows[:, None], edges[:, 0])
-        high = np.minimum(grid.highs[:, None], edges[:, 1])
-        sizes = np.where(low <= high, _sizes(low, high, grid.whole, (grid.lows == grid.highs)[:, None]), 0.0)
-        return low, high, sizes
+        if scale is not None:
+            # The ends of a condition's intervals are values of the column.
+            edges = np.rint(edges * scale)
+        first, last = self._ends
+        low = np.maximum(first[:, None], edges[:, 0])
+        high = np.minimum(last[:, None], edges[:, 1])
+        sizes = _sizes(low, high, counted=scale is not None, alone=(first == last)[:, None])
+        return low, high, np.where(low <= high, sizes, 0.0)
 
     def shares(self) -> tuple[F64, F64]:
         """Start and end of each interval as shares of the ordered values by the counts: each shape (intervals,).
@@ -144,7 +161,7 @@ class AllowedCodes:
         below = np.concatenate([[0.0], np.cumsum(masses.astype(np.float64))])
         below = below / below[-1] if below[-1] > 0 else np.linspace(0.0, 1.0, len(below))
         low, _, sizes = self._overlaps
-        all_sizes = _sizes(grid.lows, grid.highs, grid.whole)
+        firsts, all_sizes = self._ends[0], self._sizes
         starts, ends = np.zeros(sizes.shape[1]), np.zeros(sizes.shape[1])
         for place in range(sizes.shape[1]):
             held = np.flatnonzero(sizes[:, place] > 0)
@@ -152,15 +169,15 @@ class AllowedCodes:
                 continue
             first, last = held[0], held[-1]
             step = below[first + 1] - below[first]
-            starts[place] = below[first] + step * (low[first, place] - grid.lows[first]) / all_sizes[first]
-            before = low[last, place] - grid.lows[last]
+            starts[place] = below[first] + step * (low[first, place] - firsts[first]) / all_sizes[first]
+            before = low[last, place] - firsts[last]
             reach = (before + sizes[last, place]) / all_sizes[last]
             ends[place] = below[last] + (below[last + 1] - below[last]) * reach
         return starts, ends
 
 
-def _sizes(low: F64, high: F64, whole: bool, alone: NDArray[np.bool_] | None = None) -> F64:
-    """How much a piece of a cell holds: whole numbers, a width, or one where the cell is a single value."""
-    if whole:
-        return high - low + 1.0
+def _sizes(low: F64, high: F64, *, counted: bool, alone: NDArray[np.bool_] | None = None) -> F64:
+    """How much a piece of a cell holds: units, none maybe, or a width, or one where the cell is a single value."""
+    if counted:
+        return np.maximum(high - low + 1.0, 0.0)
     return np.where(low == high if alone is None else alone, 1.0, high - low)

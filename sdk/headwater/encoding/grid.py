@@ -1,8 +1,6 @@
 """The public fine grid of each column, drawn from the schema alone, and counts on it."""
 
 import functools
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,10 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headwater.encoding.cells import interval_cells, whole_cells
 from headwater.encoding.settings import EncodingSettings
 from headwater.errors import InputError
 from headwater.schema import CategoricalColumn, Column, DateColumn, ImageColumn, NumericColumn, Schema
 from headwater.schema.columns import BooleanColumn
+from headwater.schema.decimals import first_unit, last_unit
 from headwater.schema.table import Table
 
 __all__ = ["CategoryGrid", "ColumnGrid", "Histograms", "IntervalGrid", "column_grids"]
@@ -22,9 +22,6 @@ F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 
 _LEAST_CELLS = 16
-# Distances from the anchor start at this share of the range: finer detail is not resolved. Bounds are often wider than
-# the values by many decades; twelve of them leave a default grid 170 cells a decade, each 1.4 % wide.
-_FINEST = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +84,45 @@ class IntervalGrid:
         """Whether the ordered cells are whole numbers one after the other, a cell each."""
         return self.whole and self._single and bool(self.lows[-1] - self.lows[0] == len(self.lows) - 1)
 
+    @cached_property
+    def _decimals(self) -> int | None:
+        """Digits after the point; None where a value may have any number of them."""
+        if self.whole:
+            return 0
+        return self.column.decimals if isinstance(self.column, NumericColumn) else None
+
+    @cached_property
+    def scale(self) -> float | None:
+        """How many units one is: values are whole numbers of units. None where they may be any number."""
+        return None if self._decimals is None else 10.0**self._decimals
+
+    @cached_property
+    def units(self) -> tuple[F64, F64]:
+        """First and last number of units in each ordered cell, both included; the last is below the first in none.
+
+        Raises:
+            InputError: values have no units.
+        """
+        if self.whole:
+            return self.lows, self.highs
+        decimals = self._decimals
+        if decimals is None:
+            raise InputError(f"column {self.column.name!r} holds any numbers, not units; give it decimals")
+        scale = 10.0**decimals
+        firsts, lasts = first_unit(self.lows, decimals), last_unit(self.highs, decimals)
+        # An interval ends before its upper end, and begins after a value that has a cell of its own.
+        alone = self.lows == self.highs
+        elsewhere = np.concatenate([self.lows[alone], self.special])
+        lasts -= ~alone & (lasts / scale == self.highs)
+        firsts += ~alone & (firsts / scale == self.lows) & np.isin(self.lows, elsewhere)
+        return firsts, lasts
+
+    @cached_property
+    def _reach(self) -> tuple[F64, F64]:
+        """First unit of each ordered cell, and how many there are; one where there is none."""
+        firsts, lasts = self.units
+        return firsts, np.maximum(lasts - firsts + 1, 1)
+
     def locate(self, values: NDArray[Any]) -> I64:
         """Cell of each value, int64 of the same shape; values out of bounds go to the nearest cell."""
         missing = np.isnan(values)
@@ -111,20 +147,36 @@ class IntervalGrid:
     def draw(self, cells: I64, random: np.random.Generator) -> F64:
         """A value from each cell: the value itself where the cell has one, else drawn evenly inside it."""
         ordered = np.clip(cells - len(self.special), 0, len(self.lows) - 1)
-        values = self.lows[ordered]
-        if not self._single:
-            width = self.highs[ordered] - values
-            share = random.random(len(cells))
-            if self.whole:
-                # The last whole number even where the share comes so near to 1 that the sum is rounded up.
-                values = np.minimum(values + np.floor(share * (width + 1)), self.highs[ordered])
-            else:
-                values += share * width
+        values = self.lows[ordered] if self._single else self.inside(ordered, random.random(len(cells)))
         if len(self.special):
             own = cells < len(self.special)
             values[own] = self.special[cells[own]]
         if self.column.missing:
             values[cells == self.cells - 1] = np.nan
+        return values
+
+    def inside(self, ordered: I64, share: F64) -> F64:
+        """The value that stands at a share of each ordered cell.
+
+        Args:
+            ordered: numbers of cells among the ordered ones, shape (rows,).
+            share: 0 to 1, same shape; each value of a cell has an equal part of them.
+        """
+        scale = self.scale
+        if scale is None:
+            values = self.lows[ordered]
+            values += share * (self.highs[ordered] - values)
+            return values
+        firsts, numbers = self._reach
+        last = numbers[ordered]
+        values = share * last
+        np.floor(values, out=values)
+        last -= 1
+        # The last unit even where the share comes so near to 1 that the product is rounded up.
+        np.minimum(values, last, out=values)
+        values += firsts[ordered]
+        if not self.whole:
+            values /= scale
         return values
 
 
@@ -194,12 +246,14 @@ def _grid(column: Column, cells: int) -> ColumnGrid:
         case NumericColumn():
             special = np.asarray(column.special_values, dtype=np.float64)
             if column.integer:
-                lows, highs = _whole_cells(column.lower, column.upper, cells, column.special_values)
+                lows, highs = whole_cells(column.lower, column.upper, cells, column.special_values)
             else:
-                lows, highs = _interval_cells(column.lower, column.upper, cells)
+                # Among values of so many decimals a special one would be drawn, unless cells part there.
+                own = () if column.decimals is None else column.special_values
+                lows, highs = interval_cells(column.lower, column.upper, cells, own)
             return IntervalGrid(column, special, lows, highs, column.integer)
         case DateColumn():
-            lows, highs = _whole_cells(column.lower_day, column.upper_day, cells, ())
+            lows, highs = whole_cells(column.lower_day, column.upper_day, cells, ())
             return IntervalGrid(column, np.zeros(0), lows, highs, True)
         case CategoricalColumn() | BooleanColumn():
             return CategoryGrid(column)
@@ -207,63 +261,3 @@ def _grid(column: Column, cells: int) -> ColumnGrid:
             raise InputError(
                 f"column {column.name!r} holds pictures, which are counted as scores; lift the table first"
             )
-
-
-def _edges(lower: float, upper: float, cells: int, finest: float) -> F64:
-    """Even edges, and edges ever finer towards zero (or the bound nearest to it): wide ranges crowd there."""
-    anchor = min(max(0.0, lower), upper)
-    even = np.linspace(lower, upper, cells // 2 + 1)
-    reach = max(upper - anchor, anchor - lower)
-    sides = (upper > anchor) + (lower < anchor)
-    # Bounds may lie so near each other that the share of their distance is no number of float64 any more.
-    distances = np.geomspace(max(finest, reach * _FINEST, np.finfo(np.float64).tiny), reach, cells // 2 // sides)
-    crowded = np.concatenate([anchor - distances, anchor + distances])
-    return np.concatenate([even, crowded[(crowded > lower) & (crowded < upper)], [anchor]])
-
-
-def _whole_cells(lower: float, upper: float, cells: int, own: Sequence[float]) -> tuple[F64, F64]:
-    """Cells of whole numbers; the bounds and zero are cells of their own, `own` numbers are in none."""
-    if upper - lower < cells:
-        lows = np.arange(lower, upper + 1, dtype=np.float64)
-        return _without(lows, lows, own)
-    few = np.asarray([number for number in (lower, 0.0, upper, *own) if lower <= number <= upper])
-    round_ones = _round_numbers(lower, upper, cells // 2)
-    alone = np.concatenate([few, round_ones])
-    # A number alone takes two edges; the even and the crowded ones share what is left.
-    starts = np.concatenate([np.rint(_edges(lower, upper, cells - len(round_ones), 1.0)), alone, alone + 1])
-    lows = np.unique(np.clip(starts, lower, upper))
-    return _without(lows, np.append(lows[1:] - 1, upper), own)
-
-
-def _round_numbers(lower: float, upper: float, most: int) -> F64:
-    """Numbers of two significant digits, or of one, or none where even these are more than `most`: rows pile up there.
-
-    Below 100 every whole number is one.
-    """
-    reach = max(abs(lower), abs(upper))
-    for digits in (np.arange(10.0, 100.0), np.arange(10.0, 100.0, 10.0)):
-        scales = 10.0 ** np.arange(0, max(1, math.ceil(math.log10(max(reach, 1.0)))))
-        sizes = np.unique(np.multiply.outer(scales, digits).reshape(-1))
-        numbers = np.concatenate([-sizes[::-1], sizes])
-        numbers = numbers[(numbers >= lower) & (numbers <= upper)]
-        if len(numbers) <= most:
-            return numbers
-    return np.zeros(0)
-
-
-def _without(lows: F64, highs: F64, own: Sequence[float]) -> tuple[F64, F64]:
-    # A special value's cell stands in front; an empty one of the same value would give it a second way to be drawn.
-    kept = ~np.isin(lows, own)
-    return (lows[kept], highs[kept]) if kept.any() else (lows, highs)
-
-
-def _interval_cells(lower: float, upper: float, cells: int) -> tuple[F64, F64]:
-    """Half-open intervals; the bounds and zero are cells of one value, as values pile up there."""
-    if lower == upper:
-        return np.asarray([lower]), np.asarray([lower])
-    edges = np.unique(np.append(_edges(lower, upper, cells, 0.0), upper))
-    alone = np.asarray(sorted({number for number in (lower, 0.0, upper) if lower <= number <= upper}))
-    lows = np.concatenate([edges[:-1], alone])
-    highs = np.concatenate([edges[1:], alone])
-    order = np.lexsort((highs, lows))
-    return lows[order], highs[order]

@@ -134,12 +134,7 @@ class ScoreColumn:
         cells = np.clip(np.searchsorted(below, share, side="right") - 1, 0, len(below) - 2)
         width = below[cells + 1] - below[cells]
         inside = np.clip((share - below[cells]) / np.where(width > 0, width, 1.0), 0.0, 1.0)
-        low, high = grid.lows[cells], grid.highs[cells]
-        if grid.whole:
-            whole: F64 = np.minimum(low + np.floor(inside * (high - low + 1)), high)
-            return whole
-        values: F64 = low + inside * (high - low)
-        return values
+        return grid.inside(cells, inside)
 
     def codes(self, encoding: Encoding, scores: F64) -> I32:
         """The code of the value that each score decodes to: int32, shape (rows,).

@@ -35,7 +35,7 @@ def _values(column: Column) -> str:
     match column:
         case NumericColumn():
             special = ", special " + ", ".join(_number(value) for value in column.special_values)
-            bounds = f"{_number(column.lower)} to {_number(column.upper)}"
+            bounds = f"{_number(column.lower)} to {_number(column.upper)}{_decimals(column.decimals)}"
             return bounds + (special if column.special_values else "")
         case CategoricalColumn():
             shown = ", ".join(column.categories[:_SHOWN_CATEGORIES])
@@ -47,6 +47,16 @@ def _values(column: Column) -> str:
             return f"{column.lower} to {column.upper}"
         case ImageColumn():
             return f"{column.height} × {column.width} pixels of {column.levels} levels"
+
+
+def _decimals(most: int | None) -> str:
+    match most:
+        case None:
+            return ""
+        case 1:
+            return ", 1 decimal"
+        case _:
+            return f", {most} decimals"
 
 
 def describe_role(column: Column) -> str:

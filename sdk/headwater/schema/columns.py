@@ -5,11 +5,21 @@ import math
 import re
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    StrictBool,
+    StringConstraints,
+    model_serializer,
+    model_validator,
+)
 
 __all__ = [
     "LONGEST_NAME",
     "LONGEST_TEXT",
+    "MOST_DECIMALS",
     "WIDEST_BOUND",
     "BooleanColumn",
     "CategoricalColumn",
@@ -37,6 +47,9 @@ _EXACT_INTEGER = 2**53
 
 WIDEST_BOUND = 1e100
 """No bound is further from zero: well before sums, squares and widths of cells leave float64."""
+
+MOST_DECIMALS = 15
+"""No column keeps more digits after the point: a float64 has hardly more in all."""
 
 # Names of months and days would depend on the locale.
 _DATE_FORMAT = re.compile(r"(%[YmdHMS]|[^%a-zA-Z0-9{}]|T)+", re.ASCII)
@@ -76,6 +89,8 @@ class NumericColumn(_Column):
         lower: least value, special values apart.
         upper: largest value.
         integer: whole numbers only.
+        decimals: digits after the point at most, 0 to 15; None for as many as a float64 has. Not with `integer`, and
+            not for special values, which stay as they are.
         special_values: at most 1,000 values with a meaning of their own, like -1 for "not asked"; never mixed with
             others.
     """
@@ -84,7 +99,16 @@ class NumericColumn(_Column):
     lower: Number
     upper: Number
     integer: StrictBool = False
+    decimals: int | None = Field(default=None, ge=0, le=MOST_DECIMALS, strict=True)
     special_values: tuple[Number, ...] = Field(default=(), max_length=MAXIMUM_SPECIAL_VALUES)
+
+    @model_serializer(mode="wrap")
+    def _without_decimals(self, as_it_is: SerializerFunctionWrapHandler) -> dict[str, object]:
+        # Schemas from before the key, and all without it, keep the digest that organisations have signed.
+        document: dict[str, object] = as_it_is(self)
+        if self.decimals is None:
+            document.pop("decimals", None)
+        return document
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -102,6 +126,26 @@ class NumericColumn(_Column):
             if not all(number == math.floor(number) and abs(number) <= _EXACT_INTEGER for number in numbers):
                 raise ValueError(
                     f"column {self.name!r}: an integer column needs whole bounds and special values within ±2^53"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _check_decimals(self) -> Self:
+        decimals = self.decimals
+        if decimals is None:
+            return self
+        if self.integer:
+            raise ValueError(f"column {self.name!r}: whole numbers have no decimals; leave out decimals or integer")
+        for key, bound in (("lower", self.lower), ("upper", self.upper)):
+            if abs(bound) * 10.0**decimals > _EXACT_INTEGER:
+                raise ValueError(
+                    f"column {self.name!r}: {key} {bound:g} with {decimals} decimals has more digits than a float64 "
+                    "holds; take fewer decimals or a narrower bound"
+                )
+            if round(bound, decimals) != bound:
+                raise ValueError(
+                    f"column {self.name!r}: {key} {bound!r} has more than {decimals} decimals; round the bound "
+                    "outwards or take more decimals"
                 )
         return self
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from headwater.errors import InputError
 from headwater.schema.columns import BooleanColumn, CategoricalColumn, Column, DateColumn, NumericColumn
+from headwater.schema.decimals import first_unit, last_unit
 from headwater.schema.schema import Schema
 from headwater.schema.table import Table
 
@@ -182,11 +183,14 @@ def _ends(column: NumericColumn | DateColumn, value: Value) -> tuple[float, floa
 
 
 def _within_bounds(column: NumericColumn | DateColumn, low: float, high: float) -> tuple[float, float]:
-    """The part of a range that the schema's bounds leave, of whole numbers where the column has no others."""
+    """The part of a range that the schema's bounds leave, of values that have no more decimals than the column."""
     bounds = (column.lower_day, column.upper_day) if isinstance(column, DateColumn) else (column.lower, column.upper)
     low, high = max(low, float(bounds[0])), min(high, float(bounds[1]))
-    if low <= high and (isinstance(column, DateColumn) or column.integer):
-        low, high = math.ceil(low), math.floor(high)
+    decimals = column.decimals if isinstance(column, NumericColumn) and not column.integer else 0
+    if low <= high and decimals is not None:
+        scale = 10.0**decimals
+        low = float(first_unit(np.asarray(low), decimals)) / scale
+        high = float(last_unit(np.asarray(high), decimals)) / scale
     if low > high:
         raise InputError(
             f"the condition on {column.name!r} holds no value between its schema's bounds "

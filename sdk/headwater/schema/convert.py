@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from headwater.schema.columns import BooleanColumn, CategoricalColumn, DateColumn, NumericColumn
+from headwater.schema.decimals import rounded
 from headwater.schema.parsing import days_of, numbers_of, text_of
 from headwater.schema.row_lines import place_in_words
 
@@ -19,6 +20,9 @@ PlainColumn = NumericColumn | CategoricalColumn | BooleanColumn | DateColumn
 """A column with one value a row."""
 
 _NAMED_ROWS = 3
+# In units of the last decimal, and of the number itself.
+_NOISE = 1e-6
+_LAST_DIGITS = 1e-15
 
 Severity = Literal["refused", "changed", "ignored"]
 F64 = NDArray[np.float64]
@@ -113,7 +117,20 @@ def _numbers(values: pa.ChunkedArray, column: NumericColumn, note: _Note) -> tup
     outside = free & ((numbers < column.lower) | (numbers > column.upper))
     note("changed", outside, f"outside {column.lower:.12g} to {column.upper:.12g}; clipped")
     numbers[outside] = np.clip(numbers[outside], column.lower, column.upper)
+    if column.decimals is not None:
+        _round(numbers, free, column.decimals, note)
     return numbers, unreadable | infinite
+
+
+def _round(numbers: F64, free: Mask, decimals: int, note: _Note) -> None:
+    """Round what is within bounds and no special value, in place."""
+    given = numbers[free]
+    near = rounded(given, decimals)
+    finer = np.zeros(len(numbers), np.bool_)
+    # What only the last digits of a float64 hold, as in .1 + .2, was never written down by anybody.
+    finer[free] = np.abs(near - given) > _NOISE * 10.0**-decimals + _LAST_DIGITS * np.abs(given)
+    note("changed", finer, f"of more than {decimals} decimals; rounded")
+    numbers[free] = near
 
 
 def _days(values: pa.ChunkedArray, column: DateColumn, note: _Note) -> tuple[F64, Mask]:

@@ -20,6 +20,7 @@ from headwater.schema.columns import (
     DateColumn,
     NumericColumn,
 )
+from headwater.schema.decimals import decimals_of
 from headwater.schema.draft_images import guess_images
 from headwater.schema.image import image_sources
 from headwater.schema.odd_cells import OddCells, look_at
@@ -75,7 +76,7 @@ def draft_with_odd_cells(arrow: pa.Table, target: str | None, name: str) -> Draf
 
     | values of a column | becomes |
     | --- | --- |
-    | all numbers | numeric between the least and the largest; integer if all are whole |
+    | all numbers | numeric between the least and the largest; integer if all are whole, else with their decimals |
     | numbers but for a few cells, as `odd_cells.look_at` has it | numeric, and such a cell may be missing instead |
     | numbers, and it is the target with at most 20 of them | categorical, the numbers as text |
     | numbers too large for float64, or with leading zeros | as text |
@@ -169,11 +170,13 @@ def _guess_numeric(
             f"column {common['name']!r} holds numbers beyond ±{WIDEST_BOUND:g}; mend them, or write its bounds into a "
             "schema, which clips them"
         )
+    decimals = None if integer else decimals_of(distinct)
     fields = _marked(
         common,
         lower=float(distinct[0]),
         upper=float(distinct[-1]),
         integer=integer,
+        **({} if decimals is None else {"decimals": decimals}),
         # A cell that is no number counts as missing: whoever empties it is not refused.
         missing=bool(np.isnan(numbers).any()),
         special_values=_special_values(distinct, counts, integer),

@@ -57,6 +57,15 @@ def test_text_says_what_python_says(texts: list[str], where: dict[str, object]) 
     assert again == condition
 
 
+def test_intervals_of_decimals_are_rounded_inwards() -> None:
+    column = NumericColumn(name="x", lower=0, upper=1, decimals=2)
+    schema = Schema(name="s", columns=(column,))
+    allowed = Condition.parse(schema, {"x": [Between(0.281, 0.299), 0.57, Between(0.9999, None)]}).columns[0]
+    assert allowed.intervals == ((0.29, 0.29), (0.57, 0.57), (1.0, 1.0))
+    with pytest.raises(InputError, match="holds no value between"):
+        Condition.parse(schema, {"x": 0.575})
+
+
 def test_intervals_of_whole_numbers_are_rounded_inwards_and_joined() -> None:
     allowed = Condition.parse(SCHEMA, {"age": [Between(3.2, 7.9), Between(6, 12)]}).columns[0]
     assert allowed == Allowed(intervals=((4.0, 12.0),))

@@ -95,6 +95,22 @@ def test_values_that_cannot_take_part_are_refused_and_counted(column: str, value
         load_table(arrow, SCHEMA)
 
 
+def test_more_decimals_than_the_schemas_are_rounded_and_counted() -> None:
+    column = NumericColumn(name="n", lower=0, upper=2.5, decimals=2, special_values=(-1.2345, 1e300), missing=True)
+    schema = Schema(name="x", columns=(column,))
+    values = [1.234, 1.236, 1.23, 0.1 + 0.2, -1.2345, 1e300, 7.777, 2.4999, None]
+    table, problems = conform(pa.table({"n": values}), schema)
+    expected = [1.23, 1.24, 1.23, 0.3, -1.2345, 1e300, 2.5, 2.5, math.nan]
+    np.testing.assert_array_equal(table.columns["n"], expected)
+    # The last digit of .1 + .2 is nobody's; what is clipped needs no rounding.
+    assert [(problem.severity, problem.what) for problem in problems] == [
+        ("changed", "1 value is outside 0 to 2.5; clipped"),
+        ("changed", "3 values are of more than 2 decimals; rounded"),
+    ]
+    again = conform(table.to_arrow(), schema)
+    assert again[1] == ()
+
+
 def test_a_number_that_is_missing_and_one_that_is_unreadable_are_two_problems() -> None:
     problems = check(rows(age=["31", "many", ""]), SCHEMA)
     assert [(problem.count, problem.what.split(";")[0]) for problem in problems] == [

@@ -74,6 +74,25 @@ def test_a_target_of_few_values_is_categorical_with_their_text(values: list[Any]
     assert column.role == "target"
 
 
+@pytest.mark.parametrize(
+    ("values", "decimals"),
+    [
+        (["0.50", "1", ""], 1),
+        (["28.7967", "-3.1", "100"], 4),
+        (["1e-7", "2.5"], 7),
+        ([0.25, math.nan, 1.5, math.inf], 2),
+        (["3", "4"], None),
+        ([1 / 3, 0.5], None),
+        ([1e9 + 0.5, 1e-9], None),
+    ],
+)
+def test_decimals_are_those_of_the_value_with_the_most(values: list[Any], decimals: int | None) -> None:
+    column = guess(values)
+    assert isinstance(column, NumericColumn)
+    assert column.decimals == decimals
+    assert ("decimals" in column.unconfirmed) == (decimals is not None)
+
+
 def test_a_target_of_many_numbers_stays_numeric() -> None:
     assert isinstance(guess(list(range(21)), target=True), NumericColumn)
 

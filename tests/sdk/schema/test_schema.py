@@ -19,13 +19,18 @@ days = st.dates()
 @st.composite
 def columns(draw: st.DrawFn, name: str) -> Column:
     missing, sensitive = draw(st.booleans()), draw(st.booleans())
-    kind = draw(st.sampled_from(["numeric", "integer", "categorical", "boolean", "date"]))
+    kind = draw(st.sampled_from(["numeric", "integer", "decimals", "categorical", "boolean", "date"]))
     if kind == "numeric":
         lower, upper = sorted((draw(numbers), draw(numbers)))
         special = tuple(draw(st.lists(numbers, max_size=3, unique=True)))
         return NumericColumn(
             name=name, lower=lower, upper=upper, special_values=special, missing=missing, unconfirmed=("lower",)
         )
+    if kind == "decimals":
+        places = draw(st.integers(0, 6))
+        low, high = sorted(draw(st.tuples(st.integers(-(10**15), 10**15), st.integers(-(10**15), 10**15))))
+        scale = 10.0**places
+        return NumericColumn(name=name, lower=low / scale, upper=high / scale, decimals=places, missing=missing)
     if kind == "integer":
         lower, upper = sorted((draw(st.integers(-(2**53), 2**53)), draw(st.integers(-(2**53), 2**53))))
         return NumericColumn(name=name, lower=lower, upper=upper, integer=True, sensitive=sensitive)
@@ -64,6 +69,13 @@ def test_the_digest_tells_schemas_apart() -> None:
     assert len(schema_of(age).digest) == 64
 
 
+def test_a_schema_without_decimals_has_the_digest_that_was_signed_before_there_were_any() -> None:
+    dose = NumericColumn(name="dose", lower=0, upper=120)
+    assert schema_of(dose).digest == "ade56a4015b5386b8990a9efd42ed22e1c85aa4d55e42dc57a33db7ac5dd9b27"
+    assert "decimals" not in schema_of(dose).to_document()["columns"][0]  # type: ignore[index]
+    assert schema_of(dose.model_copy(update={"decimals": 0})).digest != schema_of(dose).digest
+
+
 def test_target_and_guesses_are_found() -> None:
     schema = schema_of(
         NumericColumn(name="age", lower=0, upper=120, unconfirmed=("lower", "upper")),
@@ -97,6 +109,13 @@ HEAD = 'version = 1\nname = "patients"\n[[columns]]\nname = "age"\n'
         ('kind = "numeric"\nlower = 0\nupper = 2\ninteger = "yes"', "boolean"),
         ('kind = "numeric"\nlower = 0.5\nupper = 2\ninteger = true', "whole bounds"),
         ('kind = "numeric"\nlower = 0\nupper = 1e17\ninteger = true', "whole bounds"),
+        ('kind = "numeric"\nlower = 0\nupper = 2\ndecimals = 16', "less than or equal to 15"),
+        ('kind = "numeric"\nlower = 0\nupper = 2\ndecimals = -1', "greater than or equal to 0"),
+        ('kind = "numeric"\nlower = 0\nupper = 2\ndecimals = 2.0', "valid integer"),
+        ('kind = "numeric"\nlower = 0\nupper = 2\ndecimals = true', "valid integer"),
+        ('kind = "numeric"\nlower = 0\nupper = 2\ndecimals = 2\ninteger = true', "whole numbers have no decimals"),
+        ('kind = "numeric"\nlower = 0.125\nupper = 2\ndecimals = 2', "lower 0.125 has more than 2 decimals"),
+        ('kind = "numeric"\nlower = 0\nupper = 1e15\ndecimals = 2', "upper 1e+15 with 2 decimals has more digits"),
         ('kind = "numeric"\nlower = 0\nupper = 1\nspecial_values = [9, 9.0]', "stands twice"),
         ('kind = "numeric"\nlower = 0\nupper = 1\nmaximum = 3', "column 'age', maximum"),
         ('kind = "numeric"\nlower = 0\nupper = 1\nunconfirmed = ["bounds"]', "not one of its keys"),
