@@ -89,6 +89,11 @@ class Plan(Document):
         return self.aggregation.ring_bits
 
     @property
+    def one_cohort(self) -> bool:
+        """Whether all sums of a run are over the same organisations (protocol 4.10 iii)."""
+        return self.aggregation.on_membership_change == "strict"
+
+    @property
     def maximum_rounds(self) -> int:
         """Most secure sums that a run of this plan may ask for, retries included (protocol 4.2)."""
         return longest_run(self) + self.aggregation.retries

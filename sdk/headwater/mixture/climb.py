@@ -20,7 +20,11 @@ from headwater.mixture.vector import components_within
 __all__ = ["Climb"]
 
 F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
 Record = dict[str, object]
+
+# Rounds of EM make rows likelier, but for what the priors cost; honest climbs on Adult, magic and credit never fell.
+_MOST_FALL = 0.05
 
 
 class Climb:
@@ -63,7 +67,10 @@ class Climb:
         self._rounds = 0
         self._density = -np.inf
         self._current = self._spanned(first_mixture(form, unit_counts, self._rungs[0], self._random("first")))
+        self._summed_rows = 0
         self._passed: list[Mixture] = []
+        self._standing_density = -np.inf
+        self._seen = (np.zeros(0, np.int64), np.zeros(0, np.int64))
         self._over = False
 
     @property
@@ -101,9 +108,33 @@ class Climb:
             raise InputError("the climb is not over, no mixture stands yet; go on with its rounds")
         return tuple(reversed(self._passed))
 
+    @property
+    def seen(self) -> tuple[I64, I64]:
+        """Training and validation rows by log-density under the highest rung that passed; empty before."""
+        return self._seen
+
+    def fallen(self, statistics: Statistics) -> bool:
+        """Whether rows are so much less likely than before that this sum, or the one before, cannot be honest.
+
+        A round of EM makes the rows of its own sum likelier, and a rung with more components ends no lower than the
+        one below. A lie about how rows share out among the components of a class changes no total; it shows here.
+
+        Args:
+            statistics: summed, of `asked`.
+        """
+        rows = int(statistics.train.sum())
+        density = statistics.density / max(rows, 1)
+        if self._summed_rows not in (0, rows):
+            # Organisations came or went: these are the densities of other rows.
+            return False
+        if density < self._density - _MOST_FALL:
+            return True
+        # Components that were just split need a round or two to find their places again.
+        settled = self._rounds >= 2 and self._ends_rung(density)
+        return settled and density < self._standing_density - _MOST_FALL
+
     def add(self, statistics: Statistics) -> Record:
         """Take the summed statistics of `asked`; returns what the history says of them."""
-        self._rounds += 1
         rows = max(int(statistics.train.sum()), 1)
         density = statistics.density / rows
         attack = likelihood_attack(statistics.train, statistics.validation)
@@ -114,8 +145,11 @@ class Climb:
             "validation_log_density": round(mean_of_histogram(statistics.validation, self._current.span), 5),
             "attack_auc": round(attack.auc, 5),
         }
-        gain, self._density = density - self._density, density
-        if self._rounds >= self._settings.rounds or (self._rounds > 2 and gain < self._settings.least_gain):
+        if self._summed_rows not in (0, rows):
+            self._standing_density = -np.inf
+        ends, self._density, self._summed_rows = self._ends_rung(density), density, rows
+        self._rounds += 1
+        if ends:
             record |= self._end_rung(statistics, attack)
         else:
             self._current = self._spanned(maximise(self._current, statistics, self._settings))
@@ -131,10 +165,17 @@ class Climb:
             raise InputError("no rung stands yet, so the climb cannot end on one; begin a new run")
         self._over = True
 
+    def _ends_rung(self, density: float) -> bool:
+        """Whether the round that found this mean log-density is its rung's last."""
+        rounds, gain = self._rounds + 1, density - self._density
+        return rounds >= self._settings.rounds or (rounds > 2 and gain < self._settings.least_gain)
+
     def _end_rung(self, statistics: Statistics, attack: AttackResult) -> Record:
         passed = attack.within(self._settings.attack_limit)
         if passed or not self._passed:
             self._passed.append(self._current)
+            self._standing_density = self._density
+            self._seen = (statistics.train, statistics.validation)
         self._over = not passed or self._rung + 1 == len(self._rungs)
         if not self._over:
             self._rung += 1

@@ -91,6 +91,11 @@ class Natural:
         self._of_codes = np.log(mixture.shares).astype(np.float32)
         self._of_scores = np.concatenate([linear, quadratic], axis=1)
 
+    @property
+    def logarithms(self) -> F64:
+        """What each sum of a component counts for in its joint log-density: shape (components, 1 + features)."""
+        return np.concatenate([self._constant[:, None], self._of_codes.astype(np.float64), self._of_scores], axis=1)
+
     def features(self, rows: RowFeatures, chosen: I64) -> RowParts:
         """Features of some rows."""
         units, scores, cells = rows.units[chosen], rows.scores[chosen], self._form.cells

@@ -26,6 +26,9 @@ __all__ = ["Climbing", "begin_climb", "groupable", "pairs_to_count"]
 
 
 F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
+
+_FALLEN = "the rows became far less likely, which rounds of a climb make likelier; it or the sum before is not honest"
 
 
 class Climbing:
@@ -67,6 +70,11 @@ class Climbing:
         """
         return self._climb.standing if self._tilting is None else self._tilting.standing
 
+    @property
+    def seen(self) -> tuple[I64, I64]:
+        """Training and validation rows by log-density under the highest rung that passed."""
+        return self._climb.seen
+
     def ask(self, step: int) -> Aggregate:
         """The next round of expectation."""
         asked = self._asked
@@ -84,6 +92,8 @@ class Climbing:
         code = StatisticsCode.for_rows(self._rows, self._terms.recipe.value_bits)
         try:
             statistics, summed = read_expectation(vector, self._asked, code, contributors, self._totals)
+            if self._tilting is None and self._climb.fallen(statistics):
+                raise ImplausibleSum(_FALLEN)
         except ImplausibleSum as error:
             if not self._climb.passed:
                 raise
@@ -171,4 +181,4 @@ def begin_climb(
     classes = [rows] if label is None else [float(count) for count in counts[label]]
     seed = seed_for(terms.seed, "climb")
     climb = Climb(form, units, classes, terms.recipe.mixture, seed, terms.recipe.marginals.cells)
-    return climb, ClimbTotals(classes, units, int(rows))
+    return climb, ClimbTotals(classes, units, int(rows), one_cohort=terms.one_cohort)

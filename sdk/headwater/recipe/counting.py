@@ -143,7 +143,8 @@ class Counting:
         return {"super_columns": [[names[column] for column in group.columns] for group in groups]}
 
     def _known(self) -> Known:
-        return Known({marginal.columns: marginal.counts for marginal in self._marginals}, self._rows)
+        counts = {marginal.columns: marginal.counts for marginal in self._marginals}
+        return Known(counts, self._rows, self._terms.one_cohort)
 
     def _fitted(self) -> Encoding:
         if self._encoding is None:

@@ -20,11 +20,12 @@ class LiftedTerms:
     splits: SplitShares
     seed: int
     ring_bits: RingBits
+    one_cohort: bool
 
 
 def lifted_terms(terms: RecipeTerms, schema: Schema) -> LiftedTerms:
     """The same terms over a schema in which scores stand for pictures."""
-    return LiftedTerms(schema, terms.recipe, terms.splits, terms.seed, terms.ring_bits)
+    return LiftedTerms(schema, terms.recipe, terms.splits, terms.seed, terms.ring_bits, terms.one_cohort)
 
 
 def convolution_spec(terms: RecipeTerms) -> ConvolutionSpec | None:

@@ -12,7 +12,7 @@ from headwater.recipe.counting import Counted, Counting
 from headwater.recipe.fitting import Calibrating, Fitting
 from headwater.recipe.lifted import convolution_spec
 from headwater.recipe.picturing import Picturing
-from headwater.recipe.refining import Judging, Refining
+from headwater.recipe.refining import Base, Judging, Refining
 from headwater.recipe.settings import EVALUATIONS, RecipeTerms
 from headwater.recipe.stage import Record, Stage, out_of_place
 from headwater.recipe.training import Checkpoint, Training
@@ -20,6 +20,7 @@ from headwater.secagg.crypto.ring import RingVector
 
 __all__ = ["Recipe", "build_recipe"]
 
+_UNTRAINED = "no training round was taken"
 _TILTED = "a tilted mixture is released as it is: its draws are weighed already"
 
 
@@ -40,6 +41,7 @@ class Recipe:
         self._picturing = Picturing(terms) if terms.schema_.images else None
         self._counting = None if self._picturing else Counting(terms)
         self._stage: Stage | None = self._picturing or self._counting
+        self._base: Base | None = None
         self._model = b""
         self._action: Action | None = None
         self._history: list[Record] = []
@@ -129,22 +131,26 @@ class Recipe:
             case Counting():
                 return Fitting(terms, counted)
             case Climbing() if terms.recipe.refines and stage.standing.tilt is None:
+                self._base = Base(stage.standing.to_bytes(), *stage.seen)
                 return Refining(terms, stage.standing)
             case Climbing():
                 if terms.recipe.refines:
                     self._history.append({"kind": "judge", "accepted": False, "reason": _TILTED})
                 self._model = stage.standing.to_bytes()
             case Refining():
-                return Training(terms, counted.encoding, counted.marginals, stage.model, stage.report)
+                return Training(terms, counted, stage.model, stage.report)
             case Fitting() if terms.recipe.training_rounds:
-                return Training(terms, counted.encoding, counted.marginals, stage.model, stage.report)
+                return Training(terms, counted, stage.model, stage.report)
             case Fitting():
                 self._model = stage.model
             case Training() if terms.recipe.kind == "adversarial" and terms.recipe.adversarial.calibration:
                 return Calibrating(terms, counted, stage.standing, stage.marginal_loss)
-            case Training() if terms.recipe.refines:
-                models = _checkpoints(stage.taken) or [Checkpoint(0, stage.standing)]
-                return Judging(terms, counted.encoding, counted.marginals, models)
+            case Training() if self._base is not None:
+                if stage.taken:
+                    return Judging(terms, counted, _checkpoints(stage.taken), self._base)
+                # A critic of no round knows nothing: its opinion of rows, however it turns out, is chance.
+                self._history.append({"kind": "judge", "accepted": False, "reason": _UNTRAINED})
+                self._model = self._base.model
             case Training() | Judging():
                 self._model = stage.standing
             case Calibrating():

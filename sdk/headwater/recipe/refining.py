@@ -2,23 +2,42 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from headwater.encoding.encoding import Encoding
-from headwater.encoding.marginals import Marginal
+import numpy as np
+from numpy.typing import NDArray
+
 from headwater.errors import InputError
 from headwater.mixture.form import label_of
 from headwater.mixture.parameters import Mixture
 from headwater.recipe.actions import Aggregate, Judge, ModelReport, Refine
+from headwater.recipe.counting import Counted
 from headwater.recipe.evaluation import Evaluation
+from headwater.recipe.plausibility import EvaluationTotals
 from headwater.recipe.settings import RecipeTerms
 from headwater.recipe.stage import Record, out_of_place
-from headwater.recipe.sums import read_evaluation
+from headwater.recipe.sums import ImplausibleSum, read_evaluation
 from headwater.recipe.task import Task, seed_for
 from headwater.recipe.tasks import evaluate_task
 from headwater.recipe.training import Checkpoint
 from headwater.secagg.crypto.ring import RingVector
 
-__all__ = ["Judging", "Refining", "classes_of"]
+__all__ = ["Base", "Judging", "Refining"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Base:
+    """The mixture that a hybrid refines.
+
+    Attributes:
+        model: its bytes.
+        train: int64: training rows by log-density under it, as the climb summed them.
+        validation: the same of validation rows.
+    """
+
+    model: bytes
+    train: NDArray[np.int64]
+    validation: NDArray[np.int64]
 
 
 class Refining:
@@ -68,25 +87,24 @@ class Judging:
     """A sum of what the critic says of rows, then the choice of what is released. A `Stage`.
 
     Where the critic remembers too much of its training rows, an earlier round's is asked. The base is released unless
-    refiner, critic or both together are better by more than noise.
+    refiner, critic or both together are better by more than noise; so it is where a sum cannot be an honest one, for
+    the next would be asked of the same organisations.
     """
 
-    def __init__(
-        self, terms: RecipeTerms, encoding: Encoding, marginals: Sequence[Marginal], models: Sequence[Checkpoint]
-    ) -> None:
+    def __init__(self, terms: RecipeTerms, counted: Counted, models: Sequence[Checkpoint], base: Base) -> None:
         """Take the refined mixtures that training left.
 
         Args:
             terms: of the plan.
-            encoding: that rows are encoded with.
-            marginals: what draws are measured against.
+            counted: the encoding of rows, and what draws are measured against.
             models: at least one; those of earlier rounds after the last.
+            base: that they refine.
         """
         self._terms = terms
-        self._encoding = encoding
-        self._marginals = tuple(marginals)
+        self._counted = counted
         self._judged, *self._earlier = models
-        self._classes = classes_of(encoding, terms)
+        self._base = base.model
+        self._totals = _totals(terms, counted, base)
         self._evaluation: Evaluation | None = None
         self._released = b""
 
@@ -104,16 +122,21 @@ class Judging:
         """The evaluation, then the judgement."""
         terms, model = self._terms, self._judged.model
         if self._evaluation is None:
-            return Aggregate(evaluate_task(terms, step, self._encoding, model, self._classes), model)
+            encoding, classes = self._counted.encoding, len(self._totals.class_counts)
+            return Aggregate(evaluate_task(terms, step, encoding, model, classes), model)
         limit, seed = terms.recipe.mixture.attack_limit, seed_for(terms.seed, "judge")
-        return Judge(model, self._evaluation, self._marginals, terms.recipe.refiner, limit, seed)
+        return Judge(model, self._evaluation, self._counted.marginals, terms.recipe.refiner, limit, seed)
 
     def add_sum(self, task: Task, vector: RingVector, contributors: int) -> list[Record]:
-        """As `Stage.add_sum`."""
+        """As `Stage.add_sum`; after a sum that cannot be one the base is released."""
         del contributors
         if self._evaluation is not None:
             raise out_of_place("a sum", self.ask(task.step))
-        self._evaluation, summed = read_evaluation(vector, self._classes)
+        try:
+            self._evaluation, summed = read_evaluation(vector, self._totals)
+        except ImplausibleSum as error:
+            self._released = self._base
+            return [{"accepted": False, "reason": str(error)}, {"kind": "ended", "on": "base", "at": "evaluate"}]
         train, validation = (int(rows) for rows in self._evaluation.logits.sum(axis=(1, 2)))
         return [{"train_rows": train, "validation_rows": validation, **summed.metrics}]
 
@@ -131,7 +154,9 @@ class Judging:
         return [record]
 
 
-def classes_of(encoding: Encoding, terms: RecipeTerms) -> int:
-    """Classes of a mixture over this encoding: the label's codes, 1 where there is none that can be one."""
+def _totals(terms: RecipeTerms, counted: Counted, base: Base) -> EvaluationTotals:
+    """What an evaluation must come to; one class where there is no label that can be one."""
+    encoding = counted.encoding
     label = label_of(terms.schema_.target_index, encoding.sizes)
-    return 1 if label is None else encoding.sizes[label]
+    classes = np.array([counted.rows]) if label is None else encoding.counts[label].astype(np.int64)
+    return EvaluationTotals(classes, base.train, base.validation, terms.one_cohort)

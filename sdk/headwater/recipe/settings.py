@@ -246,3 +246,7 @@ class RecipeTerms(Protocol):
     @property
     def ring_bits(self) -> RingBits:
         """The ring that vectors are summed in."""
+
+    @property
+    def one_cohort(self) -> bool:
+        """Whether all sums of the run are over the same organisations, and so over the same rows."""

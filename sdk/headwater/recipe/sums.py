@@ -12,11 +12,18 @@ from headwater.encoding.marginals import Marginal, Subset, cells_of
 from headwater.errors import InputError
 from headwater.mixture.expectation import Statistics
 from headwater.mixture.parameters import Mixture
+from headwater.mixture.sharing import shared_otherwise
 from headwater.mixture.vector import StatisticsCode, values_of
 from headwater.recipe.evaluation import Evaluation, values_of_evaluation
 from headwater.recipe.fixed_point import integer_norm_squared, largest_magnitude, to_real
 from headwater.recipe.layout import Layout, Summed, layout_of_counts, layout_of_update
-from headwater.recipe.plausibility import ClimbTotals, differing_margins, impossible_statistics
+from headwater.recipe.plausibility import (
+    OTHER_ROWS,
+    ClimbTotals,
+    EvaluationTotals,
+    differing_margins,
+    impossible_statistics,
+)
 from headwater.secagg.crypto.ring import RingVector
 
 __all__ = [
@@ -50,10 +57,12 @@ class Known:
     Attributes:
         counts: by columns, as `Marginal.counts`.
         rows: that they count.
+        one_cohort: whether every sum of the run is over the same rows.
     """
 
     counts: Mapping[Subset, F64]
     rows: int
+    one_cohort: bool = False
 
 
 def read_histograms(vector: RingVector, histograms: Histograms) -> Summed:
@@ -80,7 +89,7 @@ def read_tables(
         subsets: columns of each table.
         sizes: number of codes of each column.
         known: counts of earlier rounds, by columns, with the rows that they are of. They are compared where this sum
-            has as many rows; an organisation that came or went in between changes both.
+            has as many rows; an organisation that came or went in between changes both, where the plan lets it.
 
     Raises:
         InputError: of another length, or no sum of counts, or of no row at all, or its tables contradict each other.
@@ -90,6 +99,8 @@ def read_tables(
     parts = np.split(summed.payload, np.cumsum(cells)[:-1])
     if summed.weight == 0 or any(int(part.sum()) != summed.weight for part in parts):
         raise ImplausibleSum("tables count different numbers of rows, or none")
+    if known is not None and known.one_cohort and known.rows != summed.weight:
+        raise ImplausibleSum(OTHER_ROWS)
     counted = [Marginal(subset, part.astype(np.float64)) for subset, part in zip(subsets, parts, strict=True)]
     before = known.counts if known is not None and known.rows == summed.weight else {}
     if columns := differing_margins(counted, sizes, before):
@@ -132,38 +143,65 @@ def read_expectation(
     problem = impossible_statistics(statistics, mixture, summed.weight, rounding)
     if not problem and totals is not None:
         problem = totals.problem(statistics, mixture, summed.weight, rounding * mixture.components)
+    if not problem and shared_otherwise(statistics, mixture, summed.weight, rounding):
+        problem = "rows are shared out among components that they do not belong to"
     if problem:
         raise ImplausibleSum(problem)
     return statistics, summed
 
 
-def read_evaluation(vector: RingVector, classes: int) -> tuple[Evaluation, Summed]:
+def read_evaluation(vector: RingVector, totals: EvaluationTotals) -> tuple[Evaluation, Summed]:
     """The histograms of a round of evaluation.
 
+    Args:
+        vector: the sum.
+        totals: what counts and climb say that it must come to.
+
     Raises:
-        InputError: of another length, or no sum of counts, or its parts do not count the same rows.
+        InputError: of another length.
+        ImplausibleSum: no sum of counts, or its parts do not count the same rows, or contradict the rounds before.
     """
+    classes = len(totals.class_counts)
     summed = _counts(layout_of_counts(values_of_evaluation(classes)), vector)
-    evaluation = Evaluation.of(summed.payload, classes)
+    try:
+        evaluation = Evaluation.of(summed.payload, classes)
+    except InputError as error:
+        raise ImplausibleSum("its histograms count different rows") from error
     if int(evaluation.logits[0].sum()) != summed.weight:
         raise ImplausibleSum("histograms and rows are not as many")
+    if problem := totals.problem(evaluation, summed.weight):
+        raise ImplausibleSum(problem)
     return evaluation, summed
 
 
 def read_update(
-    vector: RingVector, weights: int, contributors: int, scale: float, value_bits: int
+    vector: RingVector,
+    weights: int,
+    contributors: int,
+    scale: float,
+    value_bits: int,
+    most_weight: float = math.inf,
 ) -> tuple[F64 | None, Summed]:
     """The weighted mean of the organisations' changes; None where nobody's weight is above 0.
 
+    Args:
+        vector: the sum.
+        weights: values of an update.
+        contributors: organisations in the sum.
+        scale: units for 1.0.
+        value_bits: of a contributed value.
+        most_weight: that all organisations together can have, where their rows are known; 1.0 is one's largest.
+
     Raises:
         InputError: of another length.
-        ImplausibleSum: larger than so many clipped contributions can be.
+        ImplausibleSum: larger than so many clipped contributions can be, or of more weight than the counted rows have.
 
     Guarantee: the norm of the mean is at most the clip norm, but for rounding.
     """
     summed = layout_of_update(weights).split(vector)
     unit = largest_magnitude(value_bits)
-    if not 0 <= summed.weight <= contributors * unit:
+    # Each weight is rounded by itself.
+    if not 0 <= summed.weight <= min(contributors * unit, most_weight * unit + contributors):
         raise ImplausibleSum("the weight is out of range")
     most = {name: contributors * (unit if name in ("energy", "accuracy") else 1) for name in summed.metrics}
     if any(not 0 <= count <= most[name] for name, count in summed.metrics.items()):

@@ -1,15 +1,13 @@
 """Rounds of local training: ask for an update, have it merged, take the merged model or leave it."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from headwater.encoding.encoding import Encoding
-from headwater.encoding.marginals import Marginal
 from headwater.recipe.actions import Aggregate, Merge, ModelReport
+from headwater.recipe.counting import Counted
 from headwater.recipe.drift import drift_ratio
 from headwater.recipe.fixed_point import largest_magnitude
 from headwater.recipe.gate import Gate
@@ -48,21 +46,20 @@ class Training:
     run from scratch on the last model taken. Nobody can tell whose update it was.
     """
 
-    def __init__(
-        self, terms: RecipeTerms, encoding: Encoding, marginals: Sequence[Marginal], model: bytes, report: ModelReport
-    ) -> None:
+    def __init__(self, terms: RecipeTerms, counted: Counted, model: bytes, report: ModelReport) -> None:
         """Begin before the first round.
 
         Args:
             terms: of the plan.
-            encoding: that rows are encoded with.
-            marginals: what merged models are measured against.
+            counted: the encoding of rows, what merged models are measured against, and how many rows train.
             model: generator and critic that the first round begins with.
             report: what was measured on it.
         """
         self._terms = terms
-        self._encoding = encoding
-        self._marginals = tuple(marginals)
+        self._counted = counted
+        # An organisation that claimed to have more rows than all have together would be nearly the whole mean.
+        cohort_weight = counted.rows / terms.recipe.training.row_cap
+        self._most_weight = cohort_weight if terms.one_cohort else math.inf
         self._base = self._model = model
         self._taken: list[Checkpoint] = []
         self._weights = report.weights
@@ -102,7 +99,7 @@ class Training:
             task = update_task(
                 self._terms,
                 step,
-                self._encoding,
+                self._counted.encoding,
                 self._model,
                 self._weights,
                 self._remedies,
@@ -112,14 +109,16 @@ class Training:
             return Aggregate(task, self._model)
         seed, terms = seed_for(self._terms.seed, "measure"), self._remedies.applied(self._terms.recipe.training)
         delta = np.zeros(self._weights) if self._summed is None else self._summed[0]
-        return Merge(self._model, delta, self._marginals, terms, seed, restart=self._restarting)
+        return Merge(self._model, delta, self._counted.marginals, terms, seed, restart=self._restarting)
 
     def add_sum(self, task: Task, vector: RingVector, contributors: int) -> list[Record]:
         """As `Stage.add_sum`; a sum that cannot be one spends the round like any other that is not taken."""
         if self._summed is not None or self._restarting:
             raise out_of_place("a sum", self.ask(task.step))
         try:
-            mean, summed = read_update(vector, self._weights, contributors, task.scale, task.value_bits)
+            mean, summed = read_update(
+                vector, self._weights, contributors, task.scale, task.value_bits, self._most_weight
+            )
         except ImplausibleSum as error:
             return [{}, *self._refuse({"reason": str(error), "flags": ["explosion"]}, ("explosion",))]
         metrics = dict(summed.metrics)

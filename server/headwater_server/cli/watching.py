@@ -149,6 +149,8 @@ def describe(record: Mapping[str, Any]) -> str:
             return f"training round {record['round']}: {_verdict(record)}{seconds}"
         case "refine":
             return f"networks around the mixture: {health_in_words(record)}{seconds}"
+        case "evaluate" if not record.get("accepted", True):
+            return f"evaluation: [red]not taken[/red] ({escape(record['reason'])}){seconds}"
         case "evaluate":
             return (
                 f"evaluation: the critic's opinion of {record['train_rows']:,} training and "

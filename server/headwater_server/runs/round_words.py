@@ -62,11 +62,16 @@ def remedies_in_words(record: Record) -> str:
 
 
 def ending_in_words(record: Record) -> str:
-    """How a climb or training ended before its last round."""
+    """How a climb, training or its judgement ended before its last round."""
     if record["on"] == "rung":
         return (
             f"the climb ends on the mixture of {record['components']} components that stands, since a sum could not be "
             "one of honest contributions. Under masks nobody can tell whose it was"
+        )
+    if record.get("at") == "evaluate":
+        return (
+            "the base is released, since the sum that was to judge what training made of it could not be one of honest "
+            "contributions. Under masks nobody can tell whose it was"
         )
     left = "the base that it began with" if record["on"] == "base" else "the last model taken"
     return (
@@ -76,8 +81,9 @@ def ending_in_words(record: Record) -> str:
 
 
 def training_outcome(history: Sequence[Record]) -> dict[str, int | str]:
-    """Figures of a run's result: how many rounds were not taken, and what its climb or training was cut short to."""
-    refused = sum(record["kind"] in ("expectation", "merge") and not record.get("accepted", True) for record in history)
+    """Figures of a run's result: how many rounds were not taken, and what the run was cut short to."""
+    judged = ("expectation", "merge", "evaluate")
+    refused = sum(record["kind"] in judged and not record.get("accepted", True) for record in history)
     ended = [str(record["on"]) for record in history if record["kind"] == "ended"]
     return {"refused_rounds": refused, "ended_on": ended[-1] if ended else ""}
 

@@ -1,147 +1,171 @@
 """Organisations that poison training rounds: what the aggregate shows, with real training, and what it does not."""
 
-import copy
-from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from headwater.contribution import training
-from headwater.contribution.contribute import contribute
+from headwater.contribution.allowed import update_settings
 from headwater.contribution.execution import execute
-from headwater.generator.adversarial import train_locally
 from headwater.generator.local_update import LocalUpdate
 from headwater.generator.model import Model
-from headwater.recipe import Aggregate, Done, Merge, Recipe, build_recipe
-from headwater.recipe.layout import UPDATE_METRICS
-from headwater.secagg.crypto.ring import to_signed
-from support.recipes import small_plan, small_table
+from headwater.generator.network import flat_parameters
+from headwater.generator.refiner.model import RefinedMixture
+from headwater.mixture.parameters import is_mixture
+from headwater.recipe import Aggregate, Done, Merge
+from headwater.recipe.settings import RecipeSettings
+from headwater_server.runs.round_words import training_outcome
+from support.poison import LARGE, ON_MARGINALS, ON_MIXTURE, Poison, Run, trained
 
-PARTS = [small_table(150, seed) for seed in range(5)]
-PLAN = small_plan(rounds=6, update={"local_steps": 3, "batch": 32, "row_cap": 100, "clip": 2.0})
-METRICS = 1 + len(UPDATE_METRICS)
-Poison = Callable[[np.ndarray, float], np.ndarray]
-
-
-def vectors(action: Aggregate) -> list[np.ndarray]:
-    return [to_signed(contribute(action.task, action.model, part, PLAN)) for part in PARTS]
+TRAINS = {"marginals": "train_locally", "mixture": "train_refiner"}
 
 
-def take(recipe: Recipe, total: np.ndarray) -> Mapping[str, object]:
-    """Give the recipe a sum, do what it then asks of the coordinator; returns the round's verdict."""
-    seen = len(recipe.history)
-    recipe.add_sum(total.astype(np.uint32), len(PARTS))
-    while not isinstance(action := recipe.next(), Aggregate | Done):
-        recipe.add_model(*execute(action, device="cpu"))
-    return next((record for record in recipe.history[seen:] if record["kind"] == "merge"), {})
+@pytest.fixture(scope="module", params=[ON_MARGINALS, ON_MIXTURE], ids=list(TRAINS))
+def honest(request: pytest.FixtureRequest) -> Run:
+    return trained(request.param)
 
 
-def trained() -> tuple[Recipe, bytes]:
-    """A run after two honest training rounds, and the base that it began with."""
-    recipe, base = build_recipe(PLAN), b""
-    rounds = 0
-    while rounds < 2:
-        action = recipe.next()
-        if not isinstance(action, Aggregate):
-            recipe.add_model(*execute(action, device="cpu"))  # type: ignore[arg-type]
-            continue
-        if action.task.kind == "update":
-            base, rounds = base or action.model, rounds + 1
-        take(recipe, np.add.reduce(vectors(action)))
-    assert all(record["accepted"] for record in recipe.history if record["kind"] == "merge")
-    return recipe, base
+@pytest.fixture
+def run(honest: Run) -> Run:
+    return honest.again()
 
 
-RUN, BASE = trained()
-
-
-def poisoned(recipe: Recipe, poison: Poison, liars: int = 1) -> Mapping[str, object]:
-    """One round in which some of five organisations send what `poison` makes of their own payloads."""
-    action = recipe.next()
+def asked(run: Run) -> Aggregate:
+    action = run.recipe.next()
     assert isinstance(action, Aggregate)
-    sent = vectors(action)
-    for own in sent[:liars]:
-        # A weighted update may be as large as its weight, in the same units.
-        payload = poison(own[:-METRICS].astype(np.float64), float(own[-METRICS]))
-        own[:-METRICS] = np.rint(payload).astype(np.int64)
-    return take(recipe, np.add.reduce(sent))
+    return action
 
 
-def at(norm: float, direction: np.ndarray) -> np.ndarray:
-    scaled: np.ndarray = direction * (0.999 * norm / np.linalg.norm(direction))
-    return scaled
+def test_the_default_recipe_is_the_one_on_a_mixture() -> None:
+    assert RecipeSettings().refines
+    assert ON_MIXTURE.recipe.refines
 
 
-SEEN: Mapping[str, Poison] = {
-    "a thousand times as large": lambda own, most: own * 1000,
-    "scaled to the clip norm": lambda own, most: at(most, own),
-    "sign flipped, at the clip norm": lambda own, most: at(most, -own),
-    "random, at the clip norm": lambda own, most: at(most, np.random.default_rng(0).standard_normal(len(own))),
-}
-
-
-@pytest.mark.parametrize("poison", SEEN.values(), ids=SEEN)
-def test_large_poison_of_one_is_seen_in_the_sum_and_two_such_rounds_end_the_run_on_its_base(poison: Poison) -> None:
-    recipe = copy.deepcopy(RUN)
-    before = recipe.next().model  # type: ignore[union-attr]
-    first = poisoned(recipe, poison)
+@pytest.mark.parametrize("poison", LARGE.values(), ids=LARGE)
+def test_large_poison_of_one_is_seen_in_the_sum_and_two_such_rounds_end_the_run_on_its_base(
+    run: Run, poison: Poison
+) -> None:
+    before = asked(run).model
+    first = run.poisoned(poison)
     assert first["accepted"] is False
     assert "explosion" in first["flags"]  # type: ignore[operator]
-    assert recipe.next().model == before  # type: ignore[union-attr]
+    # Nothing of it is in the next model; after a collapse that is the last average, and a refiner begins anew.
+    collapsed = "collapse" in first["flags"]  # type: ignore[operator]
+    assert asked(run).model == before or collapsed
     # The remedy halved the clip norm; the liar sends as much as is left.
-    assert poisoned(recipe, lambda own, most: own * 1000)["accepted"] is False
-    done = recipe.next()
+    assert run.poisoned(lambda own, most: own * 1000)["accepted"] is False
+    done = run.recipe.next()
     assert isinstance(done, Done)
-    assert done.model == BASE
-    assert recipe.history[-1]["on"] == "base"
+    assert done.model == run.base
+    assert training_outcome(run.recipe.history) == {"refused_rounds": 2, "ended_on": "base"}
+    # Without a round that was taken there is no critic to judge by: nothing is asked of rows again.
+    assert not any(record["kind"] == "evaluate" for record in run.recipe.history)
+    assert is_mixture(done.model) == run.plan.recipe.refines
 
 
-def test_poison_no_larger_than_an_honest_update_is_not_seen() -> None:
+def test_poison_no_larger_than_an_honest_update_is_not_seen(run: Run) -> None:
     # The threat model says so: what it can do is bounded by what honest updates do.
     for poison in (lambda own, most: -own, lambda own, most: np.random.default_rng(0).permutation(own)):
-        assert poisoned(copy.deepcopy(RUN), poison)["accepted"] is True
+        assert run.again().poisoned(poison)["accepted"] is True
 
 
 def test_an_organisation_whose_training_breaks_is_left_out_of_the_round_and_counted(
-    monkeypatch: pytest.MonkeyPatch,
+    run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[int] = []
+    name = TRAINS[run.plan.recipe.base]
+    honest = getattr(training, name)
 
     def breaks(*arguments: object, **named: object) -> LocalUpdate:
         calls.append(1)
-        update = train_locally(*arguments, **named)  # type: ignore[arg-type]
+        update: LocalUpdate = honest(*arguments, **named)
         return LocalUpdate(np.full_like(update.delta, np.nan)) if len(calls) == 1 else update
 
-    monkeypatch.setattr(training, "train_locally", breaks)
-    recipe = copy.deepcopy(RUN)
-    assert poisoned(recipe, lambda own, most: own)["accepted"] is True
-    assert recipe.history[-2]["skipped"] == 1
+    monkeypatch.setattr(training, name, breaks)
+    assert run.poisoned(lambda own, most: own)["accepted"] is True
+    assert run.recipe.history[-2]["skipped"] == 1
 
 
-def test_a_collapse_is_seen_in_the_merged_model_and_training_goes_on_from_the_average_before() -> None:
-    recipe = copy.deepcopy(RUN)
-    action = recipe.next()
-    assert isinstance(action, Aggregate)
-    before = Model.from_bytes(action.model)
-    recipe.add_sum(np.add.reduce(vectors(action)).astype(np.uint32), len(PARTS))
-    network = before.build_generator(torch.device("cpu"), average=False)
+def test_a_round_in_which_nobodys_training_is_finite_is_not_taken(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(*_: object, **__: object) -> LocalUpdate:
+        return LocalUpdate(np.full(7, np.nan, np.float32))
+
+    monkeypatch.setattr(training, TRAINS[run.plan.recipe.base], breaks)
+    before = asked(run).model
+    record = run.poisoned(lambda own, most: own)
+    assert (record["accepted"], record["flags"]) == (False, ["not finite"])
+    assert asked(run).model == before
+
+
+def test_critics_that_are_too_strong_are_seen_in_the_sum_and_held_back(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = TRAINS[run.plan.recipe.base]
+    honest = getattr(training, name)
+
+    def strong(*arguments: object, **named: object) -> LocalUpdate:
+        update: LocalUpdate = honest(*arguments, **named)
+        return replace(update, accuracy=0.99)
+
+    monkeypatch.setattr(training, name, strong)
+    record = run.poisoned(lambda own, most: own)
+    assert record["accepted"] is True
+    assert "strong critic" in record["flags"]  # type: ignore[operator]
+    action = asked(run)
+    assert action.task.parameters["remedies"]["critic"] == 1
+    before = run.plan.recipe.training
+    assert update_settings(action.task, run.plan).instance_noise > before.instance_noise
+    run.vectors(action)
+
+
+def merge_of(run: Run) -> Merge:
+    """The merge after an honest sum, to be spoilt."""
+    run.recipe.add_sum(np.add.reduce(run.vectors(asked(run))).astype(np.uint32), len(run.parts))
+    merge = run.recipe.next()
+    assert isinstance(merge, Merge)
+    return merge
+
+
+def one_mode(model: bytes) -> np.ndarray:
+    """The weights of a network whose rows all have the same codes."""
+    network = Model.from_bytes(model).build_generator(torch.device("cpu"), average=False)
     with torch.no_grad():
         network.exit.weight.zero_()
         network.exit.bias.mul_(30)
-    one_mode = Model.of(network).generator
-    merge = recipe.next()
-    assert isinstance(merge, Merge)
-    merge.mean_delta[: len(one_mode)] = one_mode - before.generator
-    recipe.add_model(*execute(merge, device="cpu"))
-    assert recipe.history[-1]["accepted"] is False
-    assert "collapse" in recipe.history[-1]["flags"]  # type: ignore[operator]
-    restart = recipe.next()
+    return Model.of(network).generator
+
+
+def one_code(model: bytes) -> np.ndarray:
+    """The weights of a refiner that gives every draw the first code of each unit."""
+    refined = RefinedMixture.from_bytes(model)
+    network = refined.build_refiner()
+    with torch.no_grad():
+        network.exit.bias[torch.from_numpy(refined.mixture.form.offsets[:-1].copy())] = 100.0
+    return flat_parameters(network).numpy()
+
+
+def test_a_collapse_is_seen_in_the_merged_model_and_training_goes_on_from_what_was_well(run: Run) -> None:
+    before, refines = asked(run).model, run.plan.recipe.refines
+    merge = merge_of(run)
+    standing = RefinedMixture.from_bytes(before).refiner if refines else Model.from_bytes(before).generator
+    spoilt = one_code(before) if refines else one_mode(before)
+    merge.mean_delta[: len(spoilt)] = spoilt - standing
+    run.recipe.add_model(*execute(merge, device="cpu"))
+    assert run.recipe.history[-1]["accepted"] is False
+    assert "collapse" in run.recipe.history[-1]["flags"]  # type: ignore[operator]
+    restart = run.recipe.next()
     assert isinstance(restart, Merge)
-    recipe.add_model(*execute(restart, device="cpu"))
-    again = recipe.next()
-    assert isinstance(again, Aggregate)
-    after = Model.from_bytes(again.model)
-    np.testing.assert_array_equal(after.generator, before.average)
-    np.testing.assert_array_equal(after.critic, before.critic)
+    run.recipe.add_model(*execute(restart, device="cpu"))
+    again = asked(run)
+    if refines:
+        # A refiner has no average: it begins anew as the identity, its draws are the base's.
+        begun, former = RefinedMixture.from_bytes(again.model), RefinedMixture.from_bytes(before)
+        assert not begun.build_refiner().exit.weight.any()
+        np.testing.assert_array_equal(begun.critic, former.critic)
+    else:
+        after, model = Model.from_bytes(again.model), Model.from_bytes(before)
+        np.testing.assert_array_equal(after.generator, model.average)
+        np.testing.assert_array_equal(after.critic, model.critic)
     assert again.task.parameters["remedies"]["collapse"] == 1

@@ -14,6 +14,8 @@ from support.recipes import SCHEMA, small_plan, small_table
 ROWS = small_table(400)
 WEIGHTS = 5
 GOOD = ModelReport(0.1, WEIGHTS, {"tvd1": 0.01})
+# The rows are to weigh as much as the made up updates say.
+UPDATE = {"tolerance": 0.05, "row_cap": 100}
 
 
 def count(recipe: Recipe, organisations: int = 3) -> str:
@@ -29,7 +31,7 @@ def count(recipe: Recipe, organisations: int = 3) -> str:
 
 def fitted(rounds: int = 2, tolerance: float = 0.05) -> Recipe:
     """A recipe that waits for its first training round."""
-    recipe = build_recipe(small_plan(rounds=rounds, update={"tolerance": tolerance}))
+    recipe = build_recipe(small_plan(rounds=rounds, update={**UPDATE, "tolerance": tolerance}))
     while isinstance(recipe.next(), Aggregate):
         count(recipe)
     recipe.add_model(b"base", GOOD)
@@ -46,7 +48,7 @@ def update(recipe: Recipe, weight: int | None = None) -> None:
 
 
 def test_a_hybrid_recipe_counts_fits_trains_and_ends() -> None:
-    recipe = build_recipe(small_plan(rounds=2))
+    recipe = build_recipe(small_plan(rounds=2, update=UPDATE))
     kinds = []
     while isinstance(recipe.next(), Aggregate):
         kinds.append(count(recipe))

@@ -21,7 +21,9 @@ GOOD = ModelReport(0.1, WEIGHTS, {})
 
 def started(rounds: int = 2, **changes: object) -> Recipe:
     """A recipe from scratch that waits for its first training round."""
-    plan = small_plan("adversarial", rounds, **({"adversarial": {"calibration": 10}} | changes))
+    # The rows are to weigh as much as the made up updates say.
+    settings = {"update": {"row_cap": 100}, "adversarial": {"calibration": 10}} | changes
+    plan = small_plan("adversarial", rounds, **settings)
     recipe = build_recipe(plan)
     while isinstance(action := recipe.next(), Aggregate):
         recipe.add_sum(contribute(action.task, b"", ROWS, plan), 1)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
+from headwater.agreement.plan import AggregationTerms, Plan
 from headwater.contribution.allowed import check_task, update_settings
 from headwater.contribution.contribute import contribute
 from headwater.errors import InputError, OutOfOrder, PeerError
@@ -19,6 +20,8 @@ from support.recipes import small_plan, small_table
 ROWS = small_table(400)
 WEIGHTS = 5
 CLIP = 10.0
+# The rows of one table stand for those of three organisations, each of which has as much weight as one may have.
+UPDATE = {"tolerance": 0.05, "clip": CLIP, "row_cap": 100}
 WELL = {
     "entropy_ratio": 0.95,
     "top_share_gap": 0.02,
@@ -32,8 +35,11 @@ WELL = {
 
 def begun(kind: str = "hybrid", rounds: int = 6, **health: object) -> Recipe:
     """A recipe that waits for its first training round."""
-    recipe = build_recipe(small_plan(kind, rounds=rounds, update={"tolerance": 0.05, "clip": CLIP}, health=health))
-    plan = small_plan(kind)
+    return begun_of(small_plan(kind, rounds=rounds, update=UPDATE, health=health))
+
+
+def begun_of(plan: Plan) -> Recipe:
+    recipe = build_recipe(plan)
     while not isinstance(action := recipe.next(), Fit):
         assert isinstance(action, Aggregate)
         recipe.add_sum(contribute(action.task, b"", ROWS, plan), 3)
@@ -221,6 +227,22 @@ def test_a_sum_of_updates_that_cannot_be_one_spends_the_round_and_two_end_the_ru
     assert done.model == b"base"
 
 
+@pytest.mark.parametrize("membership", ["strict", "continue"])
+def test_organisations_that_claim_more_rows_than_were_counted_are_refused_where_none_may_come(membership: str) -> None:
+    # 360 training rows come to 1.8 of 200 each; a small member that claims to be a large one would be the whole mean.
+    plan = small_plan(rounds=6, update={**UPDATE, "row_cap": 200})
+    terms = AggregationTerms(on_membership_change=membership)  # type: ignore[arg-type]
+    recipe = begun_of(plan.model_copy(update={"aggregation": terms}))
+    send(recipe, weight=1.7)
+    recipe.add_model(b"good", ModelReport(0.1, WEIGHTS, WELL))
+    assert model_of(recipe) == b"good"
+    send(recipe, weight=2.5)
+    assert isinstance(recipe.next(), Aggregate if membership == "strict" else Merge)
+    if membership == "strict":
+        assert recipe.history[-1]["accepted"] is False
+        assert "the weight is out of range" in str(recipe.history[-1]["reason"])
+
+
 def test_the_mean_of_what_is_taken_is_within_the_clip_norm_whatever_one_sends() -> None:
     # One of three sends a thousand times as much as it may: refused. As much as all three may together: bounded.
     recipe = begun()
@@ -269,7 +291,7 @@ def test_critics_that_tell_nearly_every_row_from_a_draw_are_held_back_and_cost_n
 
 
 def test_a_plan_that_trains_no_critic_has_no_accuracy() -> None:
-    plan = small_plan("hybrid", update={"adversarial_weight": 0.0, "clip": CLIP})
+    plan = small_plan("hybrid", update={**UPDATE, "adversarial_weight": 0.0})
     recipe = build_recipe(plan)
     while not isinstance(action := recipe.next(), Fit):
         assert isinstance(action, Aggregate)
