@@ -1,16 +1,16 @@
-"""How much poison the gate sees in the aggregate: `python tools/bench/run_poison.py --data adult.csv --target income`.
+"""How much poison the aggregate shows: `python tools/bench/run_poison.py --data adult.csv --target income`.
 
 Follows an honest run. At each of its training rounds every attack is tried on a copy of the recipe: one or more of the
 organisations send what the attack says in place of their own vectors, within what one vector may hold, and the copy
-takes the sum or not. Writes build/bench/poison.json and prints one row an attack.
+takes the sum or not. At rounds of counts, a mixture's among them, one organisation's lies are tried in the same way.
+Then whole runs with one liar are followed to their end. Writes build/bench/poison.json and prints three tables.
 """
 
 import argparse
-import copy
 import json
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,147 +18,76 @@ from numpy.typing import NDArray
 from headwater.agreement.plan import Plan
 from headwater.contribution.contribute import contribute
 from headwater.contribution.execution import execute
-from headwater.recipe import Aggregate, Done, Merge, Recipe, build_recipe
-from headwater.recipe.layout import layout_of_update
+from headwater.recipe import Aggregate, Done, build_recipe
 from headwater.schema.table import Table
 from headwater.secagg.crypto.ring import to_signed
 from headwater_server.simulation.inputs import read_inputs
+from poison.counts import ENDS, GOES_ON, LIES, NEXT, TAKEN, Asked, Vector, applies, become_of
+from poison.ends import LIARS, End, Honest, run_to_the_end
+from poison.updates import Tally, attack_round, with_other_labels
 
-I64 = NDArray[np.int64]
-F64 = NDArray[np.float64]
-Attack = Callable[[F64, float, np.random.Generator], F64]
-"""From an honest payload and its weight, which bounds its norm in the same units, to what is sent."""
-
-
-def _to(norm: float, payload: F64) -> F64:
-    return payload * (norm / max(float(np.linalg.norm(payload)), 1.0))
+Tallies = dict[tuple[str, int], Tally]
+Outcomes = dict[tuple[str, str], Counter[str]]
 
 
-def _noise(payload: F64, random: np.random.Generator) -> F64:
-    return random.standard_normal(len(payload))
+def follow(
+    plan: Plan, parts: Sequence[Table], liars: Sequence[int], every: int, tallies: Tallies, outcomes: Outcomes
+) -> None:
+    """One honest run with every attack tried at every training round, and every lie in rounds of counts.
 
-
-ATTACKS: Mapping[str, Attack] = {
-    "own update × 1000, not clipped": lambda own, most, random: own * 1000,
-    "own update, scaled to the clip norm": lambda own, most, random: _to(most, own),
-    "sign flipped, scaled to the clip norm": lambda own, most, random: _to(most, -own),
-    "sign flipped, ten times its size": lambda own, most, random: -10 * own,
-    "sign flipped, at its own size": lambda own, most, random: -own,
-    "random, at the clip norm": lambda own, most, random: _to(most, _noise(own, random)),
-    "random, ten times its size": lambda own, most, random: _to(10 * float(np.linalg.norm(own)), _noise(own, random)),
-    "random, at its own size": lambda own, most, random: _to(float(np.linalg.norm(own)), _noise(own, random)),
-}
-FLIPPED = "trained on rows with other labels"
-HONEST = "nobody lies"
-
-
-@dataclass
-class Tally:
-    """What became of one attack by so many organisations, over the rounds."""
-
-    rounds: int = 0
-    refused: int = 0
-    flags: dict[str, int] = field(default_factory=dict)
-    worsened: list[float] = field(default_factory=list)
-
-    def add(self, record: Mapping[str, object], honest_loss: float) -> None:
-        """Count one round's verdict; `worsened` is the marginal loss beside the honest merge's, where it was taken."""
-        self.rounds += 1
-        flags = record["flags"]
-        for flag in flags if isinstance(flags, list) else []:
-            self.flags[flag] = self.flags.get(flag, 0) + 1
-        if record["accepted"]:
-            self.worsened.append(float(str(record["marginal_loss"])) / honest_loss)
-        else:
-            self.refused += 1
-
-    def row(self) -> str:
-        """Cells of the printed table."""
-        flags = ", ".join(f"{name} {count}" for name, count in sorted(self.flags.items(), key=lambda item: -item[1]))
-        worse = f"× {np.median(self.worsened):.2f}" if self.worsened else "–"
-        return f"{self.refused} of {self.rounds} | {flags or '–'} | {worse}"
-
-
-def split(vector: NDArray[np.unsignedinteger]) -> tuple[F64, I64]:
-    """Payload as floats, and the rest: weight and metrics."""
-    signed = to_signed(vector)
-    cut = len(signed) - (layout_of_update(0).length)
-    return signed[:cut].astype(np.float64), signed[cut:]
-
-
-def sent(payload: F64, rest: I64) -> I64:
-    """What an attacker uploads: integers, whatever their size; the ring wraps them."""
-    return np.concatenate([np.rint(payload).astype(np.int64), rest])
-
-
-def summed(vectors: Sequence[I64], kind: np.dtype) -> NDArray[np.unsignedinteger]:
-    """The ring's sum."""
-    total: NDArray[np.unsignedinteger] = np.add.reduce(list(vectors)).astype(kind)
-    return total
-
-
-def with_other_labels(table: Table, plan: Plan) -> Table:
-    """The rows with each label replaced by the next one."""
-    target = plan.schema_.target
-    if target is None or not hasattr(target, "categories"):
-        raise SystemExit("this attack needs a target of categories; say another --target")
-    labels = table.columns[target.name]
-    columns = dict(table.columns) | {target.name: ((labels + 1) % len(target.categories)).astype(labels.dtype)}
-    return Table(table.schema, columns, table.rows)
-
-
-def outcome(recipe: Recipe, total: NDArray[np.unsignedinteger], contributors: int) -> Mapping[str, object]:
-    """What a copy of the recipe makes of a sum: its merge record."""
-    trial = copy.deepcopy(recipe)
-    seen = len(trial.history)
-    trial.add_sum(total, contributors)
-    action = trial.next()
-    if isinstance(action, Merge) and not action.restart:
-        trial.add_model(*execute(action, device="cpu"))
-    return next(record for record in trial.history[seen:] if record["kind"] == "merge")
-
-
-def follow(plan: Plan, parts: Sequence[Table], tallies: dict[tuple[str, int], Tally], liars: Sequence[int]) -> None:
-    """One honest run with every attack tried at every training round."""
+    Args:
+        plan: of the run.
+        parts: each organisation's rows.
+        liars: numbers of organisations that poison training together.
+        every: lies are tried at one round of expectation of so many.
+        tallies: of attacks on training; added to.
+        outcomes: of lies in counts, by kind of round and lie; added to.
+    """
     recipe, random = build_recipe(plan), np.random.default_rng(plan.seed)
+    strange, climbed = with_other_labels(parts[0], plan), 0
+
+    def summed(action: Aggregate) -> Vector:
+        total: Vector = np.add.reduce([contribute(action.task, action.model, part, plan) for part in parts])
+        return total
+
     while not isinstance(action := recipe.next(), Done):
         if not isinstance(action, Aggregate):
             recipe.add_model(*execute(action, device="cpu"))
             continue
         vectors = [contribute(action.task, action.model, part, plan) for part in parts]
         total = np.add.reduce(vectors, dtype=vectors[0].dtype)
-        if action.task.kind == "update":
-            _attack(recipe, action, plan, parts, vectors, tallies, liars, random)
+        kind = action.task.kind
+        if kind == "update":
+            attack_round(recipe, action, plan, parts, vectors, tallies, liars, random)
+        elif kind != "expectation" or climbed % every == 0:
+
+            def other(action: Aggregate = action) -> NDArray[np.int64]:
+                return to_signed(contribute(action.task, action.model, strange, plan))
+
+            asked = Asked(action, to_signed(vectors[0]), to_signed(total), other, total.dtype, random)
+            for name in (name for name in LIES if applies(name, kind)):
+                said = become_of(recipe, asked, name, len(parts), summed)
+                outcomes.setdefault((kind, name), Counter())[said] += 1
+        climbed += kind == "expectation"
         recipe.add_sum(total, len(vectors))
+        print(".", end="", flush=True)
 
 
-def _attack(
-    recipe: Recipe,
-    action: Aggregate,
-    plan: Plan,
-    parts: Sequence[Table],
-    vectors: Sequence[NDArray[np.unsignedinteger]],
-    tallies: dict[tuple[str, int], Tally],
-    liars: Sequence[int],
-    random: np.random.Generator,
-) -> None:
-    kind, honest = vectors[0].dtype, [split(vector) for vector in vectors]
-    record = outcome(recipe, summed([sent(*each) for each in honest], kind), len(vectors))
-    loss = float(str(record["marginal_loss"]))
-    tallies.setdefault((HONEST, 0), Tally()).add(record, loss)
-    for number in liars:
-        others = [sent(*each) for each in honest[number:]]
-        for name, attack in ATTACKS.items():
-            lies = [sent(attack(own, float(rest[0]), random), rest) for own, rest in honest[:number]]
-            record = outcome(recipe, summed([*lies, *others], kind), len(vectors))
-            tallies.setdefault((name, number), Tally()).add(record, loss)
-        trained = [
-            to_signed(contribute(action.task, action.model, with_other_labels(part, plan), plan))
-            for part in parts[:number]
-        ]
-        record = outcome(recipe, summed([*trained, *others], kind), len(vectors))
-        tallies.setdefault((FLIPPED, number), Tally()).add(record, loss)
-    print(".", end="", flush=True)
+def show(tallies: Tallies, outcomes: Outcomes, ends: dict[str, End], organisations: int) -> None:
+    """Print the tables."""
+    if tallies:
+        print(f"\n| attack | by | not taken | flags | marginal loss where taken |\n{'| --- ' * 5}|")
+    for (name, number), tally in sorted(tallies.items(), key=lambda item: item[0][1]):
+        print(f"| {name} | {number} of {organisations} | {tally.row()} |")
+    print(f"\n| round | lie of one | {ENDS} | {GOES_ON} | {NEXT} | {TAKEN} |\n{'| --- ' * 6}|")
+    for (kind, name), counted in outcomes.items():
+        print(f"| {kind} | {name} | {' | '.join(str(counted[said]) for said in (ENDS, GOES_ON, NEXT, TAKEN))} |")
+    if ends:
+        print(
+            f"\n| one of {organisations}, to the end | rounds not taken | ended on | released | off |\n{'| --- ' * 5}|"
+        )
+    for name, end in ends.items():
+        print(f"| {name} | {end.row()} |")
 
 
 def main() -> None:
@@ -171,11 +100,16 @@ def main() -> None:
     arguments.add_argument("--rows", type=int, default=0, help="rows of each organisation at most; 0 for all")
     arguments.add_argument("--partition", default="iid")
     arguments.add_argument("--recipe", default="hybrid")
-    arguments.add_argument("--seeds", type=int, default=3)
+    arguments.add_argument("--seeds", type=int, default=3, help="honest runs to follow; 0 for --ends alone")
+    arguments.add_argument("--every", type=int, default=5, help="try lies at one round of expectation of so many")
+    arguments.add_argument("--ends", action="store_true", help="follow whole runs with a liar too, of the first seed")
     arguments.add_argument("--set", action="append", default=[], help="a setting of the plan, as of simulate")
     given = arguments.parse_args()
-    tallies: dict[tuple[str, int], Tally] = {}
-    for seed in range(given.seeds):
+    tallies: Tallies = {}
+    outcomes: Outcomes = {}
+    ends: dict[str, End] = {}
+    honest: Honest | None = None
+    for seed in range(max(given.seeds, 1)):
         inputs = read_inputs(
             given.data,
             given.target,
@@ -189,13 +123,19 @@ def main() -> None:
         )
         most = given.rows or max(part.rows for part in inputs.parts)
         parts = [part.take(np.arange(min(most, part.rows))) for part in inputs.parts]
-        follow(inputs.plan, parts, tallies, given.liars)
-    print(f"\n\n| attack | by | not taken | flags | marginal loss where taken |\n{'| --- ' * 5}|")
-    for (name, number), tally in sorted(tallies.items(), key=lambda item: item[0][1]):
-        print(f"| {name} | {number} of {given.organisations} | {tally.row()} |")
+        if seed < given.seeds:
+            follow(inputs.plan, parts, given.liars, given.every, tallies, outcomes)
+        for name, liar in LIARS.items() if given.ends and not seed else ():
+            ends[name], honest = run_to_the_end(inputs.plan, parts, liar, honest)
+            print("!", end="", flush=True)
+    show(tallies, outcomes, ends, given.organisations)
     build = pathlib.Path("build/bench")
     build.mkdir(parents=True, exist_ok=True)
-    figures = [{"attack": name, "liars": number, **vars(tally)} for (name, number), tally in tallies.items()]
+    figures = {
+        "updates": [{"attack": name, "liars": number, **vars(tally)} for (name, number), tally in tallies.items()],
+        "counts": [{"round": kind, "lie": name, **counted} for (kind, name), counted in outcomes.items()],
+        "ends": [{"liar": name, "row": end.row()} for name, end in ends.items()],
+    }
     (build / "poison.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
 
