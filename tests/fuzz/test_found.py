@@ -85,6 +85,17 @@ def test_a_super_column_of_too_many_combinations_is_refused() -> None:
     document = SPEC.to_document() | {"sizes": sizes, "groups": [{"columns": [0, 1], "combinations": combinations}]}
     with pytest.raises(InputError, match="too many combinations"):
         GeneratorSpec.from_document(document)
+    # Neither are many that pass one by one.
+    sizes = [50_000] * 20
+    groups = [{"columns": [place, place + 1], "combinations": combinations[:300]} for place in range(0, 20, 2)]
+    with pytest.raises(InputError, match="too many combinations"):
+        GeneratorSpec.from_document(SPEC.to_document() | {"sizes": sizes, "groups": groups})
+
+
+def test_many_tokens_as_wide_as_one_are_refused() -> None:
+    document = SPEC.to_document() | {"sizes": [1] * 1000 + [500_000], "kind": "attention", "label": None}
+    with pytest.raises(InputError, match="takes too much memory"):
+        GeneratorSpec.from_document(document | {"attention_heads": 1})
 
 
 @pytest.mark.parametrize("document", [None, [], "schema", 3])

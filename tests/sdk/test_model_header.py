@@ -72,3 +72,9 @@ def test_a_file_above_its_kind_s_size_is_refused_unread() -> None:
         metadata_of(GOOD, "thing", len(GOOD) - 1)
     assert not declares(GOOD, "kind", len(GOOD) - 1)
     assert declares(GOOD, "kind", len(GOOD))
+
+
+def test_a_text_too_long_to_be_parsed_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_header, "_MOST_HEADER_BYTES", len(GOOD) // 2)
+    with pytest.raises(InputError, match="fetch it again"):
+        metadata_of(GOOD, "thing")

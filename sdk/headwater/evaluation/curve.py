@@ -1,6 +1,5 @@
 """How much a model gains from more synthetic rows."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -75,5 +74,5 @@ def enough(points: Sequence[CurvePoint], near: float = _NEAR) -> int:
     """
     if not points:
         raise InputError("the curve has no point; measure at least one")
-    best = max((point.gbm for point in points), default=math.nan)
+    best = max(point.gbm for point in points)
     return min(point.rows for point in points if point.gbm >= best - near)

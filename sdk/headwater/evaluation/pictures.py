@@ -63,7 +63,7 @@ def nearest_distances(pictures: Table, among: Table) -> F64:
     top = image.levels - 1
     others = among.columns[image.name].astype(np.float64) / top
     squares = np.square(others).sum(axis=1)
-    nearest = []
+    nearest = [np.zeros(0)]
     for start in range(0, pictures.rows, _CHUNK):
         part = pictures.columns[image.name][start : start + _CHUNK].astype(np.float64) / top
         distances = np.square(part).sum(axis=1)[:, None] + squares - 2 * part @ others.T

@@ -16,6 +16,8 @@ _LEAST_SHARE = 1e-6
 # Matrices of all pairs of codes, one a class: a wider table is looked at through as many columns as fit.
 _MOST_CODES = 1024
 _MOST_CLASSES = 8
+# All codes of a large table side by side would take gigabytes.
+_ROWS_AT_ONCE = 8192
 # A super-column's own softmax holds what its columns have together; it counts twice for each pair of them.
 _GROUP_WEIGHT = 2.0
 
@@ -45,21 +47,24 @@ class RowMoments:
         spec = generator.spec
         self._generator = generator
         sizes, columns = torch.tensor(spec.sizes), len(spec.sizes)
-        one_hot = _one_hot(rows, spec.offsets)
-        ones = one_hot.mean(dim=0)[:, None]
         column_of = torch.repeat_interleave(torch.arange(columns), sizes).to(rows.device)
         chosen = _columns_to_pair(spec.sizes, spec.label, random)
         self._paired = torch.isin(column_of, torch.tensor(chosen, device=rows.device)).nonzero().squeeze(1)
         self._all_paired = len(self._paired) == len(column_of)
+        # The label's classes, where pairs are looked at by class.
+        classes = 0 if spec.label is None or spec.sizes[spec.label] > _MOST_CLASSES else spec.sizes[spec.label]
+        counts, joint = _counted(rows, spec.offsets, self._paired, spec.label if classes else None, max(1, classes))
+        ones = counts[:, None] / len(rows)
         self._ones = _Block(ones, columns * _weights(ones, column_of, torch.zeros_like(column_of[:1])))
         head_of = torch.empty(columns, dtype=torch.int64)
         for number, head in enumerate(generator.heads):
             head_of[list(head.columns)] = number
-        kept, places = one_hot[:, self._paired], column_of[self._paired]
+        places = column_of[self._paired]
         heads = head_of.to(rows.device)[places]
         apart = (heads[:, None] != heads[None, :]).float()
-        self._pairs = _Block(pairs := kept.T @ kept / len(rows), _weights(pairs, places, places) * apart / 2)
-        self._classes = self._by_class(kept, rows, places, heads, apart)
+        pairs = joint.sum(dim=0) / len(rows)
+        self._pairs = _Block(pairs, _weights(pairs, places, places) * apart / 2)
+        self._classes = self._by_class(joint / len(rows), places, heads, apart) if classes else []
         self._groups = self._of_groups(rows)
         with_label = [] if spec.label is None else [*generator.heads[int(head_of[spec.label])].columns]
         unlabelled = [column for column in chosen if column not in with_label] if self._classes else []
@@ -87,22 +92,17 @@ class RowMoments:
                 total = total + block.loss(means[number][:, None])
         return total / self._blocks
 
-    def _by_class(
-        self, kept: Tensor, rows: Tensor, places: Tensor, heads: Tensor, apart: Tensor
-    ) -> list[tuple[int, _Block]]:
+    def _by_class(self, joint: Tensor, places: Tensor, heads: Tensor, apart: Tensor) -> list[tuple[int, _Block]]:
         spec = self._generator.spec
-        if spec.label is None or spec.sizes[spec.label] > _MOST_CLASSES:
-            return []
-        start = int(spec.offsets[spec.label])
-        by_class = [kept[rows[:, spec.label] == number] for number in range(spec.sizes[spec.label])]
-        joint = torch.stack([part.T @ part / len(rows) for part in by_class])
+        label = spec.label or 0
+        start = int(spec.offsets[label])
         # A block's weighted shares sum to 1 over all classes; the label's own head is in no triple.
         raw = (joint + _SMOOTHING).rsqrt()
         scale = _block_sums((raw * joint).sum(dim=0), places, places)
-        label_head = next(n for n, head in enumerate(self._generator.heads) if spec.label in head.columns)
+        label_head = next(n for n, head in enumerate(self._generator.heads) if label in head.columns)
         outside = (heads != label_head).float()
         weight = raw / scale * apart * outside[:, None] * outside[None, :] / 2
-        return [(start + number, _Block(joint[number], weight[number])) for number in range(len(by_class))]
+        return [(start + number, _Block(joint[number], weight[number])) for number in range(len(joint))]
 
     def _of_groups(self, rows: Tensor) -> list[tuple[int, _Block]]:
         found = []
@@ -142,6 +142,25 @@ def information_loss(real: Tensor, fake: Tensor) -> Tensor:
     spreads = torch.linalg.vector_norm(real.std(dim=0) - fake.std(dim=0))
     out: Tensor = means + spreads
     return out
+
+
+def _counted(
+    rows: Tensor, offsets: np.ndarray, paired: Tensor, label: int | None, classes: int
+) -> tuple[Tensor, Tensor]:
+    """How many rows have each code, and each pair of the paired codes by class, a block of rows at a time.
+
+    Counts are whole, so they are the same however the rows are cut.
+    """
+    counts = torch.zeros(int(offsets[-1]), device=rows.device)
+    joint = torch.zeros(classes, len(paired), len(paired), device=rows.device)
+    for part in torch.split(rows, _ROWS_AT_ONCE):
+        one_hot = _one_hot(part, offsets)
+        counts += one_hot.sum(dim=0)
+        kept = one_hot.index_select(1, paired)
+        for number in range(classes):
+            of_class = kept if label is None else kept[part[:, label] == number]
+            joint[number] += of_class.T @ of_class
+    return counts, joint
 
 
 def _one_hot(rows: Tensor, offsets: np.ndarray) -> Tensor:

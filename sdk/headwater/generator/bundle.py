@@ -17,7 +17,8 @@ __all__ = ["Bundle"]
 
 _VERSION = 1
 _MANIFEST, _MODEL, _ENCODING = "bundle.json", "generator.safetensors", "encoding.json"
-_MOST_BYTES = 2**30
+# Parsed texts take many times their length in memory.
+_MOST_BYTES = {_MANIFEST: 2**16, _MODEL: 2**30, _ENCODING: 2**26}
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +74,7 @@ class Bundle:
 
         Raises:
             InputError: a file is missing, too large, altered, or of another version.
+            StorageError: a file cannot be read.
         """
         manifest = _read(folder, _MANIFEST)
         if digest is not None and sha256_hex(manifest) != digest:
@@ -112,6 +114,9 @@ def _read(folder: Path, name: str) -> bytes:
     path = folder / name
     if not path.is_file():
         raise InputError(f"there is no {path}; a bundle holds {_MANIFEST}, {_MODEL} and {_ENCODING}")
-    if path.stat().st_size > _MOST_BYTES:
-        raise InputError(f"{path} is larger than a bundle's file may be; fetch the bundle again")
-    return path.read_bytes()
+    try:
+        if path.stat().st_size > _MOST_BYTES[name]:
+            raise InputError(f"{path} is larger than a bundle's file may be; fetch the bundle again")
+        return path.read_bytes()
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read: {error.strerror}; mend it and retry") from error

@@ -41,9 +41,6 @@ class ConditionedNetwork:
         self._encoding = encoding
         self._generator = model.build_generator(place, average=True).eval()
         self._coded = {column: AllowedCodes(encoding, column, allowed) for column, allowed in condition.columns.items()}
-        self._combinations = [
-            torch.from_numpy(head.combinations.astype(np.int64)).to(place) for head in self._generator.heads
-        ]
         self._masks = {
             number: torch.from_numpy(
                 np.prod(
@@ -103,7 +100,7 @@ class ConditionedNetwork:
     def _draw(self, parts: list[torch.Tensor], random: torch.Generator) -> np.ndarray:
         kept = len(parts[0])
         uniform = torch.rand(kept, len(parts), generator=random).to(parts[0].device)
-        codes = torch.empty(kept, len(self._generator.spec.sizes), dtype=torch.int64, device=parts[0].device)
+        drawn = []
         for number, (head, part) in enumerate(zip(self._generator.heads, parts, strict=True)):
             ends = part.cumsum(dim=1)
             wanted = uniform[:, number, None] * ends[:, -1:]
@@ -112,7 +109,8 @@ class ConditionedNetwork:
                 # A draw rounded up to the end would take the last unit, which may be masked.
                 last = int(torch.nonzero(self._masks[number])[-1])
                 unit = unit.clamp_(max=last)
-            codes[:, list(head.columns)] = self._combinations[number][unit.clamp_(max=head.units - 1)]
+            drawn.append(unit.clamp_(max=head.units - 1))
+        codes = self._generator.drawn_codes(torch.stack(drawn, dim=1))
         return codes.cpu().numpy().astype(np.int32)
 
     def _decode(self, codes: np.ndarray, values: np.random.Generator) -> Table:

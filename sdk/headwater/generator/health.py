@@ -95,7 +95,10 @@ class NetworkExamined:
         generator = self._model.build_generator(torch.device("cpu"), average=True)
         random = torch.Generator().manual_seed(seed)
         with torch.no_grad():
-            first, second = generator.noise(_NOISES, random), generator.noise(_NOISES, random)
+            # One condition for both noises: what it changes says nothing of what they do.
+            conditions = generator.conditions
+            wish = None if conditions is None else conditions.draw(_NOISES, random)
+            first, second = (generator.noise(_NOISES, random, wish=wish) for _ in range(2))
             moved = (generator.unit_probabilities(first) - generator.unit_probabilities(second)).norm(dim=1)
             return float((moved / (first - second).norm(dim=1)).mean())
 
@@ -106,7 +109,8 @@ class NetworkExamined:
         place = torch.device("cpu")
         generator, critic = self._model.build_generator(place, average=False), self._model.build_critic(place)
         random = torch.Generator().manual_seed(seed)
-        scores = critic(generator.soft_draws(generator.noise(_NOISES, random), _TEMPERATURE, random))
+        draws = generator.noise(_NOISES - _NOISES % critic.packing, random)
+        scores = critic(generator.soft_draws(draws, _TEMPERATURE, random))
         parameters = tuple(generator.parameters())
         gradients = torch.autograd.grad(scores.mean(), parameters, allow_unused=True, materialize_grads=True)
         squares = sum(float(part.square().sum()) for part in gradients)

@@ -1,6 +1,7 @@
 """The two networks: a generator with one softmax a head, and a critic of codes."""
 
 import itertools
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -78,9 +79,12 @@ class Generator(nn.Module):
             self.trunk = _ResidualTrunk(spec, entry)
             self.exit = nn.Linear(spec.width, sum(self.units))
         self._conditions: Conditions | None = None
+        self._code_parts = _code_parts(self.heads)
         for number, head in enumerate(self.heads):
             if len(head.columns) > 1:
                 self.register_buffer(f"incidence_{number}", _incidence(head, spec), persistent=False)
+                combinations = torch.from_numpy(head.combinations.astype("int64"))
+                self.register_buffer(f"combinations_{number}", combinations, persistent=False)
 
     @property
     def conditions(self) -> Conditions | None:
@@ -124,7 +128,7 @@ class Generator(nn.Module):
         """Each head's part of a row on its own, shape (batch, units) to the same."""
         softened = [
             part.reshape(len(part), heads, units).softmax(dim=2).flatten(1)
-            for part, (units, heads) in self._parts(logits)
+            for part, (units, heads) in self.runs(logits)
         ]
         return torch.cat(softened, dim=1)
 
@@ -138,15 +142,17 @@ class Generator(nn.Module):
             Shape (batch, codes), in the order of the columns.
         """
         by_column: dict[int, Tensor] = {}
-        for number, (head, part) in enumerate(zip(self.heads, torch.split(units, self.units, dim=1), strict=True)):
-            if len(head.columns) == 1:
-                by_column[head.columns[0]] = part
+        parts = torch.split(units, [width for _, width, _ in self._code_parts], dim=1)
+        for (first, _, number), part in zip(self._code_parts, parts, strict=True):
+            if number is None:
+                by_column[first] = part
                 continue
             # One matrix a head: its size is units × codes of this head, not of all.
             codes = part @ self.get_buffer(f"incidence_{number}")
-            sizes = [self.spec.sizes[column] for column in head.columns]
-            by_column |= dict(zip(head.columns, torch.split(codes, sizes, dim=1), strict=True))
-        return torch.cat([by_column[column] for column in range(len(self.spec.sizes))], dim=1)
+            columns = self.heads[number].columns
+            sizes = [self.spec.sizes[column] for column in columns]
+            by_column |= dict(zip(columns, torch.split(codes, sizes, dim=1), strict=True))
+        return torch.cat([by_column[column] for column in sorted(by_column)], dim=1)
 
     def soft_draws(self, z: Tensor, temperature: float, random: torch.Generator) -> Tensor:
         """One drawn unit a head, hard forwards and soft backwards; returns column codes, shape (batch, codes)."""
@@ -160,11 +166,30 @@ class Generator(nn.Module):
         uniform = torch.rand(logits.shape, generator=random).clamp_(1e-9, 1 - 1e-7).to(logits.device)
         soft = self.softmax((logits - torch.log(-torch.log(uniform))) / temperature)
         with torch.no_grad():
-            hard = torch.cat([_one_hot(part, *run) for part, run in self._parts(soft)], dim=1)
+            hard = torch.cat([_one_hot(part, *run) for part, run in self.runs(soft)], dim=1)
             hard -= soft
         return hard + soft
 
-    def _parts(self, units: Tensor) -> list[tuple[Tensor, tuple[int, int]]]:
+    def drawn_codes(self, drawn: Tensor) -> Tensor:
+        """Codes that drawn units stand for.
+
+        Args:
+            drawn: int64, shape (batch, heads): a unit of each head.
+
+        Returns:
+            int64, shape (batch, columns).
+        """
+        codes = torch.empty(len(drawn), len(self.spec.sizes), dtype=torch.int64, device=drawn.device)
+        # A column alone has its code by its unit's number.
+        alone = [number for number, head in enumerate(self.heads) if len(head.columns) == 1]
+        codes[:, [self.heads[number].columns[0] for number in alone]] = drawn[:, alone]
+        for number, head in enumerate(self.heads):
+            if len(head.columns) > 1:
+                codes[:, list(head.columns)] = self.get_buffer(f"combinations_{number}")[drawn[:, number]]
+        return codes
+
+    def runs(self, units: Tensor) -> list[tuple[Tensor, tuple[int, int]]]:
+        """Neighbouring heads of one size in one part: its units, shape (batch, heads × size), with size and heads."""
         parts = torch.split(units, [width * heads for width, heads in self._runs], dim=1)
         return list(zip(parts, self._runs, strict=True))
 
@@ -210,6 +235,26 @@ class Critic(nn.Module):
 def _one_hot(part: Tensor, width: int, heads: int) -> Tensor:
     most = part.reshape(len(part), heads, width).argmax(dim=2, keepdim=True)
     return torch.zeros(len(part), heads, width, device=part.device).scatter_(2, most, 1.0).flatten(1)
+
+
+def _code_parts(heads: Sequence[Head]) -> list[tuple[int, int, int | None]]:
+    """Units side by side in as few parts as can be: first column, units, and the number of a super-column's head.
+
+    Neighbouring columns alone are one part, since their units are their codes: a wide table has hundreds of them.
+    """
+    parts: list[tuple[int, int, int | None]] = []
+    after = -1
+    for number, head in enumerate(heads):
+        column = head.columns[0]
+        if len(head.columns) > 1:
+            parts.append((column, head.units, number))
+        elif column == after:
+            first, width, _ = parts[-1]
+            parts[-1] = (first, width + head.units, None)
+        else:
+            parts.append((column, head.units, None))
+        after = column + 1 if len(head.columns) == 1 else -1
+    return parts
 
 
 def _incidence(head: Head, spec: GeneratorSpec) -> Tensor:

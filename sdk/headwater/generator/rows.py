@@ -32,7 +32,11 @@ class Rows:
 
     def take(self, indices: NDArray[Any] | slice) -> "Rows":
         """The rows at these positions, in that order."""
-        chosen = np.arange(self.table.rows)[indices]
+        if isinstance(indices, slice):
+            # Only as many places as are taken, however long the table.
+            chosen: NDArray[Any] = np.arange(*indices.indices(self.table.rows))
+        else:
+            chosen = np.arange(self.table.rows)[indices]
         return Rows(self.table.take(chosen), {role: values[chosen] for role, values in self.extra.items()})
 
     @classmethod
@@ -90,13 +94,11 @@ def read_blocks(block: Block, block_rows: int, batch_size: int, start: int) -> I
     held = 0
     while True:
         for part in block(number):
-            fresh = part.take(slice(skipped, None)) if skipped else part
-            skipped = max(0, skipped - part.table.rows)
-            while fresh.table.rows:
-                some = fresh.take(slice(0, batch_size - held))
-                fresh = fresh.take(slice(batch_size - held, None))
+            place, skipped = min(skipped, part.table.rows), max(0, skipped - part.table.rows)
+            while place < part.table.rows:
+                some = part.take(slice(place, place + batch_size - held))
                 waiting.append(some)
-                held += some.table.rows
+                place, held = place + some.table.rows, held + some.table.rows
                 if held == batch_size:
                     yield Rows.concat(waiting)
                     waiting, held = [], 0

@@ -7,10 +7,11 @@ from typing import Protocol
 import numpy as np
 
 from headwater.encoding.encoding import Encoding
+from headwater.errors import InputError
 from headwater.generator.model import Model
 from headwater.generator.packing import is_packed_network, unpack_network
 from headwater.generator.pictures import ConvolutionSampler, PictureSampler
-from headwater.generator.refiner.drawing import sample_refined
+from headwater.generator.refiner.drawing import RefinedDraws, sample_refined
 from headwater.generator.refiner.model import RefinedMixture, is_refined
 from headwater.generator.sampling import sample_codes
 from headwater.images.convolution import Convolution, is_convolution
@@ -88,6 +89,8 @@ class NetworkSampler:
         device: str = "auto",
     ) -> Iterator[Table]:
         """As `Sampler.tables`."""
+        if self.model.spec.sizes != encoding.sizes:
+            raise InputError("the generator's columns are not the encoding's; they do not belong together")
         # The codes and the values inside a code are drawn from two streams of one seed.
         values = np.random.default_rng([seed, 1])
         for codes in sample_codes(self.model, rows, seed, batch_size, device, label):
@@ -141,6 +144,11 @@ class RefinedSampler:
         """The bytes of mixture, refiner and critic."""
         return self.model.to_bytes()
 
+    @cached_property
+    def _draws(self) -> RefinedDraws:
+        # Worked out once, however many blocks of a stream are drawn.
+        return RefinedDraws(self.model)
+
     def tables(
         self,
         encoding: Encoding,
@@ -153,7 +161,7 @@ class RefinedSampler:
     ) -> Iterator[Table]:
         """As `Sampler.tables`."""
         del device
-        return sample_refined(self.model, encoding, rows, seed, batch_size=batch_size, label=label)
+        return sample_refined(self._draws, encoding, rows, seed, batch_size=batch_size, label=label)
 
 
 def read_sampler(data: bytes) -> Sampler:

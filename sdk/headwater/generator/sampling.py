@@ -38,60 +38,52 @@ def sample_codes(
         int32, shape (at most batch_size, columns), codes in 0..size − 1 of each column.
 
     Raises:
-        InputError: a label is asked of a generator that is not told one.
+        InputError: a label is asked of a generator that is not told one, or there is no such label.
     """
     if label is not None and model.spec.condition == "none":
         raise InputError(
             "this generator draws the label with the row; train one with recipe.adversarial.condition=label"
         )
+    classes = 0 if model.spec.label is None else model.spec.sizes[model.spec.label]
+    if label is not None and not 0 <= label < classes:
+        raise InputError(f"there is no label {label}, the generator knows {classes}; ask for one of these")
     place = pick_device(device)
     generator = model.build_generator(place, average=True).eval()
     if has_half_precision(place):
         halved(generator)
-    combinations = [torch.from_numpy(head.combinations.astype(np.int64)).to(place) for head in generator.heads]
     random = torch.Generator().manual_seed(seed)
     done = 0
     while done < rows:
         batch = min(batch_size, rows - done)
         with torch.inference_mode():
-            codes = _draw(generator, combinations, batch, random, label)
+            codes = _draw(generator, batch, random, label)
         yield codes.cpu().numpy().astype(np.int32)
         done += batch
 
 
-def _draw(
-    generator: Generator,
-    combinations: list[torch.Tensor],
-    batch: int,
-    random: torch.Generator,
-    label: int | None,
-) -> torch.Tensor:
+def _draw(generator: Generator, batch: int, random: torch.Generator, label: int | None) -> torch.Tensor:
     noise = generator.noise(batch, random, label=label)
     uniform = torch.rand(batch, len(generator.heads), generator=random).to(noise.device)
-    forbidden = None if label is None else _forbidden(generator, combinations, label)
+    forbidden = None if label is None else _forbidden(generator, label)
     # A few rows at a time stay inside a processor's cache; an accelerator wants them all at once.
     size = _CHUNK if noise.device.type == "cpu" else max(batch, 1)
     parts = zip(torch.split(noise, size), torch.split(uniform, size), strict=True)
-    return torch.cat([_codes(generator, combinations, *part, forbidden) for part in parts])
+    return torch.cat([_codes(generator, *part, forbidden) for part in parts])
 
 
-def _forbidden(generator: Generator, combinations: list[torch.Tensor], label: int) -> torch.Tensor:
+def _forbidden(generator: Generator, label: int) -> torch.Tensor:
     """Units with another label: the few rows that would miss the one that they are told of are held to it."""
     target = generator.spec.label or 0
     place = next(place for place, head in enumerate(generator.heads) if target in head.columns)
-    made = combinations[place][:, generator.heads[place].columns.index(target)]
+    head = generator.heads[place]
     start = sum(generator.units[:place])
-    forbidden = torch.zeros(sum(generator.units), dtype=torch.bool, device=made.device)
-    forbidden[start : start + generator.units[place]] = made != label
-    return forbidden
+    forbidden = torch.zeros(sum(generator.units), dtype=torch.bool)
+    forbidden[start : start + head.units] = torch.from_numpy(head.combinations[:, head.columns.index(target)] != label)
+    return forbidden.to(generator.exit.weight.device)
 
 
 def _codes(
-    generator: Generator,
-    combinations: list[torch.Tensor],
-    noise: torch.Tensor,
-    uniform: torch.Tensor,
-    forbidden: torch.Tensor | None,
+    generator: Generator, noise: torch.Tensor, uniform: torch.Tensor, forbidden: torch.Tensor | None
 ) -> torch.Tensor:
     logits = generator.logits(noise)
     low, high = logits.aminmax()
@@ -101,13 +93,12 @@ def _codes(
     plain = max(-float(low), float(high)) < _LARGE
     weights = logits.exp() if plain else generator.softmax(logits)
     zero = logits.new_zeros(())
-    codes = torch.empty(len(noise), len(generator.spec.sizes), dtype=torch.int64, device=noise.device)
-    for number, (head, part) in enumerate(
-        zip(generator.heads, torch.split(weights, generator.units, dim=1), strict=True)
-    ):
-        ends = part.cumsum(dim=1)
+    drawn, start = [], 0
+    for part, (units, heads) in generator.runs(weights):
+        ends = part.reshape(len(part), heads, units).cumsum(dim=2)
+        whole = ends[:, :, -1:]
         # Rounding must not put a point at the end itself: the last units may be those that are forbidden.
-        points = torch.minimum(uniform[:, number, None] * ends[:, -1:], ends[:, -1:].nextafter(zero))
-        unit = (ends <= points).sum(dim=1)
-        codes[:, list(head.columns)] = combinations[number][unit]
-    return codes
+        points = torch.minimum(uniform[:, start : start + heads, None] * whole, whole.nextafter(zero))
+        drawn.append((ends <= points).sum(dim=2))
+        start += heads
+    return generator.drawn_codes(torch.cat(drawn, dim=1))

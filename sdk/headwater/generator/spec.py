@@ -17,8 +17,10 @@ ACTIVATIONS = ("relu", "leaky_relu", "silu", "dynamic_relu")
 KINDS = ("residual", "attention")
 CONDITIONS = ("none", "label", "column")
 _MOST_UNITS = 1_000_000
-# A super-column's incidence matrix has units × codes values, and a short document could ask for any size.
+# Super-columns' incidence matrices have units × codes values, and a short document could ask for any size.
 _MOST_INCIDENCE = 2**28
+# So has what attention spreads its output weights to: softmaxes × units of the widest × width.
+_MOST_SPREAD = 2**28
 _MOST_HEADS = 1024
 
 
@@ -62,7 +64,7 @@ class GeneratorSpec:
         packing: rows that the critic judges together.
 
     Raises:
-        InputError: a group is not a group of these columns, or a size is unusable.
+        InputError: a group is not a group of these columns, or a size is unusable, or they ask for too much memory.
     """
 
     sizes: tuple[int, ...]
@@ -102,6 +104,7 @@ class GeneratorSpec:
         taken: set[int] = set()
         for group in self.groups:
             _check_group(group, self.sizes, taken)
+        self._check_memory()
 
     @property
     def heads(self) -> tuple[Head, ...]:
@@ -146,6 +149,19 @@ class GeneratorSpec:
     def critic_parameters(self) -> int:
         """Weights of a critic of this shape, counted without building it."""
         return CriticShape(sum(self.sizes), self.packing, self.critic_width, self.critic_layers).weights
+
+    def _check_memory(self) -> None:
+        incidence = sum(
+            len(group.combinations) * sum(self.sizes[column] for column in group.columns) for group in self.groups
+        )
+        if incidence > _MOST_INCIDENCE:
+            raise InputError("super-columns have too many combinations of too many codes; take fewer columns together")
+        units = [head.units for head in self.heads]
+        if self.kind == "attention" and len(units) * max(units) * self.width > _MOST_SPREAD:
+            raise InputError(
+                "a token of each softmax, as wide as the widest, takes too much memory; say kind residual, or lower "
+                "recipe.encoding.category_limit"
+            )
 
     def _check_shares(self) -> None:
         if self.condition == "none":
@@ -226,5 +242,3 @@ def _check_group(group: Group, sizes: Sequence[int], taken: set[int]) -> None:
     if taken & set(group.columns):
         raise InputError("a column stands in two super-columns")
     taken.update(group.columns)
-    if len(group.combinations) * sum(sizes[column] for column in group.columns) > _MOST_INCIDENCE:
-        raise InputError("a super-column has too many combinations of too many codes; take fewer columns together")

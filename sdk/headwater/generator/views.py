@@ -54,29 +54,36 @@ class NetworkViews:
         rho = correlation(view_std)
         random = torch.Generator().manual_seed(block_seed(key))
         latents = _cut_normal(groups, self._generator.latent, random)
+        conditions = self._generator.conditions
+        # All views of a group are told the same: what a condition says is what they are views of.
+        told = None if conditions is None else conditions.written(conditions.draw(groups, random))
         heads = len(self._generator.heads)
         chance = torch.rand(groups, heads, generator=random)
-        made = [self._decoded(latents, chance, [*key, 1])]
+        made = [self._decoded(latents, told, chance, [*key, 1])]
         for view in range(1, views):
             moved = latents + view_std * torch.randn(latents.shape, generator=random)
             same_chance = torch.rand(groups, heads, generator=random) < rho
             redrawn = torch.where(same_chance, chance, torch.rand(groups, heads, generator=random))
             held = (torch.rand(groups, generator=random) < rho).numpy()
-            same, other = (self._decoded(moved, redrawn, [*key, number]) for number in (1, 1 + view))
+            same, other = (self._decoded(moved, told, redrawn, [*key, number]) for number in (1, 1 + view))
             made.append(chosen_rows(held, same, other))
         return made
 
     @torch.no_grad()
-    def _decoded(self, latents: torch.Tensor, chance: torch.Tensor, key: Sequence[int]) -> Table:
+    def _decoded(
+        self, latents: torch.Tensor, told: torch.Tensor | None, chance: torch.Tensor, key: Sequence[int]
+    ) -> Table:
         generator = self._generator
         place = generator.exit.weight.device
-        parts = torch.split(generator.logits(latents.to(place)), generator.units, dim=1)
+        entry = latents.to(place) if told is None else torch.cat([latents.to(place), told], dim=1)
+        parts = torch.split(generator.logits(entry), generator.units, dim=1)
         uniform = chance.to(place)
-        codes = np.empty((len(latents), len(generator.spec.sizes)), np.int32)
+        drawn = []
         for number, (head, part) in enumerate(zip(generator.heads, parts, strict=True)):
             cumulative = part.softmax(dim=1).cumsum(dim=1)
             unit = (cumulative < uniform[:, number, None]).sum(dim=1).clamp_(max=head.units - 1)
-            codes[:, list(head.columns)] = head.combinations[unit.cpu().numpy()]
+            drawn.append(unit)
+        codes = generator.drawn_codes(torch.stack(drawn, dim=1)).cpu().numpy().astype(np.int32)
         return self._encoding.decode(codes, np.random.default_rng(list(key)))
 
 

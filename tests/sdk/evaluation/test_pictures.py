@@ -29,6 +29,7 @@ def test_pictures_of_one_class_answer_with_that_class() -> None:
 def test_a_copy_is_at_distance_0_and_a_changed_pixel_is_not() -> None:
     table = picture_table(50)
     assert nearest_distances(table, table).max() < 1e-7
+    assert nearest_distances(table.take(np.arange(0)), table).shape == (0,)
     one = table.take(np.arange(1))
     changed = one.columns["scan"].copy()
     changed[0, 5] = 7 - changed[0, 5]

@@ -49,6 +49,31 @@ def test_own_moments_are_a_fit_to_the_rows_own_marginals(groups: tuple[Group, ..
     assert over_classes(moments(network, CODES), probabilities) == pytest.approx(expected, rel=0.02)
 
 
+def test_moments_are_the_same_however_rows_are_cut_and_take_no_more_memory_than_a_block(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    network = generator(Group((0, 1), PAIRS.astype(np.int32)))
+    whole = moments(network, CODES)
+    monkeypatch.setattr(auxiliary, "_ROWS_AT_ONCE", 37)
+    widest: list[int] = []
+    one_hot = auxiliary._one_hot
+
+    def watched(rows: torch.Tensor, offsets: np.ndarray) -> torch.Tensor:
+        widest.append(len(rows))
+        return one_hot(rows, offsets)
+
+    monkeypatch.setattr(auxiliary, "_one_hot", watched)
+    cut = moments(network, CODES)
+    assert max(widest) == 37
+    for first, second in zip(
+        (whole._ones, whole._pairs, *(block for _, block in whole._classes)),
+        (cut._ones, cut._pairs, *(block for _, block in cut._classes)),
+        strict=True,
+    ):
+        assert torch.equal(first.target, second.target)
+        assert torch.equal(first.weight, second.weight)
+
+
 def test_the_rows_themselves_are_at_no_distance() -> None:
     network = generator()
     units = torch.cat(

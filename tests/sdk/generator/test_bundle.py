@@ -86,6 +86,16 @@ def test_bundle_of_another_version_or_digest_is_refused(bundle: Bundle, tmp_path
         Bundle.load(tmp_path / "bundle")
 
 
+@pytest.mark.parametrize("name", ["bundle.json", "encoding.json"])
+def test_a_text_larger_than_a_bundle_s_is_refused_unread(bundle: Bundle, tmp_path: Path, name: str) -> None:
+    bundle.save(tmp_path / "bundle")
+    with (tmp_path / "bundle" / name).open("r+b") as file:
+        # A hole: it takes no room on the disk.
+        file.truncate(2**27)
+    with pytest.raises(InputError, match="larger than"):
+        Bundle.load(tmp_path / "bundle")
+
+
 def test_bundle_is_never_overwritten(bundle: Bundle, tmp_path: Path) -> None:
     bundle.save(tmp_path / "bundle")
     with pytest.raises(InputError, match="never overwritten"):

@@ -8,6 +8,7 @@ import torch
 
 from headwater.encoding.marginals import Marginal
 from headwater.errors import InputError
+from headwater.generator.conditions import shares_by_class
 from headwater.generator.fit import fit_to_marginals, initial_model
 from headwater.generator.health import Health, NetworkExamined, examine
 from headwater.generator.model import Model
@@ -125,3 +126,24 @@ def test_equal_models_and_seeds_show_equal_signs() -> None:
 def test_a_column_that_nobody_counted_is_refused() -> None:
     with pytest.raises(InputError, match="in no marginal"):
         examine(FITTED, [], seed=1)
+
+
+@pytest.mark.parametrize("packing", [3, 10])
+def test_a_critic_of_packs_is_examined_whatever_their_size(packing: int) -> None:
+    # 256 noises are no whole number of such packs.
+    model = initial_model(small(packing=packing), MARGINALS, seed=1).with_critic(2)
+    norm = NetworkExamined(model).gradient_norm(3)
+    assert norm is not None
+    assert norm > 0
+
+
+def test_a_condition_is_no_effect_of_the_noise() -> None:
+    shares = shares_by_class(SIZES, 2, MARGINALS)
+    model = initial_model(small(condition="label", shares=shares), MARGINALS, seed=1)
+    heard = NetworkExamined(model).latent_sensitivity(3)
+    network, latent = model.build_generator(torch.device("cpu"), average=True), model.spec.latent
+    with torch.no_grad():
+        # It hears its condition and nothing else.
+        dict(network.named_parameters())["trunk.entry.weight"][:, :latent] = 0
+    assert heard > 0.01
+    assert NetworkExamined(Model.of(network)).latent_sensitivity(3) < 1e-6 * heard

@@ -7,19 +7,23 @@ from types import SimpleNamespace
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
 
 from headwater.encoding.marginals import Marginal, count
 from headwater.errors import InputError
 from headwater.generator import Between, TableGenerator
-from headwater.generator.fit import fit_to_marginals
+from headwater.generator.conditions import Wish, shares_by_class
+from headwater.generator.fit import fit_to_marginals, initial_model
+from headwater.generator.model import Model
 from headwater.generator.sampler import MixtureSampler, NetworkSampler, Sampler
+from headwater.generator.sampling import sample_codes
 from headwater.generator.source import open_source
 from headwater.generator.spec import GeneratorSpec
 from headwater.generator.table_generator import RowRequest
 from headwater.mixture.conditioning import Proposals
 from headwater.schema.condition_text import read_condition
 from headwater.schema.table import Table
-from support.codes import TERMS
+from support.codes import SIZES, TERMS, dependent_codes, marginals_of, small
 from support.likeness import column_distances, fitted_mixture
 from support.recipes import SCHEMA, small_table
 
@@ -160,6 +164,38 @@ def test_views_come_in_groups_the_closer_the_smaller_their_deviation(network: Ne
             alike.append(float((codes[:, 0] == codes[:, 1]).mean()))
         assert alike[0] == 1.0
         assert (np.diff(alike) < -0.005).all()
+
+
+def test_views_of_a_network_that_is_told_its_label_are_of_one_label() -> None:
+    codes, sizes = ENCODING.encode(small_table(2000)), ENCODING.sizes
+    marginals = [Marginal((column, 6), count(codes, sizes, [(column, 6)])[0].astype(np.float64)) for column in range(6)]
+    shares = shares_by_class(sizes, 6, marginals)
+    spec = GeneratorSpec(sizes, label=6, latent=4, width=16, blocks=1, condition="label", shares=shares)
+    model = initial_model(spec, marginals, seed=1)
+    network = model.build_generator(torch.device("cpu"), average=True)
+    with torch.no_grad():
+        # What it is told decides the label; a fit comes to that by itself.
+        entry = dict(network.named_parameters())["trunk.entry.weight"]
+        entry[:, :4] *= 1e-3
+        entry[:, 4:] *= 100
+        start = sum(network.units[:6])
+        hidden = network.trunk(network.noise(2, torch.Generator(), wish=Wish(torch.tensor([[start], [start + 1]]))))
+        network.exit.weight[start : start + 2] = 20 * torch.stack([hidden[0] - hidden[1], hidden[1] - hidden[0]])
+    generator = TableGenerator(NetworkSampler(Model.of(network)), ENCODING, device="cpu")
+    labels = np.asarray(generator.sample(900, views=3, view_std=0.2, seed=2)["outcome"].to_pylist()).reshape(-1, 3)
+    assert len(set(labels[:, 0])) == 2
+    assert (labels == labels[:, :1]).mean() > 0.99
+
+
+def test_a_network_of_another_encoding_or_label_is_refused(network: NetworkSampler) -> None:
+    other = NetworkSampler(initial_model(small(), marginals_of(dependent_codes(200)), seed=1))
+    with pytest.raises(InputError, match="do not belong together"):
+        next(other.tables(ENCODING, 5, 1))
+    shares = shares_by_class(SIZES, 2, marginals_of(dependent_codes(200)))
+    told = initial_model(small(condition="label", shares=shares), marginals_of(dependent_codes(200)), seed=1)
+    for label in (-1, SIZES[2]):
+        with pytest.raises(InputError, match=f"no label {label}"):
+            next(sample_codes(told, 5, 1, device="cpu", label=label))
 
 
 def test_groups_go_on_over_blocks() -> None:

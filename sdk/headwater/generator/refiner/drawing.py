@@ -25,6 +25,7 @@ MOST_WEIGHT = 3.0
 """No draw weighs more than this many: the rest of its weight is left to others."""
 
 _CHUNK = 1024
+_MOST_LOGIT = 1e4
 # Fresh draws for each row, as far as a batch's weights ask for them; small batches ask for the most.
 _LEAST_FRESH, _MOST_FRESH = 0.5, 2.0
 _SMALL = 1024
@@ -69,7 +70,10 @@ class RefinedDraws:
         """The critic's opinion of each row: float64, shape (rows,); zeros without a critic."""
         if self._critic is None or not len(rows.classes):
             return np.zeros(len(rows.classes))
-        return np.concatenate([self._critic(part) for part in _chunks(rows)])
+        opinions = np.concatenate([self._critic(part) for part in _chunks(rows)])
+        # A peer's weights may leave float32: an opinion that is not finite is none.
+        finite: F64 = np.clip(np.nan_to_num(opinions), -_MOST_LOGIT, _MOST_LOGIT)
+        return finite
 
     def weights(self, rows: RowFeatures) -> F64:
         """Density of what is sampled over density of what is drawn, at most `MOST_WEIGHT`; ones before a weighing."""
@@ -102,17 +106,17 @@ class RefinedDraws:
 
 
 def sample_refined(
-    model: RefinedMixture, encoding: Encoding, rows: int, seed: int, *, batch_size: int, label: int | None = None
+    draws: RefinedDraws, encoding: Encoding, rows: int, seed: int, *, batch_size: int, label: int | None = None
 ) -> Iterator[Table]:
     """Yield synthetic rows in batches, as `headwater.mixture.sampling.sample_tables` does.
 
     Raises:
         InputError: the encoding is of another generator, or it has nothing of this class.
     """
-    form = model.mixture.form
+    form = draws.model.mixture.form
     if form.sizes != encoding.sizes:
         raise InputError("the mixture's columns are not the encoding's; they do not belong together")
-    draws, random = RefinedDraws(model), np.random.default_rng(seed)
+    random = np.random.default_rng(seed)
     for start in range(0, rows, batch_size):
         yield form.table(draws.sampled(min(batch_size, rows - start), random, label), encoding, random)
 

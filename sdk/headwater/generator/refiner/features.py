@@ -5,23 +5,36 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from headwater.errors import InputError
 from headwater.mixture.form import Form, RowFeatures
 
 __all__ = ["Features"]
 
 I32 = NDArray[np.int32]
 
+# A form of few bytes can name as many units as it has cells, and one that is as wide.
+_MOST_PADDED = 1 << 22
+
 
 class Features:
     """The way from a form's rows to vectors, and back."""
 
     def __init__(self, form: Form) -> None:
-        """Work out where everything stands."""
+        """Work out where everything stands.
+
+        Raises:
+            InputError: the form's units side by side, each as wide as the widest, are more than memory is kept for.
+        """
         self.form = form
         self.classes = form.classes
         self.cells = form.cells
         self.scores = len(form.scores)
         sizes = form.unit_sizes
+        if len(sizes) * max(sizes, default=1) > _MOST_PADDED:
+            raise InputError(
+                "the mixture has too many units beside one of too many codes to be refined; lower "
+                "recipe.encoding.category_limit, or choose the recipe mixture"
+            )
         # Units side by side, each as wide as the widest: one softmax serves all. What is no cell points to one beyond.
         padded = np.full((len(sizes), max(sizes, default=1)), form.cells, np.int64)
         for place, (offset, size) in enumerate(zip(form.offsets[:-1], sizes, strict=True)):

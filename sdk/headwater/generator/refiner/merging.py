@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from headwater.mixture.form import Form, RowFeatures
 from headwater.mixture.normal import cumulative
 from headwater.mixture.parameters import Mixture
 from headwater.recipe.actions import Judge, Merge, ModelReport, Refine
+from headwater.recipe.task import seed_for
 from headwater.recipe.verdict import REMEMBERS, choose
 
 __all__ = ["begin_refined", "judge_refined", "merge_refined"]
@@ -52,9 +53,8 @@ def merge_refined(action: Merge) -> tuple[bytes, ModelReport]:
     """
     model = RefinedMixture.from_bytes(action.model)
     if action.restart:
-        fresh = RefinedMixture.begin(model.mixture, model.shape, action.measure_seed)
-        delta = np.concatenate([fresh.refiner - model.refiner, np.zeros(len(model.critic), np.float32)])
-        model = model.moved(delta, 1.0)
+        fresh = RefinedMixture.begin(model.mixture, model.shape, seed_for(action.measure_seed, "restart"))
+        model = replace(model, refiner=fresh.refiner)
         return model.to_bytes(), _report(model, action.measure_seed)
     weights = len(model.refiner) + len(model.critic)
     if len(action.mean_delta) != weights:
@@ -103,7 +103,7 @@ def judge_refined(action: Judge) -> tuple[bytes, ModelReport]:
 def _report(model: RefinedMixture, seed: int) -> ModelReport:
     subject = _Seen(model)
     health = examine(subject, subject.marginals, seed).to_document()
-    drawn = np.concatenate([subject.codes(_DRAWS, seed)])
+    drawn = subject.codes(_DRAWS, seed)
     away = [
         0.5 * float(np.abs(np.bincount(codes, minlength=size) / len(codes) - marginal.counts).sum())
         for codes, size, marginal in zip(drawn.T, subject.sizes, subject.marginals, strict=True)

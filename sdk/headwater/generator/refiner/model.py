@@ -29,6 +29,8 @@ _VERSION = 1
 _KEY = "headwater-refined"
 _MOST_BYTES = 2**29
 _MOST_LOG_WEIGHT = 20.0
+# No training comes near it.
+_MOST_WEIGHT = 1e6
 _NAMES = {"critic", "knots", "mixture", "normals", "refiner", "tables"}
 
 
@@ -82,10 +84,13 @@ class RefinedMixture:
         ):
             if weights.ndim != 1 or len(weights) not in (0, expected) or weights.dtype != np.float32:
                 raise InputError(f"the {name} has not the weights of its shape; fetch it again")
-            if not np.isfinite(weights).all():
-                raise InputError(f"the {name} holds weights that are not finite; it must not be used")
+            # Written so that NaN does not pass.
+            if not np.abs(weights).max(initial=0.0) <= _MOST_WEIGHT:
+                raise InputError(f"the {name} holds weights that are not finite, or huge; it must not be used")
         if self.weighing is not None:
             _check_weighing(self.weighing, features)
+            if self.weighing.strength and not len(self.critic):
+                raise InputError("a refined mixture's draws are weighed by a critic that is not there; fetch it again")
 
     @cached_property
     def features(self) -> Features:
@@ -174,7 +179,7 @@ class RefinedMixture:
         try:
             document = json.loads(metadata[_KEY])
             tensors = load_tensors(data)
-            version, strength = document["version"], document["strength"]
+            version, strength = document["version"], _strength(document["strength"])
             shape = RefinerShape(document["noise"], document["width"], document["critic_width"])
             inner = tensors["mixture"]
         except (SafetensorError, KeyError, ValueError, TypeError, OverflowError, RecursionError) as error:
@@ -185,10 +190,16 @@ class RefinedMixture:
             raise InputError("these bytes are no refined mixture of Headwater; fetch it again")
         weighing = None
         if strength is not None:
-            if type(strength) not in (int, float):
-                raise InputError("the strength of a refined mixture is no number; fetch it again")
-            weighing = Weighing(float(strength), tensors["normals"], tensors["tables"], tensors["knots"])
+            weighing = Weighing(strength, tensors["normals"], tensors["tables"], tensors["knots"])
         return cls(Mixture.from_bytes(inner.tobytes()), shape, tensors["refiner"], tensors["critic"], weighing)
+
+
+def _strength(value: Any) -> float | None:
+    if value is None:
+        return None
+    if type(value) not in (int, float) or not 0 <= value <= 1:
+        raise ValueError("the strength of a weighing is no share")
+    return float(value)
 
 
 def is_refined(data: bytes) -> bool:

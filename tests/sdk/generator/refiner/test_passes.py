@@ -102,7 +102,9 @@ def test_weighed_draws_follow_the_weights_whatever_is_drawn_afresh() -> None:
 
 def test_equal_seeds_and_batches_give_equal_rows() -> None:
     model = pushing(6.0)
-    first, second = (list(sample_refined(model, ENCODING, 3000, 5, batch_size=1300, label=None)) for _ in range(2))
+    first, second = (
+        list(sample_refined(RefinedDraws(model), ENCODING, 3000, 5, batch_size=1300, label=None)) for _ in range(2)
+    )
     for one, other in zip(first, second, strict=True):
         for name in ENCODING.schema.names:
             np.testing.assert_array_equal(one.columns[name], other.columns[name])

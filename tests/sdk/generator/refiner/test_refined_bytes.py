@@ -2,6 +2,7 @@
 
 import json
 import struct
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -12,8 +13,11 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from headwater.errors import InputError
+from headwater.generator.refiner.drawing import RefinedDraws
+from headwater.generator.refiner.features import Features
 from headwater.generator.refiner.model import RefinedMixture, Weighing, is_refined
 from headwater.generator.sampler import read_sampler
+from headwater.mixture.form import Form, RowFeatures
 from support.refined import fitted_mixture, refined_model
 
 FRESH = refined_model(fitted_mixture(200))
@@ -29,7 +33,8 @@ DATA = MODEL.to_bytes()
 
 
 def test_a_refined_mixture_comes_back_from_its_bytes() -> None:
-    for model in (FRESH, MODEL, replace(MODEL, refiner=MODEL.refiner[:0]), replace(MODEL, critic=MODEL.critic[:0])):
+    unweighed = replace(MODEL, critic=MODEL.critic[:0], weighing=replace(WEIGHING, strength=0.0))
+    for model in (FRESH, MODEL, replace(MODEL, refiner=MODEL.refiner[:0]), unweighed):
         back = RefinedMixture.from_bytes(model.to_bytes())
         assert back.to_bytes() == model.to_bytes()
         assert is_refined(model.to_bytes())
@@ -71,6 +76,8 @@ def test_bytes_that_are_no_refined_mixture_are_refused(data: bytes) -> None:
     [
         {"refiner": MODEL.refiner[:-1]},
         {"critic": MODEL.critic * np.float32(np.nan)},
+        {"refiner": MODEL.refiner + np.float32(1e7)},
+        {"critic": MODEL.critic[:0]},
         {"critic": MODEL.critic.astype(np.float64)},
         {"weighing": replace(WEIGHING, strength=2.0)},
         {"weighing": replace(WEIGHING, strength=float("nan"))},
@@ -95,6 +102,9 @@ def test_parts_that_are_out_of_range_are_refused(change: dict[str, object]) -> N
         {"critic_width": 1.5},
         {"strength": "1"},
         {"strength": True},
+        {"strength": 10**400},
+        {"strength": 2},
+        {"strength": -0.5},
         {"noise": None},
     ],
 )
@@ -117,3 +127,24 @@ def test_hostile_bytes_around_the_mixture_are_refused() -> None:
             RefinedMixture.from_bytes(bytes(save_tensors(tensors | {"mixture": inner}, metadata=header)))
     with pytest.raises(InputError):
         RefinedMixture.from_bytes(bytes(save_tensors(tensors | {"more": np.zeros(1)}, metadata=header)))
+
+
+def test_a_form_of_many_units_beside_a_wide_one_is_refused_without_its_memory() -> None:
+    # 64 KiB of shares would ask for eight gigabytes.
+    form = Form((*[1] * 30_000, 30_000), None, (), ())
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match="too many units"):
+            Features(form)
+        assert tracemalloc.get_traced_memory()[1] < 64 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_opinions_of_weights_that_leave_float32_are_numbers() -> None:
+    huge = replace(MODEL, critic=np.full_like(MODEL.critic, 1e6))
+    draws = RefinedDraws(huge)
+    rows = draws.drawn(64, np.random.default_rng(0))
+    far = RowFeatures(rows.classes, rows.units, rows.scores * 1e30)
+    assert np.abs(draws.logits(far)).max() <= 1e4
+    assert len(draws.sampled(64, np.random.default_rng(0)).classes) == 64
