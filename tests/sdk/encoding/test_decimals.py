@@ -75,6 +75,29 @@ def test_all_values_of_a_cell_are_equally_likely() -> None:
     assert np.abs(counts - expected).max() < 5 * np.sqrt(expected)
 
 
+@pytest.mark.parametrize("changes", [{}, {"decimals": None, "integer": True}, {"upper": 0.3}])
+def test_the_ends_of_a_cell_are_its_first_and_last_value(changes: dict[str, object]) -> None:
+    grid = grid_of(**{"upper": 9000, **changes})
+    scale, (firsts, lasts) = grid.scale, grid.units
+    assert scale is not None
+    held = np.flatnonzero(firsts <= lasts)
+    assert (firsts < lasts).any() or "upper" in changes
+    np.testing.assert_array_equal(grid.inside(held, np.zeros(len(held))), firsts[held] / scale)
+    np.testing.assert_array_equal(grid.inside(held, np.ones(len(held))), lasts[held] / scale)
+
+
+def test_every_single_value_can_be_asked_for() -> None:
+    # .29 and .57 are a little less than 29 and 57 hundredths.
+    schema, values = schema_of(upper=1, decimals=2), np.arange(101) / 100.0
+    table = Table(schema, {"x": values}, len(values))
+    encoding = Encoding.fit(schema, Histograms.of(schema, SETTINGS).count(table), SETTINGS)
+    for value in values.tolist():
+        coded = AllowedCodes(encoding, 0, Condition.parse(schema, {"x": value}).columns[0])
+        codes = np.flatnonzero(coded.codes).astype(np.int32)
+        assert len(codes) == 1
+        assert coded.decode(codes, np.random.default_rng(0)).tolist() == [value]
+
+
 def test_special_values_stay_as_they_are_and_are_drawn_only_from_their_cells() -> None:
     grid = grid_of(special_values=(-9.0, 50.5, 33.333))
     random = np.random.default_rng(0)

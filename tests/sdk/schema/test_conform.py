@@ -111,6 +111,13 @@ def test_more_decimals_than_the_schemas_are_rounded_and_counted() -> None:
     assert again[1] == ()
 
 
+def test_the_last_digit_of_a_float64_is_no_decimal_however_large_the_number() -> None:
+    schema = Schema(name="x", columns=(NumericColumn(name="n", lower=0, upper=2e9, decimals=2),))
+    table, problems = conform(pa.table({"n": [np.nextafter(1e9 + 0.12, np.inf)]}), schema)
+    assert table.columns["n"].tolist() == [1e9 + 0.12]
+    assert problems == ()
+
+
 def test_a_number_that_is_missing_and_one_that_is_unreadable_are_two_problems() -> None:
     problems = check(rows(age=["31", "many", ""]), SCHEMA)
     assert [(problem.count, problem.what.split(";")[0]) for problem in problems] == [
