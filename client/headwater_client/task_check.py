@@ -4,6 +4,7 @@ from headwater.agreement.charge import charge_of
 from headwater.agreement.plan import Plan
 from headwater.contribution.allowed import check_task
 from headwater.errors import PeerError
+from headwater.recipe.lifted import widest_terms
 from headwater.recipe.task import Task, seed_for
 
 __all__ = ["TaskGate"]
@@ -65,7 +66,8 @@ class TaskGate:
         return None if charge == charge_of(self._plan, task) else "its charge is not what plan and task come to"
 
     def _column_problem(self, task: Task) -> str | None:
-        columns = range(len(self._plan.schema_.columns))
+        # Pictures are scores after their first round: each image stands for as many columns as the plan allows.
+        columns = range(len(widest_terms(self._plan).schema_.columns))
         subsets = task.parameters.get("subsets", [])
         if not isinstance(subsets, list) or not all(isinstance(subset, list) for subset in subsets):
             return "its column sets are not lists"

@@ -4,12 +4,14 @@ from typing import Any
 
 import pytest
 
+from headwater.contribution.contribute import contribute
 from headwater.errors import PeerError
 from headwater.recipe.actions import Aggregate
 from headwater.recipe.machine import build_recipe
 from headwater.recipe.task import Task
 from headwater_client.task_check import TaskGate
 from support.consortium import SMALL_SCHEMA, ConsortiumInMemory
+from support.pictures import picture_plan, picture_table
 
 PLAN = ConsortiumInMemory().plan(seed=5)
 CHARGE = b'{"mechanism":"none"}'
@@ -35,7 +37,7 @@ def test_the_recipes_own_task_is_admitted_and_so_is_its_repetition() -> None:
     ("changes", "said"),
     [
         ({"seed": 1}, "seed"),
-        ({"step": 2}, "seed"),
+        ({"step": 2}, "in round 2"),
         ({"step": 100}, "round 100"),
         ({"kind": "update"}, "clip"),
         ({"value_bits": 28}, "value bits"),
@@ -114,3 +116,15 @@ def test_a_refused_task_changes_nothing() -> None:
     with pytest.raises(PeerError):
         gate.admit(changed(step=3, seed=1).to_bytes(), b"", first_task().length, CHARGE)
     gate.admit(first_task().to_bytes(), b"", first_task().length, CHARGE)
+
+
+@pytest.mark.parametrize("kind", ["mixture", "marginals", "adversarial"])
+def test_every_task_of_a_run_over_pictures_is_admitted(kind: str) -> None:
+    plan = picture_plan(kind, images={"convolution": {"channels": 4, "latent": 4, "rounds": 1, "local_steps": 1}})
+    gate, recipe, rows, asked = TaskGate(plan), build_recipe(plan), picture_table(90), []
+    while isinstance(action := recipe.next(), Aggregate):
+        task = gate.admit(action.task.to_bytes(), action.model, action.task.length, CHARGE)
+        asked.append(task.kind)
+        recipe.add_sum(contribute(task, action.model, rows, plan), 1)
+    assert asked[:2] == ["pixels", "histograms"]
+    assert asked[2] == {"mixture": "marginals", "marginals": "marginals", "adversarial": "update"}[kind]

@@ -182,8 +182,8 @@ def test_variants_of_a_line_have_names_of_their_own() -> None:
 def test_the_ablation_prints_in_bold_what_differs_by_more_than_the_defaults_seeds() -> None:
     rows = {row.name: [dict(GOOD) for _ in row.seeds] for row in ablation_rows()}
     rows["magic-hybrid-default-default"] = [{**GOOD, "gbm": value} for value in (0.930, 0.931, 0.932)]
-    rows["magic-hybrid-refiner-s-loss-classic"] = [{**GOOD, "gbm": 0.9322}]
-    rows["magic-hybrid-refiner-s-loss-wgan-gp"] = [{**GOOD, "gbm": 0.900}]
+    rows["magic-hybrid-adversarial-rounds-2"] = [{**GOOD, "gbm": 0.9322}]
+    rows["magic-hybrid-adversarial-rounds-10"] = [{**GOOD, "gbm": 0.900}]
     rows["magic-hybrid-refiner-s-anchor-0"] = [{"failed": "killed"}]
     text = describe_ablation({"machine": "a machine", "rows": rows})
 

@@ -11,12 +11,16 @@ from headwater.recipe.vectors import longest_run, longest_vector
 
 __all__ = ["check_task", "update_settings"]
 
+# Tables, then what proposed super-columns still miss.
+_ROUNDS_OF_TABLES = 2
+
 
 def check_task(task: Task, model: bytes, plan: RecipeTerms) -> None:
     """Refuse a task that departs from the plan, before any row is read for it.
 
     Raises:
-        PeerError: the kind, the number of rounds, the length, the clip, the fixed point or the model is not the plan's.
+        PeerError: the kind, its round, the number of rounds, the length, the clip, the fixed point or the model is not
+            the plan's.
     """
     settings = plan.recipe
     if task.kind == "update" and not settings.training_rounds and convolution_spec(plan) is None:
@@ -27,6 +31,15 @@ def check_task(task: Task, model: bytes, plan: RecipeTerms) -> None:
         raise PeerError(f"the task asks what a critic says of rows, the plan's recipe {settings.kind} has none")
     if task.kind == "pixels" and (not plan.schema_.images or task.step != 1):
         raise PeerError("the task asks for sums of pixels; only the first round of a plan with images does")
+    # Counted once: counts under another encoding of the coordinator's choice could be subtracted from the first.
+    first = 2 if plan.schema_.images else 1
+    if task.kind == "histograms" and task.step != first:
+        raise PeerError(
+            f"the task asks for histograms in round {task.step}; the plan counts them once, in round {first}"
+        )
+    tables = 0 if convolution_spec(plan) is not None else _ROUNDS_OF_TABLES
+    if task.kind == "marginals" and not first < task.step <= first + tables:
+        raise PeerError(f"the task counts tables in round {task.step}; the plan does in {tables} rounds after {first}")
     if task.step > (rounds := longest_run(plan)):
         raise PeerError(f"the task is of round {task.step}, the plan's recipe has {rounds}")
     if task.length > longest_vector(plan):

@@ -21,7 +21,7 @@ from headwater.recipe.layout import layout_of_counts
 from headwater.recipe.lifted import convolution_spec
 from headwater.recipe.settings import RecipeTerms
 from headwater.recipe.task import Task
-from headwater.schema.finite import finite_rows
+from headwater.schema.finite import finite_part
 from headwater.schema.table import Table
 from headwater.secagg.crypto.ring import RingVector
 
@@ -67,8 +67,7 @@ def contribute(task: Task, model: bytes, rows: Table, plan: RecipeTerms) -> Ring
     if task.kind == "update" and plan.recipe.refines:
         return train_refined(task, model, rows, _encoding(task, plan), plan)
     part = split_rows(rows, plan.splits, "train")
-    finite = finite_rows(part)
-    used = part if finite.all() else part.take(finite)
+    used = finite_part(part)
     if task.kind == "update":
         return train(task, model, used, _encoding(task, plan), plan)
     if task.kind == "histograms":
@@ -109,7 +108,7 @@ def _subsets(entry: Any, columns: int) -> list[tuple[int, ...]]:
         raise PeerError("a task of counts needs the subsets of columns to count")
     subsets = []
     for subset in entry:
-        whole = isinstance(subset, list) and all(isinstance(column, int) for column in subset)
+        whole = isinstance(subset, list) and all(type(column) is int for column in subset)
         if not whole or not subset or sorted(set(subset)) != subset or subset[0] < 0 or subset[-1] >= columns:
             raise PeerError(f"a subset to count is not made of different columns of the {columns}, ascending")
         subsets.append(tuple(subset))

@@ -14,7 +14,7 @@ from headwater.recipe.layout import layout_of_update
 from headwater.recipe.lifted import convolution_spec
 from headwater.recipe.settings import RecipeTerms
 from headwater.recipe.task import Task, seed_for
-from headwater.schema.finite import finite_rows
+from headwater.schema.finite import finite_part
 from headwater.schema.table import Table
 from headwater.secagg.crypto.ring import RingVector
 
@@ -43,8 +43,7 @@ def train_convolution(task: Task, model: bytes, rows: Table, plan: RecipeTerms) 
     layout = layout_of_update(len(shared.weights))
     if shared.spec != convolution_spec(plan) or layout.length != task.length or task.clip is None:
         raise PeerError("the task's networks and length are not those of the plan; compare the versions")
-    part = split_rows(rows, plan.splits, "train")
-    used = part.take(finite_rows(part))
+    used = finite_part(split_rows(rows, plan.splits, "train"))
     update = None
     if used.rows >= LEAST_ROWS and len(shared.critic):
         pictures = used.columns[shared.spec.image.name]

@@ -3,10 +3,10 @@
 import numpy as np
 
 from headwater.contribution.expecting import prepared_rows
+from headwater.contribution.refined import refined_of
 from headwater.encoding.encoding import Encoding
 from headwater.errors import InputError, PeerError
 from headwater.generator.refiner.drawing import RefinedDraws
-from headwater.generator.refiner.model import RefinedMixture
 from headwater.mixture.expectation import log_densities
 from headwater.recipe.evaluation import BINS, STRENGTHS, Evaluation, bins_of, histogram, values_of_evaluation
 from headwater.recipe.fixed_point import largest_magnitude
@@ -36,20 +36,16 @@ def evaluate(task: Task, model: bytes, rows: Table, encoding: Encoding, plan: Re
         PeerError: the model is unusable, or does not fit task and plan.
         InputError: more rows than a value has room for.
     """
-    try:
-        refined = RefinedMixture.from_bytes(model)
-        draws = RefinedDraws(refined)
-    except InputError as error:
-        raise PeerError(f"the task's model is unusable: {error}") from error
-    form = refined.mixture.form
+    refined = refined_of(model, plan)
+    draws, form = RefinedDraws(refined), refined.mixture.form
     layout = layout_of_counts(values_of_evaluation(form.classes))
-    if layout.length != task.length or form.label not in (None, plan.schema_.target_index) or not len(refined.critic):
-        raise PeerError("the task's model, length and label do not belong together, or it has no critic")
+    if layout.length != task.length:
+        raise PeerError("the task's model and length do not belong together")
     prepared = prepared_rows(rows, encoding, refined.mixture, plan)
     low, high = refined.mixture.span
     logits, densities = [], []
     for part in (prepared.train, prepared.validation):
-        opinions = np.nan_to_num(draws.logits(part))
+        opinions = draws.logits(part)
         try:
             with np.errstate(all="ignore"):
                 log_density = np.nan_to_num(log_densities(refined.mixture, part))

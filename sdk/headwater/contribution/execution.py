@@ -103,24 +103,16 @@ def sample_table(
 
 
 def _fit(action: Fit, device: str, on_progress: Progress | None) -> Model:
-    network, label = action.network, action.label
+    label = action.label
     # A table without a label has nothing to be conditioned on.
     condition = action.condition if label is not None else "none"
     spec = GeneratorSpec(
         sizes=action.sizes,
         groups=action.groups,
         label=label,
-        latent=network.latent,
-        width=network.width,
-        blocks=network.blocks,
-        activation=network.activation,
-        critic_width=network.critic_width,
-        critic_layers=network.critic_layers,
-        kind=network.kind,
-        attention_heads=network.attention_heads,
         condition=condition,
         shares=None if condition == "none" or label is None else shares_by_class(action.sizes, label, action.marginals),
-        packing=network.packing,
+        **action.network.model_dump(),
     )
     steps, start = action.terms.steps, Model.from_bytes(action.start) if action.start else None
     if start is not None:

@@ -17,7 +17,7 @@ from headwater.recipe.fixed_point import largest_magnitude
 from headwater.recipe.layout import layout_of_counts
 from headwater.recipe.settings import RecipeTerms, SplitShares
 from headwater.recipe.task import Task
-from headwater.schema.finite import finite_rows
+from headwater.schema.finite import finite_part
 from headwater.schema.table import Table
 from headwater.secagg.crypto.ring import RingVector
 
@@ -115,14 +115,9 @@ def prepared_rows(rows: Table, encoding: Encoding, mixture: Mixture, plan: Recip
 
 def _prepare(rows: Table, encoding: Encoding, form: Form, plan: RecipeTerms, key: _Key) -> PreparedRows:
     part = split_rows(rows, plan.splits, "train")
-    used, others = _finite(part), _finite(split_rows(rows, plan.splits, "validation"))
+    used, others = finite_part(part), finite_part(split_rows(rows, plan.splits, "validation"))
     try:
         train, validation = (form.rows(each, encoding, coded=key[-1]) for each in (used, others))
         return PreparedRows(train, validation, part.rows - used.rows)
     except InputError as error:
         raise PeerError(f"the task's mixture does not fit its encoding: {error}") from error
-
-
-def _finite(table: Table) -> Table:
-    finite = finite_rows(table)
-    return table if bool(np.all(finite)) else table.take(finite)

@@ -11,7 +11,7 @@ from headwater.recipe.layout import layout_of_counts
 from headwater.recipe.lifted import LiftedTerms, lifted_terms
 from headwater.recipe.settings import RecipeTerms
 from headwater.recipe.task import Task
-from headwater.schema.finite import finite_rows
+from headwater.schema.finite import finite_part
 from headwater.schema.table import Table
 from headwater.secagg.crypto.ring import RingVector
 
@@ -36,7 +36,7 @@ def sum_pixels(task: Task, rows: Table, plan: RecipeTerms) -> RingVector:
     if layout.length != task.length:
         raise PeerError(f"the task names {task.length} values, the plan's images have {layout.length}")
     part = split_rows(rows, plan.splits, "train")
-    used = part.take(finite_rows(part))
+    used = finite_part(part)
     return layout.join(
         pixel_sums(used, task.value_bits),
         used.rows,

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from headwater.contribution.allowed import update_settings
 from headwater.contribution.expecting import prepared_rows
+from headwater.contribution.refined import refined_of
 from headwater.contribution.updating import LEAST_ROWS, update_vector
 from headwater.encoding.encoding import Encoding
 from headwater.errors import InputError, PeerError
 from headwater.generator.adversarial import train_locally
 from headwater.generator.model import Model
-from headwater.generator.refiner.model import RefinedMixture
 from headwater.generator.refiner.training import train_refiner
+from headwater.generator.spec import GeneratorSpec
 from headwater.generator.update import update_length
 from headwater.mixture.form import RowFeatures
 from headwater.recipe.layout import layout_of_update
@@ -52,6 +53,8 @@ def train(task: Task, model: bytes, rows: Table, encoding: Encoding, plan: Recip
     layout = layout_of_update(update_length(shared))
     if layout.length != task.length or shared.spec.sizes != encoding.sizes or task.clip is None:
         raise PeerError("the task's model, encoding and length do not belong together")
+    if not _of_plan(shared.spec, plan):
+        raise PeerError("the task's networks are not of the shape that the plan names; compare the versions")
     update = None
     if rows.rows >= LEAST_ROWS:
         codes = encoding.encode(rows)
@@ -78,15 +81,10 @@ def train_refined(task: Task, model: bytes, rows: Table, encoding: Encoding, pla
     Raises:
         PeerError: the model is unusable or does not fit the task.
     """
-    try:
-        shared = RefinedMixture.from_bytes(model)
-    except InputError as error:
-        raise PeerError(f"the task's model is unusable: {error}") from error
-    form = shared.mixture.form
+    shared = refined_of(model, plan)
     layout = layout_of_update(len(shared.refiner) + len(shared.critic))
-    fits = layout.length == task.length and form.label in (None, plan.schema_.target_index)
-    if not fits or task.clip is None or not (len(shared.refiner) and len(shared.critic)):
-        raise PeerError("the task's model, label and length do not belong together")
+    if layout.length != task.length or task.clip is None or not len(shared.refiner):
+        raise PeerError("the task's model and length do not belong together, or it has no refiner")
     used = prepared_rows(rows, encoding, shared.mixture, plan).train
     update = None
     if len(used.classes) >= LEAST_ROWS:
@@ -94,6 +92,13 @@ def train_refined(task: Task, model: bytes, rows: Table, encoding: Encoding, pla
         with one_thread():
             update = train_refiner(shared, used, settings, _seed_of(task, used), progress=progress)
     return update_vector(task, update, len(used.classes), layout, plan)
+
+
+def _of_plan(spec: GeneratorSpec, plan: RecipeTerms) -> bool:
+    label = plan.schema_.target_index
+    condition = "none" if label is None else plan.recipe.condition
+    named = {**plan.recipe.network.model_dump(), "label": label, "condition": condition}
+    return all(getattr(spec, name) == value for name, value in named.items())
 
 
 def _of_round(task: Task, plan: RecipeTerms) -> tuple[float, float]:

@@ -106,6 +106,24 @@ class FitSettings(_Settings):
         return self.model_copy(update={"steps": round(self.steps * share), "batch": batch})
 
 
+_REFINER_READS = frozenset(
+    {
+        "anchor",
+        "batch",
+        "clip",
+        "critic_rate",
+        "generator_rate",
+        "instance_noise",
+        "local_steps",
+        "penalty",
+        "penalty_every",
+        "row_cap",
+        "server_rate",
+        "temperature",
+    }
+)
+
+
 class RefinerSettings(_Settings):
     """What a hybrid trains upon a mixture: a refiner of its draws, and the critic that weighs them."""
 
@@ -143,6 +161,16 @@ class RefinerSettings(_Settings):
         description="least that the critic's AUC must come nearer to .5; for less the base is released, which draws "
         "faster and was fitted to sums alone",
     )
+
+    @model_validator(mode="after")
+    def _read(self) -> Self:
+        fields = UpdateSettings.model_fields.items()
+        unread = [
+            name for name, field in fields if name not in _REFINER_READS and getattr(self.update, name) != field.default
+        ]
+        if unread:
+            raise ValueError(f"a refiner's training has one loss and one optimiser; leave out {', '.join(unread)}")
+        return self
 
 
 class RecipeSettings(_Settings):

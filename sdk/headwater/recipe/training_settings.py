@@ -1,8 +1,8 @@
 """Numbers of local training that a plan may set."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 __all__ = ["AdversarialSettings", "UpdateSettings"]
 
@@ -46,6 +46,12 @@ class UpdateSettings(BaseModel):
     tolerance: float = Field(
         default=0.05, ge=0, description="most that a round may worsen the marginal loss, as a share"
     )
+
+    @model_validator(mode="after")
+    def _learns(self) -> Self:
+        if not (self.adversarial_weight or self.moments or self.anchor):
+            raise ValueError("adversarial_weight, moments and anchor are all 0: a generator would learn nothing")
+        return self
 
 
 class AdversarialSettings(UpdateSettings):

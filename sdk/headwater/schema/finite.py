@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from headwater.schema.columns import DateColumn, ImageColumn, NumericColumn
 from headwater.schema.table import Table
 
-__all__ = ["finite_rows"]
+__all__ = ["finite_part", "finite_rows"]
 
 
 def finite_rows(table: Table) -> NDArray[np.bool_]:
@@ -28,3 +28,9 @@ def finite_rows(table: Table) -> NDArray[np.bool_]:
         elif not column.missing:
             good &= values >= 0
     return good
+
+
+def finite_part(table: Table) -> Table:
+    """The rows that `finite_rows` names; the table itself where it names all."""
+    finite = finite_rows(table)
+    return table if finite.all() else table.take(finite)

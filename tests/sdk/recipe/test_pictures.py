@@ -134,8 +134,10 @@ def test_questions_that_no_plan_of_pictures_asks_are_refused() -> None:
     fewer = picture_plan(images={"scores": 1})
     with pytest.raises(PeerError, match="more than the plan's 1"):
         contribute(tasks[1], b"", table, fewer)
-    with pytest.raises(PeerError, match="before the pixels"):
+    with pytest.raises(PeerError, match="in round 1"):
         contribute(tasks[1].model_copy(update={"step": 1}), b"", table, plan)
+    with pytest.raises(PeerError, match="before the pixels"):
+        lift_question(tasks[-1].model_copy(update={"step": 1}), table, plan)
 
 
 def test_a_sum_of_no_pictures_is_refused() -> None:

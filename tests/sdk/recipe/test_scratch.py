@@ -11,7 +11,7 @@ from headwater.errors import PeerError
 from headwater.recipe import Aggregate, Done, Fit, Merge, ModelReport, Recipe, build_recipe
 from headwater.recipe.fixed_point import largest_magnitude
 from headwater.recipe.layout import UPDATE_METRICS
-from headwater.recipe.settings import RecipeSettings
+from headwater.recipe.settings import AdversarialSettings, RecipeSettings, RefinerSettings, UpdateSettings
 from support.recipes import small_plan, small_table
 
 ROWS = small_table(300)
@@ -146,3 +146,17 @@ def test_a_plan_says_how_often_it_trains_by_kind() -> None:
     scratch = settings.model_copy(update={"kind": "adversarial"})
     assert scratch.training_rounds == 7
     assert scratch.training is scratch.adversarial
+
+
+def test_settings_that_train_nothing_are_refused() -> None:
+    for settings in (UpdateSettings, AdversarialSettings):
+        with pytest.raises(ValueError, match="would learn nothing"):
+            settings(adversarial_weight=0, moments=0, anchor=0)
+        assert settings(adversarial_weight=0, moments=0, anchor=0.1).anchor == 0.1
+
+
+@pytest.mark.parametrize("unread", [{"loss": "classic"}, {"server": "fedadam"}, {"beta1": 0.5}, {"proximal": 0.1}])
+def test_settings_that_no_refiner_reads_are_refused(unread: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=f"leave out {next(iter(unread))}"):
+        RefinerSettings.model_validate({"update": unread})
+    RefinerSettings.model_validate({"update": {"local_steps": 3, "clip": 2.0, "anchor": 0.0}})

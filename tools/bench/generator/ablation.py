@@ -51,8 +51,6 @@ LINES: Mapping[str, Sequence[Variant]] = {
         Variant("adversarial rounds", "10", ("recipe.rounds=10",)),
         Variant("refiner's anchor", "0", ("recipe.refiner.update.anchor=0",)),
         Variant("refiner's anchor", "1", ("recipe.refiner.update.anchor=1",)),
-        Variant("refiner's loss", "classic", ("recipe.refiner.update.loss=classic",)),
-        Variant("refiner's loss", "wgan-gp", ("recipe.refiner.update.loss=wgan-gp",)),
         Variant("base", "marginals", ("recipe.base=marginals",)),
     ),
     "adversarial": (
