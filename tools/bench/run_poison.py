@@ -127,7 +127,7 @@ def main() -> None:
             follow(inputs.plan, parts, given.liars, given.every, tallies, outcomes)
         for name, liar in LIARS.items() if given.ends and not seed else ():
             ends[name], honest = run_to_the_end(inputs.plan, parts, liar, honest)
-            print("!", end="", flush=True)
+            print(f"\n{name}: {ends[name].row()}", flush=True)
     show(tallies, outcomes, ends, given.organisations)
     build = pathlib.Path("build/bench")
     build.mkdir(parents=True, exist_ok=True)
