@@ -58,11 +58,17 @@ def pixel_sums(table: Table, value_bits: int) -> I64:
     return np.concatenate([whole >> value_bits, whole & ((1 << value_bits) - 1)])
 
 
-def read_pixel_sums(summed: I64, columns: Sequence[ImageColumn], value_bits: int) -> list[PixelSums]:
+def read_pixel_sums(summed: I64, columns: Sequence[ImageColumn], value_bits: int, rows: int) -> list[PixelSums]:
     """Each image's sums from the summed integers.
 
+    Args:
+        summed: of all organisations.
+        columns: the images.
+        value_bits: of the plan.
+        rows: that the sums are over.
+
     Raises:
-        InputError: of another length, or no sums of levels: a product is above what levels allow.
+        InputError: of another length, or no sums of levels: a pixel or a product is above what so many rows allow.
     """
     if summed.shape != (pixel_cells(columns),):
         raise InputError("a sum of pixels has not the length of its images; they do not belong together")
@@ -73,12 +79,14 @@ def read_pixel_sums(summed: I64, columns: Sequence[ImageColumn], value_bits: int
         end = start + _sums_of(column)
         sums, lower = whole[start : start + column.pixels], whole[start + column.pixels : end]
         products = np.zeros((column.pixels, column.pixels), np.int64)
-        rows, places = np.tril_indices(column.pixels)
-        products[rows, places] = lower
-        products[places, rows] = lower
-        # A product of two pixels is at most either times the highest level, a pixel's square no less than the pixel.
-        most = np.minimum.outer(sums, sums).astype(np.float64) * (column.levels - 1)
-        if (products < 0).any() or (products > most).any() or (np.diagonal(products) < sums).any():
+        first, second = np.tril_indices(column.pixels)
+        products[first, second] = lower
+        products[second, first] = lower
+        # A pixel is at most the highest level, a product of two at most either times it, its square no less than it.
+        top = column.levels - 1
+        most = np.minimum.outer(sums, sums).astype(np.float64) * top
+        beyond = (sums > rows * top).any() or (products > most).any()
+        if beyond or (products < 0).any() or (np.diagonal(products) < sums).any():
             raise InputError(
                 f"the sums of column {column.name!r} cannot be of levels below {column.levels}; do not use them, look "
                 "for a faulty organisation"

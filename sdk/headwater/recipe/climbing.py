@@ -17,7 +17,7 @@ from headwater.recipe.actions import Aggregate, ModelReport
 from headwater.recipe.plausibility import ClimbTotals
 from headwater.recipe.settings import RecipeTerms
 from headwater.recipe.stage import Record, out_of_place
-from headwater.recipe.sums import ImplausibleSum, read_expectation
+from headwater.recipe.sums import HeadRoom, ImplausibleSum, read_expectation
 from headwater.recipe.task import Task, seed_for
 from headwater.recipe.tasks import expectation_task
 from headwater.secagg.crypto.ring import RingVector
@@ -52,7 +52,10 @@ class Climbing:
         self._encoding = encoding
         self._rows = rows
         self._climb, self._totals = begin_climb(terms, encoding, groups, marginals)
-        self._tables: dict[Subset, F64] = {each.columns: each.counts for each in marginals if len(each.columns) == 2}
+        # An organisation may have come or gone since the rows were counted: what a tilt holds pairs to is their shares.
+        self._tables: dict[Subset, F64] = {
+            each.columns: each.counts * (rows / each.counts.sum()) for each in marginals if len(each.columns) == 2
+        }
         self._tilting: Tilting | None = None
         self._ended = False
 
@@ -88,10 +91,10 @@ class Climbing:
         Raises:
             ImplausibleSum: such a sum came before any rung stands. Nothing changed.
         """
-        del task
+        room = HeadRoom(contributors, task.value_bits)
         code = StatisticsCode.for_rows(self._rows, self._terms.recipe.value_bits)
         try:
-            statistics, summed = read_expectation(vector, self._asked, code, contributors, self._totals)
+            statistics, summed = read_expectation(vector, self._asked, code, room, self._totals)
             if self._tilting is None and self._climb.fallen(statistics):
                 raise ImplausibleSum(_FALLEN)
         except ImplausibleSum as error:
@@ -169,10 +172,13 @@ def begin_climb(
     counts = encoding.counts
     rows = float(counts[0].sum())
     tables = {marginal.columns: marginal for marginal in marginals}
-    units = []
+    units, known = [], []
     for group in form.groups:
         shape = tuple(encoding.sizes[column] for column in group.columns)
-        units.append(tables[group.columns].counts[np.ravel_multi_index(tuple(group.combinations.T), shape)])
+        table = tables[group.columns].counts
+        units.append(table[np.ravel_multi_index(tuple(group.combinations.T), shape)])
+        # Counted over other rows than the classes, it says nothing of what the climb's rounds come to.
+        known.append(units[-1] if table.sum() == rows else np.full(len(units[-1]), np.nan))
     units += [counts[column].astype(np.float64) for column in form.alone]
     for place in form.stated:
         score = form.scores[place]
@@ -181,4 +187,4 @@ def begin_climb(
     classes = [rows] if label is None else [float(count) for count in counts[label]]
     seed = seed_for(terms.seed, "climb")
     climb = Climb(form, units, classes, terms.recipe.mixture, seed, terms.recipe.marginals.cells)
-    return climb, ClimbTotals(classes, units, int(rows), one_cohort=terms.one_cohort)
+    return climb, ClimbTotals(classes, [*known, *units[len(known) :]], int(rows), one_cohort=terms.one_cohort)

@@ -14,7 +14,7 @@ from headwater.recipe.actions import Aggregate, ModelReport
 from headwater.recipe.climbing import groupable, pairs_to_count
 from headwater.recipe.settings import RecipeTerms
 from headwater.recipe.stage import Record, out_of_place
-from headwater.recipe.sums import Known, read_histograms, read_tables
+from headwater.recipe.sums import HeadRoom, Known, read_histograms, read_tables
 from headwater.recipe.supercolumns import propose, settle, still_to_count
 from headwater.recipe.task import Task
 from headwater.recipe.tasks import histograms_task, marginals_task
@@ -90,18 +90,18 @@ class Counting:
 
     def add_sum(self, task: Task, vector: RingVector, contributors: int) -> list[Record]:
         """As `Stage.add_sum`."""
-        del task, contributors
+        room = HeadRoom(contributors, task.value_bits)
         if self._encoding is None:
-            return [self._take_histograms(vector)]
-        return [self._take_marginals(vector) if self._proposed is None else self._take_groups(vector)]
+            return [self._take_histograms(vector, room)]
+        return [self._take_marginals(vector, room) if self._proposed is None else self._take_groups(vector, room)]
 
     def add_model(self, model: bytes, report: ModelReport) -> list[Record]:
         """Refuse: counting asks for no model."""
         del model, report
         raise out_of_place("a model", self.ask(1))
 
-    def _take_histograms(self, vector: RingVector) -> Record:
-        summed = read_histograms(vector, self._histograms)
+    def _take_histograms(self, vector: RingVector, room: HeadRoom) -> Record:
+        summed = read_histograms(vector, self._histograms, room)
         settings = self._terms.recipe
         encoding = Encoding.fit(self._terms.schema_, summed.payload, settings.encoding)
         self._encoding, self._rows = encoding, summed.weight
@@ -116,9 +116,9 @@ class Counting:
         self._over = not self._subsets
         return {"rows": summed.weight, "codes": sum(encoding.sizes), **summed.metrics}
 
-    def _take_marginals(self, vector: RingVector) -> Record:
+    def _take_marginals(self, vector: RingVector, room: HeadRoom) -> Record:
         sizes, settings = self._fitted().sizes, self._terms.recipe.grouping
-        counted, summed = read_tables(vector, self._subsets, sizes, self._known())
+        counted, summed = read_tables(vector, self._subsets, sizes, room, self._known())
         self._marginals += with_pairs(counted, sizes)
         climbs = self._terms.recipe.climbs
         tables = groupable(self._terms, self._fitted(), self._marginals) if climbs else self._marginals
@@ -128,8 +128,8 @@ class Counting:
         record: Record = {"tables": len(counted), "cells": len(summed.payload), **summed.metrics}
         return record if self._subsets else record | self._settle(self._proposed)
 
-    def _take_groups(self, vector: RingVector) -> Record:
-        counted, summed = read_tables(vector, self._subsets, self._fitted().sizes, self._known())
+    def _take_groups(self, vector: RingVector, room: HeadRoom) -> Record:
+        counted, summed = read_tables(vector, self._subsets, self._fitted().sizes, room, self._known())
         self._marginals += counted
         record: Record = {"tables": len(counted), "cells": len(summed.payload), **summed.metrics}
         return record | self._settle(self._proposed or [])

@@ -80,10 +80,7 @@ class Evaluation:
         densities = integers[cut:].reshape(len(STRENGTHS), 2, BINS)
         rows = logits.sum(axis=(1, 2))
         if integers.min() < 0 or (densities.sum(axis=2) != rows).any():
-            raise InputError(
-                "the sum cannot be one of contributions to this task (its histograms count different rows); do not "
-                "use it, look for a faulty organisation"
-            )
+            raise InputError("histograms of an evaluation count different rows, or fewer than none; do not use them")
         return cls(logits, densities)
 
     @property

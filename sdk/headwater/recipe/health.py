@@ -136,9 +136,10 @@ class Watch:
 
     def _exploded(self, signs: Mapping[str, float]) -> bool:
         norm, usual = signs.get("update_norm", 0.0), self._usual("update_norm")
-        if usual is not None:
+        if usual:
             return norm > self._settings.norm * usual
-        # Nothing to compare with yet: an honest update is as large only where most organisations' were clipped.
+        # Nothing to compare with yet, or nothing that moved: an honest update is as large only where most
+        # organisations' were clipped.
         return norm > self._settings.first_norm * self._clip and signs.get("clipped_share", 0.0) < 0.5
 
 

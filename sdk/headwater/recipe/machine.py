@@ -123,7 +123,7 @@ class Recipe:
         terms, counted = self._terms, self._counted
         match stage:
             case Counting() if self._networks is not None:
-                return Convolving(self._plan_terms, self._networks, class_shares(terms, counted))
+                return Convolving(self._plan_terms, self._networks, counted, class_shares(terms, counted))
             case Convolving():
                 self._model = stage.standing
             case Counting() if terms.recipe.climbs:

@@ -2,15 +2,16 @@
 
 from dataclasses import replace
 
-from headwater.errors import InputError, OutOfOrder
+from headwater.errors import OutOfOrder
 from headwater.images.lifting import Lifting
-from headwater.images.pixels import pixel_cells, read_pixel_sums
+from headwater.images.pixels import pixel_cells
 from headwater.images.projection import Projection
 from headwater.recipe.actions import Aggregate, ModelReport
 from headwater.recipe.layout import layout_of_counts
 from headwater.recipe.lifted import LiftedTerms, lifted_terms
 from headwater.recipe.settings import RecipeTerms
 from headwater.recipe.stage import Record, out_of_place
+from headwater.recipe.sums import HeadRoom, read_pixels
 from headwater.recipe.task import Task, seed_for
 from headwater.schema import BooleanColumn, CategoricalColumn
 from headwater.secagg.crypto.ring import RingVector
@@ -75,17 +76,11 @@ class Picturing:
 
     def add_sum(self, task: Task, vector: RingVector, contributors: int) -> list[Record]:
         """As `Stage.add_sum`."""
-        del contributors
         schema = self._terms.schema_
-        summed = layout_of_counts(pixel_cells(schema.images)).split(vector)
-        if summed.weight <= 0 or min(summed.metrics.values()) < 0:
-            raise InputError(
-                "the organisations have no training row together; check their tables and the plan's splits"
-            )
+        sums, summed = read_pixels(vector, schema.images, HeadRoom(contributors, task.value_bits))
         target = schema.target
         classes = len(target.categories) if isinstance(target, CategoricalColumn | BooleanColumn) else 1
         scores = self._terms.recipe.images.scores_for(summed.weight, classes)
-        sums = read_pixel_sums(summed.payload, schema.images, task.value_bits)
         projections = [
             Projection.fit(image, part, summed.weight, scores) for image, part in zip(schema.images, sums, strict=True)
         ]

@@ -1,8 +1,9 @@
 """What sums of honest contributions must agree on, whoever contributed what."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import chain, combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,13 +43,13 @@ def differing_margins(
         known: counts from earlier rounds over the same rows, by columns.
 
     Returns:
-        The first subset of columns whose counts differ.
+        A subset of columns whose counts differ.
     """
     seen: dict[Subset, NDArray[np.floating]] = dict(known or {})
-    shared = _shared(counted, seen)
+    times = Counter([*seen, *(columns for table in counted for columns in _parts(table))])
     for table in counted:
-        for columns in shared:
-            if not set(columns) <= set(table.columns):
+        for columns in _parts(table):
+            if times[columns] < 2:
                 continue
             counts = table.counts if columns == table.columns else marginalise(table, sizes, columns).counts
             if not np.array_equal(seen.setdefault(columns, counts), counts):
@@ -56,16 +57,9 @@ def differing_margins(
     return None
 
 
-def _shared(counted: Sequence[Marginal], known: Mapping[Subset, object]) -> list[Subset]:
-    """Subsets of columns that two tables, or a table and an earlier round, both count; small ones first."""
-    times: dict[Subset, int] = dict.fromkeys(known, 1)
-    for table in counted:
-        for size in range(1, len(table.columns) + 1):
-            for columns in combinations(table.columns, size):
-                times[columns] = times.get(columns, 0) + 1
-    return sorted(
-        (columns for columns, count in times.items() if count > 1), key=lambda columns: (len(columns), columns)
-    )
+def _parts(table: Marginal) -> Iterator[Subset]:
+    """The subsets of a table's columns, small ones first."""
+    return chain.from_iterable(combinations(table.columns, size) for size in range(1, len(table.columns) + 1))
 
 
 def impossible_statistics(statistics: Statistics, mixture: Mixture, rows: int, rounding: float) -> str:
@@ -132,7 +126,7 @@ class ClimbTotals:
 
         Args:
             class_counts: rows of each class.
-            unit_counts: counts of each unit's codes, in the form's order.
+            unit_counts: counts of each unit's codes, in the form's order; NaN where they are not known.
             rows: that were counted.
             one_cohort: whether every sum of the run is over the same rows.
         """

@@ -16,7 +16,7 @@ from headwater.recipe.evaluation import Evaluation
 from headwater.recipe.plausibility import EvaluationTotals
 from headwater.recipe.settings import RecipeTerms
 from headwater.recipe.stage import Record, out_of_place
-from headwater.recipe.sums import ImplausibleSum, read_evaluation
+from headwater.recipe.sums import HeadRoom, ImplausibleSum, read_evaluation
 from headwater.recipe.task import Task, seed_for
 from headwater.recipe.tasks import evaluate_task
 from headwater.recipe.training import Checkpoint
@@ -129,11 +129,10 @@ class Judging:
 
     def add_sum(self, task: Task, vector: RingVector, contributors: int) -> list[Record]:
         """As `Stage.add_sum`; after a sum that cannot be one the base is released."""
-        del contributors
         if self._evaluation is not None:
             raise out_of_place("a sum", self.ask(task.step))
         try:
-            self._evaluation, summed = read_evaluation(vector, self._totals)
+            self._evaluation, summed = read_evaluation(vector, self._totals, HeadRoom(contributors, task.value_bits))
         except ImplausibleSum as error:
             self._released = self._base
             return [{"accepted": False, "reason": str(error)}, {"kind": "ended", "on": "base", "at": "evaluate"}]

@@ -9,14 +9,13 @@ from numpy.typing import NDArray
 from headwater.recipe.actions import Aggregate, Merge, ModelReport
 from headwater.recipe.counting import Counted
 from headwater.recipe.drift import drift_ratio
-from headwater.recipe.fixed_point import largest_magnitude
 from headwater.recipe.gate import Gate
 from headwater.recipe.health import REFUSING, Flag, direction, in_words
 from headwater.recipe.layout import Summed
 from headwater.recipe.remedies import Remedies
 from headwater.recipe.settings import RecipeTerms
 from headwater.recipe.stage import Record, out_of_place
-from headwater.recipe.sums import ImplausibleSum, read_update
+from headwater.recipe.sums import HeadRoom, ImplausibleSum, read_update
 from headwater.recipe.task import Task, seed_for
 from headwater.recipe.tasks import update_task
 from headwater.secagg.crypto.ring import RingVector
@@ -85,7 +84,7 @@ class Training:
 
     @property
     def taken(self) -> tuple[Checkpoint, ...]:
-        """What the rounds that were taken left, the last one last; none where training ended on its base."""
+        """Refined mixtures of the rounds that were taken, the last one last; none where training ended on its base."""
         return tuple(self._taken)
 
     @property
@@ -115,16 +114,15 @@ class Training:
         """As `Stage.add_sum`; a sum that cannot be one spends the round like any other that is not taken."""
         if self._summed is not None or self._restarting:
             raise out_of_place("a sum", self.ask(task.step))
+        room = HeadRoom(contributors, task.value_bits)
         try:
-            mean, summed = read_update(
-                vector, self._weights, contributors, task.scale, task.value_bits, self._most_weight
-            )
+            mean, summed = read_update(vector, self._weights, room, task.scale, self._most_weight)
         except ImplausibleSum as error:
             return [{}, *self._refuse({"reason": str(error), "flags": ["explosion"]}, ("explosion",))]
         metrics = dict(summed.metrics)
-        largest, energy, accuracy = largest_magnitude(task.value_bits), metrics.pop("energy"), metrics.pop("accuracy")
+        energy, accuracy = metrics.pop("energy"), metrics.pop("accuracy")
         trained = contributors - metrics["skipped"]
-        self._drift = drift_ratio(summed.payload, energy, trained, largest)
+        self._drift = drift_ratio(summed.payload, energy, trained, room.unit)
         drifted: Record = {**metrics, "drift": _rounded(self._drift), "proximal": task.parameters["proximal"]}
         if mean is None:
             # protocol 2.3: nobody's training was finite, so there is nothing to merge.
@@ -132,7 +130,7 @@ class Training:
             return [drifted, *self._refuse(verdict, ("not finite",))]
         signs = direction(mean, self._former) | _shares(summed, contributors)
         if self._terms.recipe.training.adversarial_weight > 0 and trained > 0:
-            signs["critic_accuracy"] = accuracy / (trained * largest)
+            signs["critic_accuracy"] = accuracy / (trained * room.unit)
         self._summed = (mean, signs)
         return [{**drifted, **{name: _rounded(value) for name, value in signs.items()}}]
 
@@ -148,7 +146,7 @@ class Training:
         self._summed = None
         verdict: Record = {"flags": list(flags)}
         if math.isfinite(report.marginal_loss):
-            verdict |= {"marginal_loss": report.marginal_loss, "health": dict(report.health)}
+            verdict |= _measured(report)
         refusing = [flag for flag in flags if flag in REFUSING]
         if refusing:
             return self._refuse(verdict | {"reason": in_words(refusing)}, flags)
@@ -156,7 +154,8 @@ class Training:
         self._model, self._former, self._refused = model, mean, 0
         self._standing_loss = report.marginal_loss
         record = self._end_round(verdict | {"accepted": True, "reason": ""}, flags)
-        self._taken.append(Checkpoint(self._terms.recipe.training_rounds - self._left, model))
+        if self._terms.recipe.refines:
+            self._taken.append(Checkpoint(self._terms.recipe.training_rounds - self._left, model))
         return [record]
 
     def _restart(self, model: bytes, report: ModelReport) -> Record:
@@ -165,7 +164,7 @@ class Training:
         if not record["accepted"]:
             return record
         self._model, self._standing_loss = model, report.marginal_loss
-        return record | {"marginal_loss": report.marginal_loss, "health": dict(report.health)}
+        return record | _measured(report)
 
     def _refuse(self, verdict: Record, flags: tuple[Flag, ...]) -> list[Record]:
         self._refused += 1
@@ -189,6 +188,12 @@ class Training:
 
 def _shares(summed: Summed, contributors: int) -> dict[str, float]:
     return {"clipped_share": summed.metrics["clipped"] / contributors}
+
+
+def _measured(report: ModelReport) -> Record:
+    """What the history says of a model whose loss is finite: a sign that is not is no JSON."""
+    health = {name: value for name, value in report.health.items() if math.isfinite(value)}
+    return {"marginal_loss": report.marginal_loss, "health": health}
 
 
 def _rounded(value: float) -> float:

@@ -141,6 +141,8 @@ def describe(record: Mapping[str, Any]) -> str:
             return f"fit: {health_in_words(record)}{seconds}"
         case "calibration":
             return f"calibration: {'taken' if record['accepted'] else 'not taken'}{seconds}"
+        case "update" if not record.get("accepted", True):
+            return f"training: [red]not taken[/red] ({escape(record['reason'])}){seconds}"
         case "update":
             return (
                 f"training: {record.get('contributors', '?')} organisations' updates in one sum{_size(record)}{seconds}"

@@ -82,7 +82,7 @@ def ending_in_words(record: Record) -> str:
 
 def training_outcome(history: Sequence[Record]) -> dict[str, int | str]:
     """Figures of a run's result: how many rounds were not taken, and what the run was cut short to."""
-    judged = ("expectation", "merge", "evaluate")
+    judged = ("expectation", "update", "merge", "evaluate")
     refused = sum(record["kind"] in judged and not record.get("accepted", True) for record in history)
     ended = [str(record["on"]) for record in history if record["kind"] == "ended"]
     return {"refused_rounds": refused, "ended_on": ended[-1] if ended else ""}

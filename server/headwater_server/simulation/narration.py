@@ -94,7 +94,7 @@ def _say(record: Mapping[str, object]) -> str:
             return f"{record['rows']:,} training rows of {record['contributors']} organisations"
         case "marginals":
             return f"{record['tables']} tables, {record['cells']:,} cells"
-        case "expectation" | "evaluate" if not record.get("accepted", True):
+        case "expectation" | "update" | "evaluate" if not record.get("accepted", True):
             return f"NOT TAKEN: {record['reason']}"
         case "expectation":
             rung = "" if is_tilt(record) or "rung" not in record else f"rung {record['rung']}"

@@ -26,7 +26,7 @@ def encoded(values: np.ndarray) -> str:
 
 
 def sums_of(table: Table) -> PixelSums:
-    return read_pixel_sums(pixel_sums(table, BITS), [IMAGE], BITS)[0]
+    return read_pixel_sums(pixel_sums(table, BITS), [IMAGE], BITS, table.rows)[0]
 
 
 def projection_of(table: Table, scores: int = 6) -> Projection:
@@ -41,7 +41,7 @@ def test_sums_are_exact_and_add_up_over_any_partition() -> None:
     np.testing.assert_array_equal(whole.products, levels.T @ levels)
     parts = [table.take(np.arange(start, 500, 3)) for start in range(3)]
     summed = sum((pixel_sums(part, BITS) for part in parts), np.zeros(pixel_cells([IMAGE]), np.int64))
-    again = read_pixel_sums(summed, [IMAGE], BITS)[0]
+    again = read_pixel_sums(summed, [IMAGE], BITS, 500)[0]
     np.testing.assert_array_equal(again.products, whole.products)
 
 
@@ -52,14 +52,22 @@ def test_every_limb_is_below_the_plan_s_bits_and_more_rows_are_refused() -> None
         pixel_sums(table, 6)
 
 
+# Low limbs: of the first pixel, of its product with itself, of the second pixel's with the first.
+@pytest.mark.parametrize("place", [0, IMAGE.pixels, IMAGE.pixels + 1])
 @pytest.mark.parametrize("change", [-5_000_000, 5_000_000])
-@pytest.mark.parametrize("product", [0, 1])
-def test_sums_that_no_levels_can_have_are_refused(change: int, product: int) -> None:
+def test_sums_that_no_levels_can_have_are_refused(place: int, change: int) -> None:
     vector = pixel_sums(picture_table(100), BITS)
-    # The low limb of the product of the first pixel with itself, or of the second with the first.
-    vector[pixel_cells([IMAGE]) // 2 + IMAGE.pixels + product] += change
+    vector[pixel_cells([IMAGE]) // 2 + place] += change
     with pytest.raises(InputError, match="cannot be of levels"):
-        read_pixel_sums(vector, [IMAGE], BITS)
+        read_pixel_sums(vector, [IMAGE], BITS, 100)
+
+
+def test_pixels_brighter_than_so_many_rows_can_be_are_refused() -> None:
+    # All sums belong together; they are of five times as many rows as are said to be in them.
+    vector = pixel_sums(picture_table(500), BITS)
+    read_pixel_sums(vector, [IMAGE], BITS, 500)
+    with pytest.raises(InputError, match="cannot be of levels"):
+        read_pixel_sums(vector, [IMAGE], BITS, 60)
 
 
 def test_scores_have_mean_0_and_variance_1_and_all_directions_give_the_picture_back() -> None:
@@ -77,7 +85,7 @@ def test_drawn_pictures_keep_the_summed_second_moments_though_scores_are_few() -
     wide = ImageColumn(name="scan", height=4, width=4, levels=256)
     pictures = np.rint(128 + random.normal(size=(4000, 16)) @ random.normal(size=(16, 16)) * 4).astype(np.uint8)
     columns: dict[str, NDArray[Any]] = {"scan": pictures}
-    sums = read_pixel_sums(pixel_sums(Table(Schema(name="s", columns=(wide,)), columns, 4000), 20), [wide], 20)[0]
+    sums = read_pixel_sums(pixel_sums(Table(Schema(name="s", columns=(wide,)), columns, 4000), 20), [wide], 20, 4000)[0]
     projection = Projection.fit(wide, sums, 4000, 5)
     drawn = projection.to_pictures(projection.to_scores(pictures), random)
     expected, found = np.cov(pictures.T), np.cov(drawn.T)

@@ -19,8 +19,8 @@ from headwater.images.settings import ConvolutionSettings
 from headwater.recipe.actions import Aggregate, Done
 from headwater.recipe.layout import layout_of_update
 from headwater.recipe.lifted import convolution_spec
-from headwater.recipe.machine import build_recipe
-from headwater.recipe.sums import read_update
+from headwater.recipe.machine import Recipe, build_recipe
+from headwater.recipe.sums import HeadRoom, read_update
 from headwater.recipe.vectors import longest_run, longest_vector
 from headwater.schema import CategoricalColumn, ImageColumn, NumericColumn, Schema
 from headwater.schema.table import Table
@@ -94,12 +94,53 @@ def test_equal_arguments_give_an_equal_contribution_and_the_mean_is_the_weighted
     parts = parts_of(150)
     action, vectors = first_update(plan, parts)
     np.testing.assert_array_equal(contribute(action.task, action.model, parts[0], plan), vectors[0])
-    mean, summed = read_update(
-        np.add.reduce(vectors, dtype=np.uint32), SPEC.parameters, 3, action.task.scale, action.task.value_bits
-    )
+    room = HeadRoom(3, action.task.value_bits)
+    total = np.add.reduce(vectors, dtype=np.uint32)
+    mean, summed = read_update(total, SPEC.parameters, room, action.task.scale)
     assert mean is not None
     assert summed.metrics["skipped"] == 0
     assert 0 < np.linalg.norm(mean) <= plan.recipe.update.clip
+
+
+def trained(rounds: int) -> tuple[Recipe, Aggregate, Plan]:
+    """A run of six rounds that waits for an update, so many honest ones behind it."""
+    plan, parts = plan_of(rounds=6), parts_of(150)
+    recipe = build_recipe(plan)
+    while True:
+        action = recipe.next()
+        assert isinstance(action, Aggregate)
+        if sum(record["kind"] == "update" for record in recipe.history) == rounds and action.task.kind == "update":
+            return recipe, action, plan
+        vectors = [contribute(action.task, action.model, rows, plan) for rows in parts]
+        recipe.add_sum(np.add.reduce(vectors, dtype=np.uint32), len(vectors))
+
+
+@pytest.mark.parametrize("lie", ["no sum", "weight", "large", "nobody"])
+def test_a_round_that_cannot_be_taken_changes_no_weight_and_two_end_the_run_on_what_was_taken(lie: str) -> None:
+    recipe, action, _ = trained(2)
+    honest = [float(str(record["update_norm"])) for record in recipe.history if record["kind"] == "update"]
+    following: object = action
+    for number in (3, 4):
+        vector = np.zeros(action.task.length, np.int64)
+        weight = len(vector) - 5
+        if lie == "no sum":
+            vector[0] = 2**31 - 1
+        elif lie == "weight":
+            vector[weight] = 2**20
+        elif lie == "large":
+            vector[weight] = 2**15
+            vector[0] = round(10 * max(honest) * action.task.scale * 2**15 / 2**action.task.value_bits)
+        recipe.add_sum(vector.astype(np.uint32), 3)
+        record = next(each for each in reversed(recipe.history) if each["kind"] == "update")
+        assert (record["round"], record["accepted"]) == (number, False)
+        assert record["reason"]
+        following = recipe.next()
+        assert isinstance(following, Aggregate if number == 3 else Done)
+        if isinstance(following, Aggregate):
+            assert following.model == action.model
+    assert recipe.history[-1] == {"kind": "ended", "on": "checkpoint", "refused": 2}
+    assert isinstance(following, Done)
+    assert len(Convolution.from_bytes(following.model).shares) == 2
 
 
 def test_an_organisation_without_pictures_uploads_zeros_and_is_counted() -> None:

@@ -1,5 +1,6 @@
 """Rounds that are not taken: what is seen in the aggregate, what is asked for next, and how a run ends."""
 
+import json
 import math
 from collections.abc import Mapping
 
@@ -124,6 +125,20 @@ def test_two_sick_rounds_in_a_row_end_a_hybrid_run_on_its_base_and_others_on_the
     assert isinstance(done, Done)
     assert done.model == left
     assert recipe.history[-1] == {"kind": "ended", "on": "base" if kind == "hybrid" else "checkpoint", "refused": 2}
+
+
+def test_a_sign_that_is_not_finite_is_not_told_to_the_history() -> None:
+    recipe = begun()
+    record = round_of(recipe, "sick", gradient_norm=math.inf)
+    assert record["flags"] == ["not finite"]
+    assert "gradient_norm" not in record["health"]  # type: ignore[operator]
+    json.dumps(recipe.history, allow_nan=False)
+
+
+def test_after_a_round_that_moved_nothing_the_next_is_judged_like_a_first_one() -> None:
+    recipe = begun()
+    assert round_of(recipe, "still", mean=0.0)["accepted"] is True
+    assert round_of(recipe, "moved", mean=1.0)["accepted"] is True
 
 
 def test_a_well_round_between_two_sick_ones_keeps_a_run_going() -> None:

@@ -86,3 +86,10 @@ def test_a_judgement_says_which_rounds_networks_it_is_about() -> None:
 
 def test_a_judgement_that_an_older_version_stored_is_told_without_its_round() -> None:
     assert judgement_in_words({"again": True, "accepted": False, "reason": "it remembers"}).endswith("it remembers")
+
+
+def test_a_round_on_pictures_that_is_not_taken_says_why_and_is_counted() -> None:
+    record = {"kind": "update", "round": 3, "contributors": 5, "accepted": False, "reason": "the sum cannot be one"}
+    assert "not taken" in describe(record)
+    assert "the sum cannot be one" in describe(record)
+    assert training_outcome([record]) == {"refused_rounds": 1, "ended_on": ""}
