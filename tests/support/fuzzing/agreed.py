@@ -162,7 +162,9 @@ def _asked() -> tuple[tuple[bytes, bytes], ...]:
     plan, _ = _table()
     counts = Histograms.of(plan.schema_, plan.recipe.encoding)
     encoding = Encoding.fit(plan.schema_, counts.count(small_table()), plan.recipe.encoding)
-    spec = GeneratorSpec(encoding.sizes, latent=4, width=16, blocks=1, critic_width=8, critic_layers=1)
+    # Only the plan's network is trained.
+    label, network = plan.schema_.target_index, plan.recipe.network
+    spec = GeneratorSpec(encoding.sizes, label=label, condition=plan.recipe.condition, **network.model_dump())
     made = Model.of(Generator(spec), critic=Critic(spec))
     model, weights = made.to_bytes(), len(made.generator) + len(made.critic)
     return (
