@@ -16,7 +16,6 @@ from collections.abc import Callable
 import torch
 
 from generator.costs import rows_a_second
-
 from headwater.generator.bundle import Bundle
 from headwater.generator.table_generator import RowRequest, TableGenerator, load_generator
 from headwater.schema.condition_text import read_condition
