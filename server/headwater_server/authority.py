@@ -140,7 +140,7 @@ class Authority:
             request = x509.load_pem_x509_csr(csr_pem)
             sound = request.is_signature_valid
             public = request.public_key()
-        except (ValueError, UnsupportedAlgorithm) as error:
+        except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
             raise InputError(
                 "the certificate request is not PKCS #10 in PEM; enrol again with headwater-org"
             ) from error

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from headwater.encoding.encoding import Encoding
 from headwater.encoding.grid import Histograms
@@ -14,6 +15,7 @@ from headwater.errors import InputError, PeerError
 from headwater.generator.model import Model
 from headwater.generator.spec import GeneratorSpec
 from headwater.recipe.task import Task
+from headwater.rpc.certificates import load_certificate
 from headwater.rpc.v1 import enrolment_pb2
 from headwater.schema import NumericColumn, Schema
 from headwater_server.services.enrolment import admit
@@ -130,3 +132,29 @@ def test_a_flower_key_with_a_compressed_point_is_refused() -> None:
     request.flower_public_key = kind + b" " + base64.b64encode(blob[:-97] + b"\2" + blob[-96:])
     with pytest.raises(InputError, match="Flower key"):
         admit(proved(request, agreed), authority, NOW)
+
+
+def with_version(pem: bytes, before: bytes) -> bytes:
+    """PEM whose first INTEGER after these bytes is 64."""
+    begin, *lines, end = pem.decode().strip().splitlines()
+    der = base64.b64decode("".join(lines))
+    place = der.index(before) + len(before)
+    body = base64.encodebytes(der[:place] + bytes([64]) + der[place + 1 :]).decode()
+    return f"{begin}\n{body}{end}\n".encode()
+
+
+def test_a_certificate_request_of_an_unknown_version_is_refused() -> None:
+    # cryptography raises an error of its own, which is no ValueError.
+    honest, authority, agreed = enrolment()
+    request = enrolment_pb2.EnrolRequest()
+    request.CopyFrom(honest)
+    request.csr_pem = with_version(honest.csr_pem, b"\2\1")
+    with pytest.raises(InputError, match="PKCS #10"):
+        admit(proved(request, agreed), authority, NOW)
+
+
+def test_a_certificate_of_an_unknown_version_is_refused() -> None:
+    _, authority, _ = enrolment()
+    spoilt = with_version(authority.certificate.public_bytes(serialization.Encoding.PEM), b"\xa0\3\2\1")
+    with pytest.raises(InputError, match="PEM certificate"):
+        load_certificate(spoilt, "the authority's certificate")

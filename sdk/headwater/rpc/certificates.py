@@ -24,7 +24,7 @@ def load_certificate(pem: bytes, what: str) -> x509.Certificate:
     """
     try:
         return x509.load_pem_x509_certificate(pem)
-    except ValueError as error:
+    except (ValueError, x509.InvalidVersion) as error:
         raise InputError(f"{what} is not a PEM certificate; restore the file, or enrol again") from error
 
 
