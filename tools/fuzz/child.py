@@ -1,6 +1,6 @@
 """One target under atheris, by random mutation where there is no atheris, or with one input; `run.py` starts this.
 
-Usage: python tools/fuzz/child.py NAME SECONDS CORPUS FOUND
+Usage: python tools/fuzz/child.py NAME SECONDS CORPUS FOUND SEED
        python tools/fuzz/child.py NAME --replay FILE
 """
 
@@ -24,7 +24,7 @@ def replay(name: str, path: Path) -> None:
     print(f"{path} breaks no promise of {name}")
 
 
-def guide(name: str, seconds: int, corpus: Path, found: Path) -> None:
+def guide(name: str, seconds: int, corpus: Path, found: Path, seed: int) -> None:
     """Fuzz by coverage until the time is up; does not return."""
     import atheris
 
@@ -37,18 +37,18 @@ def guide(name: str, seconds: int, corpus: Path, found: Path) -> None:
             # Seeds may import lazily, and those imports are to be instrumented too.
             target.check(data)
             (corpus / hashlib.sha256(data).hexdigest()[:16]).write_bytes(data)
-    options = [*LIMITS, f"-max_total_time={seconds}", f"-artifact_prefix={found}/{name}-"]
+    options = [*LIMITS, f"-max_total_time={seconds}", f"-seed={seed}", f"-artifact_prefix={found}/{name}-"]
     atheris.Setup([sys.argv[0], *options, str(corpus)], target.check)
     atheris.Fuzz()
 
 
-def mutate(name: str, seconds: int, found: Path) -> None:
+def mutate(name: str, seconds: int, found: Path, seed: int) -> None:
     """Spoil seeds at random until the time is up; an input that breaks a promise is kept."""
     from support.fuzzing.choices import Choices
     from support.fuzzing.damage import damage_bytes
     from support.fuzzing.targets import TARGETS
 
-    target, chance = TARGETS[name], random.Random(os.urandom(8))
+    target, chance = TARGETS[name], random.Random(seed or os.urandom(8))
     seeds, tried, end = target.seeds(), 0, time.monotonic() + seconds
     while tried < len(seeds) or time.monotonic() < end:
         data = (
@@ -74,9 +74,9 @@ def main() -> None:
     if rest[0] == "--replay":
         replay(name, Path(rest[1]))
     elif importlib.util.find_spec("atheris") is None:
-        mutate(name, int(rest[0]), Path(rest[2]))
+        mutate(name, int(rest[0]), Path(rest[2]), int(rest[3]))
     else:
-        guide(name, int(rest[0]), Path(rest[1]), Path(rest[2]))
+        guide(name, int(rest[0]), Path(rest[1]), Path(rest[2]), int(rest[3]))
 
 
 if __name__ == "__main__":
