@@ -1,9 +1,10 @@
-"""Spoilt mixtures, plain, tilted, packed or refined, convolutions and generators of pictures: one model, or refused."""
+"""Spoilt networks, mixtures (plain, tilted, packed or refined), convolutions and pictures: one model, or refused."""
 
 import json
 import struct
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,10 @@ import pytest
 from headwater.canonical import canonical_json
 from headwater.encoding.encoding import Encoding
 from headwater.errors import InputError
+from headwater.generator.model import Model
+from headwater.generator.network import Critic, Generator
 from headwater.generator.refiner.model import RefinedMixture
+from headwater.generator.spec import GeneratorSpec
 from headwater.images.convolution import Convolution, ConvolutionSpec, first_convolution
 from headwater.images.lifting import Lifting
 from headwater.images.projection import Projection
@@ -21,7 +25,7 @@ from headwater.mixture.parameters import Mixture
 from headwater.mixture.tilt import Tilt
 from headwater.schema import ImageColumn, Schema
 from support.fuzzing.choices import Choices
-from support.fuzzing.damage import damage_bytes, damage_json
+from support.fuzzing.damage import damage_bytes, damage_json, every_change, json_bytes
 from support.fuzzing.parsers import Packed, check_packed
 from support.mixtures import together
 from support.refined import fitted_mixture, refined_model
@@ -49,7 +53,17 @@ def mixture_of(data: bytes) -> Mixture:
     return unpack_mixture(data) if is_packed_mixture(data) else Mixture.from_bytes(data)
 
 
+def network(**shape: object) -> bytes:
+    """A generator and its critic of the smallest shape, but for what is given."""
+    smallest = GeneratorSpec((3, 2, 2), label=2, latent=2, width=4, blocks=1, critic_width=2, critic_layers=1)
+    spec = GeneratorSpec.from_document(smallest.to_document() | shape)
+    return Model.of(Generator(spec), critic=Critic(spec)).to_bytes()
+
+
 MODELS: dict[str, tuple[Callable[[bytes], Packed], bytes]] = {
+    "network": (Model.from_bytes, network()),
+    "grouped": (Model.from_bytes, network(groups=[{"columns": [0, 1], "combinations": [[0, 0], [1, 1], [2, 0]]}])),
+    "attention": (Model.from_bytes, network(kind="attention", attention_heads=2)),
     "mixture": (Mixture.from_bytes, MIXTURE.to_bytes()),
     "tilted": (Mixture.from_bytes, replace(MIXTURE, tilt=TILT).to_bytes()),
     "packed": (mixture_of, pack_mixture(replace(MIXTURE, tilt=TILT), "int8")),
@@ -59,18 +73,29 @@ MODELS: dict[str, tuple[Callable[[bytes], Packed], bytes]] = {
 }
 
 
-def described(data: bytes, choices: Choices) -> bytes:
-    """A model's bytes with one to three values changed in its description, or in what is said of its tensors."""
+def header_of(data: bytes) -> tuple[dict[str, Any], str]:
+    """What stands before a model's tensors, and the key of its description."""
     (length,) = struct.unpack("<Q", data[:8])
     header = json.loads(data[8 : 8 + length])
     (key,) = header["__metadata__"]
+    return header, key
+
+
+def with_header(data: bytes, text: bytes) -> bytes:
+    (length,) = struct.unpack("<Q", data[:8])
+    return struct.pack("<Q", len(text)) + text + data[8 + length :]
+
+
+def described(data: bytes, choices: Choices) -> bytes:
+    """A model's bytes with one to three values changed in its description, or in what is said of its tensors."""
+    header, key = header_of(data)
     if choices.below(3):
         spoilt = damage_json(header["__metadata__"][key].encode(), choices)
         header["__metadata__"][key] = spoilt.decode("utf-8", "surrogatepass")
         text = json.dumps(header).encode()
     else:
         text = damage_json(json.dumps(header).encode(), choices)
-    return struct.pack("<Q", len(text)) + text + data[8 + length :]
+    return with_header(data, text)
 
 
 @pytest.mark.parametrize("kind", MODELS)
@@ -90,6 +115,18 @@ def test_models_with_a_spoilt_description_are_one_model_or_are_refused(kind: str
     outcomes = [check_packed(read, described(data, Choices(random.bytes(48)))) for _ in range(3000)]
     assert not all(outcomes)
     assert any(outcomes)
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_models_with_any_one_change_of_their_description_are_one_model_or_are_refused(kind: str) -> None:
+    read, data = MODELS[kind]
+    header, key = header_of(data)
+    outcomes = set()
+    for changed in every_change(json.loads(header["__metadata__"][key])):
+        description = json_bytes(changed).decode("utf-8", "surrogatepass")
+        text = json.dumps(header | {"__metadata__": {key: description}}).encode()
+        outcomes.add(check_packed(read, with_header(data, text)))
+    assert outcomes == {True, False}
 
 
 def test_an_encoding_with_a_spoilt_value_is_refused_or_can_be_written() -> None:

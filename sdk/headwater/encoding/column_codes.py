@@ -18,7 +18,7 @@ I32 = NDArray[np.int32]
 # A cell for every counted row is found without a search; of more rows the table would crowd out the cache.
 _MOST_LISTED = 1 << 18
 # Larger whole numbers have no canonical JSON.
-_MOST_ROWS = 2**53
+_MOST_ROWS = 2**53 - 1
 
 
 @dataclass(frozen=True, eq=False)

@@ -216,7 +216,7 @@ class GeneratorSpec:
                 sizes=sizes,
                 groups=groups,
                 label=None if label is None else _whole(label),
-                shares=None if shares is None else np.asarray(shares, np.float32),
+                shares=None if shares is None else _read_shares(shares),
                 **words,
                 **numbers,
             )
@@ -228,6 +228,12 @@ def _whole(value: object) -> int:
     if type(value) is not int:
         raise TypeError("a number of the description is not whole")
     return value
+
+
+def _read_shares(shares: object) -> NDArray[np.float32]:
+    # What float32 cannot hold becomes infinite, which is no share.
+    with np.errstate(over="ignore"):
+        return np.asarray(shares, np.float32)
 
 
 def _read_group(columns: Sequence[object], combinations: object) -> Group:

@@ -1,7 +1,7 @@
 """Ways to spoil bytes, JSON values and messages: small changes that a parser has to notice or to live with."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
@@ -10,7 +10,7 @@ from headwater.secagg.wire.codec import Blob, Bulk, Fixed, Layout, Listing, Numb
 from headwater.secagg.wire.messages import Message
 from support.fuzzing.choices import Choices
 
-__all__ = ["damage_bytes", "damage_json", "damage_message"]
+__all__ = ["damage_bytes", "damage_json", "damage_message", "every_change", "json_bytes"]
 
 _NUMBERS = (0, 1, 2, 3, 0x7F, 0xFF, 2**16, 2**31 - 1, 2**31, 2**32 - 1, 2**62, 2**63 - 1, 2**64 - 1)
 
@@ -21,6 +21,7 @@ _VALUES: tuple[Any, ...] = (
     -1,
     1,
     2**31,
+    2**53 - 1,
     2**53,
     2**63,
     10**30,
@@ -76,8 +77,31 @@ def damage_json(data: bytes, choices: Choices) -> bytes:
     document = json.loads(data)
     for _ in range(1 + choices.below(3)):
         document = _changed(document, choices)
-    text = json.dumps(document, separators=(",", ":"), sort_keys=choices.below(4) > 0, ensure_ascii=False)
+    return json_bytes(document, sort_keys=choices.below(4) > 0)
+
+
+def json_bytes(document: Any, *, sort_keys: bool = True) -> bytes:
+    """JSON values in their shortest form, lone surrogates included."""
+    text = json.dumps(document, separators=(",", ":"), sort_keys=sort_keys, ensure_ascii=False)
     return text.encode("utf-8", "surrogatepass")
+
+
+def every_change(value: Any) -> Iterator[Any]:
+    """Each JSON value that differs from this one in one place: every value of the pool put there, or nothing.
+
+    Of the items of a long list only the first and the last are changed, the others are as they are.
+    """
+    yield from _VALUES
+    if type(value) is int:
+        yield from (value - 1, value + 1, value + 2**32)
+    if isinstance(value, dict):
+        for key, part in value.items():
+            yield {name: other for name, other in value.items() if name != key}
+            yield from (value | {key: changed} for changed in every_change(part))
+    if isinstance(value, list):
+        for place in sorted({*range(min(4, len(value))), *range(len(value))[-1:]}):
+            yield value[:place] + value[place + 1 :]
+            yield from ([*value[:place], changed, *value[place + 1 :]] for changed in every_change(value[place]))
 
 
 def _changed(value: Any, choices: Choices) -> Any:
