@@ -13,6 +13,9 @@ from headwater.cli import app as researcher
 from headwater.recipe.settings import RecipeSettings
 from headwater_client.cli import app as organisation
 from headwater_server.cli import app as operator
+from headwater_server.simulation import overrides
+from headwater_server.simulation.overrides import override
+from support.recipes import small_plan
 from support.specification import ROOT
 
 PROGRAMS = {
@@ -150,6 +153,32 @@ def test_a_page_names_settings_that_a_plan_has(page: Path) -> None:
             assert isinstance(place, dict), name
             assert part in place, name
             place = place[part]
+
+
+def settings_with_values() -> list[str]:
+    """Each `recipe.x=value` that a page, a manual or a docstring of `--set` gives as an example."""
+    manuals = [
+        parameter.help or ""
+        for command in leaves(PROGRAMS["headwater-coordinator"])
+        for parameter in command.params
+        if isinstance(parameter, click.Option)
+    ]
+    texts = [*(page.read_text(encoding="utf-8") for page in PAGES), *manuals, overrides.__doc__, override.__doc__]
+    return sorted({found for text in texts for found in re.findall(r"recipe(?:\.[a-z_0-9]+)+=[\w.]*\w", text or "")})
+
+
+@pytest.mark.parametrize("change", settings_with_values())
+def test_a_setting_given_as_an_example_is_taken(change: str) -> None:
+    name, value = change.split("=")
+    place: object = override(small_plan(base="mixture"), [change]).model_dump(mode="json")
+    for part in name.split("."):
+        assert isinstance(place, dict)
+        place = place[part]
+    assert str(place) == value
+
+
+def test_examples_of_settings_are_found() -> None:
+    assert "recipe.rounds=8" in settings_with_values()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

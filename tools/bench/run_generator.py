@@ -49,7 +49,9 @@ def measured_code() -> str:
     # Beside the rooms: what a plan says unasked, the ring that sums are taken in, who holds which rows.
     files = [sdk / name for name in ("agreement/plan.py", "secagg/crypto/ring.py", "canonical.py", "model_header.py")]
     server = ROOT / "server" / "headwater_server"
-    simulation = [server / "simulation", server / "shared_table.py", server / "demo" / "alone.py"]
+    told = [server / "runs" / name for name in ("released.py", "round_words.py")]
+    held = [server / name for name in ("shared_table.py", "drafting.py", "demo/alone.py")]
+    simulation = [server / "simulation", *held, *told]
     return code_digest(
         [
             *(sdk / room for room in rooms),

@@ -14,7 +14,7 @@ from headwater.canonical import canonical_json
 from headwater.errors import InputError
 from headwater.generator.network import Critic, Generator, flat_parameters, load_flat
 from headwater.generator.spec import GeneratorSpec
-from headwater.model_header import metadata_of
+from headwater.model_header import check_version, metadata_of
 
 __all__ = ["Model", "pick_device"]
 
@@ -128,11 +128,10 @@ class Model:
         metadata = metadata_of(data, "generator")
         try:
             document = json.loads(metadata["headwater"])
+            check_version(document, "generator", _VERSION)
             tensors = load_tensors(data)
         except (SafetensorError, KeyError, ValueError, TypeError, RecursionError) as error:
             raise InputError("these bytes are no generator of Headwater; fetch it again") from error
-        if not isinstance(document, dict) or document.get("version") != _VERSION:
-            raise InputError(f"the generator is not of version {_VERSION}; install the release that wrote it")
         state = tensors.pop("server_state", np.zeros(0, np.float32))
         if set(tensors) != {"average", "critic", "generator"} or any(
             tensor.dtype != np.float32 or tensor.ndim != 1 for tensor in (*tensors.values(), state)

@@ -16,7 +16,7 @@ from headwater.generator.model import Model
 from headwater.generator.network import Generator
 from headwater.generator.spec import GeneratorSpec
 from headwater.mixture.packing import Precision
-from headwater.model_header import declares, metadata_of
+from headwater.model_header import check_version, declares, metadata_of
 
 __all__ = ["PACKED_NETWORK", "is_packed_network", "pack_network", "unpack_network"]
 
@@ -63,12 +63,11 @@ def unpack_network(data: bytes) -> Model:
     problem = "these bytes are no packed generator of Headwater; fetch it again"
     try:
         document = json.loads(metadata_of(data, "packed generator", _MOST_BYTES)[PACKED_NETWORK])
-        version, described = document["version"], document["spec"]
+        check_version(document, "packed generator", _VERSION)
+        described = document["spec"]
         tensors = load_tensors(data)
     except (SafetensorError, KeyError, ValueError, TypeError, RecursionError) as error:
         raise InputError(problem) from error
-    if version != _VERSION:
-        raise InputError(f"the packed generator is not of version {_VERSION}; install the release that wrote it")
     spec = GeneratorSpec.from_document(described)
     held = sum(values.size for name, values in tensors.items() if not name.endswith(_SCALES))
     # Counted before a network is built: a short description can claim gigabytes.

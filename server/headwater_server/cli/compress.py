@@ -100,7 +100,8 @@ def compress(
                 with bar.step(f"Scoring models that learn from rows of the {whose}"):
                     scores.append(_scores(each, *judge))
     _print_comparison(console, bundle, smaller, found, scores)
-    if found.excess > tolerance:
+    # Asked this way round, a tolerance or a distance that is no number refuses.
+    if not found.excess <= tolerance:
         raise ReleaseRefused(
             f"the compressed generator's pairs lie {found.excess:.4f} above chance, at most {tolerance:g} is allowed; "
             "nothing was written: keep more components, a wider network or float16"

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from headwater_server.cli.options import PlanSeed, RecipeChoice
+from headwater_server.cli.options import PlanSeed, RecipeChoice, Rounds
 
 __all__ = ["register"]
 
@@ -21,14 +21,7 @@ def demo(
     schema: Annotated[Path | None, typer.Option(help="A schema, TOML; drafted from the rows by default.")] = None,
     organisations: Annotated[int, typer.Option(help="How many organisations share the rows out; at least 3.")] = 3,
     recipe: Annotated[RecipeChoice, typer.Option(help="What is fitted, as in a plan.")] = RecipeChoice.HYBRID,
-    rounds: Annotated[
-        int | None,
-        typer.Option(
-            help="Rounds of training at the organisations; by default 4 of hybrid, and adversarial's own number.",
-            min=0,
-            max=10_000,
-        ),
-    ] = None,
+    rounds: Rounds = None,
     partition: Annotated[
         str, typer.Option(help="How rows are shared out: iid, label:A (Dirichlet, skewed by the target), column:NAME.")
     ] = "label:1",
@@ -41,8 +34,8 @@ def demo(
     A coordinator and N organisations, each with its own keys and its own part of the rows, enrol, sign a charter,
     approve a plan (the demo approves for them), train together, and release a signed dataset, which is then downloaded
     and verified as a researcher would. At the end one table compares what each organisation's own generator achieves
-    alone, what the shared one achieves, and what pooled real rows would. Nothing of it stays running, unless
-    --keep leaves the whole consortium up.
+    alone, what the shared one achieves, and what pooled real rows would. Of hybrid the demo trains 4
+    rounds unless --rounds says otherwise. Nothing of it stays running, unless --keep leaves the whole consortium up.
     """
     from headwater_server.demo.run import DemoRequest, run_demo
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from headwater_server.settings import CoordinatorHome
     from headwater_server.storage import SqlStorage
 
-__all__ = ["HomeOption", "PlanSeed", "RecipeChoice", "open_home", "open_storage", "resolve_run"]
+__all__ = ["HomeOption", "PlanSeed", "RecipeChoice", "Rounds", "open_home", "open_storage", "resolve_run"]
 
 HomeOption = Annotated[
     Path,
@@ -19,6 +19,16 @@ HomeOption = Annotated[
 
 PlanSeed = Annotated[
     int, typer.Option("--seed", help="Public seed of every draw that is no secret.", min=0, max=2**53 - 1)
+]
+
+
+Rounds = Annotated[
+    int | None,
+    typer.Option(
+        help="Rounds of training at the organisations, of hybrid or adversarial; their own number where left out.",
+        min=0,
+        max=10_000,
+    ),
 ]
 
 

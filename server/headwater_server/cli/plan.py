@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from headwater_server.cli.options import HomeOption, PlanSeed, RecipeChoice, open_home, open_storage
+from headwater_server.cli.options import HomeOption, PlanSeed, RecipeChoice, Rounds, open_home, open_storage
 
 if TYPE_CHECKING:
     from headwater.agreement.differencing import MembershipChange
@@ -39,14 +39,7 @@ def draft(
             "mixture."
         ),
     ] = None,
-    rounds: Annotated[
-        int | None,
-        typer.Option(
-            help="Rounds of training at the organisations, of hybrid or adversarial; their own number where left out.",
-            min=0,
-            max=10_000,
-        ),
-    ] = None,
+    rounds: Rounds = None,
     seed: PlanSeed = 0,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
     on_membership_change: Annotated[

@@ -28,7 +28,7 @@ _Changes = Annotated[
     typer.Option(
         "--set",
         metavar="NAME=VALUE",
-        help="A setting in place of the plan's, such as recipe.rounds=8 or recipe.refiner.update.loss=classic; may be "
+        help="A setting in place of the plan's, such as recipe.rounds=8 or recipe.mixture.attack_limit=0.55; may be "
         "given again.",
     ),
 ]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from headwater.evaluation.curve import CurvePoint
+from headwater_server.figures.drawing import shorten
 
 __all__ = ["draw_curve"]
 
@@ -44,14 +45,13 @@ def draw_curve(
     axes.minorticks_off()
     axes.margins(x=0.08, y=0.2)
     axes.set(xlabel="synthetic rows that LightGBM learned from", ylabel="ROC AUC")
-    axes.set_title(_short(subtitle, 110), fontsize=8, loc="left")
-    figure.suptitle(_short(f"What LightGBM is worth at predicting {target!r}", 70), x=0.01, ha="left", fontsize=11)
+    axes.set_title(_plain(subtitle, 110), fontsize=8, loc="left")
+    figure.suptitle(_plain(f"What LightGBM is worth at predicting {target!r}", 70), x=0.01, ha="left", fontsize=11)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25)
     figure.savefig(path, format="svg", metadata={"Date": None})
 
 
-def _short(text: str, length: int) -> str:
+def _plain(text: str, length: int) -> str:
     # A column's name is anybody's: what matplotlib would read as a formula is written as it stands.
-    shown = text if len(text) <= length else text[: length - 1] + "…"
-    return shown.replace("$", r"\$")
+    return shorten(text, length).replace("$", r"\$")

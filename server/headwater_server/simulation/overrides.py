@@ -1,4 +1,4 @@
-"""Settings of a plan changed from the command line: `recipe.refiner.update.loss=classic`."""
+"""Settings of a plan changed from the command line: `recipe.rounds=8`."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -20,7 +20,7 @@ def override(plan: Plan, changes: Iterable[str]) -> Plan:
     Args:
         plan: as it is.
         changes: `NAME=VALUE` each, in order. NAME is dotted, as the plan's TOML nests it; VALUE is what would stand
-            there in TOML, where quotes may be left out: `recipe.refiner.update.loss=classic`, `recipe.rounds=8`,
+            there in TOML, where quotes may be left out: `recipe.base=marginals`, `recipe.rounds=8`,
             `recipe.mixture.rows_per_component=[500, 250]`.
 
     Raises:

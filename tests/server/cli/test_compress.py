@@ -110,3 +110,9 @@ def test_a_bundle_is_never_replaced_and_options_go_together(bundle: Path, tmp_pa
         run(bundle, "--to", tmp_path)
     with pytest.raises(InputError, match="go together"):
         run(bundle, "--to", tmp_path / "small", "--target", "outcome")
+
+
+def test_a_tolerance_that_is_no_number_lets_nothing_through(bundle: Path, tmp_path: Path) -> None:
+    with pytest.raises(ReleaseRefused, match="nothing was written"):
+        run(bundle, "--to", tmp_path / "small", "--tolerance", "nan")
+    assert list(tmp_path.iterdir()) == []

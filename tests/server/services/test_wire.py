@@ -17,6 +17,18 @@ RUN = "ab" * 16
 MEMBERS = ("org-1", "org-2", "org-3")
 
 
+class Counting(PlainAggregator):
+    """An aggregator that counts what reaches it."""
+
+    def __init__(self) -> None:
+        super().__init__(frozenset(MEMBERS))
+        self.seen = 0
+
+    def receive(self, member, message, now):  # type: ignore[no-untyped-def]
+        self.seen += 1
+        return super().receive(member, message, now)
+
+
 def _raw(coordinator: RpcCoordinator, identity: Identity) -> grpc.Channel:
     credentials = grpc.ssl_channel_credentials(identity.ca_pem, identity.key_pem, identity.certificate_pem)
     return grpc.secure_channel(str(coordinator.members), credentials)
@@ -37,43 +49,27 @@ def _participate(
 def test_a_message_above_the_limit_is_refused_and_never_reaches_the_aggregator(
     loop: LoopThread, coordinator: RpcCoordinator
 ) -> None:
-    received: list[int] = []
-
-    class Counting(PlainAggregator):
-        def receive(self, member, message, now):  # type: ignore[no-untyped-def]
-            received.append(len(message))
-            return super().receive(member, message, now)
-
-    session = loop.run(
-        coordinator.hub.open_session(RUN, Counting(frozenset(MEMBERS)), MEMBERS, persist=lambda record: None)
-    )
+    aggregator = Counting()
+    session = loop.run(coordinator.hub.open_session(RUN, aggregator, MEMBERS, persist=lambda record: None))
     identity = coordinator.admit("org-1")
     with _raw(coordinator, identity) as channel:
         huge = iter([aggregation_pb2.Parcel(messages=[bytes(MAXIMUM_MESSAGE_BYTES + 1)])])
         status = _participate(channel, huge, (("headwater-run", RUN),))
     assert status is grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert received == []
+    assert aggregator.seen == 0
     assert not session.over
 
 
 def test_a_parcel_of_too_many_messages_is_refused_before_any_of_them_is_looked_at(
     loop: LoopThread, coordinator: RpcCoordinator
 ) -> None:
-    received: list[int] = []
-
-    class Counting(PlainAggregator):
-        def receive(self, member, message, now):  # type: ignore[no-untyped-def]
-            received.append(len(message))
-            return super().receive(member, message, now)
-
-    session = loop.run(
-        coordinator.hub.open_session(RUN, Counting(frozenset(MEMBERS)), MEMBERS, persist=lambda record: None)
-    )
+    aggregator = Counting()
+    session = loop.run(coordinator.hub.open_session(RUN, aggregator, MEMBERS, persist=lambda record: None))
     with _raw(coordinator, coordinator.admit("org-1")) as channel:
         many = iter([aggregation_pb2.Parcel(messages=[b""] * (MAXIMUM_TOGETHER + 1))])
         status = _participate(channel, many, (("headwater-run", RUN),))
     assert status is grpc.StatusCode.PERMISSION_DENIED
-    assert received == []
+    assert aggregator.seen == 0
     assert not session.over
 
 

@@ -24,6 +24,7 @@ from headwater.schema.conform import conform
 from headwater.schema.table import Table
 from headwater.schema.writing import write_csv
 from headwater_server.runs.released import released_attack
+from headwater_server.runs.round_words import draws_in_words
 from headwater_server.simulation.driving import Cost, LocalEngine, drive
 from headwater_server.simulation.inputs import SimulationInputs, read_inputs
 
@@ -133,10 +134,7 @@ def _last_judgement(history: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     if not judged:
         return {}
     last = judged[-1]
-    words = "base"
-    if last["accepted"]:
-        words = "refined" if last["refined"] else "base's draws"
-        words += f", weighed by {last['strength']:g}" if last["strength"] else ""
+    words = draws_in_words(last) if last["accepted"] else "base"
     best = min((candidate["auc"] for candidate in last["candidates"]), key=lambda auc: abs(auc - 0.5))
     return {"released": words, "critic_of_base": last["candidates"][0]["base_auc"], "critic_of_best": best}
 

@@ -18,7 +18,7 @@ from headwater.generator.network import flat_parameters, load_flat
 from headwater.generator.refiner.features import Features
 from headwater.generator.refiner.network import Refiner, RefinerShape, RowCritic
 from headwater.mixture.parameters import Mixture
-from headwater.model_header import declares, metadata_of
+from headwater.model_header import check_version, declares, metadata_of
 
 __all__ = ["RefinedMixture", "Weighing", "is_refined"]
 
@@ -179,13 +179,12 @@ class RefinedMixture:
         try:
             document = json.loads(metadata[_KEY])
             tensors = load_tensors(data)
-            version, strength = document["version"], _strength(document["strength"])
+            check_version(document, "refined mixture", _VERSION)
+            strength = _strength(document["strength"])
             shape = RefinerShape(document["noise"], document["width"], document["critic_width"])
             inner = tensors["mixture"]
         except (SafetensorError, KeyError, ValueError, TypeError, OverflowError, RecursionError) as error:
             raise InputError("these bytes are no refined mixture of Headwater; fetch it again") from error
-        if version != _VERSION:
-            raise InputError(f"the refined mixture is not of version {_VERSION}; install the release that wrote it")
         if set(tensors) != _NAMES or inner.dtype != np.uint8 or inner.ndim != 1:
             raise InputError("these bytes are no refined mixture of Headwater; fetch it again")
         weighing = None
