@@ -174,7 +174,7 @@ def test_a_setting_given_as_an_example_is_taken(change: str) -> None:
     for part in name.split("."):
         assert isinstance(place, dict)
         place = place[part]
-    assert str(place) == value
+    assert place == type(place)(value)
 
 
 def test_examples_of_settings_are_found() -> None:
