@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -174,7 +175,7 @@ def test_a_setting_given_as_an_example_is_taken(change: str) -> None:
     for part in name.split("."):
         assert isinstance(place, dict)
         place = place[part]
-    assert place == type(place)(value)
+    assert place == (value if isinstance(place, str) else tomllib.loads(f"value = {value}")["value"])
 
 
 def test_examples_of_settings_are_found() -> None:
