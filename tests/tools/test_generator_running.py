@@ -16,6 +16,7 @@ from generator.judging import ceilings, judge
 from generator.members import measure as measure_one
 from generator.rows import Row, simulation
 from generator.running import Failed, Runner
+from generator.simulated import last_judgement
 from run_ablation import cut_training_rows
 
 MAGIC = "magic.csv"
@@ -233,3 +234,24 @@ def test_the_ablation_never_sees_a_row_that_judges(data: pathlib.Path, tmp_path:
 def test_a_folder_that_is_not_there_is_refused_by_name(tmp_path: pathlib.Path) -> None:
     with pytest.raises(SystemExit, match="nowhere"):
         find_folder(tmp_path / "nowhere")
+
+
+def test_a_base_that_nothing_was_tried_upon_is_released_with_the_reason() -> None:
+    base = {"kind": "judge", "accepted": False, "reason": "it is tilted"}
+    weighed = {
+        "kind": "judge",
+        "accepted": True,
+        "refined": True,
+        "strength": 0.5,
+        "round": 4,
+        "candidates": [{"auc": 0.52, "base_auc": 0.54}, {"auc": 0.47, "base_auc": 0.54}],
+    }
+
+    assert last_judgement([]) == {}
+    assert last_judgement([base]) == {"released": "base: it is tilted"}
+    assert last_judgement([base, weighed]) == {
+        "released": "draws refined and weighed by 0.5 of the critic's opinion, networks of training round 4",
+        "critic_of_base": 0.54,
+        "critic_of_best": 0.52,
+    }
+    assert last_judgement([{**weighed, "accepted": False}])["released"] == "base"

@@ -28,7 +28,7 @@ from headwater_server.runs.round_words import draws_in_words
 from headwater_server.simulation.driving import Cost, LocalEngine, drive
 from headwater_server.simulation.inputs import SimulationInputs, read_inputs
 
-__all__ = ["as_a_stranger_reads", "measure"]
+__all__ = ["as_a_stranger_reads", "last_judgement", "measure"]
 
 
 def measure(
@@ -125,15 +125,18 @@ def _told(history: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     rounds = sum(record["kind"] == "update" for record in history)
     # A round's verdict stands with its merge.
     taken = sum(record["kind"] == "merge" and bool(record["accepted"]) for record in history)
-    return {"rounds": rounds, "taken": taken, **_last_judgement(history)}
+    return {"rounds": rounds, "taken": taken, **last_judgement(history)}
 
 
-def _last_judgement(history: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def last_judgement(history: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What was released, and the critic's AUC on the base's draws and on those that it tells worst from rows."""
     judged = [record for record in history if record["kind"] == "judge"]
     if not judged:
         return {}
     last = judged[-1]
+    if "candidates" not in last:
+        # Nothing was evaluated: the base is tilted, or no round was taken.
+        return {"released": f"base: {last['reason']}"}
     words = draws_in_words(last) if last["accepted"] else "base"
     best = min((candidate["auc"] for candidate in last["candidates"]), key=lambda auc: abs(auc - 0.5))
     return {"released": words, "critic_of_base": last["candidates"][0]["base_auc"], "critic_of_best": best}
