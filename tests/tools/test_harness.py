@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.cache import Rows, code_digest
-from harness.tables import amount, table
+from harness.tables import amount, table, verdict_table
 from harness.verdicts import Target, Verdict, failed, judge
 
 AT_MOST, AT_LEAST = Target("cost", 0.2), Target("rate", 15.0, at_least=True)
@@ -106,3 +106,15 @@ def test_code_digest_changes_with_content_and_with_files(tmp_path: Path) -> None
     digests.add(code_digest([tmp_path]))
 
     assert len(digests) == 3
+
+
+def test_a_miss_by_a_trifle_is_written_with_the_digits_that_show_it() -> None:
+    attack, rate = Target("attack", 0.56), Target("rate", 15, at_least=True)
+    lines = verdict_table(
+        [Verdict(attack, 0.5605), Verdict(attack, 0.5591), Verdict(rate, 14.9996), Verdict(rate, None)]
+    )
+
+    assert "| attack | ≤ 0.56 | 0.5605 | MISSED |" in lines
+    assert "| attack | ≤ 0.56 | 0.559 | ok |" in lines
+    assert "| rate | ≥ 15 | 14.9996 | MISSED |" in lines
+    assert "| rate | ≥ 15 | – | not measured |" in lines

@@ -1,6 +1,7 @@
 """The benchmark's rows as tables."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -156,12 +157,17 @@ def _against_base(measured: Measured) -> str:
 def _released(measured: Measured) -> str:
     """What each hybrid released, seed by seed, and what the run's own critic said of it."""
     lines = [
-        (row, "; ".join(one["released"] for one in seeds), *(_cell(measured, row, figure) for figure in _CRITIC))
+        (row, _counted([one["released"] for one in seeds]), *(_cell(measured, row, figure) for figure in _CRITIC))
         for row, seeds in measured.items()
         if seeds and all("released" in one for one in seeds)
     ]
-    head = ("row", "released, seed by seed", "critic's AUC on the base's draws", "on the best other draws")
+    head = ("row", "released, in so many of the seeds", "critic's AUC on the base's draws", "on the best other draws")
     return "\n\n" + table(head, lines) if lines else ""
+
+
+def _counted(words: Sequence[str]) -> str:
+    """Each different word once, and how many there were of it."""
+    return "; ".join(f"{word} ({count})" for word, count in Counter(words).items())
 
 
 def _costs(measured: Measured) -> str:

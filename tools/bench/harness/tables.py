@@ -51,6 +51,17 @@ def verdict_table(verdicts: Sequence[Verdict]) -> str:
     rows = []
     for verdict in verdicts:
         sign = "≥" if verdict.target.at_least else "≤"
-        measured = "–" if verdict.measured is None else amount(verdict.measured)
-        rows.append((verdict.target.name, f"{sign} {amount(verdict.target.bound)}", measured, verdict.word))
+        bound = amount(verdict.target.bound)
+        rows.append((verdict.target.name, f"{sign} {bound}", _beside(verdict, bound), verdict.word))
     return table(("number to reach", "target", "measured", "verdict"), rows)
+
+
+def _beside(verdict: Verdict, bound: str) -> str:
+    """What was measured, with as many more digits as tell a number that is missed from the one to reach."""
+    if verdict.measured is None:
+        return "–"
+    written = amount(verdict.measured)
+    if verdict.word != "MISSED" or written != bound:
+        return written
+    longer = (f"{verdict.measured:.{digits}g}" for digits in range(4, 17))
+    return next((text for text in longer if float(text) != verdict.target.bound), written)
