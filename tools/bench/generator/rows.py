@@ -100,7 +100,7 @@ def full_rows() -> list[Row]:
     rows += _with_numbers()
     rows += _alone()
     rows += [
-        simulation("magic", "mixture"),
+        *(simulation(name, "mixture") for name in ("magic", "diabetes130")),
         simulation("adult", "adversarial", "label:0.5", name="adult-fedavg-label", changes=FEDAVG),
         Row("adult-one-of-fifty", "alone", "adult", {"organisations": 50, "recipe": "mixture"}, SEEDS),
     ]
