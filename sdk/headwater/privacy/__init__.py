@@ -1,0 +1,1 @@
+"""Differential privacy: noise, what it costs, and how that is said."""

@@ -1,0 +1,114 @@
+"""How much noise a budget asks for: from (ε, δ) and shares of it to whole variances."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from headwater.errors import InputError
+from headwater.privacy.accountant import spent
+from headwater.privacy.discrete_gaussian import LARGEST_VARIANCE
+from headwater.privacy.events import NoisyCounts
+
+__all__ = ["Part", "calibrate", "gaussian_delta", "rho_of_budget"]
+
+_BISECTIONS = 200
+_TRIES = 60
+_STEP = 0.999
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One release of counts that a budget is to pay for.
+
+    Attributes:
+        share: of the budget, above 0; shares of all parts are taken relative to their sum.
+        tables: counted together; one record adds 1 to a cell of each.
+    """
+
+    share: float
+    tables: int
+
+
+def gaussian_delta(rho: float, epsilon: float) -> float:
+    """δ of a Gaussian mechanism with this ρ at an ε, exactly.
+
+    Source: Balle, Wang 2018, Theorem 8; μ = √(2ρ) is sensitivity over σ.
+    """
+    mu = math.sqrt(2 * rho)
+    # In logarithms, or the factor e^ε leaves float64 for a large budget.
+    upper = _normal_below(mu / 2 - epsilon / mu)
+    lower = _log_normal_below(-mu / 2 - epsilon / mu)
+    return upper - math.exp(min(epsilon + lower, 0.0))
+
+
+def rho_of_budget(epsilon: float, delta: float) -> float:
+    """Largest ρ that a composition of Gaussian mechanisms may have within (ε, δ).
+
+    Args:
+        epsilon: above 0.
+        delta: above 0, below 1.
+
+    Raises:
+        InputError: out of range.
+    """
+    if not (math.isfinite(epsilon) and epsilon > 0):
+        raise InputError(f"ε is {epsilon}, expected a number above 0; correct the plan's budget")
+    if not 0 < delta < 1:
+        raise InputError(f"δ is {delta}, expected a number between 0 and 1; correct the plan")
+    low, high = 0.0, 1.0
+    while gaussian_delta(high, epsilon) < delta:
+        high *= 2
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if gaussian_delta(middle, epsilon) <= delta else (low, middle)
+    return low
+
+
+def calibrate(parts: Sequence[Part], epsilon: float, delta: float, records: int = 1) -> tuple[NoisyCounts, ...]:
+    """The events that spend a budget as its shares say, with the least noise in whole numbers.
+
+    Args:
+        parts: at least one.
+        epsilon: of all parts together.
+        delta: of all parts together.
+        records: most records of one protected unit.
+
+    Returns:
+        One event for each part, in order.
+
+    Raises:
+        InputError: a share or number of tables is no such, or the budget asks for more noise than can be drawn.
+
+    Guarantee: `spent` of the events is at most ε, asked of the accountant itself and not of a formula.
+    """
+    if not parts or any(not (math.isfinite(part.share) and part.share > 0 and part.tables >= 1) for part in parts):
+        raise InputError("a budget is shared among parts with a share above 0 and at least one table each")
+    whole, rho = sum(part.share for part in parts), rho_of_budget(epsilon, delta)
+    for _ in range(_TRIES):
+        events = tuple(_event(part, rho * part.share / whole, records, epsilon) for part in parts)
+        if spent(events, delta).epsilon <= epsilon:
+            return events
+        rho *= _STEP
+    raise InputError(f"no noise was found that keeps ε = {epsilon:g} at δ = {delta:g}; report this with the plan")
+
+
+def _event(part: Part, rho: float, records: int, epsilon: float) -> NoisyCounts:
+    variance = math.ceil(part.tables * records**2 / (2 * rho))
+    if variance > LARGEST_VARIANCE:
+        raise InputError(
+            f"ε = {epsilon:g} asks for noise of σ = {math.sqrt(variance):,.0f} rows on {part.tables} tables, at most "
+            f"{math.isqrt(LARGEST_VARIANCE):,} can be drawn; give a larger budget or count less"
+        )
+    return NoisyCounts(variance, part.tables, records)
+
+
+def _normal_below(value: float) -> float:
+    return 0.5 * math.erfc(-value / math.sqrt(2))
+
+
+def _log_normal_below(value: float) -> float:
+    below = _normal_below(value)
+    if below > 0:
+        return math.log(below)
+    # So far out float64 has no number for it. φ(x) |x| / (1 + x²) is a lower bound: δ comes out too large by a trifle.
+    return -value * value / 2 + math.log(-value / (1 + value * value)) - math.log(2 * math.pi) / 2
