@@ -1,9 +1,10 @@
-"""Write the secure aggregation test vectors, or check that the code still gives the ones on record.
+"""Write the test vectors of secure aggregation and of noise, or check that the code still gives the ones on record.
 
 Usage: python tools/gen_vectors.py [--check]
 """
 
 import argparse
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from headwater.privacy.discrete_gaussian import discrete_gaussian
 from headwater.secagg.crypto.keys import Secret, digest, expand, extract
 from headwater.secagg.crypto.masks import MaskStream, check_values
 from headwater.secagg.crypto.merkle import merkle_path, merkle_root
@@ -25,7 +27,7 @@ from headwater.secagg.wire.codec import Tuple
 from headwater.secagg.wire.envelope import MessageType, sign_envelope
 from headwater.secagg.wire.messages import SUITE, Hello, Survivors
 
-TARGET = Path(__file__).parent.parent / "tests" / "vectors" / "secagg" / "headwater.json"
+VECTORS = Path(__file__).parent.parent / "tests" / "vectors"
 
 SID = bytes(range(32))
 
@@ -90,7 +92,34 @@ def _messages() -> dict[str, str]:
     }
 
 
-def vectors() -> dict[str, object]:
+class _Tape:
+    """Bytes of SHAKE-256 in order, and what was read of them."""
+
+    def __init__(self, name: str) -> None:
+        self._bytes = hashlib.shake_256(name.encode()).digest(1 << 16)
+        self.read = 0
+
+    def __call__(self, count: int) -> bytes:
+        part = self._bytes[self.read : self.read + count]
+        self.read += count
+        return part
+
+    @property
+    def used(self) -> bytes:
+        return self._bytes[: self.read]
+
+
+def noise() -> dict[str, object]:
+    """Draws of the discrete Gaussian beside the bytes that they were made from, all of them and in order."""
+    found = []
+    for variance in (1, 4, 2916, 2**24):
+        tape = _Tape(f"headwater discrete gaussian {variance}")
+        draws = discrete_gaussian(32, variance, tape).tolist()
+        found.append({"variance": variance, "draws": draws, "entropy": tape.used.hex()})
+    return {"discrete_gaussian": found}
+
+
+def secure_aggregation() -> dict[str, object]:
     """All values on record, from fixed inputs."""
     leaves = [_fixed(f"leaf {index}") for index in range(5)]
     bound = rho(
@@ -128,14 +157,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--check", action="store_true", help="compare with the file on record and write nothing")
     arguments = parser.parse_args()
-    text = json.dumps(vectors(), indent=2) + "\n"
-    if not arguments.check:
-        TARGET.write_text(text)
-        return 0
-    if TARGET.read_text() == text:
-        return 0
-    sys.stderr.write(f"{TARGET} differs from what the code gives; a signed or masked format has changed\n")
-    return 1
+    status = 0
+    for name, values in (("secagg/headwater.json", secure_aggregation()), ("privacy/noise.json", noise())):
+        target, text = VECTORS / name, json.dumps(values, indent=2) + "\n"
+        if not arguments.check:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text)
+        elif not target.is_file() or target.read_text() != text:
+            sys.stderr.write(
+                f"{target} differs from what the code gives; a format on record has changed\n"
+            )
+            status = 1
+    return status
 
 
 if __name__ == "__main__":

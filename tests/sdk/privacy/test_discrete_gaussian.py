@@ -2,9 +2,12 @@
 
 import hashlib
 import inspect
+import io
+import json
 import math
 import os
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ from scipy import stats
 from headwater.errors import InputError
 from headwater.privacy import discrete_gaussian as module
 from headwater.privacy.discrete_gaussian import LARGEST_VARIANCE, discrete_gaussian
+from support.specification import ROOT
 
 
 def stream(name: bytes) -> Callable[[int], bytes]:
@@ -25,6 +29,16 @@ def stream(name: bytes) -> Callable[[int], bytes]:
         return hashlib.shake_256(name + calls.to_bytes(8, "big")).digest(count)
 
     return read
+
+
+VECTORS = json.loads((ROOT / "tests" / "vectors" / "privacy" / "noise.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("vector", VECTORS["discrete_gaussian"], ids=lambda vector: str(vector["variance"]))
+def test_the_published_bytes_give_the_published_draws(vector: dict[str, Any]) -> None:
+    tape = io.BytesIO(bytes.fromhex(vector["entropy"]))
+    assert discrete_gaussian(len(vector["draws"]), vector["variance"], tape.read).tolist() == vector["draws"]
+    assert tape.read() == b""
 
 
 def masses(variance: int) -> tuple[np.ndarray, np.ndarray]:
