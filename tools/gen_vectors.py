@@ -164,9 +164,7 @@ def main() -> int:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text)
         elif not target.is_file() or target.read_text() != text:
-            sys.stderr.write(
-                f"{target} differs from what the code gives; a format on record has changed\n"
-            )
+            sys.stderr.write(f"{target} differs from what the code gives; a format on record has changed\n")
             status = 1
     return status
 
