@@ -12,6 +12,7 @@ __all__ = ["run"]
 
 _EXTRAS = {
     "evaluation": ("lightgbm", "pandas", "sklearn"),
+    "privacy": ("dp_accounting",),
     "simulation": ("ray",),
     "coordinator": ("alembic", "fastapi", "jinja2", "matplotlib", "sqlalchemy", "starlette", "uvicorn"),
 }

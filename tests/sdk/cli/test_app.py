@@ -76,7 +76,7 @@ def test_a_package_that_is_not_there_is_named_with_the_extra_that_brings_it(
 
 def test_extras_are_those_that_the_distribution_has() -> None:
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
-    names = {"sklearn": "scikit-learn"}
+    names = {"dp_accounting": "dp-accounting", "sklearn": "scikit-learn"}
     for extra, packages in _EXTRAS.items():
         brought = " ".join(declared[extra])
         assert all(names.get(package, package) in brought for package in packages if package != "ray"), extra
@@ -86,7 +86,7 @@ def test_extras_are_those_that_the_distribution_has() -> None:
 def test_the_command_starts_without_heavy_libraries() -> None:
     code = (
         "import sys, headwater.cli\n"
-        "heavy = ('torch', 'flwr', 'grpc', 'pandas', 'pyarrow', 'sklearn', 'lightgbm', 'matplotlib')\n"
+        "heavy = ('torch', 'flwr', 'grpc', 'pandas', 'pyarrow', 'scipy', 'sklearn', 'lightgbm', 'matplotlib')\n"
         "print([name for name in heavy if name in sys.modules])"
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
