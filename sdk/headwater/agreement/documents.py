@@ -48,7 +48,7 @@ def first_problem(error: ValidationError) -> str:
 class Document(BaseModel):
     """A document that is digested or signed."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, populate_by_name=True, allow_inf_nan=False)
 
     def to_bytes(self) -> bytes:
         """Canonical JSON (RFC 8785): what is digested and signed."""

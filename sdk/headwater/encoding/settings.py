@@ -8,7 +8,7 @@ __all__ = ["EncodingSettings"]
 class EncodingSettings(BaseModel):
     """How columns become codes."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     grid_cells: int = Field(default=4096, ge=16, le=65536, description="cells of a numeric column's public grid")
     histogram_budget: int = Field(

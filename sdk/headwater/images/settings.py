@@ -11,7 +11,7 @@ MOST_SCORES = 64
 class ConvolutionSettings(BaseModel):
     """A small convolutional generator and its critic, and how organisations train them: recipe kind `adversarial`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     channels: int = Field(default=16, ge=2, le=256, description="of generator and critic")
     latent: int = Field(default=32, ge=1, le=1024)
@@ -31,7 +31,7 @@ class ConvolutionSettings(BaseModel):
 class ImageSettings(BaseModel):
     """How pictures become scores."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     scores: int = Field(default=32, ge=1, le=MOST_SCORES, description="most scores of an image")
     rows_per_score: float = Field(

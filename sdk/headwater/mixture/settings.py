@@ -17,7 +17,7 @@ _WIDEST_TOLERANCE = 1e6
 class MixtureSettings(BaseModel):
     """How large the mixture may grow, how it is fitted, and what it may remember."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     rows_per_component: tuple[int, ...] = Field(
         default=(1200, 500, 250, 180, 130, 100),

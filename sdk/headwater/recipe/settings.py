@@ -40,7 +40,7 @@ RecipeKind = Literal["hybrid", "marginals", "adversarial", "mixture"]
 
 
 class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class SplitShares(_Settings):
@@ -91,12 +91,12 @@ _LEAST_BATCH = 256
 class FitSettings(_Settings):
     """How the coordinator fits the generator to summed marginals; `steps` and `batch` are those of a large table."""
 
-    steps: int = Field(default=1000, ge=0)
-    batch: int = Field(default=1024, ge=2)
-    learning_rate: float = Field(default=2e-3, gt=0)
-    warm_up: int = Field(default=50, ge=0)
+    steps: int = Field(default=1000, ge=0, le=1_000_000)
+    batch: int = Field(default=1024, ge=2, le=65_536)
+    learning_rate: float = Field(default=2e-3, gt=0, le=100)
+    warm_up: int = Field(default=50, ge=0, le=100_000)
     final_rate: float = Field(default=0.02, gt=0, le=1, description="learning rate at the end, as a share")
-    gradient_clip: float = Field(default=1.0, gt=0)
+    gradient_clip: float = Field(default=1.0, gt=0, le=1e6)
     ema: float = Field(default=0.996, ge=0, lt=1)
 
     def for_rows(self, rows: int) -> "FitSettings":
