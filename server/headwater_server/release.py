@@ -36,6 +36,7 @@ class RunFacts:
         organisations: how many took part in its last sum.
         differencing: what holds of its sums, by its plan.
         generator_digest: SHA-256 of the bundle, which itself is not released without differential privacy.
+        released: what its generator is, and the run's own attack on it, in words.
         refused_rounds: rounds of its climb or training that were not taken.
         ended_on: what its climb or training was cut short to: "rung", "base", "checkpoint", or "" where it was not.
     """
@@ -47,6 +48,7 @@ class RunFacts:
     charter_digest: str
     generator_digest: str | None
     differencing: Differencing
+    released: str = ""
     refused_rounds: int = 0
     ended_on: Literal["", "base", "checkpoint", "rung"] = ""
 
@@ -147,6 +149,7 @@ def publish_release(
         licence=request.licence or "not stated; ask the consortium",
         differencing=run.differencing,
         refused_rounds=run.refused_rounds,
+        released=run.released,
         ended_on=run.ended_on,
         created=now.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         provenance=Provenance(

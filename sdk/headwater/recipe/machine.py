@@ -21,6 +21,7 @@ from headwater.secagg.crypto.ring import RingVector
 __all__ = ["Recipe", "build_recipe"]
 
 _UNTRAINED = "no training round was taken"
+_CUT_SHORT = "training ended early, and of such a training no round is kept"
 _TILTED = "a tilted mixture is released as it is: its draws are weighed already"
 
 
@@ -149,7 +150,9 @@ class Recipe:
                 if stage.taken:
                     return Judging(terms, counted, _checkpoints(stage.taken), self._base)
                 # A critic of no round knows nothing: its opinion of rows, however it turns out, is chance.
-                self._history.append({"kind": "judge", "accepted": False, "reason": _UNTRAINED})
+                ended = any(record["kind"] == "ended" for record in self._history)
+                reason = _CUT_SHORT if ended else _UNTRAINED
+                self._history.append({"kind": "judge", "accepted": False, "reason": reason})
                 self._model = self._base.model
             case Training() | Judging():
                 self._model = stage.standing

@@ -128,9 +128,10 @@ def _refused_rounds(facts: ReleaseFacts) -> str:
     }[facts.ended_on]
     return (
         "## Rounds that were not taken\n\n"
-        f"{were} not taken: the sum of all organisations' contributions, or the generator after it, did not look like "
-        f"an honest one. {left} Contributions are masked, so nobody can tell whose it was, or whether anybody meant "
-        "it; and a poisoned contribution that is small enough is not noticed at all."
+        f"{were} not taken: the sum of all organisations' contributions could not be one, or the generator after it "
+        f"was worse or less healthy than before. {left} Honest training comes to this too; contributions are masked, "
+        "so nobody can tell whose it was, or whether anybody meant it, and a poisoned contribution that is small "
+        "enough is not noticed at all."
     )
 
 
@@ -154,7 +155,7 @@ def _columns(schema: Schema) -> str:
     for column in schema.columns:
         values = _text(describe_domain(column))
         rows.append(f"| `{_code(column.name)}` | {describe_kind(column)} | {values} | {describe_role(column)} |")
-    note = "Bounds and categories are the public ones of the schema, not those of the records."
+    note = "Bounds and categories are those of the schema that the organisations agreed on."
     if schema.unconfirmed:
         note = "Bounds and categories were drafted from rows and not confirmed by a person."
     others = [c.name for c in schema.columns if isinstance(c, CategoricalColumn) and c.other is not None]
@@ -176,6 +177,7 @@ def _provenance(facts: ReleaseFacts) -> str:
         ("Run", f"`{provenance.run_id}`"),
         ("Plan (SHA-256)", f"`{provenance.plan_digest}`"),
         ("Charter (SHA-256)", f"`{provenance.charter_digest}`"),
+        *([("Generator", _text(facts.released))] if facts.released else []),
         ("Software", _text(provenance.software)),
     ]
     rows = "\n".join(f"| {name} | {value} |" for name, value in items)

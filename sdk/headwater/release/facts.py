@@ -19,6 +19,7 @@ class ReleaseFacts(Document):
         licence: as the consortium calls its terms; it is asked for them where it named none.
         differencing: what holds of the run's sums, by its plan.
         refused_rounds: rounds of the run's climb or training that were not taken.
+        released: the generator that the run ended with, and the run's own attack on it beside its limit, in words.
         ended_on: what the run's climb or training was cut short to, "" where it was not.
     """
 
@@ -31,4 +32,5 @@ class ReleaseFacts(Document):
     differencing: Differencing
     refused_rounds: int = Field(default=0, ge=0)
     ended_on: Literal["", "base", "checkpoint", "rung"] = ""
+    released: str = Field(default="", max_length=2000)
     provenance: Provenance

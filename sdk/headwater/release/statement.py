@@ -37,7 +37,8 @@ def protection_statement(
         ),
         (
             "No privacy audit",
-            "No attack on these rows was measured before they were published.",
+            "No attack on these rows was measured before they were published; what a run measures on its own generator "
+            "while it fits it is no audit.",
         ),
         (
             "Signed by the coordinator alone",

@@ -71,6 +71,7 @@ def release(
             generator_digest=str(result["generator_digest"]),
             differencing=differencing_of(plan.aggregation.on_membership_change),
             refused_rounds=int(str(result.get("refused_rounds", 0))),
+            released=str(result.get("released", "")),
             ended_on=ended_on(result.get("ended_on")),
         ),
         place.charter_key(),

@@ -151,6 +151,7 @@ def _stages(
         "rows_of_organisations": [len(part) for part in data.parts],
         "recipe": request.recipe,
         "rounds": run.get("rounds"),
+        "released": run.get("released"),
         "seconds": {**steps.seconds, **{f"run_{k}": v for k, v in dict(_mapping(run.get("seconds"))).items()}},
         "bytes_up": run.get("bytes_up"),
         "bytes_down": run.get("bytes_down"),
@@ -256,6 +257,8 @@ def _conclude(console: Console, request: DemoRequest, result: Mapping[str, objec
     add("the shared generator", {k: float(str(v)) for k, v in together.items()}, "bold")
     add("pooled real rows, which nobody may have", {k: float(str(v)) for k, v in real.items()}, "dim")
     console.print(grid)
+    if released := result["released"]:
+        console.print(f"released by {released}", soft_wrap=True, markup=False, highlight=False)
     console.print("[bold red]NOT DIFFERENTIALLY PRIVATE[/bold red]: see the card")
     console.print(str(result["protection"]), soft_wrap=True)
     files = "synthetic.csv, dataset/, result.json, health.svg"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from headwater.recipe.health import REFUSING
 from headwater_server.figures.climb import draw_attack, draw_climb, draw_densities
 
 if TYPE_CHECKING:
@@ -225,7 +226,8 @@ def _summary(records: Sequence[Record], models: Sequence[Record]) -> str:
     refused = [record for record in rounds if _refused(record)]
     said = f"{len(rounds)} training rounds, {len(rounds) - len(refused)} taken"
     if refused:
-        flags = sorted({flag for record in refused for flag in record.get("flags", ())})
+        # A round has flags that alone would not keep it from being taken.
+        flags = sorted({flag for record in refused for flag in record.get("flags", ()) if flag in REFUSING})
         said += f"; not taken (dotted red): {', '.join(str(_round(record)) for record in refused)}"
         said += f" ({', '.join(flags)})" if flags else ""
     said += "".join(f"; {_ENDINGS[str(record['on'])]}" for record in records if record.get("kind") == "ended")

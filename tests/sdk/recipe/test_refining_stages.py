@@ -144,6 +144,26 @@ def test_a_round_that_spoils_the_draws_is_not_kept() -> None:
     np.testing.assert_array_equal(second.critic, first.critic)
 
 
+def test_a_training_that_ends_on_its_base_is_told_from_one_of_which_nothing_was_taken() -> None:
+    plan, rounds = plan_with(rounds=4), 0
+    recipe = until(Merge, plan)
+    while not isinstance(action := recipe.next(), Done):
+        # The first round is taken, the two after it are not.
+        if isinstance(action, Merge) and rounds:
+            broken = np.full(len(action.mean_delta), 1e39)
+            recipe.add_model(*execute(Merge(action.model, broken, action.marginals, action.terms, action.measure_seed)))
+        else:
+            advance(recipe, plan)
+        rounds += isinstance(action, Merge)
+    merges = [record["accepted"] for record in recipe.history if record["kind"] == "merge"]
+    assert merges == [True, False, False]
+    assert recipe.history[-1] == {
+        "kind": "judge",
+        "accepted": False,
+        "reason": "training ended early, and of such a training no round is kept",
+    }
+
+
 def test_an_update_that_is_not_finite_is_not_kept() -> None:
     recipe = until(Merge)
     action = recipe.next()

@@ -118,3 +118,10 @@ def test_rounds_that_were_not_taken_are_said_and_that_nobody_knows_whose_they_we
     assert "1 round of this run was not taken" in once
     climb = facts().model_copy(update={"refused_rounds": 1, "ended_on": "rung"})
     assert "nothing of that sum is in the generator" in dataset_card(climb, SCHEMA, 10)
+
+
+def test_the_generator_and_the_run_s_own_attack_on_it_are_said() -> None:
+    assert "| Generator |" not in dataset_card(facts(), SCHEMA, 10)
+    words = "recipe mixture: a mixture of 2 components; told apart with AUC 0.557, limit 0.560: OVER IT"
+    card = dataset_card(facts().model_copy(update={"released": words}), SCHEMA, 10)
+    assert f"| Generator | {words} |" in card
