@@ -12,7 +12,7 @@ from headwater.catalogue.selection import chosen_catalogues, find_dataset
 from headwater.errors import InputError, ReleaseRefused
 from headwater.release import verify_release
 from headwater.release.layout import DATA, MANIFEST
-from headwater.release.verification import claimed_charter
+from headwater.release.verification import DamagedRelease, claimed_charter
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -52,7 +52,12 @@ def _cached(home: Path, name: str, version: int | None, url: str | None) -> Path
             folder = _folder(home, known.charter, name, version)
             if (folder / MANIFEST).is_file():
                 charter = charter_of_release(home, known.charter, claimed_charter(folder))
-                manifest = verify_release(folder, charter).manifest
+                try:
+                    manifest = verify_release(folder, charter).manifest
+                except DamagedRelease as error:
+                    raise ReleaseRefused(
+                        f"{folder} holds a damaged copy: {error.problem}; remove the folder and load the dataset again"
+                    ) from error
                 if (manifest.name, manifest.version) != (name, version):
                     raise ReleaseRefused(f"{folder} holds another release than its name says; remove it")
                 return folder

@@ -10,9 +10,10 @@ from headwater.agreement.charter import Charter
 from headwater.agreement.succession import CharterHistory
 from headwater.catalogue.client import CatalogueClient
 from headwater.catalogue.transfer import fetch_file
-from headwater.errors import InputError
+from headwater.errors import InputError, ReleaseRefused
 from headwater.release import Verification, verify_release
 from headwater.release.layout import CHECKSUMS, MANIFEST, checksums
+from headwater.release.verification import DamagedRelease
 
 __all__ = ["download_release"]
 
@@ -40,7 +41,8 @@ def download_release(
 
     Raises:
         InputError: there is no such version, or the folder holds something else.
-        ReleaseRefused: a signature, size or digest is wrong; nothing is left under the final name.
+        ReleaseRefused: a signature, size or digest is wrong, and nothing is left under the final name; or one is wrong
+            in a copy that the folder held before, which stays as it is.
         TransportError: the catalogue could not be reached; run again to continue.
     """
     signed, data = client.manifest(name, version, charter)
@@ -80,7 +82,13 @@ def _is_filled(folder: Path) -> bool:
 def _already_there(folder: Path, charter: Charter | CharterHistory, digest: str) -> Verification:
     if not (folder / MANIFEST).is_file():
         raise InputError(f"{folder} holds something else than a release; name another folder with --out")
-    verification = verify_release(folder, charter)
+    advice = "move or remove the folder, or name another one with --out"
+    try:
+        verification = verify_release(folder, charter)
+    except DamagedRelease as error:
+        raise ReleaseRefused(f"{folder} holds a damaged copy: {error.problem}; {advice}") from error
+    except ReleaseRefused as error:
+        raise ReleaseRefused(f"{folder} holds a copy that is refused ({error}); {advice}") from error
     if verification.digest != digest:
         other = f"{verification.manifest.name} version {verification.manifest.version}"
         raise InputError(f"{folder} holds {other}; name another folder with --out")

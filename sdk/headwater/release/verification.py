@@ -14,9 +14,21 @@ from headwater.release.manifest import Manifest, SignedManifest
 from headwater.release.statement import HEADLINE, SIGNATURES
 from headwater.schema import Schema
 
-__all__ = ["Verification", "claimed_charter", "read_manifest", "verify_manifest", "verify_release"]
+__all__ = ["DamagedRelease", "Verification", "claimed_charter", "read_manifest", "verify_manifest", "verify_release"]
 
 Trusted = Charter | CharterHistory | str
+
+
+class DamagedRelease(ReleaseRefused):
+    """A folder no longer holds what was signed; another download mends that.
+
+    Attributes:
+        problem: what is off, without advice, for whoever knows better what to do about this folder.
+    """
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"{problem}; download the dataset again, to another folder")
+        self.problem = problem
 
 
 @dataclass(frozen=True)
@@ -97,14 +109,15 @@ def verify_release(folder: Path, trusted: Trusted) -> Verification:
 
     Raises:
         InputError: there is no such folder.
-        ReleaseRefused: any check failed.
+        DamagedRelease: a file is missing or not the one that was signed.
+        ReleaseRefused: any other check failed.
     """
     data = _manifest_bytes(folder)
     signed = read_manifest(data)
     manifest = verify_manifest(signed, trusted)
     _check_files(folder, manifest)
     if (folder / CHECKSUMS).read_bytes() != checksums(manifest.files, data):
-        raise ReleaseRefused(f"{CHECKSUMS} does not say what {MANIFEST} says; download the dataset again")
+        raise DamagedRelease(f"{CHECKSUMS} does not say what {MANIFEST} says")
     _check_schema(folder, manifest)
     return Verification(
         manifest=manifest,
@@ -129,7 +142,7 @@ def _manifest_bytes(folder: Path) -> bytes:
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder}; name the folder that the dataset was downloaded to")
     if path.is_symlink() or not path.is_file():
-        raise ReleaseRefused(f"{folder} holds no {MANIFEST}, so it is no release; download the dataset again")
+        raise DamagedRelease(f"{folder} holds no {MANIFEST}, so it is no release")
     with path.open("rb") as file:
         return file.read(MAXIMUM_MANIFEST_BYTES + 1)
 
@@ -138,16 +151,16 @@ def _check_files(folder: Path, manifest: Manifest) -> None:
     expected = {entry.path for entry in manifest.files} | {MANIFEST, CHECKSUMS}
     present = set(_walk(folder, ""))
     if missing := sorted(expected - present):
-        raise ReleaseRefused(f"{missing[0]} is missing from {folder}; download the dataset again")
+        raise DamagedRelease(f"{missing[0]} is missing from {folder}")
     # A file that nobody signed may be taken for a part of the release, so it is refused, not ignored.
     if strangers := sorted(present - expected):
         raise ReleaseRefused(f"{strangers[0]} in {folder} is not part of the release; move it elsewhere")
     for entry in manifest.files:
         size, digest = hash_file(folder / entry.path)
         if (size, digest) != (entry.size_bytes, entry.sha256):
-            raise ReleaseRefused(
+            raise DamagedRelease(
                 f"{entry.path} is not the file that was signed: {size:,} bytes with SHA-256 {digest[:16]}…, "
-                f"expected {entry.size_bytes:,} with {entry.sha256[:16]}…; download the dataset again"
+                f"expected {entry.size_bytes:,} with {entry.sha256[:16]}…"
             )
 
 

@@ -211,6 +211,31 @@ def test_folder_with_something_else_is_left_alone(tmp_path: Path, home: Path) ->
     assert left_behind(tmp_path / "mine") == ["thesis.txt"]
 
 
+def test_damaged_copy_is_named_with_what_can_be_done_and_left_alone(tmp_path: Path, home: Path) -> None:
+    folder = tmp_path / "visits"
+    fetch(home, folder)
+    data = (folder / "data.parquet").read_bytes()
+    (folder / "data.parquet").write_bytes(data[:-1])
+    with pytest.raises(ReleaseRefused) as refused:
+        fetch(home, folder)
+    said = str(refused.value)
+    assert said.startswith(f"{folder} holds a damaged copy: data.parquet is not the file that was signed")
+    assert said.endswith("; move or remove the folder, or name another one with --out")
+    # That is what was just tried.
+    assert "download the dataset again" not in said
+    assert (folder / "data.parquet").read_bytes() == data[:-1]
+    fetch(home, tmp_path / "another")
+
+
+def test_copy_with_a_wrong_signature_is_named_with_what_can_be_done(tmp_path: Path, home: Path) -> None:
+    folder = tmp_path / "visits"
+    fetch(home, folder)
+    manifest = folder / MANIFEST
+    manifest.write_bytes(manifest.read_bytes().replace(b'"rows":500', b'"rows":501'))
+    with pytest.raises(ReleaseRefused, match=r"visits holds a copy that is refused \(the coordinator's .* --out"):
+        fetch(home, folder)
+
+
 def test_unknown_version_is_named(tmp_path: Path, home: Path) -> None:
     with pytest.raises(InputError, match="is not in https"):
         fetch(home, tmp_path / "visits", version=9)
@@ -234,7 +259,7 @@ def test_load_dataset_refuses_a_changed_cache(home: Path) -> None:
     headwater.load_dataset("visits")
     (path,) = home.rglob("data.parquet")
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(ReleaseRefused, match="not the file that was signed"):
+    with pytest.raises(ReleaseRefused, match=r"not the file that was signed.*; remove the folder and load"):
         headwater.load_dataset("visits", 1)
 
 

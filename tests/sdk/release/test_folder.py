@@ -131,6 +131,13 @@ def test_changed_folder_is_refused(folder: Path, consortium: Consortium, change:
         verify_release(folder, consortium.charter.charter)
 
 
+def test_advice_for_a_damaged_folder_can_be_followed(folder: Path, consortium: Consortium) -> None:
+    truncate(folder)
+    # A download to this very folder would be refused, for the folder is not empty.
+    with pytest.raises(ReleaseRefused, match=r"; download the dataset again, to another folder$"):
+        verify_release(folder, consortium.charter.charter)
+
+
 def test_release_under_another_charter_with_the_same_key_is_refused(folder: Path, consortium: Consortium) -> None:
     other = consortium.charter.charter.model_copy(update={"consortium": "Four Hospitals"})
     with pytest.raises(ReleaseRefused, match="made under charter"):
