@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table as Grid
 
+from headwater.cli.listing import listing_grid
+from headwater.cli.wording import plain, size_in_words
 from headwater.errors import InputError
 
 if TYPE_CHECKING:
@@ -72,10 +73,10 @@ def add(
         raise InputError(f"{ca} is not a PEM file; ask the consortium for its ca.crt") from error
     agreed = add_catalogue(home_folder(), url, pem, charter, token)
     console = Console()
-    console.print(f"[green]Added[/green] {_plain(url)}, the catalogue of [bold]{_plain(agreed.consortium)}[/bold].")
+    console.print(f"[green]Added[/green] {plain(url)}, the catalogue of [bold]{plain(agreed.consortium)}[/bold].")
     grid = Grid("member", "identity key", title=f"Charter, version {agreed.version}: {len(agreed.members)} members")
     for member in agreed.members:
-        grid.add_row(_plain(member.name), f"{member.identity_key[:16]}…")
+        grid.add_row(plain(member.name), f"{member.identity_key[:16]}…")
     console.print(grid)
     console.print("Next: [bold]headwater list[/bold]")
 
@@ -89,25 +90,11 @@ def list_datasets(catalogue: _Catalogue = None) -> None:
         with CatalogueClient(known) as client:
             charter = follow_charter(home, client).newest
             listings = client.releases()
-        title = f"{_plain(charter.consortium)} · {_plain(known.url)}"
+        title = f"{plain(charter.consortium)} · {plain(known.url)}"
         if not listings:
             console.print(f"{title}: nothing has been released yet.")
             continue
-        grid = Grid("name", "version", "title", "rows", "columns", "size", "made", "privacy", title=title)
-        for column in (1, 3, 4, 5):
-            grid.columns[column].justify = "right"
-        for listing in listings:
-            grid.add_row(
-                f"[bold]{_plain(listing.name)}[/bold]",
-                str(listing.version),
-                _plain(listing.title),
-                f"{listing.rows:,}",
-                str(listing.columns),
-                _size(listing.size_bytes),
-                _plain(listing.created[:10]),
-                f"[yellow]{_plain(listing.privacy)}[/yellow]",
-            )
-        console.print(grid)
+        console.print(listing_grid(listings, title, console.width))
 
 
 def show(name: _Name, version: _Version = None, catalogue: _Catalogue = None) -> None:
@@ -125,9 +112,9 @@ def show(name: _Name, version: _Version = None, catalogue: _Catalogue = None) ->
     manifest = signed.manifest
     provenance = manifest.provenance
     console = Console()
-    console.print(f"[bold]{_plain(manifest.title)}[/bold]  ({manifest.name}, version {manifest.version})")
+    console.print(f"[bold]{plain(manifest.title)}[/bold]  ({manifest.name}, version {manifest.version})")
     if manifest.description:
-        console.print(_plain(manifest.description))
+        console.print(plain(manifest.description))
     statement = protection_statement(
         provenance.organisations, manifest.unconfirmed_schema, manifest.protection.differencing
     )
@@ -142,9 +129,9 @@ def show(name: _Name, version: _Version = None, catalogue: _Catalogue = None) ->
         ("licence", manifest.licence),
         ("signatures", SIGNATURES),
         ("digest", manifest.digest),
-        ("size", f"{_size(manifest.size_bytes)} in {len(manifest.files)} files"),
+        ("size", f"{size_in_words(manifest.size_bytes)} in {len(manifest.files)} files"),
     ):
-        facts.add_row(f"[dim]{label}[/dim]", _plain(value))
+        facts.add_row(f"[dim]{label}[/dim]", plain(value))
     console.print(facts)
     console.print("\n[bold]Not to be used for[/bold]")
     for line in not_to_be_used_for():
@@ -171,7 +158,7 @@ def download(
     console = Console()
     with CatalogueClient(known) as client, _progress(console, f"{name} version {chosen}") as report:
         verification = download_release(client, follow_charter(home, client), name, chosen, folder, report)
-    console.print(f"[green]Downloaded[/green] {_plain(name)} version {chosen} to [bold]{_plain(str(folder))}[/bold]")
+    console.print(f"[green]Downloaded[/green] {plain(name)} version {chosen} to [bold]{plain(str(folder))}[/bold]")
     _tell(console, verification)
 
 
@@ -189,8 +176,8 @@ def verify(folder: Annotated[Path, typer.Argument(help="A downloaded dataset.")]
     console = Console()
     manifest = verification.manifest
     console.print(
-        f"[green]Verified[/green] {_plain(manifest.name)} version {manifest.version}: {len(manifest.files)} files, "
-        f"{_size(manifest.size_bytes)}, under the charter of [bold]{_plain(charter.consortium)}[/bold]"
+        f"[green]Verified[/green] {plain(manifest.name)} version {manifest.version}: {len(manifest.files)} files, "
+        f"{size_in_words(manifest.size_bytes)}, under the charter of [bold]{plain(charter.consortium)}[/bold]"
     )
     _tell(console, verification)
 
@@ -206,19 +193,5 @@ def _progress(console: Console, what: str) -> "Iterator[Callable[[int, int], Non
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
-        task = progress.add_task(_plain(what), total=None)
+        task = progress.add_task(plain(what), total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
-
-
-def _size(size_bytes: int) -> str:
-    size = float(size_bytes)
-    for unit in ("bytes", "KiB", "MiB"):
-        if size < 1024:
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:.1f} GiB"
-
-
-def _plain(text: str) -> str:
-    """Text of others without markup and without characters that would command the terminal."""
-    return escape("".join(letter if letter.isprintable() else " " for letter in text))
