@@ -1,5 +1,6 @@
 """Naming a catalogue once, its address, authority and charter checked together, and following that charter."""
 
+import re
 import ssl
 from pathlib import Path
 
@@ -41,13 +42,13 @@ def add_catalogue(home: Path, url: str, ca_pem: str, charter_digest: str, token:
         PeerError: the catalogue has another charter, or the charter names another CA.
         TransportError: the catalogue could not be reached over TLS under this CA.
     """
-    digest = "".join(charter_digest.split()).lower()
+    digest = _whole_digest(charter_digest)
     try:
         known = KnownCatalogue(url=url.rstrip("/"), charter=digest, ca_pem=ca_pem, token=token)
     except ValidationError as error:
         raise InputError(
             f"the catalogue cannot be added: {first_problem(error)}; give https://HOST:PORT, a CA certificate in PEM "
-            "and a charter digest of 64 hexadecimal digits"
+            "and, if it asks for one, a token without blanks"
         ) from error
     with CatalogueClient(known) as client:
         history = client.history()
@@ -73,6 +74,20 @@ def follow_charter(home: Path, client: CatalogueClient) -> CharterHistory:
     if len(history.charters) > len(known.charters):
         pin_history(home, history)
     return history
+
+
+def _whole_digest(given: str) -> str:
+    digest = "".join(given.split()).lower()
+    if not re.fullmatch(r"[0-9a-f]*", digest):
+        found = "this one holds other characters"
+    elif len(digest) != 64:
+        found = f"this one has {len(digest)}"
+    else:
+        return digest
+    raise InputError(
+        f"the catalogue cannot be added: a charter's digest has 64 hexadecimal digits, {found}; ask a member of the "
+        "consortium for all of it, `headwater-org charter show` prints it"
+    )
 
 
 def _certificate(ca_pem: str) -> bytes:

@@ -111,12 +111,30 @@ def test_without_the_token_the_reader_is_told(tmp_path: Path, catalogue: Running
 
 
 @pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ("fa9e15dd130e80f0", "this one has 16"),
+        ("FA9E 15DD 130E 80F0\n", "this one has 16"),
+        ("", "this one has 0"),
+        ("0" * 65, "this one has 65"),
+        ("3f0c…", "this one holds other characters"),
+    ],
+)
+def test_charter_digest_of_another_form_is_told_what_a_whole_one_has_and_where_it_stands(
+    tmp_path: Path, catalogue: RunningCatalogue, given: str, found: str
+) -> None:
+    with pytest.raises(InputError) as refused:
+        add(tmp_path, catalogue, charter_digest=given)
+    assert f"a charter's digest has 64 hexadecimal digits, {found}; ask a member" in str(refused.value)
+    assert "`headwater-org charter show` prints it" in str(refused.value)
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {"url": "http://127.0.0.1:1"},
         {"url": "https://127.0.0.1:1/path"},
         {"url": "file:///etc/passwd"},
-        {"charter_digest": "abc"},
         {"ca_pem": ""},
         {"token": "two words"},
         {"token": "line\r\nbreak"},
