@@ -31,7 +31,7 @@ class _Precision(Enum):
 def register(app: typer.Typer) -> None:
     """Mount the command."""
     app.command(
-        epilog="Example:  headwater-coordinator compress 3f0c --to small --components 100 "
+        epilog="Example:  headwater-coordinator compress sim --to small --components 100 "
         "--data adult.csv --target income"
     )(compress)
 
