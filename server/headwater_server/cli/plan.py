@@ -140,7 +140,10 @@ def _problems(plan: "Plan") -> list[str]:
     if guesses := plan.schema_.unconfirmed:
         columns = sorted({column for column, _ in guesses})
         shown = ", ".join(columns[:5]) + (f" and {len(columns) - 5} more" if len(columns) > 5 else "")
-        problems.append(f"{len(guesses)} guesses of the schema are not confirmed (columns {shown}); confirm each")
+        problems.append(
+            f"{len(guesses)} guesses of the schema are not confirmed (columns {shown}); check each in the plan's "
+            "schema, then delete its entry in the column's `unconfirmed`"
+        )
     if plan.stub_sha256 != bundle_sha256():
         problems.append(
             f"it pins Flower bundle {plan.stub_sha256[:12]}, installed is {bundle_sha256()[:12]}; draft the plan again"

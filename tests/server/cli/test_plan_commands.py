@@ -138,6 +138,20 @@ def test_a_plan_may_name_its_schema_file_wherever_it_is_read(schema: Path) -> No
     assert f"plan {whole.digest}" in checked.output
 
 
+@pytest.mark.parametrize("command", ["check", "propose"])
+def test_guesses_left_keep_a_plan_back_until_they_are_deleted_as_it_says(schema: Path, command: str) -> None:
+    columns = tuple(column.model_copy(update={"unconfirmed": ("kind",)}) for column in SMALL_SCHEMA.columns)
+    schema.write_text(SMALL_SCHEMA.model_copy(update={"columns": columns}).to_toml(), encoding="utf-8")
+    drafted(schema)
+    file = schema.parent / "plan.toml"
+    refused = CliRunner().invoke(app, ["plan", command, str(file)]).exception
+    assert isinstance(refused, InputError)
+    assert f"{len(columns)} guesses of the schema are not confirmed" in str(refused)
+    assert str(refused).endswith("check each in the plan's schema, then delete its entry in the column's `unconfirmed`")
+    file.write_text(file.read_text(encoding="utf-8").replace('unconfirmed = ["kind"]', "unconfirmed = []"))
+    assert "It can be proposed." in CliRunner().invoke(app, ["plan", "check", str(file)]).output
+
+
 def test_check_says_what_the_choice_protects(schema: Path) -> None:
     plan = str(schema.parent / "plan.toml")
     draft(schema, "--on-membership-change", "strict")
