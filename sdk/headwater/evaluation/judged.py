@@ -76,13 +76,15 @@ class RowsReader:
         return codes
 
     def tree_features(self, frame: "pd.DataFrame") -> "pd.DataFrame":
-        """What trees learn from: the columns but the target, categories as such."""
+        """What trees learn from: the columns but the target, categories as such, under their places as names."""
         import pandas as pd
 
         features = frame[[c for c in self.columns if c != self.target]].copy()
         for c in self.categorical:
             if c != self.target:
                 features[c] = pd.Categorical(self.codes(c, features[c]), categories=range(len(self.levels[c]) + 1))
+        # LightGBM takes no name with a comma, a colon, a bracket or a quote.
+        features.columns = pd.Index([str(place) for place in range(features.shape[1])])
         return features
 
     def linear_features(self, frame: "pd.DataFrame") -> "pd.DataFrame":

@@ -91,6 +91,12 @@ def test_text_typed_and_pandas_tables_score_alike(tmp_path: Path) -> None:
     assert Usefulness(train, test, "ill").score(conformed[2].to_arrow()) == typed
 
 
+def test_a_columns_name_may_hold_any_character() -> None:
+    plain = [generated(300, seed) for seed in (1, 2, 3)]
+    odd = [table.rename_columns(["age", 'BMI: kg [m2], "dry"', "{lab}", "wärd", "flag", "ill"]) for table in plain]
+    assert Usefulness(odd[0], odd[1], "ill").score(odd[2]) == Usefulness(plain[0], plain[1], "ill").score(plain[2])
+
+
 def test_a_better_table_scores_better() -> None:
     train, test = generated(600, 1), generated(400, 2)
     judge_of = Usefulness(train, test, "ill")
