@@ -60,12 +60,15 @@ def share_out(table: pa.Table, schema: Schema, organisations: int, how: str) -> 
         how: a partition as `headwater.schema.partition` names them.
 
     Raises:
-        InputError: fewer than three organisations, too few rows, or rows that the schema refuses.
+        InputError: fewer than three organisations, too few rows, or rows that the schema refuses, among those
+            held out too.
     """
     check_organisations(organisations)
     train, test = judge_split(table.num_rows)
     if not len(train) or not len(test):
         raise InputError(f"{table.num_rows} rows cannot be split into training and test rows; give more")
+    # The judge reads the rows held out: what it could not take is refused before the work, in the same line.
+    conform(table, schema)
     train_rows = table.take(pa.array(train))
     rows, changes = conform(train_rows, schema)
     parts = tuple(partition(rows, how, organisations))
