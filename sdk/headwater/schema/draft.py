@@ -51,6 +51,7 @@ _DATE_FORMATS = (
 _LABELS = ({"no", "yes"}, {"false", "true"}, {"n", "y"}, {"f", "t"})
 _POSITIVE = {"yes", "true", "y", "t"}
 _EPOCH = datetime.date(1970, 1, 1)
+_FIRST_DAY, _LAST_DAY = ((end - _EPOCH).days for end in (datetime.date.min, datetime.date.max))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +95,8 @@ def draft_with_odd_cells(arrow: pa.Table, target: str | None, name: str) -> Draf
         name: of the schema.
 
     Raises:
-        InputError: no rows, no such target, a target that names records or is empty, a number beyond any bound, a name
-            or a table longer than a schema's, or no column left.
+        InputError: no rows, no such target, a target that names records or is empty, a number or a date beyond any
+            bound, a name or a table longer than a schema's, or no column left.
     """
     if arrow.num_rows == 0:
         raise InputError("the table has no rows; nothing can be guessed from it")
@@ -200,6 +201,11 @@ def _guess_date(values: pa.ChunkedArray, common: dict[str, Any]) -> DateColumn |
         days, unreadable = days_of(values, pattern)
         known = days[~np.isnan(days)]
         if len(known) and not unreadable.any():
+            if known.min() < _FIRST_DAY or known.max() > _LAST_DAY:
+                raise InputError(
+                    f"column {common['name']!r} holds dates outside the years 1 to 9999; mend them, or write its "
+                    "bounds into a schema, which clips them"
+                )
             lower, upper = (_EPOCH + datetime.timedelta(days=int(day)) for day in (known.min(), known.max()))
             missing = len(known) < len(days)
             return DateColumn.model_validate(_marked(common, lower=lower, upper=upper, format=pattern, missing=missing))

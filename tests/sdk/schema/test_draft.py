@@ -56,6 +56,25 @@ def test_what_reads_as_numbers_is_numeric(values: list[Any], integer: bool, miss
     assert math.isfinite(column.upper)
 
 
+@pytest.mark.parametrize(
+    ("counts", "kind", "writable"),
+    [
+        ((-719_162, 2_932_896), pa.int32(), pa.date32()),
+        ((0, 253_402_300_799_999_999), pa.int64(), pa.timestamp("us")),
+    ],
+)
+def test_dates_that_the_calendar_has_no_year_for_are_refused_by_column(
+    counts: tuple[int, int], kind: pa.DataType, writable: pa.DataType
+) -> None:
+    column = draft(pa.table({"seen": pa.array(counts, kind).cast(writable)}), None, "t").columns[0]
+    assert isinstance(column, DateColumn)
+    assert column.upper == datetime.date.max
+    for beyond in (counts[1] + 1, 2 ** (kind.bit_width - 2), -(2 ** (kind.bit_width - 2))):
+        table = pa.table({"seen": pa.array([*counts, beyond], kind).cast(writable)})
+        with pytest.raises(InputError, match="column 'seen' holds dates outside the years 1 to 9999"):
+            draft(table, None, "t")
+
+
 @pytest.mark.parametrize("values", [["007", "12"], ["?", "1"], [str(2**53 + 2), "1"], ["1", "a"], ["1,5", "2"]])
 def test_codes_and_mixtures_stay_text_exactly(values: list[str]) -> None:
     column = guess(values)
