@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-__all__ = ["days_of", "numbers_of", "text_of"]
+__all__ = ["days_of", "numbers_of", "text_of", "without_views"]
 
 F64 = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -77,14 +77,31 @@ def days_of(values: pa.ChunkedArray, pattern: str) -> tuple[F64, Mask]:
     return days, present & np.isnan(days)
 
 
+def without_views(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The same values; views of text or bytes, which most of Arrow's functions do not take, as plain ones."""
+    kind = _without_views(values.type)
+    return values if kind == values.type else values.cast(kind)
+
+
+def _without_views(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_string_view(kind):
+        return pa.large_string()
+    if pa.types.is_binary_view(kind):
+        return pa.large_binary()
+    if pa.types.is_dictionary(kind):
+        return pa.dictionary(kind.index_type, _without_views(kind.value_type), kind.ordered)
+    return kind
+
+
 def _plain(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    values = without_views(values)
     if pa.types.is_dictionary(values.type):
         return values.cast(values.type.value_type)
     return values
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _valid(values: pa.ChunkedArray) -> Mask:

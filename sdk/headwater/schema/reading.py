@@ -12,6 +12,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from headwater.errors import InputError
+from headwater.schema.parsing import without_views
 from headwater.schema.utf8 import check_utf8
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ def read_arrow(path: str | Path) -> pa.Table:
 
     A CSV column is int64 where every value is a whole number written plainly, else text exactly as written (" 7" and
     "007" stay): what a text means is for a schema to say. The empty field is missing and nothing else is: "NA", "?" and
-    "null" are text. Parquet columns keep their types.
+    "null" are text. Parquet columns keep their types, but for views of text or bytes,
+    which become plain.
 
     Args:
         path: ends in .csv, .csv.gz, .tsv, .tsv.gz or .parquet.
@@ -73,11 +75,11 @@ def rows_of(source: Rows) -> pa.Table:
     if isinstance(source, str | Path):
         return read_arrow(source)
     if isinstance(source, pa.Table):
-        return source
+        return _without_views(source)
     if type(source).__module__.split(".")[0] == "pandas" and hasattr(source, "columns"):
         return _from_pandas(source)
     if hasattr(source, "__arrow_c_stream__"):
-        return pa.table(source)
+        return _without_views(pa.table(source))
     raise InputError(f"rows come as {type(source).__name__}; give a path, an Arrow table or a pandas data frame")
 
 
@@ -109,9 +111,17 @@ def _from_pandas(frame: "pd.DataFrame") -> pa.Table:
 
 def _read_parquet(file: Path) -> pa.Table:
     try:
-        return pyarrow.parquet.read_table(file)
+        return _without_views(pyarrow.parquet.read_table(file))
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{file.name} is not a readable Parquet file; write it again") from error
+
+
+def _without_views(table: pa.Table) -> pa.Table:
+    for place, (name, column) in enumerate(zip(table.column_names, table.columns, strict=True)):
+        plain = without_views(column)
+        if plain is not column:
+            table = table.set_column(place, name, plain)
+    return table
 
 
 def _read_csv(file: Path, delimiter: str) -> pa.Table:

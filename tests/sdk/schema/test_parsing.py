@@ -70,6 +70,19 @@ def test_text_is_kept_exactly_and_nothing_but_the_empty_text_and_nan_is_missing(
     assert read(column([1.0, math.nan, 2.5])) == ["1", None, "2.5"]
 
 
+def test_views_read_like_what_they_show() -> None:
+    texts: list[object] = ["1", " 2", "x", "", None, "2020-01-05"]
+    plain, viewed = column(texts, pa.large_string()), column(texts, pa.string_view())
+    # Text is one type, whichever way it came.
+    assert text_of(viewed) == text_of(plain)
+    for shown in (viewed, viewed.dictionary_encode()):
+        for found, expected in zip(numbers_of(shown), numbers_of(plain), strict=True):
+            np.testing.assert_array_equal(found, expected)
+        for found, expected in zip(days_of(shown, "%Y-%m-%d"), days_of(plain, "%Y-%m-%d"), strict=True):
+            np.testing.assert_array_equal(found, expected)
+    assert text_of(column([b"a", None], pa.binary_view())) == text_of(column(["a", None]))
+
+
 @settings(deadline=None)
 @given(st.lists(st.dates() | st.none()), st.sampled_from(["%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y", "%Y-%m-%d %H:%M:%S"]))
 def test_days_are_those_of_the_calendar(dates: list[datetime.date | None], pattern: str) -> None:

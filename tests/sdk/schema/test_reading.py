@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from headwater.errors import InputError
 from headwater.schema import utf8
 from headwater.schema.reading import read_arrow, rows_of
+from headwater.schema.writing import write_csv
 
 
 def write(folder: Path, name: str, content: bytes) -> Path:
@@ -109,6 +110,18 @@ def test_rows_come_from_paths_arrow_pandas_and_streams(tmp_path: Path) -> None:
     stream = pa.RecordBatchReader.from_batches(table.schema, table.to_batches())
     for source in (table, path, str(path), frame, stream):
         assert rows_of(source).to_pydict() == table.to_pydict()
+
+
+def test_views_become_plain_wherever_rows_come_from(tmp_path: Path) -> None:
+    views = pa.table({"a": pa.array(["x", None], pa.string_view()), "b": pa.array([b"y", None], pa.binary_view())})
+    pyarrow.parquet.write_table(views, tmp_path / "a.parquet")
+    stream = pa.RecordBatchReader.from_batches(views.schema, views.to_batches())
+    for source in (tmp_path / "a.parquet", views, stream):
+        rows = rows_of(source)
+        assert rows.schema.types == [pa.large_string(), pa.large_binary()]
+        # As a simulation takes and writes them.
+        write_csv(rows.take(pa.array([0])), tmp_path / "a.csv")
+        assert (tmp_path / "a.csv").read_text() == '"a","b"\n"x","y"\n'
 
 
 def test_a_pandas_column_of_mixed_types_is_its_text() -> None:
