@@ -90,7 +90,7 @@ def _distance(axes: "Axes", models: Sequence[Record], sums: Mapping[int, Record]
     kept = [(place, value) for place, value in points if place not in refused]
     _line(axes, kept, "taken", _TAKEN)
     # A refused round may be a hundred times as far: the scale is that of what was taken.
-    top = 1.4 * max((value for _, value in kept), default=1.0)
+    top = 1.4 * _largest(kept) or 1.0
     for place, value in points:
         if place in refused:
             axes.scatter([place], [min(value, 0.95 * top)], s=45, facecolors="none", edgecolors=_REFUSED, zorder=3)
@@ -137,7 +137,7 @@ def _norms(axes: "Axes", models: Sequence[Record], sums: Mapping[int, Record]) -
     norms = _known(sums, "update_norm")
     _line(axes, norms, "norm (left)", _TAKEN)
     axes.set_title("The mean update", **_TITLE)
-    axes.set_ylim(0, 1.15 * max(value for _, value in norms))
+    axes.set_ylim(0, 1.15 * _largest(norms) or 1.0)
     right = axes.twinx()
     for name, label, color, style in (
         ("cosine", "cosine with the one before (right)", _OTHER, _SECOND_LINE),
@@ -191,6 +191,11 @@ def _line(axes: "Axes", points: Points, label: str, color: str, style: tuple[str
             *zip(*known, strict=True), color=color, label=label, linewidth=1.5, linestyle=line, marker=marker,
             markersize=3.5,
         )  # fmt: skip
+
+
+def _largest(points: Points) -> float:
+    """The largest finite value; 0 where there is none."""
+    return max((value for _, value in points if math.isfinite(value)), default=0.0)
 
 
 def _series(models: Sequence[Record], value: Callable[[Record], object]) -> list[tuple[int, float]]:

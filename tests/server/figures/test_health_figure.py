@@ -77,6 +77,17 @@ def test_a_loss_that_is_not_finite_leaves_a_gap(tmp_path: Path) -> None:
     assert "1 training rounds, 0 taken" in words([HISTORY[1], broken], tmp_path)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("value", [0.0, math.inf, math.nan])
+def test_norms_and_losses_that_give_no_scale_are_drawn(tmp_path: Path, value: float) -> None:
+    flat = [
+        {"kind": "fit", "marginal_loss": value, "health": WELL},
+        {"kind": "update", "update_norm": value},
+        {"kind": "merge", "round": 1, "accepted": True, "flags": [], "marginal_loss": value, "health": WELL},
+    ]
+    assert "The mean update" in words(flat, tmp_path)
+
+
 def test_a_sum_that_ended_the_climb_is_no_point_of_it_and_the_title_says_so(tmp_path: Path) -> None:
     refused: list[dict[str, object]] = [
         {"kind": "expectation", "accepted": False, "reason": "the sum cannot be one"},
