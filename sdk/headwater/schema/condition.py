@@ -186,15 +186,20 @@ def _within_bounds(column: NumericColumn | DateColumn, low: float, high: float) 
     """The part of a range that the schema's bounds leave, of values that have no more decimals than the column."""
     bounds = (column.lower_day, column.upper_day) if isinstance(column, DateColumn) else (column.lower, column.upper)
     low, high = max(low, float(bounds[0])), min(high, float(bounds[1]))
-    decimals = column.decimals if isinstance(column, NumericColumn) and not column.integer else 0
-    if low <= high and decimals is not None:
-        scale = 10.0**decimals
-        low = float(first_unit(np.asarray(low), decimals)) / scale
-        high = float(last_unit(np.asarray(high), decimals)) / scale
     if low > high:
         raise InputError(
             f"the condition on {column.name!r} holds no value between its schema's bounds "
             f"{column.lower} and {column.upper}; widen it"
+        )
+    decimals = column.decimals if isinstance(column, NumericColumn) and not column.integer else 0
+    if decimals is not None:
+        scale = 10.0**decimals
+        low = float(first_unit(np.asarray(low), decimals)) / scale
+        high = float(last_unit(np.asarray(high), decimals)) / scale
+    if low > high:
+        fine = f"numbers of at most {decimals} decimal{'' if decimals == 1 else 's'}" if decimals else "whole numbers"
+        raise InputError(
+            f"column {column.name!r} holds {fine}, of which the condition on it allows none; widen it or name one"
         )
     return float(low), float(high)
 
