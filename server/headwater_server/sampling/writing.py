@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from headwater.canonical import sha256_hex
 from headwater.errors import InputError, StorageError
 from headwater.generator.rows import Rows, extra_names
 from headwater.schema.writing import as_written
@@ -55,7 +56,8 @@ def write_rows(parts: Iterator[Rows], file: Path, on_rows: Callable[[int], None]
     Raises:
         StorageError: the disk is full or fails; nothing stands under the file's name that did not before.
     """
-    unfinished = file.with_name(f".{file.name}.{os.getpid()}.part")
+    # As short for every name: one with more around it could be too long where its own is not.
+    unfinished = file.with_name(f".{sha256_hex(file.name.encode())[:16]}.{os.getpid()}.part")
     writer: _Writer | None = None
     rows = 0
     try:
@@ -72,8 +74,10 @@ def write_rows(parts: Iterator[Rows], file: Path, on_rows: Callable[[int], None]
         unfinished.replace(file)
         return rows, file.stat().st_size
     except OSError as error:
-        what = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
-        raise StorageError(f"{file} could not be written: {what}; make room, nothing was kept") from error
+        what, remedy = error.strerror or str(error), "mend that or choose another --out"
+        if error.errno == errno.ENOSPC:
+            what, remedy = "the disk is full", "make room"
+        raise StorageError(f"{file} could not be written: {what}; {remedy}, nothing was kept") from error
     finally:
         if writer is not None:
             # What could not be written cannot be closed well either; the file goes in any case.

@@ -1,6 +1,7 @@
 """`sample` from a bundle to a file: what it writes, and what it refuses without leaving anything."""
 
 import errno
+import os
 from pathlib import Path
 
 import pyarrow.csv
@@ -109,20 +110,35 @@ def test_what_cannot_be_is_refused_and_nothing_is_left(
     assert (tmp_path / "taken.csv").read_text() == "mine"
 
 
-def test_a_full_disk_leaves_nothing(bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_may_be_as_long_as_any(bundle: Path, tmp_path: Path) -> None:
+    out = tmp_path / f"{'r' * 251}.csv"
+    run(bundle, "--rows", 10, "--out", out)
+    assert list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.parametrize(
+    ("number", "line"),
+    [
+        (errno.ENOSPC, "the disk is full; make room, nothing was kept"),
+        (errno.EIO, "Input/output error; mend that or choose another --out, nothing was kept"),
+    ],
+)
+def test_a_disk_that_fails_leaves_nothing(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, line: str
+) -> None:
     class Full:
         def write_table(self, table: object) -> None:
-            raise OSError(errno.ENOSPC, "No space left on device")
+            raise OSError(number, os.strerror(number))
 
         def close(self) -> None:
-            raise OSError(errno.ENOSPC, "No space left on device")
+            raise OSError(number, os.strerror(number))
 
     def begun(unfinished: Path, *_: object) -> Full:
         unfinished.write_text("half")
         return Full()
 
     monkeypatch.setattr(writing, "_open", begun)
-    with pytest.raises(StorageError, match="the disk is full"):
+    with pytest.raises(StorageError, match=line):
         run(bundle, "--out", tmp_path / "rows.parquet")
     assert list(tmp_path.iterdir()) == []
 
