@@ -43,8 +43,10 @@ class Fidelity:
 
     @property
     def excess(self) -> float:
-        """TVD of pairs above chance, at least 0."""
-        return max(0.0, self.tvd2 - self.floor2)
+        """TVD of pairs above chance, at least 0; NaN where a distance is."""
+        above = self.tvd2 - self.floor2
+        # `max` would take 0 for NaN, which then lies within any tolerance.
+        return 0.0 if above <= 0 else above
 
 
 def compress(

@@ -1,5 +1,6 @@
 """`compress`: a smaller generator that draws nearly the same rows."""
 
+import math
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -76,6 +77,8 @@ def compress(
     from headwater_server.sampling.source import find_bundle
     from headwater_server.step_bar import StepBar
 
+    if math.isnan(tolerance):
+        raise InputError("--tolerance is no number; say one from 0 to 1")
     if to.exists() or to.is_symlink():
         raise InputError(f"{to} is there already; choose another folder")
     bundle, console, terms = find_bundle(source, home), Console(), FitSettings()
@@ -100,7 +103,7 @@ def compress(
                 with bar.step(f"Scoring models that learn from rows of the {whose}"):
                     scores.append(_scores(each, *judge))
     _print_comparison(console, bundle, smaller, found, scores)
-    # Asked this way round, a tolerance or a distance that is no number refuses.
+    # Asked this way round, a distance that is no number refuses.
     if not found.excess <= tolerance:
         raise ReleaseRefused(
             f"the compressed generator's pairs lie {found.excess:.4f} above chance, at most {tolerance:g} is allowed; "

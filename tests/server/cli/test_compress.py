@@ -1,5 +1,6 @@
 """`compress` from a bundle to a smaller one: written when its rows are as good, else not at all."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -112,7 +113,18 @@ def test_a_bundle_is_never_replaced_and_options_go_together(bundle: Path, tmp_pa
         run(bundle, "--to", tmp_path / "small", "--target", "outcome")
 
 
-def test_a_tolerance_that_is_no_number_lets_nothing_through(bundle: Path, tmp_path: Path) -> None:
-    with pytest.raises(ReleaseRefused, match="nothing was written"):
+def test_a_tolerance_that_is_no_number_is_refused_before_the_work(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compression, "compress", lambda *_, **__: pytest.fail("the work began"))
+    with pytest.raises(InputError, match="--tolerance is no number"):
         run(bundle, "--to", tmp_path / "small", "--tolerance", "nan")
+
+
+def test_a_distance_that_is_no_number_lets_nothing_through(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compression, "fidelity", lambda *_, **__: compression.Fidelity(0, math.nan, 0, 0))
+    with pytest.raises(ReleaseRefused, match="nothing was written"):
+        run(bundle, "--to", tmp_path / "small", "--tolerance", 1)
     assert list(tmp_path.iterdir()) == []
