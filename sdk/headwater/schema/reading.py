@@ -111,6 +111,8 @@ def _from_pandas(frame: "pd.DataFrame") -> pa.Table:
 
 def _read_parquet(file: Path) -> pa.Table:
     try:
+        # Arrow itself does not read a table with a name twice.
+        _check_names(file.name, pyarrow.parquet.read_schema(file).names)
         return _without_views(pyarrow.parquet.read_table(file))
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{file.name} is not a readable Parquet file; write it again") from error

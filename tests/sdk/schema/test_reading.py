@@ -97,6 +97,12 @@ def test_a_folder_and_a_missing_file_are_named(tmp_path: Path) -> None:
         read_arrow(tmp_path / "absent.csv")
 
 
+def test_a_parquet_column_that_stands_twice_is_named(tmp_path: Path) -> None:
+    pyarrow.parquet.write_table(pa.table([[1], [2], [3]], names=["a", "b", "a"]), tmp_path / "a.parquet")
+    with pytest.raises(InputError, match="has the column 'a' twice"):
+        read_arrow(tmp_path / "a.parquet")
+
+
 def test_parquet_keeps_its_types(tmp_path: Path) -> None:
     table = pa.table({"a": pa.array([1, None], pa.int8()), "b": pa.array(["x", None]).dictionary_encode()})
     pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
