@@ -59,7 +59,7 @@ class HealthSettings(BaseModel):
         description="most pairs of a row and a draw that critics tell apart, as a share, the mean over organisations; "
         "honest training on 5,000 rows was seen at up to 0.60",
     )
-    norm: float = Field(default=2.5, gt=1, le=1e6, description="most norm of the mean update, in its running medians")
+    norm: float = Field(default=2.5, gt=1, le=1e9, description="most norm of the mean update, in its running medians")
     first_norm: float = Field(
         default=0.5, gt=0, le=1, description="most norm of the first mean update, in clip norms, where few were clipped"
     )
