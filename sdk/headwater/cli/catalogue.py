@@ -11,8 +11,9 @@ from rich.panel import Panel
 from rich.table import Table as Grid
 
 from headwater.cli.listing import listing_grid
-from headwater.cli.wording import plain, size_in_words
+from headwater.cli.wording import plain
 from headwater.errors import InputError
+from headwater.file_size import size_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable

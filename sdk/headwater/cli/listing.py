@@ -7,7 +7,8 @@ from rich.cells import cell_len
 from rich.table import Table as Grid
 from rich.text import Text
 
-from headwater.cli.wording import printable, size_in_words
+from headwater.cli.wording import printable
+from headwater.file_size import size_in_words
 
 if TYPE_CHECKING:
     from headwater.catalogue import Listing

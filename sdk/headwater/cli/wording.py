@@ -1,8 +1,8 @@
-"""Text of others and sizes of files, as a terminal shows them."""
+"""Text of others, as a terminal shows it."""
 
 from rich.markup import escape
 
-__all__ = ["plain", "printable", "size_in_words"]
+__all__ = ["plain", "printable"]
 
 
 def printable(text: str) -> str:
@@ -13,13 +13,3 @@ def printable(text: str) -> str:
 def plain(text: str) -> str:
     """Text of others without markup and without characters that would command the terminal."""
     return escape(printable(text))
-
-
-def size_in_words(size_bytes: int) -> str:
-    """A size with its unit."""
-    size = float(size_bytes)
-    for unit in ("bytes", "KiB", "MiB"):
-        if size < 1024:
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:.1f} GiB"

@@ -7,6 +7,7 @@ from fastapi import APIRouter, HTTPException, Request
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from headwater.file_size import size_in_words
 from headwater.release.statement import HEADLINE, SIGNATURES, citation, not_to_be_used_for, protection_statement
 from headwater_server.catalogue.access import COOKIE, SESSION_SECONDS, Sessions, local_path, token_matches
 from headwater_server.catalogue.files import file_url
@@ -17,15 +18,6 @@ from headwater_server.catalogue.settings import CatalogueSettings
 __all__ = ["Pages", "pages_router"]
 
 _MAXIMUM_FORM_BYTES = 4096
-
-
-def _size(size_bytes: int) -> str:
-    size = float(size_bytes)
-    for unit in ("bytes", "KiB", "MiB"):
-        if size < 1024:
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:.1f} GiB"
 
 
 def _day(instant: str) -> str:
@@ -40,7 +32,7 @@ class Pages:
         self._templates = Environment(
             loader=PackageLoader("headwater_server.catalogue"), autoescape=True, undefined=StrictUndefined
         )
-        self._templates.filters.update(size=_size, day=_day)
+        self._templates.filters.update(size=size_in_words, day=_day)
         self._templates.globals.update(file_url=file_url, settings=settings, headline=HEADLINE)
 
     def render(self, template: str, status_code: int = 200, **values: Any) -> HTMLResponse:
