@@ -69,7 +69,7 @@ def compress(
     """
     from rich.console import Console
 
-    from headwater.errors import InputError, ReleaseRefused
+    from headwater.errors import ReleaseRefused
     from headwater.generator.bundle import Bundle
     from headwater.generator.compression import compress as make_smaller
     from headwater.generator.compression import fidelity
@@ -77,10 +77,7 @@ def compress(
     from headwater_server.sampling.source import find_bundle
     from headwater_server.step_bar import StepBar
 
-    if math.isnan(tolerance):
-        raise InputError("--tolerance is no number; say one from 0 to 1")
-    if to.exists() or to.is_symlink():
-        raise InputError(f"{to} is there already; choose another folder")
+    _check(to, tolerance)
     bundle, console, terms = find_bundle(source, home), Console(), FitSettings()
     judge = _judge(bundle, data, target)
     with StepBar(console) as bar:
@@ -119,6 +116,15 @@ def compress(
         soft_wrap=True,
     )
     typer.echo(f"{to}")
+
+
+def _check(to: Path, tolerance: float) -> None:
+    from headwater.errors import InputError
+
+    if math.isnan(tolerance):
+        raise InputError("--tolerance is no number; say one from 0 to 1")
+    if to.exists() or to.is_symlink():
+        raise InputError(f"{to} is there already; choose another folder")
 
 
 def _print_comparison(
