@@ -55,9 +55,14 @@ def test_a_schema_of_pictures_with_one_change_is_refused_or_can_be_written() -> 
     assert taken
 
 
-@pytest.mark.parametrize(
-    "name", ["Charter", "Plan", "SignedApproval", "SignedProposal", "SignedManifest", "Invitation"]
-)
+DOCUMENTS = ("Charter", "Invitation", "Plan", "SignedApproval", "SignedCharter", "SignedManifest", "SignedProposal")
+
+
+def test_every_agreed_document_is_gone_through() -> None:
+    assert sorted(kind.__name__ for kind in seeds.documents()) == sorted(DOCUMENTS)
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
 def test_an_agreed_document_with_one_change_is_refused_or_has_one_spelling(name: str) -> None:
     ((kind, data),) = ((kind, data) for kind, data in seeds.documents().items() if kind.__name__ == name)
     for changed in every_change(json.loads(data)):

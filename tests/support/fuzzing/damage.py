@@ -89,7 +89,7 @@ def json_bytes(document: Any, *, sort_keys: bool = True) -> bytes:
 def every_change(value: Any) -> Iterator[Any]:
     """Each JSON value that differs from this one in one place: every value of the pool put there, or nothing.
 
-    Of the items of a long list only the first and the last are changed, the others are as they are.
+    Of the items of a long list only the first four and the last are changed.
     """
     yield from _VALUES
     if type(value) is int:
