@@ -1,4 +1,4 @@
-"""What events cost together: ε at a δ, reported by privacy loss distributions and cross-checked twice."""
+"""What events cost together: ε at a δ, reported by privacy loss distributions, with zCDP as a cross-check."""
 
 import math
 from collections import Counter

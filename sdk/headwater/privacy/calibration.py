@@ -32,6 +32,10 @@ class Part:
 def gaussian_delta(rho: float, epsilon: float) -> float:
     """δ of a Gaussian mechanism with this ρ at an ε, exactly.
 
+    Args:
+        rho: above 0.
+        epsilon: from 0 on.
+
     Source: Balle, Wang 2018, Theorem 8; μ = √(2ρ) is sensitivity over σ.
     """
     mu = math.sqrt(2 * rho)

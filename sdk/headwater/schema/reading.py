@@ -36,8 +36,7 @@ def read_arrow(path: str | Path) -> pa.Table:
 
     A CSV column is int64 where every value is a whole number written plainly, else text exactly as written (" 7" and
     "007" stay): what a text means is for a schema to say. The empty field is missing and nothing else is: "NA", "?" and
-    "null" are text. Parquet columns keep their types, but for views of text or bytes,
-    which become plain.
+    "null" are text. Parquet columns keep their types, but for views of text or bytes, which become plain.
 
     Args:
         path: ends in .csv, .csv.gz, .tsv, .tsv.gz or .parquet.
