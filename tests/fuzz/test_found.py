@@ -122,6 +122,18 @@ def test_runs_of_codes_whose_lengths_wrap_around_are_refused_without_their_memor
         Encoding.from_document(SCHEMA, document | {"columns": [{"codes": runs}]})
 
 
+@pytest.mark.parametrize("most", [2**53 - 1, 2**53])
+def test_masses_of_more_rows_than_json_can_write_are_refused(most: int) -> None:
+    settings = EncodingSettings()
+    cells = Histograms.of(SCHEMA, settings).length
+    document: dict[str, Any] = Encoding.fit(SCHEMA, np.ones(cells, np.int64), settings).to_document()
+    (column,) = document["columns"]
+    # Added up in float64, 2^53 and one are 2^53 again.
+    masses = [most, 1, *[0] * (cells - 2)]
+    with pytest.raises(InputError, match="form"):
+        Encoding.from_document(SCHEMA, document | {"columns": [{**column, "masses": masses}]})
+
+
 def test_a_flower_key_with_a_compressed_point_is_refused() -> None:
     # cryptography raises NotImplementedError for it.
     honest, authority, agreed = enrolment()
