@@ -144,6 +144,30 @@ def _rows(source: RowSource, plan: Plan, report: Callable[[Trouble], None]) -> T
         raise
 
 
+@dataclass(slots=True)
+class _LiveSession:
+    """What one session's contributions depend on.
+
+    Attributes:
+        gate: lets its Tasks through.
+        members: n, 0 before it is ready.
+    """
+
+    gate: TaskGate
+    members: int = 0
+
+    def listening(self, note: Callable[[Progress], None]) -> Callable[[Progress], None]:
+        """The same listener, after this session heard who is in it."""
+
+        def hear(event: Progress) -> None:
+            if isinstance(event, SessionReady):
+                # protocol 2.4: T(n) is of the session's final n, whoever drops out of a round.
+                self.members = len(event.members)
+            note(event)
+
+        return hear
+
+
 @dataclass(frozen=True, slots=True)
 class RunPart:
     """This organisation's part in one run.
@@ -181,9 +205,10 @@ class RunPart:
                 # protocol 3.3: at most 8 attempts a run.
                 _log.warning("run_refused", run=self.run_id, reasons=[str(error)])
                 return OUTCOME_REFUSED
-            contribute_checked = partial(self._contribution, TaskGate(self.plan))
+            session = _LiveSession(TaskGate(self.plan))
+            contribute_checked = partial(self._contribution, session)
             try:
-                end = drive(self.run_id, participant, contribute_checked, stop, self._note)
+                end = drive(self.run_id, participant, contribute_checked, stop, session.listening(self._note))
             except _CountMoved:
                 continue
             except OutOfOrder as error:
@@ -218,10 +243,11 @@ class RunPart:
             excluded=blamed_by(self.store.chain(self.run_id).documents, roster),
         )
 
-    def _contribution(self, gate: TaskGate, request: RoundRequested) -> Contribution:
-        task = gate.admit(request.task, request.model, request.length, request.charge)
+    def _contribution(self, session: "_LiveSession", request: RoundRequested) -> Contribution:
+        task = session.gate.admit(request.task, request.model, request.length, request.charge)
         _log.info("task_admitted", run=self.run_id, round=request.round, kind=task.kind, step=task.step)
-        return Contribution(contribute(task, request.model, self.rows, self.plan), self._family(task.kind))
+        vector = contribute(task, request.model, self.rows, self.plan, members=session.members)
+        return Contribution(vector, self._family(task.kind))
 
     def _family(self, kind: TaskKind) -> Family | None:
         """What a vector belongs to, where its cohort is bound."""

@@ -52,8 +52,6 @@ class TaskGate:
     def _form_problem(self, task: Task, length: int) -> str | None:
         if task.length != length:
             return f"it asks for {task.length} values and the session for {length}"
-        if str(task.noise) != str(self._plan.privacy):
-            return f"its noise is {task.noise!r}, the plan's {self._plan.privacy!r}"
         # A seed of the coordinator's choice could pick the rows of a batch; this one follows from the plan.
         if task.seed != seed_for(self._plan.seed, task.kind, task.step):
             return "its seed does not follow from the plan's"

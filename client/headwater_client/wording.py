@@ -4,22 +4,22 @@ from headwater.agreement.charter import Charter
 from headwater.agreement.differencing import choice_in_words
 from headwater.agreement.plan import Plan
 from headwater.agreement.signing import fingerprint
+from headwater.privacy.words import NOT_PRIVATE, budget_in_words
 from headwater.recipe.local_training import local_training
 from headwater.recipe.settings import EVALUATIONS
 from headwater.schema.columns import BooleanColumn, CategoricalColumn, Column, DateColumn, ImageColumn, NumericColumn
 
 __all__ = [
-    "PRIVACY_WORDS",
     "column_in_words",
     "comparison_advice",
     "digest_in_groups",
     "plan_in_words",
 ]
 
-PRIVACY_WORDS = {
-    "none": "none — this run gives no differential privacy: exact sums over the organisations reach the coordinator, "
-    "and small groups may be recognised in them",
-}
+_NO_PRIVACY = (
+    f"none — this run is {NOT_PRIVATE}: exact sums over the organisations reach the coordinator, and small groups may "
+    "be recognised in them"
+)
 
 
 def digest_in_groups(digest: str) -> str:
@@ -67,7 +67,7 @@ def plan_in_words(plan: Plan, charter: Charter) -> tuple[tuple[str, str], ...]:
             f"organisations, as long as no more than {terms.colluders} of them "
             f"{'works' if terms.colluders == 1 else 'work'} with it; never one organisation's vector",
         ),
-        ("privacy", PRIVACY_WORDS[plan.privacy]),
+        ("privacy", _NO_PRIVACY if plan.privacy == "none" else budget_in_words(plan.privacy)),
         ("when one drops out", choice_in_words(terms.on_membership_change)),
         ("result", f"{rows} synthetic rows"),
         ("code", f"only what is installed here; Flower bundle {plan.stub_sha256[:16]}"),

@@ -209,6 +209,7 @@ class RunMember:
                 await self._perform(event, session, stream, participant)
         else:
             rows = self._world.rows[self.member]
-            vector = contribute(Task.from_bytes(request.task), request.model, rows, self._world.plan)
+            plan, members = self._world.plan, len(self._world.rows)
+            vector = contribute(Task.from_bytes(request.task), request.model, rows, plan, members=members)
             for data in participant.upload(request.round, vector):
                 await session.deliver(stream, data)

@@ -1,12 +1,13 @@
 """What a Task charges to an organisation's privacy ledger, as bytes that a receipt can carry (protocol 4.7)."""
 
-from typing import assert_never
-
 from headwater.agreement.plan import Plan
 from headwater.canonical import canonical_json
+from headwater.errors import InputError
+from headwater.privacy.events import NoisyCounts
+from headwater.recipe.private_steps import private_steps, reserve_events
 from headwater.recipe.task import Task
 
-__all__ = ["charge_of", "possible_charges"]
+__all__ = ["charge_of", "plan_events", "possible_charges"]
 
 
 def charge_of(plan: Plan, task: Task) -> bytes:
@@ -20,19 +21,43 @@ def charge_of(plan: Plan, task: Task) -> bytes:
         task: of the round.
 
     Returns:
-        Canonical JSON; `{"mechanism":"none"}` for a plan without differential privacy, whatever the Task.
+        Canonical JSON: the event's document; `{"mechanism":"none"}` for a plan without differential privacy, whatever
+        the Task.
+
+    Raises:
+        InputError: the Task has no noise under a plan with a budget.
     """
-    match plan.privacy:
-        case "none":
-            return canonical_json({"mechanism": "none"})
-        case _:
-            assert_never(plan.privacy)
+    if plan.privacy == "none":
+        return _NOTHING
+    if task.noise == "none":
+        raise InputError("a task without noise has no charge under a privacy budget; it must not be asked")
+    event = NoisyCounts(task.noise.variance, task.noise.tables, plan.privacy.records)
+    return canonical_json(event.to_document())
+
+
+def plan_events(plan: Plan) -> tuple[NoisyCounts, ...]:
+    """Everything that a run of a plan may charge at most, aborted sums that its budget pays for included.
+
+    Returns:
+        Nothing for a plan without differential privacy, whose cost no number bounds.
+
+    Guarantee: `headwater.privacy.accountant.spent` of them is at most the budget's ε at its δ.
+    """
+    if plan.privacy == "none":
+        return ()
+    return (*(step.event for step in private_steps(plan)), *reserve_events(plan))
 
 
 def possible_charges(plan: Plan) -> frozenset[bytes]:
     """Every charge that a round of a plan may state, for whoever holds a receipt and no longer its Task."""
-    match plan.privacy:
-        case "none":
-            return frozenset({canonical_json({"mechanism": "none"})})
-        case _:
-            assert_never(plan.privacy)
+    if plan.privacy == "none":
+        return frozenset({_NOTHING})
+    # A round may ask for fewer tables than the plan pays for.
+    return frozenset(
+        canonical_json(NoisyCounts(step.event.variance, tables, step.event.records).to_document())
+        for step in private_steps(plan)
+        for tables in range(1, step.event.tables + 1)
+    )
+
+
+_NOTHING = canonical_json({"mechanism": "none"})

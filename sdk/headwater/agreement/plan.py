@@ -3,14 +3,15 @@
 import re
 import tomllib
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, Self
 
 import tomlkit
-from pydantic import Field, ValidationError, field_serializer, field_validator
+from pydantic import Field, ValidationError, field_serializer, field_validator, model_validator
 
 from headwater.agreement.differencing import MembershipChange, protection_words
 from headwater.agreement.documents import Document, HexDigest, first_problem
 from headwater.errors import InputError
+from headwater.privacy.budget import Budget
 from headwater.recipe.settings import RecipeSettings, SplitShares
 from headwater.recipe.vectors import longest_run
 from headwater.schema import Schema
@@ -56,7 +57,7 @@ class Plan(Document):
         schema_: columns with public bounds and categories; `schema` in TOML and JSON.
         recipe: what is asked round by round.
         aggregation: the terms of secure aggregation.
-        privacy: "none" until differential privacy exists: the word is required, there is no default.
+        privacy: "none", or the budget that the run may spend: the word is required, there is no default.
         splits: shares of each organisation's rows.
         rows: synthetic rows to sample; 0 samples as many as the organisations' training rows together.
         seed: public seed of every random draw that is not a secret.
@@ -68,11 +69,23 @@ class Plan(Document):
     schema_: Schema = Field(alias="schema")
     recipe: RecipeSettings = Field(default_factory=RecipeSettings)
     aggregation: AggregationTerms
-    privacy: Literal["none"]
+    privacy: Literal["none"] | Budget
     splits: SplitShares = Field(default_factory=SplitShares)
     rows: int = Field(default=0, ge=0, le=1_000_000_000)
     seed: int = Field(default=0, ge=0, lt=2**53)
     stub_sha256: HexDigest
+
+    @model_validator(mode="after")
+    def _private_recipe(self) -> Self:
+        if isinstance(self.privacy, Budget):
+            if self.recipe.kind != "marginals":
+                raise ValueError(
+                    f'the recipe {self.recipe.kind} has no form under a privacy budget; say recipe.kind = "marginals", '
+                    'or privacy = "none"'
+                )
+            if self.schema_.images:
+                raise ValueError('pictures have no recipe under a privacy budget; leave them out, or say "none"')
+        return self
 
     @field_validator("schema_", mode="before")
     @classmethod
@@ -87,6 +100,11 @@ class Plan(Document):
     def ring_bits(self) -> RingBits:
         """The ring that vectors are summed in (protocol 2.1)."""
         return self.aggregation.ring_bits
+
+    @property
+    def colluders(self) -> int:
+        """Members that may collude with the coordinator (protocol 1.2)."""
+        return self.aggregation.colluders
 
     @property
     def one_cohort(self) -> bool:

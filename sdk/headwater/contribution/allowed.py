@@ -4,9 +4,10 @@ from headwater.canonical import sha256_hex
 from headwater.errors import InputError, PeerError
 from headwater.recipe.fixed_point import scale_for
 from headwater.recipe.lifted import convolution_spec
+from headwater.recipe.private_steps import private_steps
 from headwater.recipe.remedies import Remedies
 from headwater.recipe.settings import RecipeTerms, UpdateSettings
-from headwater.recipe.task import Task
+from headwater.recipe.task import Task, TaskNoise
 from headwater.recipe.vectors import longest_run, longest_vector
 
 __all__ = ["check_task", "update_settings"]
@@ -46,6 +47,7 @@ def check_task(task: Task, model: bytes, plan: RecipeTerms) -> None:
         raise PeerError(f"the task asks for {task.length} values, more than the plan's budgets allow")
     if task.value_bits != settings.value_bits:
         raise PeerError(f"the task has {task.value_bits} value bits, the plan {settings.value_bits}")
+    _check_noise(task, plan)
     clip = update_settings(task, plan).clip if task.kind == "update" else None
     scale = 1.0 if clip is None else scale_for(clip, settings.value_bits)
     if task.clip != clip or task.scale != scale:
@@ -54,6 +56,29 @@ def check_task(task: Task, model: bytes, plan: RecipeTerms) -> None:
         task.kind in ("update", "expectation", "evaluate")
     ):
         raise PeerError("the model that came with the task is not the one it names")
+
+
+def _check_noise(task: Task, plan: RecipeTerms) -> None:
+    """Refuse a task that carries other noise than the plan's budget asks for, or is none of the budget's rounds."""
+    if plan.privacy == "none":
+        if task.noise != "none":
+            raise PeerError("the task asks for noise, the plan has no privacy budget")
+        return
+    steps = private_steps(plan)
+    if task.step > len(steps) or task.kind != ("histograms" if task.step == 1 else "marginals"):
+        raise PeerError(
+            f"the task is round {task.step} of kind {task.kind}; the plan's budget pays for histograms and then "
+            f"{len(steps) - 1} rounds of tables"
+        )
+    event = steps[task.step - 1].event
+    if not isinstance(task.noise, TaskNoise) or task.noise.variance != event.variance:
+        raise PeerError(f"the task's noise is not the plan's, which has variance {event.variance} in round {task.step}")
+    subsets = task.parameters.get("subsets", ())
+    tables = len(plan.schema_.columns) if task.kind == "histograms" else len(subsets)
+    if task.noise.tables != tables or tables > event.tables:
+        raise PeerError(
+            f"the task counts {tables} tables and says {task.noise.tables}; the plan's budget pays for {event.tables}"
+        )
 
 
 def update_settings(task: Task, plan: RecipeTerms) -> UpdateSettings:

@@ -1,5 +1,6 @@
 """One organisation's vector for one round: a pure function of task, model, rows and plan."""
 
+import os
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from headwater.contribution.allowed import check_task
 from headwater.contribution.convolving import train_convolution
 from headwater.contribution.evaluating import evaluate
 from headwater.contribution.expecting import sum_expectations
+from headwater.contribution.noise import noise_of
 from headwater.contribution.pictures import lift_question, sum_pixels
 from headwater.contribution.splits import split_rows
 from headwater.contribution.training import train, train_refined
@@ -16,11 +18,12 @@ from headwater.encoding.encoding import Encoding
 from headwater.encoding.grid import Histograms
 from headwater.encoding.marginals import cells_of, count
 from headwater.errors import InputError, PeerError
+from headwater.privacy.discrete_gaussian import Entropy
 from headwater.recipe.fixed_point import largest_magnitude
 from headwater.recipe.layout import layout_of_counts
 from headwater.recipe.lifted import convolution_spec
 from headwater.recipe.settings import RecipeTerms
-from headwater.recipe.task import Task
+from headwater.recipe.task import Task, TaskNoise
 from headwater.schema.finite import finite_part
 from headwater.schema.table import Table
 from headwater.secagg.crypto.ring import RingVector
@@ -28,7 +31,15 @@ from headwater.secagg.crypto.ring import RingVector
 __all__ = ["contribute"]
 
 
-def contribute(task: Task, model: bytes, rows: Table, plan: RecipeTerms) -> RingVector:
+def contribute(
+    task: Task,
+    model: bytes,
+    rows: Table,
+    plan: RecipeTerms,
+    *,
+    members: int = 0,
+    entropy: Entropy = os.urandom,
+) -> RingVector:
     """Compute what a task asks for.
 
     Rows with a value that is not finite contribute zero and are counted (protocol 2.3). Training that breaks, or has
@@ -39,16 +50,21 @@ def contribute(task: Task, model: bytes, rows: Table, plan: RecipeTerms) -> Ring
         model: the bytes that came with it, b"" where the task names none.
         rows: all of the organisation's rows, conformed to the plan's schema.
         plan: as approved.
+        members: of the session, n: under a budget this organisation's share of the noise follows from it.
+        entropy: of the noise; never another than the operating system's outside a test.
 
     Returns:
         In the plan's ring, shape (task.length,): `[payload | weight | metrics]` in the ring.
 
     Raises:
         PeerError: the task is not one of the plan's, or asks for what the encoding does not have.
-        InputError: the rows are not of the plan's schema, or too many for the plan's value bits.
+        InputError: the rows are not of the plan's schema, or too many for the plan's value bits, or too few members
+            share the noise.
 
     Guarantee: equal arguments give equal values on one machine; nothing else enters, neither time nor other rounds
-        (protocol 4.2). Magnitudes are below 2^value_bits, and an update's norm in integers is within the clip.
+        (protocol 4.2), but fresh noise under a budget. There, weight and metrics are zero: how many rows there are is
+        private, and so is how many were skipped. Magnitudes are below 2^value_bits, and an update's norm in integers
+        is within the clip.
     """
     check_task(task, model, plan)
     if rows.schema.digest != plan.schema_.digest:
@@ -77,9 +93,12 @@ def contribute(task: Task, model: bytes, rows: Table, plan: RecipeTerms) -> Ring
     layout = layout_of_counts(len(counts))
     if layout.length != task.length:
         raise PeerError(f"the task names {task.length} values and asks for {layout.length}; it contradicts itself")
-    skipped = part.rows - used.rows
+    weight, skipped = used.rows, part.rows - used.rows
+    if isinstance(task.noise, TaskNoise):
+        counts = counts + noise_of(len(counts), task.noise, plan, members, entropy)
+        weight = skipped = 0
     largest = largest_magnitude(task.value_bits)
-    return layout.join(counts, used.rows, {"skipped_rows": skipped}, largest=largest, ring_bits=plan.ring_bits)
+    return layout.join(counts, weight, {"skipped_rows": skipped}, largest=largest, ring_bits=plan.ring_bits)
 
 
 def _encoding(task: Task, plan: RecipeTerms) -> Encoding:

@@ -11,12 +11,13 @@ from headwater.generator.conditions import shares_by_class
 from headwater.generator.fit import fit_to_marginals, initial_model, marginal_loss
 from headwater.generator.health import examine
 from headwater.generator.model import Model
+from headwater.generator.private_fit import fit_private
 from headwater.generator.refiner.merging import begin_refined, judge_refined, merge_refined
 from headwater.generator.refiner.model import is_refined
 from headwater.generator.sampler import read_sampler
 from headwater.generator.spec import GeneratorSpec
 from headwater.generator.update import apply_update, update_length
-from headwater.recipe.actions import Fit, Judge, Merge, ModelReport, Refine
+from headwater.recipe.actions import Computed, Fit, FitNoisy, Judge, Merge, ModelReport, Refine
 from headwater.recipe.task import seed_for
 from headwater.schema.table import Table
 
@@ -29,7 +30,7 @@ _BATCH = 8192
 
 
 def execute(
-    action: Fit | Merge | Refine | Judge, *, device: str = "auto", on_progress: Progress | None = None
+    action: Computed, *, device: str = "auto", on_progress: Progress | None = None
 ) -> tuple[bytes, ModelReport]:
     """Do what an action other than `Aggregate` asks, without a row; the result is what `Recipe.add_model` takes.
 
@@ -44,6 +45,8 @@ def execute(
     Raises:
         InputError: the action's parts do not belong together, or there is no such device.
     """
+    if isinstance(action, FitNoisy):
+        return _fit_noisy(action, on_progress)
     if isinstance(action, Refine):
         return begin_refined(action)
     if isinstance(action, Judge):
@@ -100,6 +103,17 @@ def sample_table(
     if rows < 1:
         raise InputError(f"{rows} rows are asked for; ask for one at least")
     return Table.concat(list(sample_batches(model, encoding, rows, seed, label=label, device=device)))
+
+
+def _fit_noisy(action: FitNoisy, on_progress: Progress | None) -> tuple[bytes, ModelReport]:
+    def report(done: int, steps: int, loss: float) -> None:
+        if on_progress is not None:
+            on_progress(done, steps, loss)
+
+    fitted = fit_private(
+        action.marginals, action.sizes, action.label, action.rows, action.terms, action.seed, on_progress=report
+    )
+    return fitted.mixture.to_bytes(), ModelReport(fitted.misfit, 0, {})
 
 
 def _fit(action: Fit, device: str, on_progress: Progress | None) -> Model:

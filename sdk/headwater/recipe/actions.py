@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from headwater.encoding.encoding import Encoding
 from headwater.encoding.groups import Group
 from headwater.encoding.marginals import Marginal
+from headwater.encoding.noisy import NoisyMarginal
 from headwater.recipe.evaluation import Evaluation
-from headwater.recipe.settings import FitSettings, NetworkSettings, RefinerSettings, UpdateSettings
+from headwater.recipe.settings import FitSettings, NetworkSettings, PrivateSettings, RefinerSettings, UpdateSettings
 from headwater.recipe.task import Task
 
-__all__ = ["Action", "Aggregate", "Done", "Fit", "Judge", "Merge", "ModelReport", "Refine"]
+__all__ = ["Action", "Aggregate", "Computed", "Done", "Fit", "FitNoisy", "Judge", "Merge", "ModelReport", "Refine"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,6 +68,27 @@ class Fit:
     measure_seed: int
     condition: Literal["none", "label", "column"] = "none"
     start: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FitNoisy:
+    """Make a mixture from noisy counts alone; answer with `Recipe.add_model`.
+
+    Attributes:
+        sizes: number of codes of each column.
+        label: index of the target column, or None.
+        marginals: with what is known of their noise.
+        rows: that were counted, at least nearly.
+        terms: how to fit.
+        seed: public.
+    """
+
+    sizes: tuple[int, ...]
+    label: int | None
+    marginals: tuple[NoisyMarginal, ...]
+    rows: int
+    terms: PrivateSettings
+    seed: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,7 +168,10 @@ class Done:
     rows: int
 
 
-Action = Aggregate | Fit | Merge | Refine | Judge | Done
+Computed = Fit | FitNoisy | Merge | Refine | Judge
+"""What the coordinator computes without a row; answered with `Recipe.add_model`."""
+
+Action = Aggregate | Computed | Done
 
 
 @dataclass(frozen=True, slots=True)

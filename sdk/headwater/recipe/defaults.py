@@ -1,28 +1,37 @@
 """Recipes of plans that say little: the kind by what the schema holds, the rounds where they are named."""
 
+from headwater.encoding.settings import EncodingSettings
 from headwater.errors import InputError
 from headwater.images.convolution import ConvolutionSpec
 from headwater.images.settings import ConvolutionSettings, ImageSettings
-from headwater.recipe.settings import RecipeKind, RecipeSettings
+from headwater.recipe.settings import RecipeKind, RecipeSettings, SplitShares
 from headwater.recipe.training_settings import AdversarialSettings
 from headwater.schema import Schema
 
-__all__ = ["recipe_of"]
+__all__ = ["recipe_of", "splits_of"]
+
+# Each cell of a numeric column's public grid is noised: many hold nothing else.
+_CELLS_UNDER_NOISE = 256
 
 
-def recipe_of(schema: Schema, kind: RecipeKind | None = None, rounds: int | None = None) -> RecipeSettings:
+def recipe_of(
+    schema: Schema, kind: RecipeKind | None = None, rounds: int | None = None, *, private: bool = False
+) -> RecipeSettings:
     """A recipe with every setting that is not named at its default.
 
     Args:
         schema: of the plan.
         kind: what is fitted; None for what the schema's tables are fitted best by.
         rounds: of training at the organisations; None leaves the kind's own number.
+        private: whether the plan has a privacy budget: noise wants fewer cells.
 
     Raises:
         InputError: rounds are named for a kind that trains nothing at the organisations, or none for pictures.
     """
-    wanted = _default_kind(schema) if kind is None else kind
+    wanted = kind or ("marginals" if private else _default_kind(schema))
     recipe = RecipeSettings(kind=wanted)
+    if private:
+        recipe = recipe.model_copy(update={"encoding": EncodingSettings(grid_cells=_CELLS_UNDER_NOISE)})
     if rounds is None:
         return recipe
     match wanted:
@@ -46,3 +55,8 @@ def recipe_of(schema: Schema, kind: RecipeKind | None = None, rounds: int | None
 def _default_kind(schema: Schema) -> RecipeKind:
     """The kind that was measured to be best: a mixture for pictures, else the settings' own default."""
     return "mixture" if schema.images else RecipeSettings().kind
+
+
+def splits_of(*, private: bool) -> SplitShares:
+    """Shares of each organisation's rows where a plan names none: under a budget no row validates anything."""
+    return SplitShares(train=0.95, validation=0.0, audit=0.05) if private else SplitShares()

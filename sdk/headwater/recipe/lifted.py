@@ -1,9 +1,11 @@
 """The terms of a plan with pictures, as the rounds after the first see them."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from headwater.images.convolution import ConvolutionSpec
 from headwater.images.lifting import lifted_schema
+from headwater.privacy.budget import Budget
 from headwater.recipe.settings import RecipeSettings, RecipeTerms, SplitShares
 from headwater.schema import Schema
 from headwater.secagg.crypto.ring import RingBits
@@ -18,14 +20,25 @@ class LiftedTerms:
     schema_: Schema
     recipe: RecipeSettings
     splits: SplitShares
+    privacy: Literal["none"] | Budget
     seed: int
+    colluders: int
     ring_bits: RingBits
     one_cohort: bool
 
 
 def lifted_terms(terms: RecipeTerms, schema: Schema) -> LiftedTerms:
     """The same terms over a schema in which scores stand for pictures."""
-    return LiftedTerms(schema, terms.recipe, terms.splits, terms.seed, terms.ring_bits, terms.one_cohort)
+    return LiftedTerms(
+        schema,
+        terms.recipe,
+        terms.splits,
+        terms.privacy,
+        terms.seed,
+        terms.colluders,
+        terms.ring_bits,
+        terms.one_cohort,
+    )
 
 
 def convolution_spec(terms: RecipeTerms) -> ConvolutionSpec | None:

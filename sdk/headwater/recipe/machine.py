@@ -12,6 +12,8 @@ from headwater.recipe.counting import Counted, Counting
 from headwater.recipe.fitting import Calibrating, Fitting
 from headwater.recipe.lifted import convolution_spec
 from headwater.recipe.picturing import Picturing
+from headwater.recipe.private_counting import PrivateCounting
+from headwater.recipe.private_fitting import PrivateFitting
 from headwater.recipe.refining import Base, Judging, Refining
 from headwater.recipe.settings import EVALUATIONS, RecipeTerms
 from headwater.recipe.stage import Record, Stage, out_of_place
@@ -39,9 +41,10 @@ class Recipe:
         self._terms = terms
         self._plan_terms = terms
         self._networks = convolution_spec(terms)
+        self._private = None if terms.privacy == "none" else PrivateCounting(terms)
         self._picturing = Picturing(terms) if terms.schema_.images else None
-        self._counting = None if self._picturing else Counting(terms)
-        self._stage: Stage | None = self._picturing or self._counting
+        self._counting = None if self._picturing or self._private else Counting(terms)
+        self._stage: Stage | None = self._private or self._picturing or self._counting
         self._base: Base | None = None
         self._model = b""
         self._action: Action | None = None
@@ -55,7 +58,7 @@ class Recipe:
 
     @property
     def marginals(self) -> tuple[Marginal, ...]:
-        """Counts so far, 1-ways first; exact without differential privacy, so for members and operator only."""
+        """Exact counts so far, 1-ways first, so for members and operator only; none under a privacy budget."""
         return self._counting.marginals if self._counting else ()
 
     def next(self) -> Action:
@@ -121,6 +124,11 @@ class Recipe:
             self._terms = stage.terms
             self._counting = Counting(self._terms, tables=self._networks is None)
             return self._counting
+        if isinstance(stage, PrivateCounting):
+            return PrivateFitting(self._terms, stage.counted)
+        if isinstance(stage, PrivateFitting):
+            self._model = stage.model
+            return None
         terms, counted = self._terms, self._counted
         match stage:
             case Counting() if self._networks is not None:
@@ -162,6 +170,8 @@ class Recipe:
 
     def _done(self) -> Done:
         model = self._model
+        if self._private is not None:
+            return Done(model, self._private.counted.encoding, self._private.counted.rows)
         if self._picturing is not None and self._networks is None:
             model = wrap(self._picturing.lifting, model)
         return Done(model, self._counted.encoding, self._counted.rows)

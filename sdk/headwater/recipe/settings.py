@@ -8,7 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from headwater.encoding.settings import EncodingSettings
 from headwater.images.settings import ImageSettings
 from headwater.mixture.settings import MixtureSettings
+from headwater.privacy.budget import Budget
 from headwater.recipe.health import HealthSettings
+from headwater.recipe.private_settings import PrivateSettings
 from headwater.recipe.training_settings import AdversarialSettings, UpdateSettings
 from headwater.schema import Schema
 from headwater.secagg.crypto.ring import RingBits
@@ -23,6 +25,7 @@ __all__ = [
     "MarginalSettings",
     "MixtureSettings",
     "NetworkSettings",
+    "PrivateSettings",
     "RecipeKind",
     "RecipeSettings",
     "RecipeTerms",
@@ -200,6 +203,7 @@ class RecipeSettings(_Settings):
     refiner: RefinerSettings = RefinerSettings()
     health: HealthSettings = HealthSettings()
     images: ImageSettings = ImageSettings()
+    private: PrivateSettings = PrivateSettings()
 
     @property
     def maximum_rounds(self) -> int:
@@ -268,8 +272,16 @@ class RecipeTerms(Protocol):
         """Shares of train, validation and audit rows."""
 
     @property
+    def privacy(self) -> Literal["none"] | Budget:
+        """What the run may cost the people behind the rows."""
+
+    @property
     def seed(self) -> int:
         """Start of every seed of the run that is not secret."""
+
+    @property
+    def colluders(self) -> int:
+        """Members that may collude with the coordinator: c in protocol 1.2."""
 
     @property
     def ring_bits(self) -> RingBits:

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from headwater.errors import OutOfOrder
-from headwater.recipe.actions import Action, Aggregate, Fit, Judge, Merge, ModelReport, Refine
+from headwater.recipe.actions import Action, Aggregate, Computed, ModelReport
 from headwater.recipe.task import Task
 from headwater.secagg.crypto.ring import RingVector
 
@@ -20,7 +20,7 @@ class Stage(Protocol):
     def over(self) -> bool:
         """Whether it has all that it wanted; then it is asked no more."""
 
-    def ask(self, step: int) -> Aggregate | Fit | Merge | Refine | Judge:
+    def ask(self, step: int) -> Aggregate | Computed:
         """What is wanted next.
 
         Args:
@@ -50,6 +50,7 @@ def out_of_place(what: str, action: Action) -> OutOfOrder:
     waits_for = {
         "Aggregate": "a sum",
         "Fit": "the first model",
+        "FitNoisy": "the model",
         "Refine": "the first model",
         "Merge": "a merged model",
         "Judge": "the model that is released",

@@ -35,6 +35,7 @@ __all__ = [
     "read_evaluation",
     "read_expectation",
     "read_histograms",
+    "read_noisy",
     "read_pixels",
     "read_tables",
     "read_update",
@@ -106,6 +107,28 @@ def read_histograms(vector: RingVector, histograms: Histograms, room: HeadRoom) 
     if any(int(part.sum()) != summed.weight for part in histograms.split(summed.payload)):
         raise ImplausibleSum("columns count different numbers of rows")
     return summed
+
+
+def read_noisy(vector: RingVector, length: int, room: HeadRoom) -> NDArray[np.int64]:
+    """Counts under noise; a count may be negative, and no two tables agree.
+
+    Args:
+        vector: the sum.
+        length: values of the task.
+        room: of the round.
+
+    Returns:
+        int64, shape (cells,).
+
+    Raises:
+        InputError: of another length.
+        ImplausibleSum: larger than honest contributions are, or with a weight or metric, which are public under a
+            budget and zero.
+    """
+    summed = _within(layout_of_counts(length - layout_of_counts(0).length), vector, room)
+    if summed.weight or any(summed.metrics.values()):
+        raise ImplausibleSum("a weight or metric stands beside noisy counts, where none may")
+    return summed.payload
 
 
 def read_tables(

@@ -8,12 +8,27 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from headwater.canonical import canonical_json
 from headwater.errors import InputError, PeerError
+from headwater.privacy.discrete_gaussian import LARGEST_VARIANCE
 
-__all__ = ["Task", "TaskKind", "seed_for"]
+__all__ = ["Task", "TaskKind", "TaskNoise", "seed_for"]
 
 TaskKind = Literal["pixels", "histograms", "marginals", "expectation", "update", "evaluate"]
 
 _SEED_BITS = 48
+
+
+class TaskNoise(BaseModel):
+    """Noise that a sum of counts must carry for certain.
+
+    Attributes:
+        variance: σ² of the discrete Gaussian on every cell, in rows squared.
+        tables: that are counted; one row adds 1 to one cell of each.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    variance: int = Field(ge=1, le=LARGEST_VARIANCE)
+    tables: int = Field(ge=1, le=1_000_000)
 
 
 class Task(BaseModel):
@@ -30,7 +45,7 @@ class Task(BaseModel):
         clip: Euclidean norm of an update before weighting; None for counts.
         scale: fixed point: units for 1.0; 1 for counts.
         model_digest: SHA-256 of the model's bytes, "" if none goes along.
-        noise: "none" until distributed noise exists.
+        noise: "none", or what the organisations add together before anything is masked (protocol 2.4).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
@@ -45,7 +60,7 @@ class Task(BaseModel):
     clip: float | None = None
     scale: float = Field(default=1.0, gt=0)
     model_digest: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
-    noise: Literal["none"] = "none"
+    noise: Literal["none"] | TaskNoise = "none"
 
     def to_bytes(self) -> bytes:
         """Canonical JSON; equal tasks give equal bytes."""

@@ -1,6 +1,7 @@
 """Build the task of each kind of round from the plan and what earlier sums fixed."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from headwater.canonical import sha256_hex
 from headwater.encoding.encoding import Encoding
@@ -8,29 +9,39 @@ from headwater.encoding.grid import Histograms
 from headwater.encoding.marginals import Subset, cells_of
 from headwater.mixture.parameters import Mixture
 from headwater.mixture.vector import StatisticsCode, values_of
+from headwater.privacy.events import NoisyCounts
 from headwater.recipe.evaluation import values_of_evaluation
 from headwater.recipe.fixed_point import scale_for
 from headwater.recipe.layout import layout_of_counts, layout_of_update
 from headwater.recipe.remedies import Remedies
 from headwater.recipe.settings import RecipeTerms
-from headwater.recipe.task import Task, seed_for
+from headwater.recipe.task import Task, TaskNoise, seed_for
 
 __all__ = ["evaluate_task", "expectation_task", "histograms_task", "marginals_task", "update_task"]
 
 
-def histograms_task(terms: RecipeTerms, step: int) -> Task:
-    """Counts of every column on its public grid."""
+def histograms_task(terms: RecipeTerms, step: int, noise: NoisyCounts | None = None) -> Task:
+    """Counts of every column on its public grid.
+
+    Args:
+        terms: of the plan.
+        step: number of the summed round.
+        noise: under a budget, what the round may cost.
+    """
     return Task(
         kind="histograms",
         step=step,
         length=layout_of_counts(Histograms.of(terms.schema_, terms.recipe.encoding).length).length,
         value_bits=terms.recipe.value_bits,
         seed=seed_for(terms.seed, "histograms", step),
+        noise=_noise(noise, len(terms.schema_.columns)),
     )
 
 
-def marginals_task(terms: RecipeTerms, step: int, encoding: Encoding, subsets: Sequence[Subset]) -> Task:
-    """Counts of every combination of codes of some subsets of columns."""
+def marginals_task(
+    terms: RecipeTerms, step: int, encoding: Encoding, subsets: Sequence[Subset], noise: NoisyCounts | None = None
+) -> Task:
+    """Counts of every combination of codes of some subsets of columns; `noise` as of `histograms_task`."""
     cells = sum(cells_of(encoding.sizes, subset) for subset in subsets)
     return Task(
         kind="marginals",
@@ -40,6 +51,7 @@ def marginals_task(terms: RecipeTerms, step: int, encoding: Encoding, subsets: S
         # The fine counts stay behind: to encode its rows an organisation needs none of the others' counts.
         parameters={"encoding": encoding.to_document(masses=False), "subsets": [list(subset) for subset in subsets]},
         seed=seed_for(terms.seed, "marginals", step),
+        noise=_noise(noise, len(subsets)),
     )
 
 
@@ -113,3 +125,7 @@ def evaluate_task(terms: RecipeTerms, step: int, encoding: Encoding, model: byte
         seed=seed_for(terms.seed, "evaluate", step),
         model_digest=sha256_hex(model),
     )
+
+
+def _noise(event: NoisyCounts | None, tables: int) -> Literal["none"] | TaskNoise:
+    return "none" if event is None else TaskNoise(variance=event.variance, tables=tables)

@@ -18,7 +18,7 @@ from headwater.contribution.execution import execute
 from headwater.errors import HeadwaterError, OutOfOrder, StorageError, TransportError
 from headwater.generator.bundle import Bundle
 from headwater.generator.sampler import read_sampler
-from headwater.recipe.actions import Aggregate, Done, Fit, Judge, Merge, Refine
+from headwater.recipe.actions import Aggregate, Computed, Done
 from headwater.recipe.machine import Recipe, build_recipe
 from headwater.secagg import Aggregator
 from headwater.secagg.protocol.events import AggregatorEvent, MemberDropped, Persist, RoundAborted, SessionFailed
@@ -154,7 +154,7 @@ class RunDriver:
         self._count_traffic()
         await asyncio.to_thread(self._finish, proposal.proposal.plan, recipe, action, organisations)
 
-    async def _compute(self, recipe: Recipe, action: Fit | Merge | Refine | Judge) -> None:
+    async def _compute(self, recipe: Recipe, action: Computed) -> None:
         loop = asyncio.get_running_loop()
 
         def progress(done: int, steps: int, loss: float) -> None:

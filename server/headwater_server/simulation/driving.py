@@ -94,9 +94,12 @@ class LocalEngine:
         received = Task.from_bytes(task.to_bytes())
         total: RingVector = np.zeros(task.length, dtype=ring_type(self._plan.ring_bits))
         with _single_threaded(), ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            for vector in pool.map(lambda rows: contribute(received, model, rows, self._plan), self._parts):
+            for vector in pool.map(lambda rows: self._contribution(received, model, rows), self._parts):
                 total += vector
         return total, len(self._parts)
+
+    def _contribution(self, task: Task, model: bytes, rows: Table) -> RingVector:
+        return contribute(task, model, rows, self._plan, members=len(self._parts))
 
 
 @contextlib.contextmanager

@@ -114,7 +114,8 @@ def _answer(folder: str, number: int, task: bytes, model: bytes) -> dict[str, An
 
     try:
         plan, rows = _organisation(folder, number)
-        return {_VECTOR: contribute(Task.from_bytes(task), model, rows, plan).tobytes()}
+        vector = contribute(Task.from_bytes(task), model, rows, plan, members=len(list(Path(folder).glob("*.parquet"))))
+        return {_VECTOR: vector.tobytes()}
     except HeadwaterError as error:
         return {_REFUSAL: str(error)}
 

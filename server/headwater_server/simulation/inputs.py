@@ -9,7 +9,8 @@ import pyarrow as pa
 from headwater.agreement.plan import AggregationTerms, Plan, plan_name
 from headwater.errors import InputError
 from headwater.flower_bundle import bundle_sha256
-from headwater.recipe.defaults import recipe_of
+from headwater.privacy.budget import Budget
+from headwater.recipe.defaults import recipe_of, splits_of
 from headwater.recipe.settings import RecipeKind
 from headwater.schema import Schema
 from headwater.schema.conform import Problem
@@ -58,6 +59,7 @@ def read_inputs(
     recipe: RecipeKind | None = None,
     seed: int | None = None,
     changes: Sequence[str] = (),
+    budget: Budget | None = None,
 ) -> SimulationInputs:
     """Read the table, hold out the judge's 20 % and share the rest out.
 
@@ -71,6 +73,7 @@ def read_inputs(
         recipe: kind in place of the plan's, with the plan's numbers.
         seed: in place of the plan's.
         changes: settings in place of the plan's, as `overrides.override` reads them.
+        budget: of privacy, in place of the plan's; the default plan under it is the private recipe's.
 
     Raises:
         InputError: fewer than three organisations, a file that cannot be read, a table that breaks the schema, cells
@@ -93,7 +96,9 @@ def read_inputs(
         else:
             read = draft_schema(arrow, target, data.name.split(".")[0], data)
             schema, warnings = read.schema, read.warnings
-        plan = _default_plan(schema, organisations)
+        plan = _default_plan(schema, organisations, budget)
+    if budget is not None and plan_file is not None:
+        plan = override(plan.model_copy(update={"privacy": budget}), ())
     if recipe is not None:
         plan = plan.model_copy(update={"recipe": plan.recipe.model_copy(update={"kind": recipe})})
     if seed is not None:
@@ -110,16 +115,17 @@ def read_inputs(
     return SimulationInputs(plan, drafted, shared.train, shared.test, parts, shared.changes, warnings)
 
 
-def _default_plan(schema: Schema, organisations: int) -> Plan:
+def _default_plan(schema: Schema, organisations: int, budget: Budget | None) -> Plan:
     # protocol 2.2: more organisations leave fewer bits to each value.
     bits = RING_BITS - 1 - (organisations - 1).bit_length()
-    recipe = recipe_of(schema)
+    recipe = recipe_of(schema, private=budget is not None)
     return Plan(
         name=plan_name(schema.name),
         schema=schema,
         recipe=recipe.model_copy(update={"value_bits": min(recipe.value_bits, bits)}),
         # A simulation loses nobody: it is what a strict run comes to.
         aggregation=AggregationTerms(on_membership_change="strict"),
-        privacy="none",
+        privacy=budget or "none",
+        splits=splits_of(private=budget is not None),
         stub_sha256=bundle_sha256(),
     )

@@ -1,0 +1,56 @@
+"""What a run may cost the people behind the rows: the part of a plan that privacy is accounted by."""
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+__all__ = ["LARGEST_EPSILON", "Budget", "PrivacyMode", "Unit"]
+
+LARGEST_EPSILON = 20.0
+"""At a larger ε one person's presence may change a probability by e^20 and more: no protection worth the word."""
+
+Unit = Literal["record", "entity"]
+"""Whom a budget protects: one record, or a person with all of at most `records` records."""
+
+PrivacyMode = Literal["joint", "local"]
+"""Whose noise must suffice: all honest organisations' together, or each one's alone."""
+
+_MOST_ROWS = 10**12
+
+
+class Budget(BaseModel):
+    """An (ε, δ) that a run may spend, for one protected unit, by adding or removing it.
+
+    Attributes:
+        epsilon: of everything that a run releases, aborted sums included.
+        delta: below 1 / `most_rows`.
+        unit: whom it protects.
+        records: most records of one unit; 1 where the unit is a record.
+        most_rows: public upper bound on the training rows of all organisations together; counted rows above it end
+            the run.
+        mode: "joint" shares the noise among the honest organisations under secure aggregation; "local" has each
+            organisation add all of it, for those that trust nobody.
+        retries: aborted sums that the budget pays for in advance. What was uploaded counts as released
+            (protocol 4.10), so that a sum which is tried again is paid twice.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    epsilon: float = Field(gt=0, le=LARGEST_EPSILON)
+    delta: float = Field(default=1e-6, gt=0, lt=1)
+    unit: Unit = "record"
+    records: int = Field(default=1, ge=1, le=10_000)
+    most_rows: int = Field(default=100_000, ge=1, le=_MOST_ROWS)
+    mode: PrivacyMode = "joint"
+    retries: int = Field(default=0, ge=0, le=10)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.delta * self.most_rows >= 1:
+            raise ValueError(
+                f"δ is {self.delta:g} and must be below 1 / most_rows = {1 / self.most_rows:.3g}: "
+                "a mechanism may publish one row in 1 / δ whole"
+            )
+        if self.unit == "record" and self.records != 1:
+            raise ValueError(f'a unit of one record has {self.records} records; say unit = "entity", or records = 1')
+        return self

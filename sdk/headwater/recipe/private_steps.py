@@ -1,0 +1,97 @@
+"""What a run under a budget counts in each round, and with how much noise: fixed by the plan alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from headwater.encoding.marginals import Subset, choose_subsets
+from headwater.errors import InputError
+from headwater.privacy.budget import Budget
+from headwater.privacy.calibration import Part, calibrate
+from headwater.privacy.events import NoisyCounts
+from headwater.recipe.settings import RecipeTerms
+from headwater.schema import CategoricalColumn, Schema
+from headwater.schema.columns import BooleanColumn
+
+__all__ = ["PrivateStep", "private_budget", "private_steps", "private_subsets", "reserve_events"]
+
+StepName = Literal["columns", "label", "pairs"]
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateStep:
+    """One round of noisy counts.
+
+    Attributes:
+        name: "columns" counts every column on its public grid, "label" each feature with the label, "pairs" every two
+            features, with the label where there is one, in coarse bins.
+        event: what the round costs at most: as many tables as the plan can ask for in it.
+    """
+
+    name: StepName
+    event: NoisyCounts
+
+
+def private_budget(terms: RecipeTerms) -> Budget:
+    """The budget of a plan that has one.
+
+    Raises:
+        InputError: the plan has none.
+    """
+    if isinstance(terms.privacy, Budget):
+        return terms.privacy
+    raise InputError("noise is asked for under a plan without a privacy budget; give the plan one")
+
+
+def private_steps(terms: RecipeTerms) -> tuple[PrivateStep, ...]:
+    """The rounds of a run, in order.
+
+    Raises:
+        InputError: the plan has no budget, or asks for more noise than can be drawn.
+    """
+    budget, settings = private_budget(terms), terms.recipe.private
+    columns, label = len(terms.schema_.columns), terms.schema_.target_index
+    named: list[tuple[StepName, Part]] = [("columns", Part(settings.columns_share, columns))]
+    if label is not None and columns > 1:
+        named.append(("label", Part(settings.label_share, columns - 1)))
+    if pairs := len(private_subsets(terms)):
+        named.append(("pairs", Part(settings.pairs_share, pairs)))
+    events = _events(tuple(part for _, part in named), budget)
+    return tuple(PrivateStep(name, event) for (name, _), event in zip(named, events, strict=True))
+
+
+def reserve_events(terms: RecipeTerms) -> tuple[NoisyCounts, ...]:
+    """What the budget holds back for aborted sums: each as dear as the run's dearest."""
+    dearest = max((step.event for step in private_steps(terms)), key=lambda event: event.zcdp)
+    return (dearest,) * private_budget(terms).retries
+
+
+def private_subsets(terms: RecipeTerms) -> Sequence[Subset]:
+    """The tables of the last round, by the schema alone: bins are at most as many as the settings allow."""
+    schema = terms.schema_
+    features = len(schema.columns) - (schema.target_index is not None)
+    if features < 2:
+        return ()
+    sizes = [_most_bins(terms, place) for place in range(len(schema.columns))]
+    return [s for s in choose_subsets(sizes, schema.target_index, terms.recipe.marginals.cells) if _new(s, schema)]
+
+
+def _new(subset: Subset, schema: Schema) -> bool:
+    """Whether a table says more than the round before it: (feature, label) is counted there, in finer codes."""
+    return len(subset) > (1 if schema.target_index is None else 2) or schema.target_index not in subset
+
+
+def _most_bins(terms: RecipeTerms, place: int) -> int:
+    column, settings = terms.schema_.columns[place], terms.recipe.private
+    if isinstance(column, CategoricalColumn | BooleanColumn):
+        codes = len(column.categories) + int(column.missing)
+        return codes if place == terms.schema_.target_index else min(codes, settings.category_bins)
+    return settings.numeric_bins + len(getattr(column, "special_values", ())) + int(column.missing)
+
+
+@lru_cache(maxsize=64)
+def _events(parts: tuple[Part, ...], budget: Budget) -> tuple[NoisyCounts, ...]:
+    # The dearest part is known before the calibration: shares are of ρ.
+    dearest = max(parts, key=lambda part: part.share)
+    return calibrate([*parts, *[dearest] * budget.retries], budget.epsilon, budget.delta, budget.records)[: len(parts)]
