@@ -129,7 +129,7 @@ def test_a_plan_is_read_and_decided(consortium: EnrolledConsortium) -> None:
     plan = consortium.propose()
     output = done("plan", "show", RUN, "--home", home)
     assert "privacy" in output
-    assert "none — this run gives no differential privacy" in output
+    assert "none — this run is NOT DIFFERENTIALLY PRIVATE" in output
     assert "no protection against differencing" in output
     assert "whole number from 0 to 120" in output
     assert f"plan approve {RUN} --digest {plan.digest[:16]}" in output

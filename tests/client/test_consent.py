@@ -84,7 +84,7 @@ def test_a_decision_is_signed_over_run_and_plan() -> None:
 
 def test_the_plan_says_aloud_what_it_does_not_protect() -> None:
     words = dict(plan_in_words(CONSORTIUM.plan(), CONSORTIUM.charter()))
-    assert words["privacy"].startswith("none — this run gives no differential privacy")
+    assert words["privacy"].startswith("none — this run is NOT DIFFERENTIALLY PRIVATE")
     assert "no protection against differencing" in words["when one drops out"]
     assert "age, ward, returned" in words["columns"]
     strict = dict(plan_in_words(CONSORTIUM.plan(aggregation=STRICT), CONSORTIUM.charter()))
