@@ -1,0 +1,73 @@
+"""The rounds of a run under a budget, from the first noisy count to the mixture."""
+
+import numpy as np
+import pytest
+
+from headwater.errors import InputError
+from headwater.mixture.parameters import Mixture
+from headwater.recipe.actions import Aggregate, FitNoisy
+from headwater.recipe.machine import build_recipe
+from headwater.recipe.sums import ImplausibleSum
+from support.private import clear_sum, first_task, followed, private_plan
+from support.recipes import small_table
+
+PARTS = [small_table(2000, seed=seed) for seed in range(4)]
+PLAN = private_plan(8.0)
+
+
+def test_a_run_ends_with_a_mixture_that_draws_the_schemas_rows() -> None:
+    recipe, done = followed(PLAN, PARTS)
+    mixture = Mixture.from_bytes(done.model)
+    assert mixture.form.sizes == done.encoding.sizes
+    kinds = [record["kind"] for record in recipe.history]
+    assert kinds == ["histograms", "marginals", "marginals", "fitted"]
+    # Nine tenths train; the estimate errs by tens of rows.
+    assert done.rows == pytest.approx(0.9 * 8000, rel=0.1)
+    assert recipe.marginals == ()
+
+
+def test_equal_noise_gives_an_equal_generator() -> None:
+    first, second, third = (followed(PLAN, PARTS, seed)[1] for seed in (1, 1, 2))
+    assert first.model == second.model
+    assert first.model != third.model
+
+
+def test_masses_of_the_encoding_are_never_negative() -> None:
+    _, done = followed(private_plan(0.05), [small_table(60, seed=seed) for seed in range(3)])
+    for column in done.encoding.columns:
+        assert column.masses.min() >= 0
+    assert done.rows >= 1
+
+
+def test_every_table_is_weighed_by_the_noise_that_its_sum_carries() -> None:
+    recipe, exact = build_recipe(PLAN), build_recipe(PLAN)
+    for run in (recipe, exact):
+        for step in range(3):
+            action = run.next()
+            assert isinstance(action, Aggregate)
+            run.add_sum(clear_sum(action.task, PLAN, PARTS, step), len(PARTS))
+    fit = recipe.next()
+    assert isinstance(fit, FitNoisy)
+    label = PLAN.schema_.target_index
+    totals = np.array([marginal.counts.sum() for marginal in fit.marginals])
+    spread = np.sqrt([marginal.variance.sum() for marginal in fit.marginals])
+    # All tables count the same rows: what their totals differ by is noise of the stated size.
+    scores = (totals - 7200) / spread
+    assert scores.std() == pytest.approx(1.0, abs=0.5)
+    assert sum(label in marginal.columns for marginal in fit.marginals) == 1 + 6 + 15
+
+
+def test_a_sum_with_a_weight_beside_it_is_no_sum_of_this_plan() -> None:
+    recipe = build_recipe(PLAN)
+    total = clear_sum(first_task(PLAN), PLAN, PARTS)
+    total[-2] += 1
+    with pytest.raises(ImplausibleSum, match="weight or metric"):
+        recipe.add_sum(total, len(PARTS))
+    assert recipe.history == ()
+
+
+def test_more_rows_than_the_public_bound_end_the_run() -> None:
+    plan = private_plan(8.0, most_rows=3000)
+    recipe = build_recipe(plan)
+    with pytest.raises(InputError, match="at most 3,000"):
+        recipe.add_sum(clear_sum(first_task(plan), plan, PARTS), len(PARTS))

@@ -1,0 +1,70 @@
+"""A plan under a privacy budget, for small tables."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headwater.agreement.plan import Plan
+from headwater.contribution.contribute import contribute
+from headwater.contribution.execution import execute
+from headwater.privacy.budget import Budget
+from headwater.recipe.actions import Aggregate, Done
+from headwater.recipe.machine import Recipe, build_recipe
+from headwater.recipe.settings import PrivateSettings
+from headwater.recipe.task import Task
+from headwater.schema.table import Table
+from support.recipes import small_plan
+
+__all__ = ["Entropy", "clear_sum", "first_task", "followed", "private_plan"]
+
+
+def private_plan(epsilon: float = 3.0, *, schema: object = None, **budget: object) -> Plan:
+    """A plan of the recipe `marginals` with a short fit; the rest of `budget` goes into the budget."""
+    settings = PrivateSettings(components=4, fits=1, steps=20)
+    document = small_plan("marginals", private=settings.model_dump()).model_dump(mode="json", by_alias=True)
+    document["privacy"] = Budget(epsilon=epsilon, **budget).model_dump(mode="json")  # type: ignore[arg-type]
+    if schema is not None:
+        document["schema"] = schema
+    return Plan.model_validate(document)
+
+
+class Entropy:
+    """Bytes that are the same for the same seed: for tests alone."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = np.random.default_rng(seed)
+        self.drawn = 0
+
+    def __call__(self, count: int) -> bytes:
+        self.drawn += count
+        return self._random.bytes(count)
+
+
+def first_task(plan: Plan) -> Task:
+    """The first question of a plan's recipe."""
+    action = build_recipe(plan).next()
+    assert isinstance(action, Aggregate)
+    return action.task
+
+
+def clear_sum(task: Task, plan: Plan, parts: Sequence[Table], seed: int | None = None) -> NDArray[np.uint32]:
+    """The sum of every organisation's contribution; with a seed, from noise that comes again."""
+    total = np.zeros(task.length, np.uint32)
+    for number, rows in enumerate(parts):
+        chance = {} if seed is None else {"entropy": Entropy(seed * 1000 + number)}
+        total += contribute(task, b"", rows, plan, members=len(parts), **chance)  # type: ignore[arg-type]
+    return total
+
+
+def followed(plan: Plan, parts: Sequence[Table], seed: int | None = None) -> tuple[Recipe, Done]:
+    """A recipe to its end, with its answer."""
+    recipe, step = build_recipe(plan), 0
+    while not isinstance(action := recipe.next(), Done):
+        step += 1
+        if isinstance(action, Aggregate):
+            again = None if seed is None else seed * 100 + step
+            recipe.add_sum(clear_sum(action.task, plan, parts, again), len(parts))
+        else:
+            recipe.add_model(*execute(action, device="cpu"))
+    return recipe, action
