@@ -280,7 +280,7 @@ class Organisation:
                 schema = decisions.schema_of(run)
         return check(source.read(schema), schema)
 
-    def serve(self, rows: Rows, stop: threading.Event | None = None) -> None:
+    def serve(self, rows: Rows, stop: threading.Event | None = None, *, entity: str | None = None) -> None:
         """Take part in every approved run with these rows; blocks until `stop` is set.
 
         Installs no signal handlers: `headwater-org serve` sets `stop` on SIGTERM and Ctrl-C.
@@ -288,6 +288,7 @@ class Organisation:
         Args:
             rows: whatever `headwater_client.connectors.open_source` takes; read anew for each run.
             stop: set it from another thread or a signal handler; without one, Ctrl-C ends it.
+            entity: column that names whose each row is; runs that protect persons are refused without one.
 
         Raises:
             InputError: a file, setting or version is wrong.
@@ -298,7 +299,7 @@ class Organisation:
 
         if self._membership.store.pinned_charter() is None:
             raise OutOfOrder("no charter is accepted here; `headwater-org charter show`, then `charter accept`")
-        serve(self._membership, open_source(rows), stop or threading.Event(), self.keep_up)
+        serve(self._membership, open_source(rows, entity), stop or threading.Event(), self.keep_up)
 
     def status(self) -> OrganisationStatus:
         """How things stand; a coordinator that is away is told, not raised."""

@@ -18,7 +18,6 @@ from headwater.contribution.contribute import contribute
 from headwater.errors import BudgetExceeded, HeadwaterError, OutOfOrder, TransportError
 from headwater.flower_bundle import OUTCOME_DONE, OUTCOME_REFUSED, bundle_sha256
 from headwater.recipe.task import TaskKind
-from headwater.schema.conform import load_table
 from headwater.schema.table import Table
 from headwater.secagg import Participant
 from headwater.secagg.protocol.events import (
@@ -38,6 +37,7 @@ from headwater_client.connectors import RowSource
 from headwater_client.consent import check_proposal, refusals
 from headwater_client.flower.client_app import Outcome
 from headwater_client.membership import Membership
+from headwater_client.plan_rows import read_rows
 from headwater_client.store import Store
 from headwater_client.task_check import TaskGate
 from headwater_client.transport.aggregation import (
@@ -133,12 +133,12 @@ def join_run(
 
 def _rows(source: RowSource, plan: Plan, report: Callable[[Trouble], None]) -> Table:
     try:
-        arrow = source.read(plan.schema_)
+        rows = read_rows(source, plan)
     except HeadwaterError:
         report(Trouble.ROWS_UNREADABLE)
         raise
     try:
-        return load_table(arrow, plan.schema_)
+        return rows.table()
     except HeadwaterError:
         report(Trouble.ROWS_REFUSED)
         raise

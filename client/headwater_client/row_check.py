@@ -7,10 +7,10 @@ import structlog
 from headwater.agreement.plan import Plan
 from headwater.agreement.troubles import Trouble
 from headwater.errors import HeadwaterError
-from headwater.schema.conform import check
 from headwater_client.connectors import RowSource
 from headwater_client.coordinator import Coordinator
 from headwater_client.membership import Membership
+from headwater_client.plan_rows import read_rows
 
 __all__ = ["RowCheck"]
 
@@ -51,7 +51,7 @@ class RowCheck:
 
     def _check(self, run_id: str, plan: Plan) -> Trouble | None:
         try:
-            problems = check(self._source.read(plan.schema_), plan.schema_)
+            problems = read_rows(self._source, plan).problems()
         except HeadwaterError as error:
             _log.error("rows_unreadable", plan=plan.name, run=run_id, reason=str(error))
             return Trouble.ROWS_UNREADABLE

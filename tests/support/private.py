@@ -53,7 +53,7 @@ def clear_sum(task: Task, plan: Plan, parts: Sequence[Table], seed: int | None =
     total = np.zeros(task.length, np.uint32)
     for number, rows in enumerate(parts):
         chance = {} if seed is None else {"entropy": Entropy(seed * 1000 + number)}
-        total += contribute(task, b"", rows, plan, members=len(parts), **chance)  # type: ignore[arg-type]
+        total += contribute(task, b"", rows, plan, members=len(parts), **chance)
     return total
 
 

@@ -73,6 +73,12 @@ def check(
 def serve(
     data: _Data,
     home: Home = Path("organisation"),
+    entity: Annotated[
+        str | None,
+        typer.Option(
+            help="Column of your rows that names whose each is, for plans that protect persons; it never leaves."
+        ),
+    ] = None,
     log_format: Annotated[str, typer.Option(help="text or json, one event a line on standard error.")] = "text",
 ) -> None:
     """Take part, with these rows, in the runs that you approved; until Ctrl-C or SIGTERM.
@@ -95,4 +101,4 @@ def serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, leave)
     with Organisation.open(home) as organisation:
-        organisation.serve(data, stop)
+        organisation.serve(data, stop, entity=entity)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Union
 import pyarrow as pa
 
 from headwater.errors import InputError
+from headwater_client.connectors.entities import EntityRows
 from headwater_client.connectors.files import CsvSource, ParquetSource
 from headwater_client.connectors.memory import ArrowSource, PandasSource
 from headwater_client.connectors.source import RowSource
@@ -19,16 +20,22 @@ Rows = Union[RowSource, str, Path, pa.Table, "pd.DataFrame"]
 """Whatever `open_source` takes."""
 
 
-def open_source(rows: "Rows") -> RowSource:
+def open_source(rows: "Rows", entity: str | None = None) -> RowSource:
     """The source that reads `rows`.
 
     Args:
         rows: a path that ends in .csv, .csv.gz, .tsv, .tsv.gz or .parquet; an Arrow table; a pandas data frame; or
             an object with `read(schema)`.
+        entity: column that names whose each row is; plans that protect persons need it.
 
     Raises:
         InputError: none of these, or a file that does not exist.
     """
+    source = _source_of(rows)
+    return source if entity is None else EntityRows(source, entity)
+
+
+def _source_of(rows: "Rows") -> RowSource:
     if isinstance(rows, str | Path):
         file = Path(rows)
         if not file.is_file():

@@ -23,7 +23,7 @@ TRAIN = split_rows(ROWS, PLAN.splits, "train")
 CELLS = Histograms.of(PLAN.schema_, PLAN.recipe.encoding).length
 
 
-def vector(members: int = 5, seed: int | None = None, plan: object = PLAN) -> np.ndarray:  # type: ignore[type-arg]
+def vector(members: int = 5, seed: int | None = None, plan: object = PLAN) -> np.ndarray:
     chance = {} if seed is None else {"entropy": Entropy(seed)}
     return to_signed(contribute(TASK, b"", ROWS, plan, members=members, **chance))  # type: ignore[arg-type]
 

@@ -13,7 +13,7 @@ HISTOGRAMS = Histograms.of(SCHEMA, SETTINGS)
 COUNTS = HISTOGRAMS.count(small_table(20_000))
 
 
-def noisy(sigma: float, seed: int = 0) -> np.ndarray:  # type: ignore[type-arg]
+def noisy(sigma: float, seed: int = 0) -> np.ndarray:
     return COUNTS + np.rint(np.random.default_rng(seed).normal(0, sigma, len(COUNTS))).astype(np.int64)
 
 

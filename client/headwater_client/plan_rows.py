@@ -1,0 +1,55 @@
+"""An organisation's rows as a plan has them: of its schema, and no more of each person than its budget pays for."""
+
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from headwater.agreement.plan import Plan
+from headwater.contribution.entities import clip_entities
+from headwater.errors import InputError
+from headwater.privacy.budget import Budget
+from headwater.schema.conform import Problem, check, load_table
+from headwater.schema.table import Table
+from headwater_client.connectors import EntityRows, RowSource
+
+__all__ = ["PlanRows", "read_rows"]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRows:
+    """Rows as they were read for a plan."""
+
+    plan: Plan
+    arrow: pa.Table = field(repr=False)
+    entities: pa.ChunkedArray | None = field(default=None, repr=False)
+
+    def problems(self) -> tuple[Problem, ...]:
+        """Everything in which they depart from the plan's schema."""
+        return check(self.arrow, self.plan.schema_)
+
+    def table(self) -> Table:
+        """The rows that take part.
+
+        Raises:
+            InputError: they do not hold to the schema.
+        """
+        table = load_table(self.arrow, self.plan.schema_)
+        if self.entities is None or not isinstance(self.plan.privacy, Budget):
+            return table
+        return clip_entities(table, self.entities, self.plan.privacy.records)
+
+
+def read_rows(source: RowSource, plan: Plan) -> PlanRows:
+    """Read an organisation's rows for a plan.
+
+    Raises:
+        InputError: they cannot be read, or the plan protects persons and nothing says whose each row is.
+    """
+    if plan.privacy == "none" or plan.privacy.unit == "record":
+        return PlanRows(plan, source.read(plan.schema_))
+    if not isinstance(source, EntityRows):
+        raise InputError(
+            f"plan {plan.name} protects persons with at most {plan.privacy.records} records each, and nothing says "
+            "whose each row is; name the column: headwater-org serve --entity COLUMN"
+        )
+    return PlanRows(plan, *source.read_with_entities(plan.schema_))

@@ -1,0 +1,48 @@
+"""At most so many rows of each person: what makes a budget for persons hold."""
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from headwater.contribution.splits import row_positions
+from headwater.errors import InputError
+from headwater.schema.table import Table
+
+__all__ = ["clip_entities"]
+
+
+def clip_entities(table: Table, entities: pa.ChunkedArray, most: int) -> Table:
+    """Keep at most `most` rows of each person, and none that is nobody's.
+
+    Args:
+        table: rows as conformed to the schema.
+        entities: whose each row is, in the same order; null where nobody is named.
+        most: rows of one person.
+
+    Returns:
+        The rows kept, in their order.
+
+    Raises:
+        InputError: there are not as many entries as rows.
+
+    Guarantee: which rows of a person are kept follows from that person's rows alone, so that a person who comes or
+        goes changes at most `most` rows.
+    """
+    if len(entities) != table.rows:
+        raise InputError(
+            f"{len(entities):,} entries say whose the {table.rows:,} rows are; the source must give one for each row"
+        )
+    person = _numbers(entities)
+    # Equal rows stand at equal positions: then the order among a person's own rows decides.
+    order = np.lexsort((np.arange(table.rows), row_positions(table), person))
+    starts = np.flatnonzero(np.diff(person[order], prepend=-2))
+    rank = np.arange(table.rows) - np.repeat(starts, np.diff(np.append(starts, table.rows)))
+    kept = np.zeros(table.rows, np.bool_)
+    kept[order] = (rank < most) & (person[order] >= 0)
+    return table.take(kept)
+
+
+def _numbers(entities: pa.ChunkedArray) -> NDArray[np.int64]:
+    """A whole number for each person; -1 for nobody."""
+    encoded = pa.chunked_array(entities).combine_chunks().dictionary_encode()
+    return np.asarray(encoded.indices.fill_null(-1), np.int64)

@@ -1,0 +1,43 @@
+"""Rows as a plan has them: plans that protect persons need to know whose each row is."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from headwater.errors import InputError
+from headwater_client.connectors import EntityRows, open_source
+from headwater_client.plan_rows import read_rows
+from support.private import private_plan
+from support.recipes import small_plan, small_table
+
+ROWS = small_table(60).to_arrow()
+PEOPLE = pa.array(np.arange(60) % 20)
+NAMED = ROWS.append_column("person", PEOPLE)
+PERSONS = private_plan(1.0, unit="entity", records=2)
+
+
+def test_at_most_the_budgets_records_of_a_person_take_part() -> None:
+    rows = read_rows(open_source(NAMED, "person"), PERSONS)
+    assert rows.problems() == ()
+    assert rows.table().rows == 2 * 20
+    assert read_rows(open_source(NAMED, "person"), private_plan(1.0)).table().rows == 60
+
+
+def test_a_plan_for_persons_is_refused_without_a_column_that_names_them() -> None:
+    with pytest.raises(InputError, match="--entity COLUMN"):
+        read_rows(open_source(NAMED), PERSONS)
+    with pytest.raises(InputError, match="no column 'patient'"):
+        read_rows(open_source(NAMED, "patient"), PERSONS)
+
+
+def test_other_plans_ask_nothing_of_persons() -> None:
+    source = open_source(NAMED, "person")
+    assert isinstance(source, EntityRows)
+    rows = read_rows(source, small_plan())
+    assert rows.entities is None
+    assert rows.arrow.column_names == ROWS.column_names
+
+
+def test_a_column_of_the_schema_may_name_persons() -> None:
+    rows = read_rows(open_source(ROWS, "floor"), PERSONS)
+    assert rows.table().rows == 2 * 3
