@@ -3,18 +3,28 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, assert_never
 
-from headwater.encoding.marginals import Subset, choose_subsets
+from headwater.encoding.grid import Histograms
+from headwater.encoding.marginals import Subset, cells_of, choose_subsets
 from headwater.errors import InputError
 from headwater.privacy.budget import Budget
 from headwater.privacy.calibration import Part, calibrate
 from headwater.privacy.events import NoisyCounts
 from headwater.recipe.settings import RecipeTerms
+from headwater.recipe.vectors import most_codes
 from headwater.schema import CategoricalColumn, Schema
 from headwater.schema.columns import BooleanColumn
 
-__all__ = ["PrivateStep", "private_budget", "private_steps", "private_subsets", "reserve_events"]
+__all__ = [
+    "PrivateStep",
+    "StepName",
+    "most_cells",
+    "private_budget",
+    "private_steps",
+    "private_subsets",
+    "reserve_events",
+]
 
 StepName = Literal["columns", "label", "pairs"]
 
@@ -75,6 +85,21 @@ def private_subsets(terms: RecipeTerms) -> Sequence[Subset]:
         return ()
     sizes = [_most_bins(terms, place) for place in range(len(schema.columns))]
     return [s for s in choose_subsets(sizes, schema.target_index, terms.recipe.marginals.cells) if _new(s, schema)]
+
+
+def most_cells(terms: RecipeTerms, step: StepName) -> int:
+    """Most cells that one round asks for, whatever the sums before it turn out to be."""
+    match step:
+        case "columns":
+            return Histograms.of(terms.schema_, terms.recipe.encoding).length
+        case "label":
+            codes, label = most_codes(terms), terms.schema_.target_index
+            return 0 if label is None else (sum(codes) - codes[label]) * codes[label]
+        case "pairs":
+            sizes = [_most_bins(terms, place) for place in range(len(terms.schema_.columns))]
+            return sum(cells_of(sizes, subset) for subset in private_subsets(terms))
+        case _:
+            assert_never(step)
 
 
 def _new(subset: Subset, schema: Schema) -> bool:

@@ -1,0 +1,114 @@
+"""What a plan costs the people behind the rows, round by round, before anything runs."""
+
+from dataclasses import asdict, dataclass
+
+from headwater.agreement.plan import Plan
+from headwater.errors import InputError
+from headwater.privacy.accountant import spent
+from headwater.privacy.budget import Budget
+from headwater.privacy.shares import carried_variance, honest_members, share_of_noise
+from headwater.recipe.private_steps import StepName, most_cells, private_steps, reserve_events
+
+__all__ = ["PlanCost", "RoundCost", "plan_cost"]
+
+
+@dataclass(frozen=True, slots=True)
+class RoundCost:
+    """One round of noisy counts. Deviations are in rows.
+
+    Attributes:
+        step: what is counted, as `private_steps` names it.
+        tables: how many; one record adds 1 to a cell of each.
+        cells: of all tables, at most.
+        deviation: standard deviation of the noise in each cell of the sum that is certain: ε counts on no more.
+        deviation_each: of the noise that each organisation adds.
+        deviation_sum: of the noise in a sum in which all organisations take part.
+        rho: of zero-concentrated differential privacy.
+        share: of the ρ of everything that the budget pays for.
+        epsilon: spent when this round is over, with those before it.
+    """
+
+    step: StepName
+    tables: int
+    cells: int
+    deviation: float
+    deviation_each: float
+    deviation_sum: float
+    rho: float
+    share: float
+    epsilon: float
+
+
+@dataclass(frozen=True, slots=True)
+class PlanCost:
+    """What a run of a plan costs, and what more would.
+
+    Attributes:
+        budget: of the plan.
+        organisations: for which the noise of each is told.
+        rounds: in order.
+        reserve_share: of ρ, held back for aborted sums that are tried again.
+        rho: of rounds and reserve.
+        epsilon: of rounds and reserve, by privacy loss distributions: never above the budget's.
+        epsilon_aborted: of one run in which one sum more is aborted and tried again than the budget pays for, the
+            dearest one.
+        epsilon_twice: of two runs of this plan on the same rows.
+    """
+
+    budget: Budget
+    organisations: int
+    rounds: tuple[RoundCost, ...]
+    reserve_share: float
+    rho: float
+    epsilon: float
+    epsilon_aborted: float
+    epsilon_twice: float
+
+    def to_document(self) -> dict[str, object]:
+        """JSON values, for programs."""
+        return asdict(self) | {"budget": self.budget.model_dump(mode="json")}
+
+
+def plan_cost(plan: Plan, organisations: int) -> PlanCost:
+    """Account for a run of a plan that has a budget, by the accountant that reports what was spent.
+
+    Args:
+        plan: with a budget.
+        organisations: that share the noise.
+
+    Raises:
+        InputError: the plan has no budget, or so few organisations cannot share the noise.
+    """
+    budget = plan.privacy
+    if budget == "none":
+        raise InputError("the plan has no privacy budget, so no number says what it costs; give it one")
+    steps, reserve = private_steps(plan), reserve_events(plan)
+    events = [step.event for step in steps]
+    honest = honest_members(budget, organisations, plan.colluders)
+    rho = sum(event.zcdp for event in (*events, *reserve))
+    rounds = tuple(
+        RoundCost(
+            step=step.name,
+            tables=step.event.tables,
+            cells=most_cells(plan, step.name),
+            deviation=step.event.variance**0.5,
+            deviation_each=share_of_noise(step.event.variance, honest) ** 0.5,
+            deviation_sum=carried_variance(step.event.variance, honest, organisations) ** 0.5,
+            rho=step.event.zcdp,
+            share=step.event.zcdp / rho,
+            epsilon=spent(events[: number + 1], budget.delta).epsilon,
+        )
+        for number, step in enumerate(steps)
+    )
+    dearest = max(events, key=lambda event: event.zcdp)
+    everything = [*events, *reserve]
+    return PlanCost(
+        budget=budget,
+        organisations=organisations,
+        rounds=rounds,
+        reserve_share=sum(event.zcdp for event in reserve) / rho,
+        rho=rho,
+        epsilon=spent(everything, budget.delta).epsilon if reserve else rounds[-1].epsilon,
+        epsilon_aborted=spent([*everything, dearest], budget.delta).epsilon,
+        epsilon_twice=spent([*everything, *everything], budget.delta).epsilon,
+    )
