@@ -16,7 +16,6 @@ from typing import Any
 from generator.datasets import find_folder
 from generator.numbers import verdicts
 from generator.others import DIGITS, GROWTH
-from generator.peer_environment import make_environment
 from generator.pictures import draw
 from generator.report import describe
 from generator.rows import full_rows, quick_rows
@@ -24,6 +23,7 @@ from generator.running import Runner
 from harness.cache import code_digest
 from harness.documents import write_block
 from harness.machine import machine
+from harness.peer_environment import make_environment
 from harness.verdicts import failed, verdict_documents
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -37,7 +37,6 @@ SHOWN = {
     "report.py",
     "rows.py",
     "running.py",
-    "peer_environment.py",
 }
 
 
@@ -83,7 +82,7 @@ def main() -> None:
         rows = [row for row in rows if row.name.startswith(tuple(given.only))]
         if not rows:
             arguments.error(f"--only {' '.join(given.only)}: no row's name begins so")
-    if any(row.kind == "ctgan" for row in rows) and (why := make_environment()):
+    if any(row.kind == "ctgan" for row in rows) and (why := make_environment("ctgan")):
         print(f"ctgan: left out, {why}", file=sys.stderr, flush=True)
         rows = [row for row in rows if row.kind != "ctgan"]
     begun = time.monotonic()

@@ -31,7 +31,8 @@ TITLES = {"a": "costs", "b": "loopback", "c": "ceilings", "d": "growth", "e": "d
 def measured_code() -> str:
     """A digest over the code that the figures are of, the code that measures it, and the peer's version."""
     bench = ROOT / "tools" / "bench"
-    roots = [ROOT / "sdk/headwater/secagg", ROOT / "sdk/headwater/recipe", bench / "peers", bench / "secagg_rounds.py"]
+    peer = bench / "peers" / "flower_secagg.py"
+    roots = [ROOT / "sdk/headwater/secagg", ROOT / "sdk/headwater/recipe", peer, bench / "secagg_rounds.py"]
     wire = [ROOT / "server/headwater_server/services", ROOT / "client/headwater_client/transport"]
     # How figures are judged and shown changes none of them.
     shown = {"figures.py", "plot.py", "report.py"}

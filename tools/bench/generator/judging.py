@@ -41,4 +41,10 @@ def _useful(table: Any, fitted_on: Any, tested_on: Any) -> dict[str, float]:
 
 def _distant(table: Any, left: Any, right: Any) -> dict[str, float]:
     one, two = quality.distances(table, left, right)
-    return {"tvd1": float(np.mean(list(one.values()))), "tvd2": float(np.mean(list(two.values())))}
+    nominal = [distance for pair, distance in two.items() if set(pair) <= set(table.categorical)]
+    return {
+        "tvd1": float(np.mean(list(one.values()))),
+        "tvd2": float(np.mean(list(two.values()))),
+        # Without two categorical columns there is none.
+        **({"contingency": float(1 - np.mean(nominal))} if nominal else {}),
+    }

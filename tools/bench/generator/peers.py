@@ -7,7 +7,7 @@ import tempfile
 from typing import Any
 
 import quality
-from generator.peer_environment import peer_python
+from harness.peer_environment import peer_python
 
 __all__ = ["measure_ctgan"]
 
@@ -21,7 +21,7 @@ def measure_ctgan(*, file: str, table: str, epochs: int, seed: int) -> dict[str,
         SystemExit: its environment was not made; the message says why.
     """
     del table
-    python = peer_python()
+    python = peer_python("ctgan")
     train, _ = quality.split(quality.read(pathlib.Path(file)))
     with tempfile.TemporaryDirectory() as folder:
         rows = pathlib.Path(folder) / "train.csv"

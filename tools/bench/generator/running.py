@@ -38,6 +38,8 @@ class Runner:
         code: digest of the code that figures are of.
         again: whether to measure what is there already.
         at_once: processes beside each other.
+        name: of the benchmark, which its files in `out` begin with.
+        cache: folder of finished rows, where it is not one in `out`.
     """
 
     data: pathlib.Path
@@ -45,6 +47,8 @@ class Runner:
     code: str
     again: bool = False
     at_once: int = 2
+    name: str = "generator"
+    cache: pathlib.Path | None = None
 
     def measure(self, rows: Sequence[Row]) -> Measured:
         """Measure rows in their order; what wants the cores alone waits until what shares them is done."""
@@ -61,7 +65,7 @@ class Runner:
 
     def kept(self, name: str, seed: int) -> pathlib.Path:
         """Where a row keeps its generator; another folder for other code."""
-        return self.out / "generator-models" / self.code[:12] / f"{name}-{seed}"
+        return self.out / f"{self.name}-models" / self.code[:12] / f"{name}-{seed}"
 
     def _is_there(self, row: Row) -> bool:
         if row.table is None or (self.data / DATASETS[row.table].file).is_file():
@@ -86,7 +90,7 @@ class Runner:
             again = again or not (folder / KEPT["model"]).is_file()
         if row.after is not None:
             arguments["model"] = str(self.kept(row.after, 1))
-        kept = Rows(self.out / "generator-rows", self.code, again=again)
+        kept = Rows(self.cache or self.out / f"{self.name}-rows", self.code, again=again)
         fresh: list[float] = []
 
         def measure() -> Mapping[str, Any]:
@@ -105,7 +109,7 @@ class Runner:
         return figures
 
     def _process(self, row: Row, seed: int, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-        logs = self.out / "generator-logs"
+        logs = self.out / f"{self.name}-logs"
         logs.mkdir(parents=True, exist_ok=True)
         log = logs / f"{row.name}-{seed}.log"
         # One thread of each library: two rows share the cores, and a sum over threads is not the same each time.

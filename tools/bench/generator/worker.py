@@ -10,11 +10,14 @@ __all__ = ["KINDS", "main"]
 KINDS = {
     "alone": ("generator.members", "measure"),
     "ceilings": ("generator.real", "measure"),
+    "critic": ("privacy.others", "measure_critic"),
     "ctgan": ("generator.peers", "measure_ctgan"),
     "digits": ("generator.others", "measure_digits"),
+    "dpmm": ("privacy.peers", "measure"),
     "encoder": ("generator.costs", "measure_encoder"),
     "growth": ("generator.others", "measure_growth"),
     "memory": ("generator.costs", "measure_memory"),
+    "noise": ("privacy.noise", "measure"),
     "sampling": ("generator.costs", "measure_sampling"),
     "simulated": ("generator.simulated", "measure"),
 }

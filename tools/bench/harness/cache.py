@@ -2,21 +2,27 @@
 
 import hashlib
 import json
+import os
 import pathlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 __all__ = ["Rows", "code_digest"]
 
+_ROOT = pathlib.Path(__file__).parents[3]
+
 
 def code_digest(roots: Iterable[pathlib.Path]) -> str:
-    """A digest over every Python file under the roots, by path and content, and over single files."""
+    """A digest over every Python file under the roots, by path and content, and over single files.
+
+    Paths are taken from the repository's root: a row that was measured in another clone is found.
+    """
     hashing = hashlib.sha256()
     for root in roots:
         files = [root] if root.is_file() else sorted(root.rglob("*.py"))
         for file in files:
             content = file.read_bytes()
-            hashing.update(f"{file}\0{len(content)}\0".encode())
+            hashing.update(f"{os.path.relpath(file, _ROOT)}\0{len(content)}\0".encode())
             hashing.update(content)
     return hashing.hexdigest()
 

@@ -1,0 +1,1 @@
+"""What releases with differential privacy are worth, beside peers and beside no privacy."""

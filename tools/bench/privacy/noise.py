@@ -1,0 +1,71 @@
+"""How far noisy sums lie from the true counts, by the number of organisations that share the noise."""
+
+import pathlib
+import time
+from typing import Any
+
+import numpy as np
+
+from generator.attacks import trained_rows
+from generator.datasets import DATASETS
+from headwater.encoding.grid import Histograms
+from headwater.privacy.budget import Budget, PrivacyMode
+from headwater.privacy.shares import honest_members
+from headwater.recipe.actions import Aggregate
+from headwater.recipe.layout import layout_of_counts
+from headwater.recipe.machine import build_recipe
+from headwater_server.simulation.driving import LocalEngine
+from headwater_server.simulation.inputs import read_inputs
+
+__all__ = ["measure"]
+
+
+def measure(
+    *,
+    file: str,
+    table: str,
+    organisations: int,
+    mode: PrivacyMode,
+    epsilon: float,
+    delta: float,
+    repeats: int,
+    seed: int,
+) -> dict[str, Any]:
+    """Sum the first round of a run again and again, and hold each sum to the rows' own counts.
+
+    Args:
+        file: the table.
+        table: its name in `DATASETS`.
+        organisations: how many share the rows out, IID.
+        mode: whose noise must suffice.
+        epsilon: of the run's budget.
+        delta: of the run's budget.
+        repeats: sums.
+        seed: of the plan.
+
+    Returns:
+        Root mean square of the error in rows, and what a run at a trusted curator would have.
+    """
+    budget = Budget(epsilon=epsilon, delta=delta, mode=mode)
+    path = pathlib.Path(file)
+    inputs = read_inputs(path, DATASETS[table].target, organisations, "iid", seed=seed, budget=budget)
+    plan = inputs.plan
+    action = build_recipe(plan).next()
+    if not isinstance(action, Aggregate) or action.task.noise == "none":
+        raise SystemExit("the first round of a private run asks for no noisy counts; measure the one that does")
+    histograms = Histograms.of(plan.schema_, plan.recipe.encoding)
+    true = histograms.count(trained_rows(inputs.parts, plan.splits))
+    engine, layout, squares = LocalEngine(inputs.parts, plan), layout_of_counts(histograms.length), []
+    began = time.process_time()
+    for _ in range(repeats):
+        total, _ = engine.sum(action.task, action.model)
+        squares.append(np.mean((layout.split(total).payload - true) ** 2))
+    return {
+        "error": float(np.sqrt(np.mean(squares))),
+        "central": float(np.sqrt(action.task.noise.variance)),
+        "honest": honest_members(budget, organisations, plan.colluders),
+        "cells": histograms.length,
+        "rows": int(true[: histograms.grids[0].cells].sum()),
+        "round_seconds": (time.process_time() - began) / repeats,
+        "bytes_up": total.itemsize * action.task.length * organisations,
+    }
