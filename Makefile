@@ -11,7 +11,7 @@ export FLWR_TELEMETRY_ENABLED := 0
 export FLWR_DISABLE_UPDATE_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-slow test-crash check format protos vectors diagrams docs bench-quality bench-generator bench-ablation bench-secagg fuzz clean
+.PHONY: help setup demo test test-fast test-slow test-crash check format protos vectors diagrams docs bench-quality bench-generator bench-ablation bench-secagg bench-privacy fuzz clean
 
 help:  ## Show what can be made.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ bench-ablation: $(STAMP)  ## What each setting of the generator is worth. DATA=f
 
 bench-secagg: $(STAMP)  ## Measure secure aggregation beside Flower's SecAgg+. ARGS="--quick --only a,c".
 	$(BIN)/python tools/bench/run_secagg.py $(ARGS)
+
+bench-privacy: $(STAMP)  ## What private releases are worth beside AIM and MST. ARGS="--quick", DATA=folder of CSVs.
+	$(BIN)/python tools/bench/run_privacy.py $(if $(DATA),--data $(DATA)) $(ARGS)
 
 fuzz: $(STAMP)  ## Fuzz every parser and both state machines. FUZZ_SECONDS=60 for all together.
 	$(BIN)/python tools/fuzz/run.py --seconds $(FUZZ_SECONDS) $(ARGS)

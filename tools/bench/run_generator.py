@@ -43,7 +43,7 @@ SHOWN = {
 def measured_code() -> str:
     """A digest over the code that figures are of, and the code that measures it."""
     bench, sdk = ROOT / "tools" / "bench", ROOT / "sdk" / "headwater"
-    rooms = ("contribution", "encoding", "evaluation", "generator", "images", "mixture", "recipe", "schema")
+    rooms = ("contribution", "encoding", "evaluation", "generator", "images", "mixture", "privacy", "recipe", "schema")
     measuring = [path for path in sorted((bench / "generator").glob("*.py")) if path.name not in SHOWN]
     # Beside the rooms: what a plan says unasked, the ring that sums are taken in, who holds which rows.
     files = [sdk / name for name in ("agreement/plan.py", "secagg/crypto/ring.py", "canonical.py", "model_header.py")]

@@ -19,7 +19,7 @@ from headwater.recipe.settings import SplitShares
 from headwater.schema.finite import finite_rows
 from headwater.schema.table import Table
 
-__all__ = ["likelihood_auc", "nearest_auc", "trained_rows"]
+__all__ = ["likelihood_auc", "likelihood_tpr", "nearest_auc", "trained_rows"]
 
 F64 = NDArray[np.float64]
 
@@ -49,6 +49,25 @@ def likelihood_auc(sampler: Sampler, encoding: Encoding, trained: Table, unseen:
     """
     told, untold = (_opinions(sampler, encoding, rows) for rows in (trained, unseen))
     return max((_auc(told[name], untold[name]) for name in told), default=None)
+
+
+def likelihood_tpr(
+    sampler: Sampler, encoding: Encoding, trained: Table, unseen: Table, rate: float = 0.01
+) -> float | None:
+    """Share of trained rows that the strongest of the same attacks tells, where it takes few unseen ones for trained.
+
+    Args:
+        sampler: the released generator.
+        encoding: of the run.
+        trained: rows that it was fitted to.
+        unseen: rows that nobody trained on.
+        rate: share of the unseen rows that are taken for trained.
+
+    Returns:
+        None for a generator that has no density.
+    """
+    told, untold = (_opinions(sampler, encoding, rows) for rows in (trained, unseen))
+    return max((float(np.mean(told[name] > np.quantile(untold[name], 1 - rate))) for name in told), default=None)
 
 
 def nearest_auc(table: Any, trained: Any, unseen: Any, synthetic: Any) -> float:

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from generator.anchors import ADULT, ANCHOR_SOURCE
@@ -13,7 +13,7 @@ from generator.pictures import GROWTH, HYBRID, QUALITY
 from generator.rows import GROWN
 from harness.tables import mebibytes, seconds, table, values, verdict_table
 
-__all__ = ["describe"]
+__all__ = ["cell", "describe", "failures", "three"]
 
 _JUDGED = ("gbm", "lr", "tvd1", "tvd2", "c2st", "attack", "attack_validation", "nearest")
 _HEAD = (
@@ -46,7 +46,7 @@ def describe(document: Mapping[str, Any]) -> str:
         f"{document['machine']}. Five organisations where nothing else is said; means of up to {seeds} seeds, in "
         "brackets largest less smallest. CPU seconds are those of all parties together.",
         *(text for text in (_quality(measured, name) for name in DATASETS) if text),
-        _failed(measured),
+        failures(measured),
         _digits(measured),
         _one_of_many(measured),
         _against_base(measured),
@@ -66,7 +66,7 @@ def _quality(measured: Measured, name: str) -> str:
             lines.append((f"{title}, {_PARTITIONS[how]}", *_cells(measured, row)))
     if not lines:
         return ""
-    real = (*(_cell(measured, f"{name}-real", figure) for figure in _JUDGED), *("–",) * 3)
+    real = (*(cell(measured, f"{name}-real", figure) for figure in _JUDGED), *("–",) * 3)
     text = f"#### {DATASETS[name].title}\n\n" + table(
         ("recipe, partition", *_HEAD), [*lines, ("real rows (ceiling; floor of TVD)", *real)]
     )
@@ -87,9 +87,9 @@ def _cells(measured: Measured, row: str) -> list[str]:
     taken = [f"{figures['taken']}/{figures['rounds']}" for figures in seeds if figures.get("rounds")]
     up = mean_of(measured, row, "bytes_up")
     return [
-        *(_cell(measured, row, figure) for figure in _JUDGED),
+        *(cell(measured, row, figure) for figure in _JUDGED),
         ", ".join(taken) or "–",
-        _cell(measured, row, "fit_seconds", lambda value: f"{value:,.0f}"),
+        cell(measured, row, "fit_seconds", lambda value: f"{value:,.0f}"),
         "–" if up is None or math.isnan(up) else f"{up / 1e6:,.0f}",
     ]
 
@@ -101,14 +101,16 @@ def three(value: float | None) -> str:
     return f"{value:.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.3f}"
 
 
-def _cell(measured: Measured, row: str, figure: str, write: Any = three) -> str:
+def cell(measured: Measured, row: str, figure: str, write: Callable[[float], str] = three) -> str:
+    """A figure's mean over seeds and, in brackets, its spread; a dash where the row has none."""
     mean, spread = mean_of(measured, row, figure), spread_of(measured, row, figure)
     if mean is None or math.isnan(mean):
         return "–"
     return write(mean) if spread is None else f"{write(mean)} ({write(spread)})"
 
 
-def _failed(measured: Measured) -> str:
+def failures(measured: Measured) -> str:
+    """A line for each seed that came to nothing."""
     lines = [
         f"- **{row} FAILED**: {figures['failed']}"
         for row, seeds in measured.items()
@@ -124,12 +126,12 @@ def _one_of_many(measured: Measured) -> str:
         return ""
     figures = ("gbm", "lr", "tvd1", "tvd2", "c2st")
     lines = [
-        (words, *(_cell(measured, row, f"{whose}.{figure}") for figure in figures))
+        (words, *(cell(measured, row, f"{whose}.{figure}") for figure in figures))
         for whose, words in (("real", "real rows of one of fifty organisations"), ("own", "its own generator alone"))
     ]
     for kind in ("mixture", "hybrid"):
         if f"adult-{kind}-fifty" in measured:
-            cells = (_cell(measured, f"adult-{kind}-fifty", figure) for figure in figures)
+            cells = (cell(measured, f"adult-{kind}-fifty", figure) for figure in figures)
             lines.append((f"{kind} of the fifty together", *cells))
     return "#### One organisation of fifty\n\n" + table(("Adult", *_HEAD[:5]), lines)
 
@@ -157,7 +159,7 @@ def _against_base(measured: Measured) -> str:
 def _released(measured: Measured) -> str:
     """What each hybrid released, seed by seed, and what the run's own critic said of it."""
     lines = [
-        (row, _counted([one["released"] for one in seeds]), *(_cell(measured, row, figure) for figure in _CRITIC))
+        (row, _counted([one["released"] for one in seeds]), *(cell(measured, row, figure) for figure in _CRITIC))
         for row, seeds in measured.items()
         if seeds and all("released" in one for one in seeds)
     ]
@@ -230,8 +232,8 @@ def _digits(measured: Measured) -> str:
     if mean_of(measured, "digits", "accuracy") is None:
         return ""
     lines = [
-        ("synthetic digits, made together", _cell(measured, "digits", "accuracy")),
-        ("real digits, pooled", _cell(measured, "digits", "real")),
-        ("real digits of one organisation, mean", _cell(measured, "digits", "alone")),
+        ("synthetic digits, made together", cell(measured, "digits", "accuracy")),
+        ("real digits, pooled", cell(measured, "digits", "real")),
+        ("real digits of one organisation, mean", cell(measured, "digits", "alone")),
     ]
     return "#### Digits\n\n" + table(("trained on, label Dirichlet(.5)", "accuracy on real digits"), lines)

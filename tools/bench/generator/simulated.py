@@ -8,14 +8,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import quality
-from generator.attacks import likelihood_auc, nearest_auc, trained_rows
+from generator.attacks import likelihood_auc, likelihood_tpr, nearest_auc, trained_rows
 from generator.datasets import DATASETS
 from generator.judging import judge
 from generator.meters import CpuWatch
 from generator.rows import KEPT
 from harness.memory import peak_bytes
+from headwater.agreement.charge import plan_events
+from headwater.agreement.plan import Plan
 from headwater.contribution.execution import sample_table
 from headwater.generator.sampler import Sampler, read_sampler
+from headwater.privacy.accountant import spent
+from headwater.privacy.budget import Budget
 from headwater.recipe.actions import Done
 from headwater.recipe.machine import build_recipe
 from headwater.recipe.settings import UpdateSettings
@@ -35,31 +39,42 @@ def measure(
     *,
     file: str,
     table: str,
-    recipe: str,
+    recipe: str | None,
     partition: str,
     organisations: int,
     changes: Sequence[str],
     seed: int,
     keep: str | None = None,
+    budget: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Simulate a consortium as `headwater-coordinator simulate` does; judge its table as a stranger would.
 
     Args:
         file: the table.
         table: its name in `DATASETS`.
-        recipe: a kind of recipe.
+        recipe: a kind of recipe; None for the default plan's.
         partition: as `simulate` takes it.
         organisations: how many.
         changes: settings, as `--set` takes them.
         seed: of the plan.
         keep: folder to keep the generator in.
+        budget: of privacy, as a plan has it; None for a run without.
 
     Returns:
         Figures of the judge, attacks, CPU seconds, bytes.
     """
     target = DATASETS[table].target
     path = pathlib.Path(file)
-    inputs = read_inputs(path, target, organisations, partition, recipe=_kind(recipe), seed=seed, changes=changes)
+    inputs = read_inputs(
+        path,
+        target,
+        organisations,
+        partition,
+        recipe=_kind(recipe),
+        seed=seed,
+        changes=changes,
+        budget=None if budget is None else Budget(**budget),
+    )
     plan, watch, cost = inputs.plan, CpuWatch(), Cost()
     machine = build_recipe(plan)
     done = drive(machine, LocalEngine(inputs.parts, plan), watch, cost)
@@ -71,7 +86,7 @@ def measure(
         _keep(pathlib.Path(keep), done, sampler)
     return {
         **_judged(path, target, synthetic, inputs),
-        "attack": _likelihood(sampler, done, inputs),
+        **_likelihood(sampler, done, inputs),
         "attack_validation": released_attack(machine.history),
         "fit_seconds": cost.cpu_seconds,
         "sample_seconds": sampled - fitted,
@@ -83,10 +98,11 @@ def measure(
         "generator_bytes": len(sampler.to_bytes()),
         **_told(machine.history),
         **_step(watch, plan.recipe.training, organisations),
+        **_spent(plan),
     }
 
 
-def _kind(recipe: str) -> Any:
+def _kind(recipe: str | None) -> Any:
     # The product's own check refuses what is none of its kinds.
     return recipe
 
@@ -108,9 +124,20 @@ def as_a_stranger_reads(rows: Table) -> Any:
         return quality.read(file)
 
 
-def _likelihood(sampler: Sampler, done: Done, inputs: SimulationInputs) -> float | None:
+def _likelihood(sampler: Sampler, done: Done, inputs: SimulationInputs) -> dict[str, float | None]:
     unseen, _ = conform(inputs.test, inputs.plan.schema_)
-    return likelihood_auc(sampler, done.encoding, trained_rows(inputs.parts, inputs.plan.splits), unseen)
+    trained = trained_rows(inputs.parts, inputs.plan.splits)
+    return {
+        "attack": likelihood_auc(sampler, done.encoding, trained, unseen),
+        "attack_tpr": likelihood_tpr(sampler, done.encoding, trained, unseen),
+    }
+
+
+def _spent(plan: Plan) -> dict[str, float]:
+    """ε of a run under a budget, by the accountant."""
+    if plan.privacy == "none":
+        return {}
+    return {"spent": spent(plan_events(plan), plan.privacy.delta).epsilon}
 
 
 def _keep(folder: pathlib.Path, done: Done, sampler: Sampler) -> None:

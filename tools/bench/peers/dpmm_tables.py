@@ -7,8 +7,9 @@ special values and the fine cells between its bounds. Bins are runs of those cel
 - `adaptive`: cells above 1/bins of the rows stand alone, the others are joined until a bin has as much and four
   standard deviations of its noise.
 
-A tenth of ρ buys noisy counts of the cells where bins are adaptive or cells are to be drawn in their bin by their counts
-(`weighed`). Special values are codes of their own, and so is a missing value. A value is drawn evenly in its cell.
+A tenth of ρ buys noisy counts of the cells where bins are adaptive, or cells are to be drawn in their bin by their
+counts (`weighed`). Special values are codes of their own, and so is a missing value. A value is drawn evenly in its
+cell.
 """
 
 import json
@@ -23,8 +24,12 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import numpy as np
 import pandas as pd
-from dpmm.models.aim import AIM, AIMGM
-from dpmm.models.mst import MSTGM
+from numpy.typing import NDArray
+
+__all__ = ["Category", "Numeric", "bin_columns", "main"]
+
+F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
 
 BINNING_SHARE = 0.1
 _LEAST_DEVIATIONS, _CLEAR_DEVIATIONS = 4, 3
@@ -38,19 +43,24 @@ class Category:
         self.levels = [*column["categories"], *([None] if column["missing"] else [])]
         self.size = len(self.levels)
 
-    def encode(self, values: pd.Series) -> np.ndarray:
+    def encode(self, values: pd.Series) -> I64:
         """Codes of values."""
         places = {level: code for code, level in enumerate(self.levels)}
-        return values.map(lambda value: places[None if pd.isna(value) else str(value)]).to_numpy(dtype=np.int64)
+        return np.asarray([places[None if pd.isna(value) else str(value)] for value in values], dtype=np.int64)
 
-    def decode(self, codes: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    def decode(self, codes: I64, random: np.random.Generator) -> NDArray[Any]:
         """Values of codes."""
         del random
-        return np.asarray(self.levels, dtype=object)[codes]
+        values: NDArray[Any] = np.asarray(self.levels, dtype=object)[codes]
+        return values
 
 
 class Numeric:
     """A column of fine cells: special values, then ordered cells, then missing; joined to bins."""
+
+    bin_of_cell: I64
+    masses: F64
+    size: int
 
     def __init__(self, column: dict[str, Any]) -> None:
         """Take the cells."""
@@ -61,28 +71,15 @@ class Numeric:
         self.cells = len(self.special) + len(self.lows) + self.missing
         self._join(np.zeros(len(self.lows), dtype=int))
 
-    def locate(self, values: pd.Series) -> np.ndarray:
+    def locate(self, values: pd.Series) -> I64:
         """Fine cells of values."""
         numbers = values.to_numpy(dtype=float)
-        cells = np.searchsorted(self.lows, np.nan_to_num(numbers, nan=self.lows[0]), side="right") - 1
-        cells = np.clip(cells, 0, len(self.lows) - 1) + len(self.special)
+        places = np.searchsorted(self.lows, np.nan_to_num(numbers, nan=self.lows[0]), side="right") - 1
+        cells: I64 = np.clip(places, 0, len(self.lows) - 1) + len(self.special)
         for place, value in enumerate(self.special):
             cells[numbers == value] = place
         cells[np.isnan(numbers)] = self.cells - 1
         return cells
-
-    def join(self, bins: np.ndarray, masses: np.ndarray) -> None:
-        """Make one code of each run of ordered cells.
-
-        Args:
-            bins: number of each ordered cell's run.
-            masses: what a cell of the column is drawn by in its bin.
-        """
-        _, runs = np.unique(bins, return_inverse=True)
-        first = len(self.special)
-        last = [first + runs.max() + 1] if self.missing else []
-        self.bin_of_cell = np.concatenate([np.arange(first), first + runs, last]).astype(np.int64)
-        self.size, self.masses = int(self.bin_of_cell.max()) + 1, masses
 
     def even(self, bins: int, by: str) -> None:
         """Bins of even width, or of as many cells each; a cell is drawn by how many values it has."""
@@ -93,7 +90,7 @@ class Numeric:
             place = np.arange(len(self.lows)) / len(self.lows)
         self._join(np.minimum((place * bins).astype(int), bins - 1))
 
-    def adaptive(self, counts: np.ndarray, deviation: float, bins: int) -> None:
+    def adaptive(self, counts: F64, deviation: float, bins: int) -> None:
         """Bins by noisy counts of the cells: equally full, and fuller than their noise."""
         first = len(self.special)
         inner = counts[first : first + len(self.lows)]
@@ -113,7 +110,7 @@ class Numeric:
             runs[runs == run] = run - 1
         self._join(runs)
 
-    def weigh(self, counts: np.ndarray, deviation: float) -> None:
+    def weigh(self, counts: F64, deviation: float) -> None:
         """Draw a cell in its bin by its noisy count; what noise alone may have made says nothing of a cell."""
         kept = np.where(counts > _CLEAR_DEVIATIONS * deviation, counts, 0.0)
         sums = [np.bincount(self.bin_of_cell, weights=weights) for weights in (counts, kept)]
@@ -122,7 +119,7 @@ class Numeric:
         wide = np.maximum(np.bincount(self.bin_of_cell, weights=widths), np.finfo(float).tiny)
         self.masses = kept + rest[self.bin_of_cell] * widths / wide[self.bin_of_cell]
 
-    def _join(self, runs: np.ndarray) -> None:
+    def _join(self, runs: I64) -> None:
         """Make one code of each run of ordered cells."""
         _, runs = np.unique(runs, return_inverse=True)
         first = len(self.special)
@@ -131,11 +128,11 @@ class Numeric:
         self.size = int(self.bin_of_cell.max()) + 1
         self.masses = np.concatenate([np.ones(first), self.highs - self.lows + self.whole, np.ones(len(last))])
 
-    def encode(self, values: pd.Series) -> np.ndarray:
+    def encode(self, values: pd.Series) -> I64:
         """Codes of values."""
         return self.bin_of_cell[self.locate(values)]
 
-    def decode(self, codes: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    def decode(self, codes: I64, random: np.random.Generator) -> NDArray[Any]:
         """A value of each code."""
         values = np.empty(len(codes))
         for code in np.unique(codes):
@@ -144,30 +141,17 @@ class Numeric:
             values[rows] = self._draw(drawn, random)
         return values
 
-    def _draw(self, cells: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    def _draw(self, cells: I64, random: np.random.Generator) -> F64:
         first = len(self.special)
         ordered = np.clip(cells - first, 0, len(self.lows) - 1)
         low, high = self.lows[ordered], self.highs[ordered]
         inside = random.random(len(cells))
-        values = np.floor(low + inside * (high - low + 1)) if self.whole else low + inside * (high - low)
+        values: F64 = np.floor(low + inside * (high - low + 1)) if self.whole else low + inside * (high - low)
         own = cells < first
         values[own] = self.special[cells[own]] if first else 0.0
         if self.missing:
             values[cells == self.cells - 1] = np.nan
         return values
-
-
-class QuickAIM(AIM):
-    """AIM whose rounds, each of which goes on from the one before, take fewer steps of inference than its last fit."""
-
-    iterations_a_round = 0
-
-    def _fit(self, *given: Any, **named: Any) -> Any:
-        last, self.n_iters = self.n_iters, self.iterations_a_round
-        try:
-            return super()._fit(*given, **named)
-        finally:
-            self.n_iters = last
 
 
 def bin_columns(
@@ -197,17 +181,19 @@ def bin_columns(
 
 
 def fit(codes: pd.DataFrame, sizes: dict[str, int], target: str, settings: dict[str, Any], rho: float) -> Any:
-    """A fitted model."""
+    """A fitted model of the peer."""
+    from dpmm.models.aim import AIMGM
+    from dpmm.models.mst import MSTGM
+
     random = np.random.RandomState(settings["seed"])
     common = {"epsilon": settings["epsilon"], "delta": settings["delta"], "random_state": random, "n_jobs": 1}
+    wanted = {}
     if settings["model"] == "mst":
         model = MSTGM(**common)
         model.generator.sigma = math.sqrt(3 / (2 * rho))
-        wanted = {}
     else:
         model = AIMGM(**common, n_iters=settings["iterations"], max_model_size=settings["model_size"])
-        model.generator.__class__ = QuickAIM
-        model.generator.iterations_a_round = settings["iterations_a_round"]
+        hasten(model.generator, settings["iterations_a_round"])
         features = [name for name in codes.columns if name != target]
         pairs = [(a, b) for place, a in enumerate(features) for b in features[place + 1 :]]
         wanted = {"W": [((*pair, target), 1.0) for pair in pairs]}
@@ -217,6 +203,20 @@ def fit(codes: pd.DataFrame, sizes: dict[str, int], target: str, settings: dict[
     model.check_fit(codes)
     model.generator.fit(codes, **wanted)
     return model
+
+
+def hasten(generator: Any, iterations: int) -> None:
+    """Let AIM's rounds, each of which goes on from the one before, take fewer steps of inference than its last fit."""
+    rounds = generator._fit
+
+    def fewer(*given: Any, **named: Any) -> Any:
+        last, generator.n_iters = generator.n_iters, iterations
+        try:
+            return rounds(*given, **named)
+        finally:
+            generator.n_iters = last
+
+    generator._fit = fewer
 
 
 def main(train: str, domain_file: str, settings_file: str, out: str) -> None:
@@ -235,7 +235,9 @@ def main(train: str, domain_file: str, settings_file: str, out: str) -> None:
     fitted = time.process_time()
     made = model.generate(n_records=len(table))
     random = np.random.default_rng(settings["seed"])
-    rows = pd.DataFrame({name: column.decode(made[name].to_numpy(dtype=int), random) for name, column in columns.items()})
+    rows = pd.DataFrame(
+        {name: column.decode(made[name].to_numpy(dtype=int), random) for name, column in columns.items()}
+    )
     for name, column in columns.items():
         if isinstance(column, Numeric) and column.whole:
             rows[name] = rows[name].astype("Int64")

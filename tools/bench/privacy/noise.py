@@ -56,10 +56,11 @@ def measure(
     histograms = Histograms.of(plan.schema_, plan.recipe.encoding)
     true = histograms.count(trained_rows(inputs.parts, plan.splits))
     engine, layout, squares = LocalEngine(inputs.parts, plan), layout_of_counts(histograms.length), []
-    began = time.process_time()
+    began, sent = time.process_time(), 0
     for _ in range(repeats):
         total, _ = engine.sum(action.task, action.model)
         squares.append(np.mean((layout.split(total).payload - true) ** 2))
+        sent = total.nbytes * organisations
     return {
         "error": float(np.sqrt(np.mean(squares))),
         "central": float(np.sqrt(action.task.noise.variance)),
@@ -67,5 +68,5 @@ def measure(
         "cells": histograms.length,
         "rows": int(true[: histograms.grids[0].cells].sum()),
         "round_seconds": (time.process_time() - began) / repeats,
-        "bytes_up": total.itemsize * action.task.length * organisations,
+        "bytes_up": sent,
     }

@@ -1,7 +1,7 @@
 """The numbers that private releases must reach, and what was measured of them."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from generator.figures import Measured, mean_of, ratio_of, values_of
 from generator.numbers import Number, reach
@@ -54,15 +54,14 @@ def _attack(epsilon: float) -> Number:
 def _spent(epsilon: float) -> Number:
     row = ours("adult", epsilon, ()).name
     return Number(
-        Target(f"Adult, ε = {epsilon:g}: ε by the accountant", epsilon), lambda measured: mean_of(measured, row, "spent")
+        Target(f"Adult, ε = {epsilon:g}: ε by the accountant", epsilon),
+        lambda measured: mean_of(measured, row, "spent"),
     )
 
 
 def _step(words: str, bound: float, other: str) -> Number:
-    read: Callable[[Measured], float | None] = lambda measured: ratio_of(
-        measured, "critic-step", "private_seconds", "critic-step", other
-    )
-    return Number(Target(words, bound), read)
+    row = "critic-step"
+    return Number(Target(words, bound), lambda measured: ratio_of(measured, row, "private_seconds", row, other))
 
 
 _REACHED = {
@@ -83,7 +82,9 @@ def _adult(epsilon: float) -> list[Number]:
 
 NUMBERS: Sequence[Number] = (
     *(number for epsilon in EPSILONS for number in _adult(epsilon)),
-    Number(Target("error over √(n / (T − c)), from 3 to 50 organisations: largest over smallest, less 1", 0.05), _flatness),
+    Number(
+        Target("error over √(n / (T − c)), from 3 to 50 organisations: largest over smallest, less 1", 0.05), _flatness
+    ),
     _step("a private critic step, times one without noise", 1.5, "plain_seconds"),
     _step("a private critic step, times Opacus's ghost clipping", 0.8, "opacus_seconds"),
 )
