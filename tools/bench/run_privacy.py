@@ -64,6 +64,7 @@ def main() -> None:
     arguments.add_argument("--write-docs", action="store_true", help="put the tables into docs/benchmarks.md")
     arguments.add_argument("--out", type=pathlib.Path, default=pathlib.Path("build/bench"))
     arguments.add_argument("--cache", type=pathlib.Path, help="folder of finished rows; OUT/privacy-rows by default")
+    arguments.add_argument("--at-once", type=int, default=2, help="rows measured beside each other; 2 by default")
     given = arguments.parse_args()
     rows, peers = (quick_rows(), []) if given.quick else (private_rows(), peer_rows())
     if given.only:
@@ -102,7 +103,8 @@ def _measure(given: argparse.Namespace, rows: Sequence[Row], peers: Sequence[Row
         peers = []
 
     def run(code: str, part: Sequence[Row]) -> Measured:
-        return Runner(data, out, code, again=given.again, name="privacy", cache=cache).measure(part)
+        runner = Runner(data, out, code, again=given.again, at_once=given.at_once, name="privacy", cache=cache)
+        return runner.measure(part)
 
     # Ours first: a run that is stopped in the peers' has its own numbers.
     return {**(run(our_code(), rows) if rows else {}), **(run(peer_code(data), peers) if peers else {})}

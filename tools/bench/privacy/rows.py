@@ -35,13 +35,13 @@ PEERS = {"aim": "AIM", "mst": "MST"}
 CHOSEN: Mapping[str, Mapping[str, Any]] = {
     "aim": {
         "binning": "cells",
-        "bins": 32,
+        "bins": 16,
         "weighed": True,
         "iterations": 1000,
         "iterations_a_round": 150,
         "model_size": 80,
     },
-    "mst": {"binning": "cells", "bins": 32, "weighed": True},
+    "mst": {"binning": "cells", "bins": 16, "weighed": True},
 }
 """Peer → its settings, chosen for it at ε = 1 on validation rows cut from the judge's training rows."""
 

@@ -1,0 +1,55 @@
+"""What a benchmark of privacy shows: tables and pictures."""
+
+import pathlib
+import xml.etree.ElementTree
+
+from privacy.pictures import MEMBERS_PICTURE, UTILITY, draw
+from privacy.report import describe
+from support.privacy_bench import full_run
+
+
+def test_tables_of_a_full_run_are_even_and_name_every_part() -> None:
+    text = describe({"machine": "a machine", "rows": full_run()})
+    tables = [[line for line in block.splitlines() if line.startswith("|")] for block in text.split("\n\n")]
+
+    assert all(len({line.count("|") for line in lines}) <= 1 for lines in tables)
+    for words in (
+        "ε = 0.3, AIM",
+        "ε = 8, MST",
+        "no privacy, ours",
+        "#### credit",
+        "#### diabetes130",
+        "Opacus",
+        "local",
+    ):
+        assert words in text
+
+
+def test_what_peers_were_given_is_said_beside_their_figures() -> None:
+    text = describe({"machine": "a machine", "rows": full_run()})
+    without = {name: seeds for name, seeds in full_run().items() if "-aim-" not in name and "-mst-" not in name}
+
+    assert "- AIM: dpmm 0.1.9, 16 bins of as many cells each" in text
+    assert "dpmm" not in describe({"machine": "a machine", "rows": without})
+
+
+def test_a_seed_that_failed_is_told_and_not_counted() -> None:
+    measured = full_run()
+    measured["adult-aim-1"] = [measured["adult-aim-1"][0], {"failed": "it ran out of memory"}]
+    text = describe({"machine": "a machine", "rows": measured})
+
+    assert "- **adult-aim-1 FAILED**: it ran out of memory" in text
+
+
+def test_a_run_of_nothing_has_its_numbers_alone() -> None:
+    text = describe({"machine": "a machine", "rows": {}})
+
+    assert "#### Numbers to reach" in text
+    assert text.count("####") == 1
+
+
+def test_pictures_are_drawn_where_rows_allow(tmp_path: pathlib.Path) -> None:
+    assert [path.name for path in draw(full_run(), tmp_path)] == [UTILITY, MEMBERS_PICTURE]
+    for name in (UTILITY, MEMBERS_PICTURE):
+        xml.etree.ElementTree.parse(tmp_path / name)
+    assert draw({"adult-real": full_run()["adult-real"]}, tmp_path / "none") == []
