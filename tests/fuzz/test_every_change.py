@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from headwater.agreement.plan import Plan
 from headwater.canonical import canonical_json
 from headwater.encoding.encoding import Encoding
 from headwater.encoding.grid import Histograms
@@ -16,6 +17,7 @@ from support.fuzzing import seeds
 from support.fuzzing.damage import every_change, json_bytes
 from support.fuzzing.parsers import check_document, check_task
 from support.pictures import PICTURES
+from support.private import private_plan
 from support.recipes import SCHEMA
 
 
@@ -67,6 +69,11 @@ def test_an_agreed_document_with_one_change_is_refused_or_has_one_spelling(name:
     ((kind, data),) = ((kind, data) for kind, data in seeds.documents().items() if kind.__name__ == name)
     for changed in every_change(json.loads(data)):
         check_document(kind, json_bytes(changed))
+
+
+def test_a_plan_under_a_budget_with_one_change_is_refused_or_has_one_spelling() -> None:
+    for changed in every_change(json.loads(private_plan(1.0, retries=1).to_bytes())):
+        check_document(Plan, json_bytes(changed))
 
 
 def test_a_task_with_one_change_is_refused_or_has_one_spelling() -> None:

@@ -24,6 +24,7 @@ from headwater.agreement.succession import CharterHistory
 from headwater.encoding.encoding import Encoding
 from headwater.encoding.grid import Histograms
 from headwater.errors import InputError, PeerError
+from headwater.recipe.private_steps import private_steps
 from headwater.recipe.task import Task
 from headwater.recipe.tasks import histograms_task, marginals_task, update_task
 from headwater.rpc.v1 import enrolment_pb2
@@ -38,6 +39,7 @@ from support.consortium import ConsortiumInMemory
 from support.fuzzing.choices import Choices
 from support.fuzzing.damage import damage_bytes, damage_json
 from support.network import World
+from support.private import private_plan
 from support.recipes import small_plan, small_table
 from support.succession import following, signed_by
 
@@ -153,8 +155,8 @@ def histories(data: bytes) -> None:
 
 
 @cache
-def _asked() -> tuple[tuple[bytes, bytes], ...]:
-    """Task and model of each kind of round of a small plan."""
+def _asked() -> tuple[tuple[Plan, bytes, bytes], ...]:
+    """Plan, Task and model of each kind of round of small plans, without a budget and under one."""
     from headwater.generator.model import Model
     from headwater.generator.network import Critic, Generator
     from headwater.generator.spec import GeneratorSpec
@@ -167,10 +169,14 @@ def _asked() -> tuple[tuple[bytes, bytes], ...]:
     spec = GeneratorSpec(encoding.sizes, label=label, condition=plan.recipe.condition, **network.model_dump())
     made = Model.of(Generator(spec), critic=Critic(spec))
     model, weights = made.to_bytes(), len(made.generator) + len(made.critic)
+    private = private_plan(1.0)
+    first, second, *_ = (step.event for step in private_steps(private))
     return (
-        (histograms_task(plan, 1).to_bytes(), b""),
-        (marginals_task(plan, 2, encoding, [(0, 2), (1, 6)]).to_bytes(), b""),
-        (update_task(plan, 3, encoding, model, weights).to_bytes(), model),
+        (plan, histograms_task(plan, 1).to_bytes(), b""),
+        (plan, marginals_task(plan, 2, encoding, [(0, 2), (1, 6)]).to_bytes(), b""),
+        (plan, update_task(plan, 3, encoding, model, weights).to_bytes(), model),
+        (private, histograms_task(private, 1, first).to_bytes(), b""),
+        (private, marginals_task(private, 2, encoding, [(0, 6), (1, 6)], second).to_bytes(), b""),
     )
 
 
@@ -183,8 +189,8 @@ def contributions(data: bytes) -> None:
     """An organisation answers a Task of the plan with exactly its vector, and refuses any other with a named error."""
     from headwater.contribution.contribute import contribute
 
-    choices, (plan, rows) = Choices(data), _table()
-    task_bytes, model = choices.pick(_asked())
+    choices, (_, rows) = Choices(data), _table()
+    plan, task_bytes, model = choices.pick(_asked())
     kind = choices.below(3)
     if kind == 1:
         task_bytes = damage_json(task_bytes, choices)
@@ -195,7 +201,7 @@ def contributions(data: bytes) -> None:
     try:
         read = Task.from_bytes(task_bytes)
         task = TaskGate(plan).admit(task_bytes, model, read.length, charge_of(plan, read))
-        vector = contribute(task, model, rows, plan)
+        vector = contribute(task, model, rows, plan, members=3)
     except (InputError, PeerError):
         assert kind, "the plan's own Task was refused"
         return

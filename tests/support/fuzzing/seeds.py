@@ -11,7 +11,7 @@ from headwater.canonical import canonical_json, sha256_hex
 from headwater.encoding.encoding import Encoding
 from headwater.encoding.grid import Histograms
 from headwater.encoding.settings import EncodingSettings
-from headwater.recipe.task import Task
+from headwater.recipe.task import Task, TaskNoise
 from headwater.release.manifest import FileEntry, Manifest, Protection, Provenance, SignedManifest
 from headwater.schema import CategoricalColumn, NumericColumn, Schema
 from headwater.secagg import Aggregator, Participant
@@ -149,7 +149,8 @@ def tasks() -> tuple[bytes, ...]:
         scale=65536.0,
         model_digest="a" * 64,
     )
-    return counts.to_bytes(), update.to_bytes()
+    noisy = counts.model_copy(update={"noise": TaskNoise(variance=4469, tables=2)})
+    return counts.to_bytes(), update.to_bytes(), noisy.to_bytes()
 
 
 @cache
