@@ -3,16 +3,16 @@
 import re
 import tomllib
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import tomlkit
-from pydantic import Field, ValidationError, field_serializer, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, ValidationError, field_serializer, field_validator, model_validator
 
 from headwater.agreement.differencing import MembershipChange, protection_words
 from headwater.agreement.documents import Document, HexDigest, first_problem
 from headwater.errors import InputError
 from headwater.privacy.budget import Budget
-from headwater.recipe.settings import RecipeSettings, SplitShares
+from headwater.recipe.settings import PRIVATE_KINDS, RecipeSettings, SplitShares
 from headwater.recipe.vectors import longest_run
 from headwater.schema import Schema
 from headwater.secagg.crypto.ring import RING_BITS, RingBits
@@ -50,6 +50,16 @@ class AggregationTerms(Document):
         return protection_words(self.on_membership_change)
 
 
+def _budget_or_none(value: object) -> str:
+    return "none" if isinstance(value, str) else "budget"
+
+
+# Told apart first, so that a problem of a budget is told and not that it is no "none".
+Privacy = Annotated[
+    Annotated[Literal["none"], Tag("none")] | Annotated[Budget, Tag("budget")], Discriminator(_budget_or_none)
+]
+
+
 class Plan(Document):
     """Everything a run does. Two plans with one digest do the same.
 
@@ -69,7 +79,7 @@ class Plan(Document):
     schema_: Schema = Field(alias="schema")
     recipe: RecipeSettings = Field(default_factory=RecipeSettings)
     aggregation: AggregationTerms
-    privacy: Literal["none"] | Budget
+    privacy: Privacy
     splits: SplitShares = Field(default_factory=SplitShares)
     rows: int = Field(default=0, ge=0, le=1_000_000_000)
     seed: int = Field(default=0, ge=0, lt=2**53)
@@ -78,10 +88,10 @@ class Plan(Document):
     @model_validator(mode="after")
     def _private_recipe(self) -> Self:
         if isinstance(self.privacy, Budget):
-            if self.recipe.kind != "marginals":
+            if self.recipe.kind not in PRIVATE_KINDS:
                 raise ValueError(
-                    f'the recipe {self.recipe.kind} has no form under a privacy budget; say recipe.kind = "marginals", '
-                    'or privacy = "none"'
+                    f"the recipe {self.recipe.kind} has no form under a privacy budget; say recipe.kind = "
+                    f'"{PRIVATE_KINDS[0]}", or privacy = "none"'
                 )
             if self.schema_.images:
                 raise ValueError('pictures have no recipe under a privacy budget; leave them out, or say "none"')

@@ -4,7 +4,7 @@ from headwater.encoding.settings import EncodingSettings
 from headwater.errors import InputError
 from headwater.images.convolution import ConvolutionSpec
 from headwater.images.settings import ConvolutionSettings, ImageSettings
-from headwater.recipe.settings import RecipeKind, RecipeSettings, SplitShares
+from headwater.recipe.settings import PRIVATE_KINDS, RecipeKind, RecipeSettings, SplitShares
 from headwater.recipe.training_settings import AdversarialSettings
 from headwater.schema import Schema
 
@@ -26,9 +26,12 @@ def recipe_of(
         private: whether the plan has a privacy budget: noise wants fewer cells.
 
     Raises:
-        InputError: rounds are named for a kind that trains nothing at the organisations, or none for pictures.
+        InputError: rounds are named for a kind that trains nothing at the organisations, or none for pictures; the kind
+            or the table has no form under a privacy budget.
     """
-    wanted = kind or ("marginals" if private else _default_kind(schema))
+    if private:
+        _check_private(schema, kind)
+    wanted = kind or (PRIVATE_KINDS[0] if private else _default_kind(schema))
     recipe = RecipeSettings(kind=wanted)
     if private:
         recipe = recipe.model_copy(update={"encoding": EncodingSettings(grid_cells=_CELLS_UNDER_NOISE)})
@@ -50,6 +53,19 @@ def recipe_of(
             )
         case "marginals" | "mixture":
             return recipe
+
+
+def _check_private(schema: Schema, kind: RecipeKind | None) -> None:
+    if kind is not None and kind not in PRIVATE_KINDS:
+        raise InputError(
+            f"the recipe {kind} has no form under a privacy budget; choose {' or '.join(PRIVATE_KINDS)}, or give no "
+            "budget"
+        )
+    if schema.images:
+        raise InputError(
+            f"no recipe for pictures has a form under a privacy budget; leave {schema.images[0].name!r} out of the "
+            "schema, or give no budget"
+        )
 
 
 def _default_kind(schema: Schema) -> RecipeKind:

@@ -17,6 +17,7 @@ from headwater.secagg.crypto.ring import RingBits
 
 __all__ = [
     "EVALUATIONS",
+    "PRIVATE_KINDS",
     "AdversarialSettings",
     "EncodingSettings",
     "FitSettings",
@@ -40,6 +41,9 @@ EVALUATIONS = 3
 
 RecipeKind = Literal["hybrid", "marginals", "adversarial", "mixture"]
 """What a run fits."""
+
+PRIVATE_KINDS: tuple[RecipeKind, ...] = ("marginals",)
+"""Recipes that have a form under a privacy budget."""
 
 
 class _Settings(BaseModel):

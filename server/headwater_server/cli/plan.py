@@ -1,12 +1,26 @@
-"""`plan draft|check|propose`: what a run will do, before anything runs."""
+"""`plan draft|check|explain|propose`: what a run will do, before anything runs."""
 
-import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from headwater_server.cli.options import HomeOption, PlanSeed, RecipeChoice, Rounds, open_home, open_storage
+from headwater_server.cli.explaining import explain, print_privacy
+from headwater_server.cli.options import (
+    Delta,
+    Epsilon,
+    HomeOption,
+    Mode,
+    MostRows,
+    PlanSeed,
+    RecipeChoice,
+    Records,
+    Rounds,
+    Unit,
+    budget_of,
+    open_home,
+    open_storage,
+)
 
 if TYPE_CHECKING:
     from headwater.agreement.differencing import MembershipChange
@@ -17,7 +31,7 @@ __all__ = ["register"]
 _group = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
-    help="Draft, check and propose plans.",
+    help="Draft, check, explain and propose plans.",
     epilog="Example:  headwater-coordinator plan draft --schema schema.toml --on-membership-change strict",
 )
 
@@ -36,10 +50,16 @@ def draft(
         typer.Option(
             help="What is fitted: hybrid, a mixture by sums and then training around it; mixture, by sums alone; "
             "marginals, a network by sums alone; adversarial, a network by training. By default hybrid, for pictures "
-            "mixture."
+            "mixture, under --epsilon marginals."
         ),
     ] = None,
     rounds: Rounds = None,
+    epsilon: Epsilon = None,
+    delta: Delta = None,
+    unit: Unit = None,
+    records: Records = None,
+    most_rows: MostRows = None,
+    mode: Mode = None,
     seed: PlanSeed = 0,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
     on_membership_change: Annotated[
@@ -48,30 +68,38 @@ def draft(
 ) -> None:
     """Write a plan with every setting that is not named at its default, to be read and edited.
 
+    With --epsilon the plan has a budget of differential privacy and every sum carries noise; `plan explain` says what
+    that costs. Without it the plan is NOT DIFFERENTIALLY PRIVATE, and says so.
+
     One choice has no default. Under `strict` each organisation refuses a sum over other organisations than before, so
     that no two sums can be subtracted from each other; a run then needs the same organisations to its end. Under
     `continue` a run goes on with those that remain, and its results say that nothing protects against differencing.
     Without --on-membership-change you are asked.
     """
+    from headwater.agreement.charge import plan_events
     from headwater.agreement.plan import AggregationTerms, Plan, plan_name
     from headwater.errors import InputError
     from headwater.flower_bundle import bundle_sha256
-    from headwater.recipe.defaults import recipe_of
+    from headwater.recipe.defaults import recipe_of, splits_of
     from headwater_server.plan_file import read_schema
+    from headwater_server.plan_text import explained
 
-    contract = read_schema(schema)
+    budget, contract = budget_of(epsilon, delta, unit, records, most_rows, mode), read_schema(schema)
     if out.exists() and not force:
         raise InputError(f"{out} is there already; choose another --out or say --force")
     plan = Plan(
         name=plan_name(contract.name),
         schema=contract,
-        recipe=recipe_of(contract, None if recipe is None else recipe.value, rounds),
+        recipe=recipe_of(contract, None if recipe is None else recipe.value, rounds, private=budget is not None),
         aggregation=AggregationTerms(on_membership_change=_membership_change(on_membership_change)),
-        privacy="none",
+        privacy=budget or "none",
+        splits=splits_of(private=budget is not None),
         seed=seed,
         stub_sha256=bundle_sha256(),
     )
-    out.write_text(_explained(plan.to_toml()), encoding="utf-8")
+    # More noise than can be drawn is refused before anything is written.
+    plan_events(plan)
+    out.write_text(explained(plan.to_toml()), encoding="utf-8")
     typer.echo(f"wrote {out}; read it, then: headwater-coordinator plan check {out}")
 
 
@@ -94,15 +122,6 @@ def _membership_change(choice: str | None) -> "MembershipChange":
     raise InputError(f"--on-membership-change is {choice!r}; say strict or continue")
 
 
-def _explained(text: str) -> str:
-    """The plan's TOML with what the choice means above it, for whoever reads or edits the file."""
-    from headwater.agreement.differencing import choice_in_words
-
-    words = textwrap.wrap(choice_in_words("strict"), 110) + textwrap.wrap(choice_in_words("continue"), 110)
-    comment = "\n".join(f"# {line}" for line in words)
-    return text.replace("on_membership_change = ", f"{comment}\non_membership_change = ", 1)
-
-
 @_group.command(epilog="Example:  headwater-coordinator plan check plan.toml")
 def check(plan: Annotated[Path, typer.Argument(help="The plan, TOML.")]) -> None:
     """Say in plain words what a plan would do, and what keeps it from being proposed."""
@@ -123,7 +142,7 @@ def check(plan: Annotated[Path, typer.Argument(help="The plan, TOML.")]) -> None
     rounds = 0 if training is None else training.rounds
     console.print(f"recipe {recipe.kind}, {rounds} rounds of training, at most {document.maximum_rounds} sums")
     console.print(f"at least {terms.minimum_cohort} organisations in each sum, {terms.retries} retries")
-    console.print("[bold red]privacy: none[/bold red] – NOT DIFFERENTIALLY PRIVATE; the coordinator sees exact sums")
+    print_privacy(console, document, terms.minimum_cohort)
     style = "bold" if terms.on_membership_change == "strict" else "bold red"
     console.print(f"[{style}]{terms.protection}[/{style}]", soft_wrap=True)
     console.print(choice_in_words(terms.on_membership_change), soft_wrap=True, highlight=False)
@@ -151,6 +170,9 @@ def _problems(plan: "Plan") -> list[str]:
     return problems
 
 
+_group.command(epilog="Example:  headwater-coordinator plan explain plan.toml --organisations 5")(explain)
+
+
 @_group.command(epilog="Example:  headwater-coordinator plan propose plan.toml")
 def propose(
     plan: Annotated[Path, typer.Argument(help="The plan, TOML.")],
@@ -165,6 +187,7 @@ def propose(
     import secrets
 
     from headwater.agreement.approval import RunProposal, SignedProposal
+    from headwater.agreement.charge import plan_events
     from headwater.agreement.session import roster_of, terms_of
     from headwater.errors import InputError
     from headwater.secagg.protocol.terms import cohort_problem
@@ -181,6 +204,7 @@ def propose(
     if problem := cohort_problem(len(charter.members), roster.minimum_cohort, roster.colluders):
         raise InputError(f"the plan cannot run under this charter: {problem}")
     terms_of(document, run_id, 1).check_headroom(len(charter.members))
+    plan_events(document)
     for record in storage.runs():
         if record.plan_digest == document.digest and not storage.run_state(record.run_id).over:
             typer.echo(

@@ -1,6 +1,5 @@
 """`headwater-coordinator plan`: the choice that has no default, asked for and explained."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,11 +9,10 @@ from typer.testing import CliRunner
 from headwater.agreement.plan import Plan
 from headwater.errors import InputError
 from headwater.recipe.settings import RecipeSettings
-from headwater_server.authority import Authority
 from headwater_server.cli import app
-from headwater_server.settings import CoordinatorHome, CoordinatorSettings
 from headwater_server.storage import RunState, SqlStorage
-from support.consortium import SMALL_SCHEMA, ConsortiumInMemory
+from support.consortium import SMALL_SCHEMA
+from support.coordinator_home import home_with_charter
 from support.pictures import PICTURES
 
 
@@ -163,19 +161,8 @@ def test_check_says_what_the_choice_protects(schema: Path) -> None:
 
 
 def test_the_same_plan_proposed_twice_warns_and_still_proposes(schema: Path) -> None:
-    home = CoordinatorHome(schema.parent / "coordinator")
-    authority = Authority.create("Test consortium", datetime.now(UTC))
-    home.create(
-        CoordinatorSettings(consortium="Test consortium"),
-        authority,
-        authority.issue_server("coordinator", ["127.0.0.1"], datetime.now(UTC)),
-    )
-    consortium = ConsortiumInMemory(coordinator_key=home.charter_key())
+    home = home_with_charter(schema.parent / "coordinator")
     storage = SqlStorage(home.database_url(home.settings()))
-    storage.add_charter(consortium.signed_charter(without=tuple(consortium.keys)))
-    charter = consortium.charter()
-    for member, key in consortium.keys.items():
-        storage.add_charter_signature(charter.digest, member, charter.signed_by(key))
     draft(schema, "--on-membership-change", "strict")
     plan, place = str(schema.parent / "plan.toml"), str(home.folder)
     first = CliRunner().invoke(app, ["plan", "propose", plan, "--home", place])

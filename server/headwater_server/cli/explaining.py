@@ -1,0 +1,132 @@
+"""`plan explain`: what a plan costs the people behind the rows, before anything runs."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from headwater_server.cli.options import HomeOption, open_home, open_storage
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from headwater.agreement.cost import PlanCost
+    from headwater.agreement.plan import Plan
+
+__all__ = ["explain", "print_privacy"]
+
+
+def explain(
+    plan: Annotated[Path, typer.Argument(help="The plan, TOML.")],
+    organisations: Annotated[
+        int | None,
+        typer.Option(help="How many share the noise; the charter's members, else the plan's smallest cohort."),
+    ] = None,
+    home: HomeOption = Path("coordinator"),
+    as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output, for programs.")] = False,
+) -> None:
+    """Say what a plan costs the people behind the rows: round by round, in all, and for one run more.
+
+    Nothing runs and nothing is spent. ε is told by the accountant that organisations, releases and `headwater verify`
+    use; the noise of each organisation depends on how many share it.
+    """
+    from rich.console import Console
+
+    from headwater_server.plan_file import read_plan
+
+    document = read_plan(plan)
+    members = _organisations(organisations, home, document)
+    if as_json:
+        typer.echo(json.dumps(_facts(document, members)))
+        return
+    console = Console(highlight=False)
+    console.print(f"[bold]{document.name}[/bold], plan {document.digest}", soft_wrap=True)
+    print_privacy(console, document, members)
+
+
+def print_privacy(console: "Console", plan: "Plan", organisations: int) -> None:
+    """Print what a plan costs, or why no number says it.
+
+    Raises:
+        InputError: so few organisations cannot share the noise, or it is more than can be drawn.
+    """
+    from rich.markup import escape
+
+    from headwater.agreement.cost import plan_cost
+    from headwater.privacy.words import NOT_PRIVATE, budget_in_words
+    from headwater_server.cost_words import cost_in_words, no_budget_in_words
+
+    if plan.privacy == "none":
+        first, *others = no_budget_in_words(plan)
+        said = first.replace(NOT_PRIVATE, f"[bold red]{NOT_PRIVATE}[/bold red]", 1)
+        console.print(f"privacy: {said}.", soft_wrap=True, highlight=False)
+        for line in others:
+            console.print(f"  {line}", soft_wrap=True, highlight=False, markup=False)
+        return
+    cost = plan_cost(plan, organisations)
+    console.print(f"privacy: [bold]{escape(budget_in_words(plan.privacy))}[/bold]", soft_wrap=True, highlight=False)
+    _print_rounds(console, cost)
+    for subject, sentences in cost_in_words(cost, plan.aggregation.retries):
+        console.print(f"[bold]{subject}[/bold]", highlight=False)
+        for sentence in sentences:
+            console.print(f"  {sentence}", soft_wrap=True, highlight=False, markup=False)
+
+
+def _print_rounds(console: "Console", cost: "PlanCost") -> None:
+    from rich.table import Table
+
+    from headwater_server.cost_words import STEP_WORDS
+
+    table = Table(title="What is counted, and the noise on each count (σ in rows)", title_justify="left")
+    table.add_column("round", justify="right")
+    table.add_column("what is counted")
+    for heading in (
+        "tables", "cells ≤", "σ certain", f"σ each of {cost.organisations}", f"σ all {cost.organisations}", "ρ",
+        "share", "ε so far",
+    ):  # fmt: skip
+        table.add_column(heading, justify="right")
+    for number, each in enumerate(cost.rounds, start=1):
+        table.add_row(
+            str(number), STEP_WORDS[each.step], f"{each.tables:,}", f"{each.cells:,}", f"{each.deviation:,.1f}",
+            f"{each.deviation_each:,.1f}", f"{each.deviation_sum:,.1f}", f"{each.rho:.3g}", f"{each.share:.0%}",
+            f"{each.epsilon:.4g}",
+        )  # fmt: skip
+    if cost.reserve_share:
+        table.add_row(
+            "", "held back for aborted sums", "", "", "", "", "", f"{cost.rho * cost.reserve_share:.3g}",
+            f"{cost.reserve_share:.0%}", f"{cost.epsilon:.4g}",
+        )  # fmt: skip
+    console.print(table)
+
+
+def _facts(plan: "Plan", organisations: int) -> dict[str, object]:
+    from headwater.agreement.cost import plan_cost
+    from headwater_server.cost_words import cost_in_words, no_budget_in_words
+
+    head = {"name": plan.name, "plan_digest": plan.digest}
+    if plan.privacy == "none":
+        return {**head, "private": False, "words": list(no_budget_in_words(plan))}
+    cost = plan_cost(plan, organisations)
+    words = {subject: list(sentences) for subject, sentences in cost_in_words(cost, plan.aggregation.retries)}
+    return {**head, "private": True, **cost.to_document(), "words": words}
+
+
+def _organisations(given: int | None, home: Path, plan: "Plan") -> int:
+    from headwater.errors import InputError
+    from headwater.secagg.protocol.terms import cohort_problem
+    from headwater_server.runs.charters import charter_for_new_runs
+
+    if given is not None:
+        if problem := cohort_problem(given, plan.aggregation.minimum_cohort, plan.colluders):
+            raise InputError(f"so many organisations cannot run this plan: {problem}; say another --organisations")
+        return given
+    place = open_home(home)
+    if (place.folder / "settings.toml").is_file():
+        storage = open_storage(place)
+        try:
+            if storage.charters_in_force():
+                return len(charter_for_new_runs(storage).members)
+        finally:
+            storage.close()
+    return plan.aggregation.minimum_cohort

@@ -1,0 +1,90 @@
+"""What a plan costs in plain words, for whoever drafts, reads or approves it."""
+
+from collections.abc import Iterator
+
+from headwater.agreement.cost import PlanCost
+from headwater.agreement.plan import Plan
+from headwater.privacy.words import NOT_PRIVATE, PUBLIC, guarantee_in_words, uncovered_in_words
+from headwater.recipe.private_steps import StepName
+
+__all__ = ["STEP_WORDS", "cost_in_words", "no_budget_in_words", "step_in_words"]
+
+STEP_WORDS: dict[StepName, str] = {
+    "columns": "every column, on its public grid",
+    "label": "every feature with the label",
+    "pairs": "every two features, with the label where there is one, in coarse bins",
+}
+"""What each private round counts."""
+
+_COUNT = 100
+# 19 of 20 draws of a normal distribution are within so many standard deviations.
+_DEVIATIONS = 1.96
+
+
+def step_in_words(step: object) -> str:
+    """What a private round counts, by its name in a run's history; the name itself where it is a newer one."""
+    return {str(name): words for name, words in STEP_WORDS.items()}.get(str(step), str(step))
+
+
+def cost_in_words(cost: PlanCost, retries: int) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Everything that a number alone would not tell, as (subject, sentences).
+
+    Args:
+        cost: of the plan.
+        retries: rounds that its terms of aggregation allow to be tried again.
+    """
+    return (
+        ("in all", (_total(cost),)),
+        ("what the noise means", tuple(_error(cost))),
+        (
+            "one more run",
+            (
+                f"this plan once more on the same rows: {guarantee_in_words(cost.epsilon_twice, cost.budget)}, for "
+                "both runs together. Runs that failed count like others",
+            ),
+        ),
+        ("an aborted sum", (_aborted(cost, retries),)),
+        ("public, outside ε", (PUBLIC,)),
+        ("ε does not cover", uncovered_in_words(cost.budget)),
+    )
+
+
+def no_budget_in_words(plan: Plan) -> tuple[str, ...]:
+    """Why a plan without a budget protects nobody in the sense of differential privacy."""
+    return (
+        f"{NOT_PRIVATE}: the plan has no privacy budget, so its sums are exact and no number bounds what results tell "
+        "of one person",
+        f"secure aggregation hides each organisation among {plan.aggregation.minimum_cohort} or more; it hides no "
+        "person: who knows all rows but one may read that one off a sum, and a generator may repeat a rare row",
+        "every further run or release tells more; nobody can say how much",
+        "plan draft --epsilon 1 writes a plan in which every sum carries noise; simulate --epsilon 1 shows what that "
+        "costs in quality",
+    )
+
+
+def _total(cost: PlanCost) -> str:
+    said = f"{guarantee_in_words(cost.epsilon, cost.budget)}; the plan's budget is ε = {cost.budget.epsilon:g}"
+    return f"{said}. Fitting and sampling cost nothing more: they see noisy sums alone"
+
+
+def _error(cost: PlanCost) -> Iterator[str]:
+    for number, each in enumerate(cost.rounds, start=1):
+        off = _DEVIATIONS * each.deviation_sum
+        yield f"round {number}: a count of {_COUNT} rows is off by up to {off:,.0f} in 19 of 20 cases"
+    yield (
+        "a count of 10 rows is off by as much as one of 10,000: small groups drown in the noise, large ones hardly "
+        "notice it"
+    )
+
+
+def _aborted(cost: PlanCost, retries: int) -> str:
+    paid = min(cost.budget.retries, retries)
+    said = "what was uploaded counts as released, so a sum that is tried again is paid twice"
+    held = f", by {cost.reserve_share:.0%} of it held back" if cost.reserve_share else ""
+    if paid == retries:
+        return f"{said}; the budget pays for as many as the plan allows ({retries}){held}"
+    return (
+        f"{said}; the budget pays for {paid or 'none'}{held}, the plan allows {retries}. One more than is paid for "
+        f"would take ε to {cost.epsilon_aborted:.4g}: organisations refuse it, and the run ends. privacy.retries in "
+        "the plan pays for more in advance, by more noise"
+    )

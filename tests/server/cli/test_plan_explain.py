@@ -1,0 +1,98 @@
+"""`headwater-coordinator plan explain`: what a plan costs, before anything runs."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from headwater.agreement.plan import Plan
+from headwater.errors import InputError
+from headwater_server.cli import app
+from support.coordinator_home import home_with_charter
+from support.private import private_plan
+from support.recipes import small_plan
+
+
+@pytest.fixture(autouse=True)
+def _plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("NO_COLOR", "1")
+
+
+def written(folder: Path, plan: Plan) -> str:
+    file = folder / "plan.toml"
+    file.write_text(plan.to_toml(), encoding="utf-8")
+    return str(file)
+
+
+def explained(folder: Path, plan: Plan, *more: str) -> str:
+    given = ["plan", "explain", written(folder, plan), "--home", str(folder / "home"), *more]
+    result = CliRunner().invoke(app, given)
+    assert result.exception is None, result.exception
+    return result.output
+
+
+def test_each_round_and_the_whole_are_told_in_words_and_numbers(tmp_path: Path) -> None:
+    said = explained(tmp_path, private_plan(1.0), "--organisations", "5")
+    for words in (
+        "every column, on its public grid",
+        "every feature with the label",
+        "σ each of 5",
+        "at δ = 1e-06 for one record, added or removed",
+        "a count of 100 rows is off by up to",
+        "this plan once more on the same rows: ε = 1.4",
+        "what was uploaded counts as released",
+        "the schema with its bounds and categories",
+        "a person whose records several organisations hold",
+    ):
+        assert words in said, words
+
+
+def test_sums_that_the_budget_pays_for_are_told_with_what_they_take(tmp_path: Path) -> None:
+    none = explained(tmp_path, private_plan(1.0))
+    assert "the budget pays for none, the plan allows" in none
+    assert "held back" not in none
+    one = explained(tmp_path, private_plan(1.0, retries=1))
+    assert "held back for aborted sums" in one
+    assert "the budget pays for 1, by" in one
+
+
+def test_a_plan_without_a_budget_is_not_differentially_private_and_says_why(tmp_path: Path) -> None:
+    said = explained(tmp_path, small_plan("marginals"))
+    assert "NOT DIFFERENTIALLY PRIVATE: the plan has no privacy budget" in said
+    assert "no number bounds" in said
+    facts = json.loads(explained(tmp_path, small_plan("marginals"), "--json"))
+    assert facts["private"] is False
+    assert "NOT DIFFERENTIALLY PRIVATE" in facts["words"][0]
+
+
+def test_programs_read_the_same_as_json(tmp_path: Path) -> None:
+    plan = private_plan(1.0, unit="entity", records=2)
+    facts = json.loads(explained(tmp_path, plan, "--organisations", "7", "--json"))
+    assert facts["plan_digest"] == plan.digest
+    assert facts["organisations"] == 7
+    assert facts["epsilon"] <= 1.0
+    assert facts["budget"]["records"] == 2
+    assert [each["step"] for each in facts["rounds"]] == ["columns", "label", "pairs"]
+    assert "one person with all of at most 2 records" in facts["words"]["in all"][0]
+
+
+def test_the_noise_of_each_is_that_of_the_charter_s_members_where_there_is_a_charter(tmp_path: Path) -> None:
+    home_with_charter(tmp_path / "home", members=4)
+    assert "σ each of 4" in explained(tmp_path, private_plan(1.0))
+
+
+def test_check_says_what_explain_says(tmp_path: Path) -> None:
+    plan = private_plan(1.0)
+    said = explained(tmp_path, plan)
+    checked = CliRunner().invoke(app, ["plan", "check", written(tmp_path, plan)]).output
+    start = said.index("privacy: ")
+    assert said[start:] in checked
+
+
+def test_so_few_organisations_are_refused(tmp_path: Path) -> None:
+    given = ["plan", "explain", written(tmp_path, private_plan(1.0)), "--organisations", "2"]
+    result = CliRunner().invoke(app, given)
+    assert isinstance(result.exception, InputError)
+    assert "2 members take part, at least 3 must" in str(result.exception)
