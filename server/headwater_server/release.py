@@ -12,17 +12,20 @@ from pydantic import TypeAdapter, ValidationError
 
 from headwater import __version__
 from headwater.agreement.differencing import Differencing
+from headwater.agreement.documents import first_problem
+from headwater.agreement.plan import Plan
 from headwater.encoding.encoding import Encoding
-from headwater.errors import InputError
+from headwater.errors import InputError, ReleaseRefused
 from headwater.release import Provenance, ReleaseFacts, SignedManifest, write_release
 from headwater.release.manifest import DatasetName
+from headwater.release.privacy_claim import Privacy, PrivacyClaim
 from headwater.schema.table import Table
 from headwater_server.figures.columns import draw_columns
 
 if TYPE_CHECKING:
     from headwater.generator.sampler import Sampler
 
-__all__ = ["PublishedRelease", "ReleaseRequest", "RunFacts", "publish_release", "sample_table"]
+__all__ = ["PublishedRelease", "ReleaseRequest", "RunFacts", "privacy_of", "publish_release", "sample_table"]
 
 _BATCH_ROWS = 8192
 _NAME: TypeAdapter[str] = TypeAdapter(DatasetName)
@@ -35,7 +38,7 @@ class RunFacts:
     Attributes:
         organisations: how many took part in its last sum.
         differencing: what holds of its sums, by its plan.
-        generator_digest: SHA-256 of the bundle, which itself is not released without differential privacy.
+        generator_digest: SHA-256 of the bundle, which itself is not released.
         released: what its generator is, and the run's own attack on it, in words.
         refused_rounds: rounds of its climb or training that were not taken.
         ended_on: what its climb or training was cut short to: "rung", "base", "checkpoint", or "" where it was not.
@@ -48,6 +51,8 @@ class RunFacts:
     charter_digest: str
     generator_digest: str | None
     differencing: Differencing
+    privacy: Privacy
+    schema_from_rows: bool = False
     released: str = ""
     refused_rounds: int = 0
     ended_on: Literal["", "base", "checkpoint", "rung"] = ""
@@ -79,6 +84,36 @@ class PublishedRelease:
     digest: str
     rows: int
     size_bytes: int
+
+
+def privacy_of(plan: Plan, stored: object, *, schema_from_rows: bool = False) -> Privacy:
+    """What a release of a run may say of differential privacy.
+
+    Args:
+        plan: of the run.
+        stored: "privacy" of the run's result.
+        schema_from_rows: a program read the schema's bounds and categories from rows, though it is marked as confirmed.
+
+    Raises:
+        ReleaseRefused: plan and result contradict each other, or what the result claims does not hold together.
+    """
+    if isinstance(plan.privacy, str):
+        if stored not in ("none", None):
+            raise ReleaseRefused(
+                "the run's result claims differential privacy, its plan has no budget; propose it anew"
+            )
+        return "none"
+    try:
+        claim = PrivacyClaim.model_validate(stored)
+    except ValidationError as error:
+        raise ReleaseRefused(
+            f"the run's result does not say what it spent of its budget: {first_problem(error)}; propose the run anew"
+        ) from error
+    if not claim.is_of(plan.privacy):
+        raise ReleaseRefused("the run's result is of another budget than its plan's; propose the run anew")
+    if schema_from_rows:
+        claim = claim.model_copy(update={"schema_confirmed": False})
+    return claim
 
 
 def sample_table(
@@ -135,6 +170,7 @@ def publish_release(
 
     Raises:
         InputError: the name cannot be used, or the table has no rows.
+        ReleaseRefused: the events of the privacy claim cost more than it states.
         StorageError: another command took the same version meanwhile; nothing was written.
     """
     name = _checked_name(request.name)
@@ -148,6 +184,8 @@ def publish_release(
         description=request.description,
         licence=request.licence or "not stated; ask the consortium",
         differencing=run.differencing,
+        privacy=run.privacy,
+        schema_from_rows=run.schema_from_rows,
         refused_rounds=run.refused_rounds,
         released=run.released,
         ended_on=run.ended_on,

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from headwater.agreement.charter import CHARTER_KIND, Charter, Member, SignedCharter
 from headwater.agreement.signing import public_key_hex, sign
+from headwater.release.privacy_claim import Privacy
 from headwater.schema import BooleanColumn, CategoricalColumn, DateColumn, NumericColumn, Schema
 from headwater.schema.table import Table
 from headwater_server.release import PublishedRelease, ReleaseRequest, RunFacts, publish_release
@@ -102,7 +103,12 @@ def make_table(rows: int = 500, seed: int = 7) -> Table:
 
 
 def publish(
-    releases: Path, consortium: Consortium, table: Table | None = None, name: str = "visits", charter_digest: str = ""
+    releases: Path,
+    consortium: Consortium,
+    table: Table | None = None,
+    name: str = "visits",
+    charter_digest: str = "",
+    privacy: Privacy = "none",
 ) -> PublishedRelease:
     """Publish the next version of a dataset, as the coordinator does, under version 1 of the charter by default."""
     run = RunFacts(
@@ -113,6 +119,7 @@ def publish(
         charter_digest=charter_digest or consortium.digest,
         generator_digest="ef" * 32,
         differencing="unprotected",
+        privacy=privacy,
     )
     request = ReleaseRequest(name=name, title="Hospital visits", description="Stays of five years in three hospitals.")
     return publish_release(releases, table or make_table(), request, run, consortium.coordinator_key, NOON)

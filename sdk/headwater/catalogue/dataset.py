@@ -36,7 +36,7 @@ def load_dataset(name: str, version: int | None = None, *, catalogue: str | None
         ReleaseRefused: a signature, size or digest is wrong.
         TransportError: the catalogue could not be reached.
 
-    Guarantee: none of privacy beyond what the dataset's card states; today that is "not differentially private".
+    Guarantee: none of privacy beyond what the dataset's card states: an ε with all that it does not cover, or none.
     """
     import pyarrow.parquet as pq
 

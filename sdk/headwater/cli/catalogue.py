@@ -1,6 +1,6 @@
 """`headwater catalogue`: name a catalogue once, then list, show, download and verify its datasets."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -104,7 +104,7 @@ def show(name: _Name, version: _Version = None, catalogue: _Catalogue = None) ->
     Everything shown comes from the manifest, after the coordinator's signature on it was checked.
     """
     from headwater.catalogue import CatalogueClient, find_dataset, follow_charter, home_folder
-    from headwater.release.statement import HEADLINE, SIGNATURES, not_to_be_used_for, protection_statement
+    from headwater.release.statement import SIGNATURES, headline, not_to_be_used_for, protection_statement
 
     home = home_folder()
     known, chosen = find_dataset(home, name, version, catalogue)
@@ -116,11 +116,12 @@ def show(name: _Name, version: _Version = None, catalogue: _Catalogue = None) ->
     console.print(f"[bold]{plain(manifest.title)}[/bold]  ({manifest.name}, version {manifest.version})")
     if manifest.description:
         console.print(plain(manifest.description))
-    statement = protection_statement(
-        provenance.organisations, manifest.unconfirmed_schema, manifest.protection.differencing
-    )
-    text = "\n".join(f"• [bold]{short}.[/bold] {full}" for short, full in statement)
-    console.print(Panel(text, title=HEADLINE, border_style="yellow", title_align="left"))
+    privacy = manifest.protection.privacy
+    statement = protection_statement(provenance.organisations, manifest.unconfirmed_schema, manifest.protection)
+    style = _style(privacy != "none")
+    # Above the panel, not in its border: a narrow terminal would cut what ε means nothing without.
+    console.print(f"[{style}]{headline(privacy)}[/{style}]", highlight=False)
+    console.print(Panel(_statement(statement), border_style=style))
     facts = Grid.grid(padding=(0, 2))
     for label, value in (
         ("rows", f"{manifest.rows:,}"),
@@ -166,7 +167,9 @@ def download(
 def verify(folder: Annotated[Path, typer.Argument(help="A downloaded dataset.")]) -> None:
     """Check a downloaded dataset against the pinned charter, without a network.
 
-    Exit status 1, and the reason, if a signature, a file or a digest is not what was signed.
+    Exit status 1, and the reason, if a signature, a file or a digest is not what was signed, or if a dataset states a
+    smaller ε than its own signed events come to. With the extra `privacy` installed ε is replayed exactly, else only
+    held to what arithmetic alone can refute.
     """
     from headwater.catalogue import home_folder, pinned_charter
     from headwater.release import verify_release
@@ -185,7 +188,26 @@ def verify(folder: Annotated[Path, typer.Argument(help="A downloaded dataset.")]
 
 def _tell(console: Console, verification: "Verification") -> None:
     console.print(f"Signatures: {verification.signatures}.")
-    console.print(f"[yellow]{verification.warning}[/yellow]")
+    style = _style(verification.replay is not None)
+    console.print(f"[{style}]{verification.headline}[/{style}]", highlight=False)
+    if verification.replay is None:
+        return
+    replayed = "green" if verification.replay.exact else "yellow"
+    console.print(f"[{replayed}]{plain(verification.replay.in_words)}.[/{replayed}]", highlight=False)
+    console.print(
+        "Not checked here: that the noise was added, and that these are all events. The organisations can, by the "
+        "receipts and ledgers that they hold.",
+        highlight=False,
+    )
+    console.print(_statement(verification.statement), highlight=False)
+
+
+def _style(private: bool) -> str:
+    return "green" if private else "yellow"
+
+
+def _statement(statement: Sequence[tuple[str, str]]) -> str:
+    return "\n".join(f"• [bold]{short}.[/bold] {full}" for short, full in statement)
 
 
 @contextmanager

@@ -9,17 +9,19 @@ from rich.text import Text
 
 from headwater.cli.wording import printable
 from headwater.file_size import size_in_words
+from headwater.privacy.words import NOT_PRIVATE
 
 if TYPE_CHECKING:
     from headwater.catalogue import Listing
 
 __all__ = ["listing_grid"]
 
+_NONE = "none"
 _RIGHT = ("version", "rows", "columns", "size")
 # Given up in this order where there is no room. The next command needs the name, and privacy is never left unsaid.
 _LESS_NEEDED = ("made", "columns", "size", "title", "rows", "version")
-# A title may be folded, but below this width it is no longer read.
-_TITLE_WIDTH = 16
+# A title or a privacy may be folded, but below this width it is no longer read.
+_FOLDED = {"title": 16, "privacy": 16}
 
 
 def listing_grid(listings: "Sequence[Listing]", title: str, width: int) -> Grid:
@@ -36,7 +38,7 @@ def listing_grid(listings: "Sequence[Listing]", title: str, width: int) -> Grid:
     grid = Grid(title=title)
     for heading in shown:
         # On a terminal narrower than a name the name is folded: a table wider than its terminal would be cut.
-        whole = heading != "title" and has_room
+        whole = heading not in _FOLDED and has_room
         grid.add_column(
             heading,
             justify="right" if heading in _RIGHT else "left",
@@ -46,8 +48,12 @@ def listing_grid(listings: "Sequence[Listing]", title: str, width: int) -> Grid:
         )
     for row in zip(*(cells[heading] for heading in shown), strict=True):
         grid.add_row(*row)
+    notes = []
+    if any(each.privacy == _NONE for each in listings):
+        notes.append(f"privacy {_NONE}: {NOT_PRIVATE}.")
     if left_out := [heading for heading in cells if heading not in shown]:
-        grid.caption = f"No room for: {', '.join(left_out)}; `headwater show NAME` has them."
+        notes.append(f"No room for: {', '.join(left_out)}; `headwater show NAME` has them.")
+    grid.caption = " ".join(notes) or None
     return grid
 
 
@@ -60,8 +66,12 @@ def _cells(listings: "Sequence[Listing]") -> Mapping[str, Sequence[Text]]:
         "columns": [Text(str(each.columns)) for each in listings],
         "size": [Text(size_in_words(each.size_bytes)) for each in listings],
         "made": [Text(printable(each.created[:10])) for each in listings],
-        "privacy": [Text(printable(each.privacy), "yellow") for each in listings],
+        "privacy": [Text(printable(each.privacy), _colour(each.privacy)) for each in listings],
     }
+
+
+def _colour(privacy: str) -> str:
+    return "yellow" if privacy == _NONE else "green"
 
 
 def _with_room(cells: Mapping[str, Sequence[Text]], width: int) -> list[str]:
@@ -75,8 +85,8 @@ def _with_room(cells: Mapping[str, Sequence[Text]], width: int) -> list[str]:
 
 def _needed(cells: Mapping[str, Sequence[Text]], shown: Sequence[str]) -> int:
     widths = {heading: _width(heading, cells[heading]) for heading in shown}
-    if "title" in widths:
-        widths["title"] = min(widths["title"], _TITLE_WIDTH)
+    for heading in widths.keys() & _FOLDED.keys():
+        widths[heading] = min(widths[heading], _FOLDED[heading])
     # Beside its text a column takes a border and a blank on both sides; the last border closes the table.
     return sum(width + 3 for width in widths.values()) + 1
 

@@ -1,13 +1,23 @@
 """What a budget promises and what it does not, in the words that every page, card and log uses."""
 
-from headwater.privacy.budget import Budget
+import math
+from decimal import ROUND_CEILING, Context, Decimal
+from typing import Protocol
+
+from headwater.privacy.budget import Budget, PrivacyMode, Unit
 
 __all__ = [
     "NOT_PRIVATE",
     "PUBLIC",
     "SCHEMA_FROM_ROWS",
+    "Protected",
     "budget_in_words",
+    "coordinator_in_words",
+    "covered_in_words",
+    "guarantee_in_short",
     "guarantee_in_words",
+    "private_in_words",
+    "rounded_up",
     "uncovered_in_words",
     "unit_in_words",
 ]
@@ -24,22 +34,67 @@ PUBLIC = (
 SCHEMA_FROM_ROWS = "schema read from the rows, outside ε"
 """Said of every result whose bounds and categories nobody confirmed to be public."""
 
+_DIGITS = 4
+_SHORT_DIGITS = 3
 
-def unit_in_words(budget: Budget) -> str:
+
+class Protected(Protocol):
+    """What an ε means nothing without: a budget has it, and so has the claim of a release."""
+
+    @property
+    def delta(self) -> float:
+        """At which ε holds."""
+
+    @property
+    def unit(self) -> Unit:
+        """Whom it protects."""
+
+    @property
+    def records(self) -> int:
+        """Most records of one unit."""
+
+    @property
+    def mode(self) -> PrivacyMode:
+        """Whose noise suffices for it."""
+
+
+def rounded_up(value: float, digits: int = _DIGITS) -> float:
+    """The least number of so many significant digits that is not below a value: nothing stated is below what is spent.
+
+    Args:
+        value: from 0 on, finite.
+        digits: at least 1.
+    """
+    return float(Context(prec=digits, rounding=ROUND_CEILING).create_decimal(Decimal(repr(float(value)))))
+
+
+def unit_in_words(protected: Protected) -> str:
     """Whom a budget protects."""
-    if budget.unit == "record":
+    if protected.unit == "record":
         return "one record"
-    return f"one person with all of at most {budget.records} records"
+    return f"one person with all of at most {protected.records} records"
 
 
-def guarantee_in_words(epsilon: float, budget: Budget) -> str:
+def guarantee_in_words(epsilon: float, protected: Protected) -> str:
     """ε with everything that it means nothing without.
 
     Args:
         epsilon: what was spent, or may be.
-        budget: unit and δ.
+        protected: unit and δ.
     """
-    return f"ε = {epsilon:.4g} at δ = {budget.delta:g} for {unit_in_words(budget)}, added or removed"
+    stated = f"ε = {rounded_up(epsilon):g} at δ = {protected.delta:g}"
+    return f"{stated} for {unit_in_words(protected)}, added or removed"
+
+
+def guarantee_in_short(epsilon: float, protected: Protected) -> str:
+    """ε in at most 40 letters, for a line of a list."""
+    delta = rounded_up(protected.delta, _SHORT_DIGITS)
+    return f"ε = {rounded_up(epsilon):g} at δ = {delta:g} per {'record' if protected.unit == 'record' else 'person'}"
+
+
+def private_in_words(epsilon: float, protected: Protected) -> str:
+    """What a private run or release is called, where one without privacy is called `NOT_PRIVATE`."""
+    return f"Differentially private: {guarantee_in_words(epsilon, protected)}"
 
 
 def budget_in_words(budget: Budget) -> str:
@@ -52,23 +107,68 @@ def budget_in_words(budget: Budget) -> str:
     return f"differentially private: at most {guarantee_in_words(budget.epsilon, budget)}; {noise}"
 
 
-def uncovered_in_words(budget: Budget) -> tuple[str, ...]:
-    """What a budget does not promise, one clause for each."""
+def covered_in_words(epsilon: float, protected: Protected, sums: int, aborted: int) -> str:
+    """What an ε that was spent says.
+
+    Args:
+        epsilon: what was spent.
+        protected: unit and δ.
+        sums: that were asked for.
+        aborted: among them, which came to no sum.
+    """
+    tried = f"{sums} noisy {'sum' if sums == 1 else 'sums'} of counts"
+    if aborted:
+        tried += f", {aborted} of them aborted, which counts all the same"
+    return (
+        f"all that left the organisations as numbers: {tried}. Whether {unit_in_words(protected)} was among the rows "
+        "counted or not changes the probability of whatever came of it by a factor of at most e^ε = "
+        f"{rounded_up(math.exp(epsilon), 3):g}, up to δ. Generator and synthetic rows are made from these sums alone "
+        "and cost nothing more"
+    )
+
+
+def uncovered_in_words(protected: Protected, *, disjoint_people: bool = False) -> tuple[str, ...]:
+    """What an ε does not promise, one clause for each.
+
+    Args:
+        protected: whom it protects, by whose noise.
+        disjoint_people: the members declared that nobody's records are at more than one of them.
+    """
     unit = (
         "a person with several records: each record is protected alone, all of them together less"
-        if budget.unit == "record"
-        else f"a person with more than {budget.records} records"
+        if protected.unit == "record"
+        else f"a person with more than {protected.records} records"
+    )
+    several = (
+        "a person whose records several organisations hold, which the charter declares that nobody's are"
+        if disjoint_people
+        else "a person whose records several organisations hold: for k of them ε is k times as large or more"
     )
     noise = (
         ("a coordinator that works with more organisations than the plan allows for: these know their own noise",)
-        if budget.mode == "joint"
+        if protected.mode == "joint"
         else ()
     )
     return (
         "what holds for people in general: rows may tell it of somebody whether or not theirs are among them",
         unit,
-        "a person whose records several organisations hold: what each of them spends adds up",
+        "groups of people: for k of them together ε is k times as large or more",
+        several,
         "other runs and releases on the same rows: they add up, in each organisation's ledger",
         *noise,
         "a schema whose bounds or categories were read from the rows",
+        "side channels: how long an organisation computed, and that its rows made it refuse a round",
+    )
+
+
+def coordinator_in_words(protected: Protected, organisations: int) -> str:
+    """What a coordinator sees under a budget."""
+    whose = (
+        "its share of the noise before that, so that the shares of the honest ones suffice for ε"
+        if protected.mode == "joint"
+        else "all of the noise by itself before that, so that ε holds whoever else is dishonest"
+    )
+    return (
+        f"only sums over the {organisations} organisations came to the coordinator: contributions were masked, and "
+        f"each organisation added {whose}"
     )

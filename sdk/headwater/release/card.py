@@ -8,7 +8,14 @@ from headwater.release.domain import describe_domain, describe_kind, describe_ro
 from headwater.release.facts import ReleaseFacts
 from headwater.release.layout import DATA
 from headwater.release.manifest import Figure
-from headwater.release.statement import HEADLINE, SIGNATURES, citation, not_to_be_used_for, protection_statement
+from headwater.release.statement import (
+    SIGNATURES,
+    citation,
+    headline,
+    not_to_be_used_for,
+    privacy_tag,
+    protection_statement,
+)
 from headwater.schema import CategoricalColumn, Schema
 
 __all__ = ["dataset_card"]
@@ -39,14 +46,14 @@ def dataset_card(facts: ReleaseFacts, schema: Schema, rows: int, figures: Sequen
     parts = [
         _header(facts, schema, rows),
         f"# {_text(facts.title)}",
-        f"> **{HEADLINE}**\n>\n> {SIGNATURES[0].upper()}{SIGNATURES[1:]}.",
+        f"> **{headline(facts.privacy)}**\n>\n> {SIGNATURES[0].upper()}{SIGNATURES[1:]}.",
         *([_text(facts.description)] if facts.description else []),
         _about(facts, schema, rows),
         _protection(facts, schema),
         *([_refused_rounds(facts)] if facts.refused_rounds else []),
         "## What it is not to be used for\n\n" + "\n".join(f"- {line}" for line in not_to_be_used_for()),
         _loading(facts),
-        _columns(schema),
+        _columns(facts, schema),
         _provenance(facts),
         _citation(facts),
     ]
@@ -88,7 +95,7 @@ def _header(facts: ReleaseFacts, schema: Schema, rows: int) -> str:
         "  - tabular",
         "  - synthetic",
         "  - headwater",
-        "  - not-differentially-private",
+        f"  - {privacy_tag(facts.privacy)}",
         "size_categories:",
         f"  - {_scalar(size)}",
         "configs:",
@@ -113,7 +120,7 @@ def _about(facts: ReleaseFacts, schema: Schema, rows: int) -> str:
 
 
 def _protection(facts: ReleaseFacts, schema: Schema) -> str:
-    lines = protection_statement(facts.provenance.organisations, bool(schema.unconfirmed), facts.differencing)
+    lines = protection_statement(facts.provenance.organisations, facts.unconfirmed(schema), facts.protection)
     return "## What protects the people behind it\n\n" + "\n".join(f"- **{short}.** {full}" for short, full in lines)
 
 
@@ -150,13 +157,13 @@ def _loading(facts: ReleaseFacts) -> str:
     )
 
 
-def _columns(schema: Schema) -> str:
+def _columns(facts: ReleaseFacts, schema: Schema) -> str:
     rows = ["| column | kind | values | role |", "| --- | --- | --- | --- |"]
     for column in schema.columns:
         values = _text(describe_domain(column))
         rows.append(f"| `{_code(column.name)}` | {describe_kind(column)} | {values} | {describe_role(column)} |")
     note = "Bounds and categories are those of the schema that the organisations agreed on."
-    if schema.unconfirmed:
+    if facts.unconfirmed(schema):
         note = "Bounds and categories were drafted from rows and not confirmed by a person."
     others = [c.name for c in schema.columns if isinstance(c, CategoricalColumn) and c.other is not None]
     if others:

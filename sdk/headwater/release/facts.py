@@ -6,7 +6,9 @@ from pydantic import Field
 
 from headwater.agreement.differencing import Differencing
 from headwater.agreement.documents import Document, Instant
-from headwater.release.manifest import DatasetName, Provenance
+from headwater.release.manifest import DatasetName, Protection, Provenance
+from headwater.release.privacy_claim import Privacy
+from headwater.schema import Schema
 
 __all__ = ["ReleaseFacts"]
 
@@ -18,6 +20,8 @@ class ReleaseFacts(Document):
         version: 1 for the first release under this name.
         licence: as the consortium calls its terms; it is asked for them where it named none.
         differencing: what holds of the run's sums, by its plan.
+        privacy: what is claimed of it, or "none": the word is required, there is no default.
+        schema_from_rows: a program read bounds and categories from rows, whatever the schema itself says.
         refused_rounds: rounds of the run's climb or training that were not taken.
         released: the generator that the run ended with, and the run's own attack on it beside its limit, in words.
         ended_on: what the run's climb or training was cut short to, "" where it was not.
@@ -30,7 +34,18 @@ class ReleaseFacts(Document):
     licence: str = Field(default="not stated; ask the consortium", min_length=1, max_length=200)
     created: Instant
     differencing: Differencing
+    privacy: Privacy
+    schema_from_rows: bool = False
     refused_rounds: int = Field(default=0, ge=0)
     ended_on: Literal["", "base", "checkpoint", "rung"] = ""
     released: str = Field(default="", max_length=2000)
     provenance: Provenance
+
+    @property
+    def protection(self) -> Protection:
+        """As the manifest signs it."""
+        return Protection.of(self.privacy, self.differencing)
+
+    def unconfirmed(self, schema: Schema) -> bool:
+        """Whether bounds and categories of the rows' schema are a program's guess that no person confirmed."""
+        return self.schema_from_rows or bool(schema.unconfirmed)

@@ -9,6 +9,7 @@ from headwater.agreement.differencing import Differencing
 from headwater.agreement.documents import Document, HexDigest, HexKey, HexSignature, Instant, RunId
 from headwater.agreement.signing import is_signed_by, public_key_hex, sign
 from headwater.errors import ReleaseRefused
+from headwater.release.privacy_claim import Privacy, PrivacyClaim
 
 __all__ = [
     "MANIFEST_KIND",
@@ -19,6 +20,7 @@ __all__ = [
     "Protection",
     "Provenance",
     "SignedManifest",
+    "format_of",
 ]
 
 MANIFEST_KIND = "release-manifest"
@@ -54,18 +56,30 @@ class Protection(Document):
     """What stands between the published rows and the organisations' records; the absence is said aloud.
 
     Attributes:
-        privacy: "none": not differentially private.
+        privacy: "none": not differentially private; else what is claimed of it.
         differencing: "one cohort": the plan was `strict`, each organisation refused a sum over others than before;
             "unprotected": cohorts may have changed between rounds, so differences of sums may tell an organisation's
             part (protocol 4.10).
-        coordinator_saw: the sums over all organisations came to the coordinator without noise.
+        coordinator_saw: whether the sums over all organisations came to the coordinator with noise.
         audit: no attack on the published rows was measured before they were released.
     """
 
-    privacy: Literal["none"] = "none"
+    privacy: Privacy
     differencing: Differencing
-    coordinator_saw: Literal["exact sums"] = "exact sums"
+    coordinator_saw: Literal["exact sums", "noisy sums"]
     audit: Literal["none"] = "none"
+
+    @model_validator(mode="after")
+    def _check_noise(self) -> Self:
+        if self.coordinator_saw != ("exact sums" if self.privacy == "none" else "noisy sums"):
+            raise ValueError("the coordinator saw noisy sums where there is a privacy claim, and exact ones elsewhere")
+        return self
+
+    @classmethod
+    def of(cls, privacy: Privacy, differencing: Differencing) -> "Protection":
+        """What a run under this privacy protects."""
+        saw: Literal["exact sums", "noisy sums"] = "exact sums" if privacy == "none" else "noisy sums"
+        return cls(privacy=privacy, differencing=differencing, coordinator_saw=saw)
 
 
 class Provenance(Document):
@@ -85,13 +99,13 @@ class Manifest(Document):
     """All that is signed about one version of a dataset.
 
     Attributes:
-        format: the layout of this document.
+        format: the layout of this document: 2 with a privacy claim, which software that knows only 1 must refuse.
         version: 1 for the first release under a name; a version never changes once published.
         unconfirmed_schema: the schema was drafted from rows and no person confirmed every bound and category.
         files: sorted by path; every file of the folder but manifest.json and SHA256SUMS.
     """
 
-    format: Literal["headwater-release/1"] = "headwater-release/1"
+    format: Literal["headwater-release/1", "headwater-release/2"]
     name: DatasetName
     version: int = Field(ge=1, le=1_000_000)
     title: str = Field(min_length=1, max_length=200)
@@ -105,6 +119,17 @@ class Manifest(Document):
     provenance: Provenance
     figures: tuple[Figure, ...] = ()
     files: tuple[FileEntry, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _check_privacy(self) -> Self:
+        privacy = self.protection.privacy
+        if self.format != format_of(privacy):
+            raise ValueError(f"a manifest of {self.format} is not one for its privacy; {format_of(privacy)} is")
+        if privacy != "none" and privacy.schema_confirmed == self.unconfirmed_schema:
+            raise ValueError(
+                "the privacy claim and the manifest contradict each other on whether people read the schema"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_files(self) -> Self:
@@ -129,6 +154,11 @@ class Manifest(Document):
     def file(self, path: str) -> FileEntry | None:
         """The entry with exactly this path, or None."""
         return next((entry for entry in self.files if entry.path == path), None)
+
+
+def format_of(privacy: Privacy) -> Literal["headwater-release/1", "headwater-release/2"]:
+    """The layout of a manifest with this privacy."""
+    return "headwater-release/2" if isinstance(privacy, PrivacyClaim) else "headwater-release/1"
 
 
 class SignedManifest(Document):

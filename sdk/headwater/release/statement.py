@@ -2,48 +2,93 @@
 
 from collections.abc import Sequence
 
-from headwater.agreement.differencing import Differencing, differencing_statement
+from headwater.agreement.differencing import differencing_statement
+from headwater.privacy.words import (
+    NOT_PRIVATE,
+    PUBLIC,
+    SCHEMA_FROM_ROWS,
+    coordinator_in_words,
+    covered_in_words,
+    guarantee_in_short,
+    private_in_words,
+    uncovered_in_words,
+)
+from headwater.release.manifest import Protection
+from headwater.release.privacy_claim import Privacy, PrivacyClaim
 
-__all__ = ["HEADLINE", "SIGNATURES", "citation", "not_to_be_used_for", "protection_statement"]
-
-HEADLINE = "Privacy: NONE. This dataset is NOT DIFFERENTIALLY PRIVATE."
-"""The first thing that a reader sees."""
+__all__ = [
+    "SIGNATURES",
+    "citation",
+    "headline",
+    "not_to_be_used_for",
+    "privacy_in_short",
+    "privacy_tag",
+    "protection_statement",
+]
 
 SIGNATURES = "signed by the coordinator; no organisation has signed yet"
 """Who stands behind a release until organisations sign releases too."""
 
 
+def headline(privacy: Privacy) -> str:
+    """The first thing that a reader sees."""
+    if isinstance(privacy, PrivacyClaim):
+        said = f"{private_in_words(privacy.epsilon, privacy)}."
+        return said if privacy.schema_confirmed else f"{said} {_sentence(SCHEMA_FROM_ROWS)}"
+    return f"Privacy: NONE. This dataset is {NOT_PRIVATE}."
+
+
+def privacy_in_short(privacy: Privacy) -> str:
+    """What a list shows, in at most 40 letters; "none" without differential privacy."""
+    return guarantee_in_short(privacy.epsilon, privacy) if isinstance(privacy, PrivacyClaim) else "none"
+
+
+def privacy_tag(privacy: Privacy) -> str:
+    """What dataset hubs search for."""
+    return "differentially-private" if isinstance(privacy, PrivacyClaim) else "not-differentially-private"
+
+
 def protection_statement(
-    organisations: int, unconfirmed_schema: bool, differencing: Differencing
+    organisations: int, unconfirmed_schema: bool, protection: Protection
 ) -> Sequence[tuple[str, str]]:
     """(short, full) for each thing that the reader must know, the gravest first.
 
     Args:
         organisations: how many took part in the run.
         unconfirmed_schema: the schema was drafted from rows and a guess of it is not confirmed.
-        differencing: what the manifest records of the run's sums.
+        protection: what the manifest records of the run.
     """
+    privacy = protection.privacy
+    audit = (
+        "No privacy audit",
+        "No attack on these rows was measured before they were published; what a run measures on its own generator "
+        "while it fits it is no audit.",
+    )
+    signed = (
+        "Signed by the coordinator alone",
+        "The consortium's coordinator vouches for the files; no organisation has signed this release yet.",
+    )
+    if isinstance(privacy, PrivacyClaim):
+        return [
+            *_private_statement(organisations, privacy),
+            differencing_statement(protection.differencing),
+            audit,
+            signed,
+        ]
     statements = [
         (
             "Not differentially private",
             "No noise was added anywhere. A generator can memorise: single synthetic rows may come close to a real "
             "person's record, and nothing bounds what they tell about that person.",
         ),
-        differencing_statement(differencing),
+        differencing_statement(protection.differencing),
         (
             "The coordinator saw exact sums",
             f"Each organisation's contribution was masked, but the sums over the {organisations} organisations came "
             "to the coordinator exactly, without noise.",
         ),
-        (
-            "No privacy audit",
-            "No attack on these rows was measured before they were published; what a run measures on its own generator "
-            "while it fits it is no audit.",
-        ),
-        (
-            "Signed by the coordinator alone",
-            "The consortium's coordinator vouches for the files; no organisation has signed this release yet.",
-        ),
+        audit,
+        signed,
     ]
     if unconfirmed_schema:
         statements.append(
@@ -54,6 +99,27 @@ def protection_statement(
             )
         )
     return statements
+
+
+def _private_statement(organisations: int, claim: PrivacyClaim) -> Sequence[tuple[str, str]]:
+    schema = (
+        SCHEMA_FROM_ROWS[0].upper() + SCHEMA_FROM_ROWS[1:],
+        "Bounds and categories were read from rows by a program and not confirmed by a person, so they may themselves "
+        "show values of real records, and no ε bounds that.",
+    )
+    covered = covered_in_words(claim.epsilon, claim, len(claim.events), claim.aborted)
+    uncovered = uncovered_in_words(claim, disjoint_people=claim.disjoint_people)
+    return [
+        *([] if claim.schema_confirmed else [schema]),
+        ("What ε covers", _sentence(covered)),
+        ("What was public", _sentence(f"{PUBLIC}, {claim.most_rows:,}")),
+        *(("Not covered", _sentence(clause)) for clause in uncovered),
+        ("The coordinator saw noisy sums", _sentence(coordinator_in_words(claim, organisations))),
+    ]
+
+
+def _sentence(clause: str) -> str:
+    return f"{clause[0].upper()}{clause[1:]}."
 
 
 def not_to_be_used_for() -> Sequence[str]:

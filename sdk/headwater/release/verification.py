@@ -1,7 +1,7 @@
 """Checking a release folder, offline, against a key or charter that the reader pinned."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,8 @@ from headwater.errors import HeadwaterError, InputError, ReleaseRefused
 from headwater.release.hashing import hash_file
 from headwater.release.layout import CHECKSUMS, MANIFEST, MAXIMUM_MANIFEST_BYTES, SCHEMA, checksums
 from headwater.release.manifest import Manifest, SignedManifest
-from headwater.release.statement import HEADLINE, SIGNATURES
+from headwater.release.replay import Replay, replay
+from headwater.release.statement import SIGNATURES, headline, protection_statement
 from headwater.schema import Schema
 
 __all__ = ["DamagedRelease", "Verification", "claimed_charter", "read_manifest", "verify_manifest", "verify_release"]
@@ -40,12 +41,14 @@ class Verification:
         digest: SHA-256 of its canonical form: the release's identity.
         coordinator_key: the pinned key that signed it, 64 hexadecimal digits.
         charter_digest: of the charter that it was made under; None where the reader gave a bare key.
+        replay: of its ε; None for a release without differential privacy.
     """
 
     manifest: Manifest
     digest: str
     coordinator_key: str
     charter_digest: str | None
+    replay: Replay | None
 
     @property
     def signatures(self) -> str:
@@ -53,9 +56,15 @@ class Verification:
         return SIGNATURES
 
     @property
-    def warning(self) -> str:
-        """What is not protected, in one line."""
-        return HEADLINE
+    def headline(self) -> str:
+        """What differential privacy there is, or that there is none, in one line."""
+        return headline(self.manifest.protection.privacy)
+
+    @property
+    def statement(self) -> Sequence[tuple[str, str]]:
+        """(short, full) for each thing that the reader must know."""
+        manifest = self.manifest
+        return protection_statement(manifest.provenance.organisations, manifest.unconfirmed_schema, manifest.protection)
 
 
 def read_manifest(data: bytes) -> SignedManifest:
@@ -101,7 +110,7 @@ def verify_release(folder: Path, trusted: Trusted) -> Verification:
     """Check everything about a release folder that can be checked without a network.
 
     In this order: manifest.json is the coordinator's; no file is missing, changed, added or a link; SHA256SUMS says
-    the same; schema.toml is the schema that the plan named.
+    the same; schema.toml is the schema that the plan named; ε is not less than its signed events come to.
 
     Args:
         folder: as downloaded or published.
@@ -119,11 +128,13 @@ def verify_release(folder: Path, trusted: Trusted) -> Verification:
     if (folder / CHECKSUMS).read_bytes() != checksums(manifest.files, data):
         raise DamagedRelease(f"{CHECKSUMS} does not say what {MANIFEST} says")
     _check_schema(folder, manifest)
+    privacy = manifest.protection.privacy
     return Verification(
         manifest=manifest,
         digest=manifest.digest,
         coordinator_key=signed.coordinator_key,
         charter_digest=None if isinstance(trusted, str) else manifest.provenance.charter_digest,
+        replay=None if privacy == "none" else replay(privacy),
     )
 
 

@@ -16,7 +16,8 @@ from headwater.release.card import dataset_card
 from headwater.release.facts import ReleaseFacts
 from headwater.release.hashing import hash_file
 from headwater.release.layout import CARD, CHECKSUMS, DATA, MANIFEST, SCHEMA, checksums, media_type
-from headwater.release.manifest import Figure, FileEntry, Manifest, Protection, SignedManifest
+from headwater.release.manifest import Figure, FileEntry, Manifest, SignedManifest, format_of
+from headwater.release.replay import replay
 from headwater.schema.table import Table
 
 __all__ = ["ROW_GROUP_ROWS", "DrawnFigure", "write_release"]
@@ -43,7 +44,8 @@ def write_release(
     """Write data.parquet, schema.toml, README.md, plots, manifest.json and SHA256SUMS, and sign them.
 
     Everything is written to a hidden folder beside the final one, synced, and renamed; on any failure the hidden
-    folder is removed. Generator and marginals are never written: without differential privacy neither may leave.
+    folder is removed. Generator and marginals are never written: without differential privacy neither may leave, and
+    under a budget, where they cost nothing more, the rows are what the organisations agreed to publish.
 
     Args:
         folder: the release's final place; must not exist.
@@ -54,6 +56,7 @@ def write_release(
 
     Raises:
         InputError: the folder exists, the table is empty, or the schema is not the one in `facts`.
+        ReleaseRefused: the events of the privacy claim cost more than it states.
         StorageError: another release took the name while this one was being written.
         OSError: the disk is full or cannot be written.
     """
@@ -85,6 +88,9 @@ def _refuse_unusable(folder: Path, table: Table, facts: ReleaseFacts) -> None:
         raise InputError(f"the synthetic table of {facts.name!r} has no rows; sample at least one")
     if table.schema.digest != facts.provenance.schema_digest:
         raise InputError(f"the rows of {facts.name!r} have another schema than its plan; sample them from its run")
+    if facts.privacy != "none":
+        # Nothing is published that `headwater verify` would refuse.
+        replay(facts.privacy)
 
 
 def _fill(
@@ -113,6 +119,7 @@ def _fill(
         target.write_bytes(content)
     entries = tuple(_entry(staging, path, texts) for path in sorted([DATA, *texts]))
     manifest = Manifest(
+        format=format_of(facts.privacy),
         name=facts.name,
         version=facts.version,
         title=facts.title,
@@ -121,8 +128,8 @@ def _fill(
         created=facts.created,
         rows=table.rows,
         columns=len(schema.columns),
-        unconfirmed_schema=bool(schema.unconfirmed),
-        protection=Protection(differencing=facts.differencing),
+        unconfirmed_schema=facts.unconfirmed(schema),
+        protection=facts.protection,
         provenance=facts.provenance,
         figures=shown,
         files=entries,

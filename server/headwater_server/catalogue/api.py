@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from headwater.release import FileEntry
 from headwater.release.manifest import Protection, Provenance
-from headwater.release.statement import SIGNATURES
+from headwater.release.statement import SIGNATURES, privacy_in_short
 from headwater_server.catalogue.files import file_url
 from headwater_server.catalogue.index import ReleaseEntry, ReleaseIndex
 from headwater_server.catalogue.settings import CatalogueSettings
@@ -134,7 +134,7 @@ def _summary(entry: ReleaseEntry) -> ReleaseSummary:
         columns=manifest.columns,
         size_bytes=manifest.size_bytes,
         digest=manifest.digest,
-        privacy=manifest.protection.privacy,
+        privacy=privacy_in_short(manifest.protection.privacy),
         signatures=SIGNATURES,
         consortium=manifest.provenance.consortium,
         organisations=manifest.provenance.organisations,

@@ -8,7 +8,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from headwater.file_size import size_in_words
-from headwater.release.statement import HEADLINE, SIGNATURES, citation, not_to_be_used_for, protection_statement
+from headwater.privacy.words import SCHEMA_FROM_ROWS
+from headwater.release.statement import (
+    SIGNATURES,
+    citation,
+    headline,
+    not_to_be_used_for,
+    privacy_in_short,
+    protection_statement,
+)
 from headwater_server.catalogue.access import COOKIE, SESSION_SECONDS, Sessions, local_path, token_matches
 from headwater_server.catalogue.files import file_url
 from headwater_server.catalogue.index import ReleaseEntry, ReleaseIndex
@@ -32,8 +40,8 @@ class Pages:
         self._templates = Environment(
             loader=PackageLoader("headwater_server.catalogue"), autoescape=True, undefined=StrictUndefined
         )
-        self._templates.filters.update(size=size_in_words, day=_day)
-        self._templates.globals.update(file_url=file_url, settings=settings, headline=HEADLINE)
+        self._templates.filters.update(size=size_in_words, day=_day, privacy_in_short=privacy_in_short)
+        self._templates.globals.update(file_url=file_url, settings=settings, schema_from_rows=SCHEMA_FROM_ROWS)
 
     def render(self, template: str, status_code: int = 200, **values: Any) -> HTMLResponse:
         """Render a template to an answer; every value is escaped."""
@@ -116,9 +124,8 @@ def _dataset(pages: Pages, entry: ReleaseEntry, releases: ReleaseIndex) -> HTMLR
         digest=manifest.digest,
         files=list(entry.files.values()),
         preview=load_preview(entry.folder),
-        statement=protection_statement(
-            provenance.organisations, manifest.unconfirmed_schema, manifest.protection.differencing
-        ),
+        headline=headline(manifest.protection.privacy),
+        statement=protection_statement(provenance.organisations, manifest.unconfirmed_schema, manifest.protection),
         not_for=not_to_be_used_for(),
         signatures=SIGNATURES,
         citation=citation(provenance.consortium, manifest.title, manifest.name, manifest.version, manifest.created),

@@ -22,12 +22,15 @@ def release(
     title: Annotated[str, typer.Option(help="A title for people.")] = "",
     description: Annotated[str, typer.Option(help="What the rows are about.")] = "",
     licence: Annotated[str, typer.Option(help="The consortium's terms, in a few words.")] = "",
+    schema_from_rows: Annotated[
+        bool, typer.Option("--schema-from-rows", help="Say that a program read bounds and categories from the rows.")
+    ] = False,
     home: HomeOption = Path("coordinator"),
 ) -> None:
     """Sample synthetic rows from a finished run and publish them, signed with the charter key.
 
-    A release never changes. It carries no generator and no real marginals as long as there is no differential privacy,
-    and its card says what it does not protect.
+    A release never changes. It carries no generator and no counts, and its card says what it does not protect. Under a
+    privacy budget the card has the ε that the run's rounds come to, and nothing is published that states less.
     """
     import datetime
 
@@ -35,7 +38,8 @@ def release(
     from rich.progress import Progress
 
     from headwater.agreement.differencing import differencing_of
-    from headwater_server.release import ReleaseRequest, RunFacts, publish_release, sample_table
+    from headwater.release.statement import headline
+    from headwater_server.release import ReleaseRequest, RunFacts, privacy_of, publish_release, sample_table
     from headwater_server.runs.charters import agreed
     from headwater_server.runs.round_words import ended_on
     from headwater_server.sampling.source import bundle_of, result_of
@@ -46,6 +50,8 @@ def release(
     result = result_of(storage, run_id)
     proposal, charter = agreed(storage, run_id)
     plan = proposal.proposal.plan
+    # Before anything slow: what cannot be claimed is not sampled either.
+    privacy = privacy_of(plan, result.get("privacy"), schema_from_rows=schema_from_rows)
     bundle = bundle_of(place, run_id, result)
     count = rows or plan.rows or int(str(result["rows"]))
     console = Console()
@@ -70,6 +76,8 @@ def release(
             charter_digest=charter.digest,
             generator_digest=str(result["generator_digest"]),
             differencing=differencing_of(plan.aggregation.on_membership_change),
+            privacy=privacy,
+            schema_from_rows=schema_from_rows,
             refused_rounds=int(str(result.get("refused_rounds", 0))),
             released=str(result.get("released", "")),
             ended_on=ended_on(result.get("ended_on")),
@@ -78,5 +86,7 @@ def release(
         datetime.datetime.now(datetime.UTC),
     )
     console.print(f"published {published.name} version {published.version}: {published.rows:,} rows", soft_wrap=True)
-    console.print(f"[bold red]NOT DIFFERENTIALLY PRIVATE[/bold red]; {plan.aggregation.protection}")
+    style = "bold red" if privacy == "none" else "bold green"
+    said = f"[{style}]{headline(privacy)}[/{style}] {plan.aggregation.protection}"
+    console.print(said, highlight=False, soft_wrap=True)
     typer.echo(f"{published.folder}")

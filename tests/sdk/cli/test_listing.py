@@ -11,7 +11,12 @@ from headwater.cli.listing import listing_grid
 LONG = "readmissions-after-heart-failure-2026"
 
 
-def listing(name: str, title: str = "Readmissions after heart failure, five hospitals") -> Listing:
+PRIVATE = "ε = 0.9997 at δ = 1.23e-06 per record"
+
+
+def listing(
+    name: str, title: str = "Readmissions after heart failure, five hospitals", privacy: str = "none"
+) -> Listing:
     return Listing(
         name=name,
         version=12,
@@ -21,7 +26,7 @@ def listing(name: str, title: str = "Readmissions after heart failure, five hosp
         columns=48,
         size_bytes=12_345_678,
         digest="0" * 64,
-        privacy="none",
+        privacy=privacy,
         organisations=5,
     )
 
@@ -70,3 +75,14 @@ def test_text_of_others_commands_no_terminal_and_is_no_markup() -> None:
     text = shown(200, listing("a", title="\x1b[31m[bold]x[/wrong]"))
     assert "\x1b" not in text
     assert "[bold]x[/wrong]" in text
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_a_list_says_what_is_not_private_and_of_the_rest_the_whole_promise(width: int) -> None:
+    text = shown(width, listing("a"), listing("b", privacy=PRIVATE))
+    words = " ".join(text.replace("│", " ").split())
+    assert "privacy none: NOT DIFFERENTIALLY PRIVATE." in words
+    assert max(map(len, text.splitlines())) <= width
+    for part in PRIVATE.split():
+        assert part in words
+    assert "NOT DIFFERENTIALLY PRIVATE" not in shown(width, listing("b", privacy=PRIVATE))

@@ -11,13 +11,21 @@ from markdown_it import MarkdownIt
 from headwater.agreement.differencing import Differencing
 from headwater.release import Provenance, ReleaseFacts
 from headwater.release.card import dataset_card
+from headwater.release.privacy_claim import Privacy
 from headwater.schema import CategoricalColumn, NumericColumn, Schema
+from support.claims import make_claim
 from support.releases import make_table
 
 SCHEMA = make_table(1).schema
 
 
-def facts(title: str = "Visits", description: str = "", differencing: Differencing = "unprotected") -> ReleaseFacts:
+def facts(
+    title: str = "Visits",
+    description: str = "",
+    differencing: Differencing = "unprotected",
+    privacy: Privacy = "none",
+    schema_from_rows: bool = False,
+) -> ReleaseFacts:
     return ReleaseFacts(
         name="visits",
         version=2,
@@ -25,6 +33,8 @@ def facts(title: str = "Visits", description: str = "", differencing: Differenci
         description=description,
         created="2026-11-21T12:00:00Z",
         differencing=differencing,
+        privacy=privacy,
+        schema_from_rows=schema_from_rows,
         provenance=Provenance(
             consortium="Three Hospitals",
             organisations=3,
@@ -125,3 +135,41 @@ def test_the_generator_and_the_run_s_own_attack_on_it_are_said() -> None:
     words = "recipe mixture: a mixture of 2 components; told apart with AUC 0.557, limit 0.560: OVER IT"
     card = dataset_card(facts().model_copy(update={"released": words}), SCHEMA, 10)
     assert f"| Generator | {words} |" in card
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "> **Differentially private: ε = 0.9997 at δ = 1e-06 for one record, added or removed.**",
+        "**What ε covers.** All that left the organisations as numbers: 3 noisy sums of counts.",
+        "**What was public.** The schema with its bounds and categories, the plan, which organisations took part",
+        "the upper bound on the rows, 100,000.",
+        "**Not covered.** Groups of people",
+        "**Not covered.** A person whose records several organisations hold",
+        "**Not covered.** Other runs and releases on the same rows",
+        "**Not covered.** A schema whose bounds or categories were read from the rows.",
+        "**Not covered.** Side channels",
+        "**The coordinator saw noisy sums.**",
+        "**No privacy audit.**",
+        "No protection against differencing",
+        "Signed by the coordinator; no organisation has signed yet",
+        "Publishing it as anonymous data",
+    ],
+)
+def test_card_of_a_private_release_says_aloud(sentence: str) -> None:
+    assert sentence in dataset_card(facts(privacy=make_claim()), SCHEMA, 500)
+
+
+def test_card_of_a_private_release_says_nothing_of_one_that_is_not() -> None:
+    card = dataset_card(facts(privacy=make_claim()), SCHEMA, 500)
+    for wrong in ("NOT DIFFERENTIALLY PRIVATE", "Privacy: NONE", "exact sums", "No noise was added"):
+        assert wrong not in card
+    assert "differentially-private" in header(card)["tags"]
+    assert "not-differentially-private" not in header(card)["tags"]
+
+
+@pytest.mark.parametrize("privacy", ["none", make_claim(schema_confirmed=False)])
+def test_schema_that_a_program_read_is_said_though_it_is_marked_as_confirmed(privacy: Privacy) -> None:
+    card = dataset_card(facts(privacy=privacy, schema_from_rows=True), SCHEMA, 500)
+    assert "Bounds and categories were drafted from rows and not confirmed by a person." in card
+    assert ("Schema read from the rows, outside ε" if privacy != "none" else "Schema read from the rows.") in card

@@ -33,7 +33,7 @@ def test_release_verifies_under_its_charter(folder: Path, consortium: Consortium
     assert verification.manifest.rows == 500
     assert verification.charter_digest == consortium.digest
     assert verification.signatures == "signed by the coordinator; no organisation has signed yet"
-    assert "NOT DIFFERENTIALLY PRIVATE" in verification.warning
+    assert "NOT DIFFERENTIALLY PRIVATE" in verification.headline
 
 
 def test_release_verifies_under_the_bare_coordinator_key(folder: Path, consortium: Consortium) -> None:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from headwater.agreement.signing import public_key_hex, sign
 from headwater.errors import InputError, ReleaseRefused
 from headwater.release.manifest import MANIFEST_KIND, FileEntry, Manifest, Protection, Provenance, SignedManifest
+from support.claims import make_claim
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
 
@@ -21,6 +22,7 @@ def entry(path: str) -> FileEntry:
 
 def manifest(paths: tuple[str, ...] = ("README.md", "data.parquet", "schema.toml"), /, **changes: object) -> Manifest:
     values = {
+        "format": "headwater-release/1",
         "name": "visits",
         "version": 1,
         "title": "Visits",
@@ -28,7 +30,7 @@ def manifest(paths: tuple[str, ...] = ("README.md", "data.parquet", "schema.toml
         "created": "2026-11-21T12:00:00Z",
         "rows": 10,
         "columns": 2,
-        "protection": Protection(differencing="unprotected"),
+        "protection": Protection.of("none", "unprotected"),
         "provenance": Provenance(
             consortium="Three Hospitals",
             organisations=3,
@@ -124,6 +126,26 @@ def test_no_accepted_path_climbs(path: str) -> None:
 def test_list_of_files_that_is_not_a_release_is_refused(paths: tuple[str, ...]) -> None:
     with pytest.raises(ValidationError):
         manifest(paths)
+
+
+def test_a_manifest_without_privacy_has_the_bytes_it_always_had() -> None:
+    # Of the same manifest as the first version of this format wrote it.
+    assert manifest().digest == "69266ca4556810537b01122d2a1c0b13f91d0c10a13e2e6620f00ec6753c1061"
+
+
+def test_a_private_manifest_is_of_a_format_that_older_readers_refuse() -> None:
+    protection = Protection.of(make_claim(), "one cohort")
+    assert manifest(protection=protection, format="headwater-release/2").protection.coordinator_saw == "noisy sums"
+    for wrong in ({"protection": protection}, {"format": "headwater-release/2"}):
+        with pytest.raises(ValidationError, match=r"headwater-release/[12] is"):
+            manifest(**wrong)
+
+
+def test_manifest_and_claim_agree_on_who_read_the_schema() -> None:
+    values = {"protection": Protection.of(make_claim(schema_confirmed=False), "one cohort")}
+    with pytest.raises(ValidationError, match="contradict each other"):
+        manifest(**values, format="headwater-release/2")
+    assert manifest(**values, format="headwater-release/2", unconfirmed_schema=True).unconfirmed_schema
 
 
 def test_manifest_cannot_claim_protection_that_does_not_exist() -> None:

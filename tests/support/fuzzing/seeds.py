@@ -100,6 +100,7 @@ def documents() -> dict[type[Document], bytes]:
     proposal = world.proposal()
     invitation = Invitation.create(host="localhost", port=1, ca_sha256="a" * 64, member_id="org-1", name="One")
     manifest = Manifest(
+        format="headwater-release/1",
         name="visits",
         version=1,
         title="Visits",
@@ -107,7 +108,7 @@ def documents() -> dict[type[Document], bytes]:
         created=CREATED,
         rows=10,
         columns=2,
-        protection=Protection(differencing="one cohort"),
+        protection=Protection.of("none", "one cohort"),
         provenance=Provenance(
             consortium="Test",
             organisations=3,
