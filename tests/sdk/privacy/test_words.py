@@ -1,4 +1,4 @@
-"""ε is never stated smaller than it is, and never without what it means nothing without and what it does not promise."""
+"""ε is never stated smaller than it is, and never without what it means nothing without and does not promise."""
 
 import pytest
 from hypothesis import given
