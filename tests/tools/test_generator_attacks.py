@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from generator.attacks import likelihood_auc
+from generator.attacks import likelihood_auc, likelihood_tpr
 from headwater.generator.refiner.drawing import RefinedDraws
 from headwater.generator.sampler import MixtureSampler, NetworkSampler, RefinedSampler
 from headwater.mixture.form import RowFeatures
@@ -33,6 +33,8 @@ def test_a_critic_that_remembers_rows_is_the_strongest_attack(monkeypatch: pytes
     assert base < 0.9
     assert without == base
     assert likelihood_auc(RefinedSampler(model), encoding, trained, unseen) == 1.0
+    assert likelihood_tpr(RefinedSampler(model), encoding, trained, unseen) == 1.0
+    assert (likelihood_tpr(MixtureSampler(model.mixture), encoding, trained, unseen) or 0.0) < 0.5
 
 
 def test_a_tilt_counts_in_the_density_that_is_attacked() -> None:
@@ -54,3 +56,11 @@ def test_a_network_has_no_density_to_attack() -> None:
     table, encoding, _, _ = together(50)
 
     assert likelihood_auc(NetworkSampler.__new__(NetworkSampler), encoding, table, table) is None
+    assert likelihood_tpr(NetworkSampler.__new__(NetworkSampler), encoding, table, table) is None
+
+
+def test_few_unseen_rows_are_taken_for_trained_ones_at_the_rate_that_is_asked_for() -> None:
+    table, encoding, form, features = together(400)
+    sampler = MixtureSampler(mixture_of(form, features))
+
+    assert likelihood_tpr(sampler, encoding, table, table, rate=0.1) == pytest.approx(0.1, abs=0.02)

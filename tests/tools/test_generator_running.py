@@ -6,7 +6,6 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pytest
 
 import quality
@@ -18,22 +17,7 @@ from generator.rows import Row, simulation
 from generator.running import Failed, Runner
 from generator.simulated import last_judgement
 from run_ablation import cut_training_rows
-
-MAGIC = "magic.csv"
-
-
-def write_magic(folder: pathlib.Path, rows: int = 400, seed: int = 0) -> pathlib.Path:
-    """A small stand-in for the table: a label that two of three numbers tell of."""
-    random = np.random.default_rng(seed)
-    label = random.random(rows) < 0.6
-    values = random.normal(size=(rows, 3)) + np.outer(label, [1.0, -1.0, 0.0])
-    lines = [
-        ",".join([*(f"{value:.4f}" for value in line), "gh"[int(held)]])
-        for line, held in zip(values, label, strict=True)
-    ]
-    file = folder / MAGIC
-    file.write_text("\n".join(["a,b,c,class", *lines]) + "\n", encoding="utf-8")
-    return file
+from support.magic_table import MAGIC, write_magic
 
 
 @pytest.fixture
@@ -91,6 +75,18 @@ def test_each_seed_is_measured_once_and_found_the_second_time(
 
     assert first == second
     assert sorted(counted) == [("magic-mixture-iid", 1), ("magic-mixture-iid", 2)]
+
+
+def test_finished_rows_are_found_in_the_folder_that_is_named(
+    data: pathlib.Path, tmp_path: pathlib.Path, counted: list[tuple[str, int]]
+) -> None:
+    rows = [simulation("magic", "mixture", seeds=(1,))]
+    for out in ("first", "second"):
+        Runner(data, tmp_path / out, "code", name="other", cache=tmp_path / "cache").measure(rows)
+    Runner(data, tmp_path / "second", "code", name="other").measure(rows)
+
+    assert len(counted) == 2
+    assert [path.name for path in tmp_path.glob("second/*")] == ["other-rows"]
 
 
 def test_other_data_other_code_and_other_settings_are_measured(
@@ -212,6 +208,16 @@ def test_rows_of_a_small_table_are_measured_to_the_end(data: pathlib.Path, tmp_p
     assert [measured["magic-adversarial-iid"][0][name] for name in ("rounds", "taken")] == [1, 1]
     assert measured["sampling"][0]["rows_per_second"] > 100
     assert measured["memory"][0]["peak_bytes"] > measured["memory"][0]["before_bytes"] > 2**20
+
+
+@pytest.mark.slow
+def test_a_private_row_says_what_it_spent(data: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    settings = {"recipe": None, "partition": "iid", "organisations": 5, "changes": ["recipe.private.steps=50"]}
+    row = Row("private", "simulated", "magic", settings | {"budget": {"epsilon": 3.0, "delta": 1e-6}})
+    ((figures,),) = Runner(data, tmp_path, "code").measure([row]).values()
+
+    assert 2.9 < figures["spent"] <= 3.0
+    assert 0 <= figures["attack_tpr"] < 0.5
 
 
 def test_one_organisation_alone_is_judged_beside_its_own_rows(data: pathlib.Path) -> None:

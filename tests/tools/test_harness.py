@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from harness import cache
 from harness.cache import Rows, code_digest
+from harness.peer_environment import PACKAGES, make_environment, peer_python
 from harness.tables import amount, table, verdict_table
 from harness.verdicts import Target, Verdict, failed, judge
 
@@ -106,6 +108,32 @@ def test_code_digest_changes_with_content_and_with_files(tmp_path: Path) -> None
     digests.add(code_digest([tmp_path]))
 
     assert len(digests) == 3
+
+
+def test_code_digest_is_the_same_in_another_clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    digests = []
+    for name in ("one", "other"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "a.py").write_text("1", encoding="utf-8")
+        monkeypatch.setattr(cache, "_ROOT", folder)
+        digests.append(code_digest([folder]))
+
+    assert digests[0] == digests[1]
+
+
+def test_environments_of_peers_lie_apart_and_none_is_used_before_it_is_made(tmp_path: Path) -> None:
+    folders = set()
+    for peer, packages in PACKAGES.items():
+        with pytest.raises(SystemExit, match=f"no environment for {peer}"):
+            peer_python(peer, tmp_path)
+        folder = tmp_path / f"peer-{peer}"
+        folder.mkdir()
+        (folder / "made").write_text("\n".join(packages), encoding="utf-8")
+        assert make_environment(peer, tmp_path) is None
+        folders.add(peer_python(peer, tmp_path))
+
+    assert len(folders) == len(PACKAGES)
 
 
 def test_a_miss_by_a_trifle_is_written_with_the_digits_that_show_it() -> None:

@@ -11,7 +11,7 @@ CRITIC = pathlib.Path(__file__).with_name("critic_step.py")
 
 
 def measure_critic(*, seed: int) -> dict[str, Any]:
-    """CPU seconds of a critic's step: `private_seconds`, `plain_seconds` without noise, `opacus_seconds` a peer's."""
+    """CPU seconds of a critic's step: `plain_seconds`, `private_seconds`, `opacus_seconds`, `noise_seconds`."""
     del seed
     figures: dict[str, Any] = importlib.import_module(f"privacy.{CRITIC.stem}").measure_critic_step()
     return figures

@@ -90,6 +90,7 @@ def _members(measured: Measured, path: pathlib.Path) -> bool:
         axis.plot(list(root), list(root.values()), ":", color=GREY, label="as √K")
         axis.set(xscale="log", yscale="log", xlabel="organisations, the same rows", ylabel="RMS error, rows")
         axis.set_xticks(list(known["joint"]), [str(n) for n in known["joint"]])
+        axis.set_yticks([50, 100, 200, 400], ["50", "100", "200", "400"])
         axis.minorticks_off()
         axis.grid()
         axis.legend(frameon=False, fontsize=7)

@@ -155,7 +155,12 @@ def _fits(measured: Measured) -> str:
 
 
 def _critic(measured: Measured) -> str:
-    kinds = {"plain": "without privacy", "private": "private, ghost norms", "opacus": "Opacus, ghost clipping"}
+    kinds = {
+        "plain": "without privacy",
+        "private": "private, clipped by ghost norms",
+        "opacus": "private, Opacus's ghost clipping",
+        "noise": "an organisation's noise for it, in none of the others",
+    }
     lines = []
     for kind, words in kinds.items():
         took = mean_of(measured, "critic-step", f"{kind}_seconds")
