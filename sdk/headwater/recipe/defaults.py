@@ -8,7 +8,7 @@ from headwater.recipe.settings import PRIVATE_KINDS, RecipeKind, RecipeSettings,
 from headwater.recipe.training_settings import AdversarialSettings
 from headwater.schema import Schema
 
-__all__ = ["recipe_of", "splits_of"]
+__all__ = ["check_private", "recipe_of", "splits_of"]
 
 # Each cell of a numeric column's public grid is noised: many hold nothing else.
 _CELLS_UNDER_NOISE = 256
@@ -30,7 +30,7 @@ def recipe_of(
             or the table has no form under a privacy budget.
     """
     if private:
-        _check_private(schema, kind)
+        check_private(schema, kind)
     wanted = kind or (PRIVATE_KINDS[0] if private else _default_kind(schema))
     recipe = RecipeSettings(kind=wanted)
     if private:
@@ -55,7 +55,12 @@ def recipe_of(
             return recipe
 
 
-def _check_private(schema: Schema, kind: RecipeKind | None) -> None:
+def check_private(schema: Schema, kind: RecipeKind | None) -> None:
+    """Refuse a kind, or a table, that has no recipe under a privacy budget; None is the default kind.
+
+    Raises:
+        InputError: it has none; the line says what to choose.
+    """
     if kind is not None and kind not in PRIVATE_KINDS:
         raise InputError(
             f"the recipe {kind} has no form under a privacy budget; choose {' or '.join(PRIVATE_KINDS)}, or give no "

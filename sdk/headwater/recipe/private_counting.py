@@ -10,13 +10,13 @@ from headwater.encoding.encoding import Encoding
 from headwater.encoding.grid import CategoryGrid, Histograms
 from headwater.encoding.marginals import Subset, cells_of
 from headwater.encoding.noisy import NoisyMarginal, coarse_encoding, noisy_encoding, total_rows
-from headwater.errors import OutOfOrder
+from headwater.errors import InputError, OutOfOrder
 from headwater.privacy.shares import carried_variance, honest_members
 from headwater.recipe.actions import Aggregate, ModelReport
 from headwater.recipe.private_steps import PrivateStep, private_budget, private_steps, private_subsets
 from headwater.recipe.settings import RecipeTerms
 from headwater.recipe.stage import Record, out_of_place
-from headwater.recipe.sums import HeadRoom, ImplausibleSum, read_noisy
+from headwater.recipe.sums import HeadRoom, read_noisy
 from headwater.recipe.task import Task
 from headwater.recipe.tasks import histograms_task, marginals_task
 from headwater.secagg.crypto.ring import RingVector
@@ -97,9 +97,13 @@ class PrivateCounting:
             self._take_tables(counts, noise, self._pairs(), self._coarse, self._maps)
         most = private_budget(self._terms).most_rows
         if self._rows > most + _FAR * self._rows_deviation():
-            raise ImplausibleSum(f"about {self._rows:,} rows were counted, the plan's budget says at most {most:,}")
+            raise InputError(
+                f"about {self._rows:,} training rows were counted, the plan's budget says at most {most:,}; propose a "
+                "plan with a larger privacy.most_rows, and a delta below 1 / most_rows"
+            )
         self._left.pop(0)
-        return [{"tables": now.event.tables, "cells": len(counts), "deviation": noise**0.5, "rows": self._rows}]
+        counted: Record = {"counted": now.name, "tables": now.event.tables, "cells": len(counts)}
+        return [counted | {"deviation": noise**0.5, "rows": self._rows}]
 
     def add_model(self, model: bytes, report: ModelReport) -> list[Record]:
         """Refuse: counting asks for no model."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from headwater_server.cli.options import RecipeChoice
+from headwater_server.cli.options import Delta, Epsilon, Mode, MostRows, RecipeChoice, Records, Unit, budget_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -54,7 +54,8 @@ def simulate(
         str, typer.Option(help="How rows are shared out: iid, label:A (Dirichlet, skewed by the target), column:NAME.")
     ] = "iid",
     plan: Annotated[
-        Path | None, typer.Option(help="A plan in TOML; without it, hybrid, or mixture for pictures.")
+        Path | None,
+        typer.Option(help="A plan in TOML; without it, hybrid, or mixture for pictures; marginals under --epsilon."),
     ] = None,
     schema: Annotated[
         Path | None, typer.Option(help="A schema in TOML; without it, one is read from the rows.")
@@ -64,6 +65,15 @@ def simulate(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed in place of the plan's.", min=0, max=2**53 - 1)] = None,
     changes: _Changes = None,
+    epsilon: Epsilon = None,
+    delta: Delta = None,
+    unit: Unit = None,
+    records: Records = None,
+    most_rows: MostRows = None,
+    mode: Mode = None,
+    entity: Annotated[
+        str | None, typer.Option(help="Column that names whose each row is, for --unit entity; it is not synthesised.")
+    ] = None,
     engine: Annotated[
         _Engine, typer.Option(help="local: in this process; flower: Flower's simulation engine, on Ray.")
     ] = _Engine.LOCAL,
@@ -83,7 +93,8 @@ def simulate(
     OUT gets synthetic.csv (as many rows as the training part), result.json (scores, wall and CPU seconds, bytes,
     attack, history) and health.svg; for columns of pictures also pictures-1.svg, a contact sheet of synthetic ones,
     and so on; with --curve also curve.json and curve.svg, with --keep-generator the folder generator. Nothing here is
-    private: whoever runs this has all rows anyway.
+    private: whoever runs this has all rows anyway. With --epsilon every sum carries the noise that it would in a run
+    under that budget, and result.json says what was spent of it, event by event.
     """
     from rich.console import Console
 
@@ -104,6 +115,8 @@ def simulate(
         recipe=None if recipe is None else recipe.value,
         seed=seed,
         changes=changes or (),
+        budget=budget_of(epsilon, delta, unit, records, most_rows, mode),
+        entity=entity,
     )
     _print_inputs(console, inputs, partition)
     with Narrator(console) as narrator:
@@ -145,11 +158,21 @@ def _print_end(console: "Console", result: dict[str, Any], out: Path) -> None:
         said = f"{seconds:.1f} CPU seconds of all parties together, without sampling and scores."
         console.print(said, highlight=False, soft_wrap=True)
     console.print(f"Wrote {_written_in_words(result, out)}.", highlight=False, markup=False, soft_wrap=True)
-    console.print(
-        f"Released: {escape(result['released'])}. "
-        "[bold red]NOT DIFFERENTIALLY PRIVATE[/bold red]: for simulations only.",
-        highlight=False,
-        soft_wrap=True,
+    console.print(f"Released: {escape(result['released'])}.", highlight=False, soft_wrap=True)
+    console.print(_privacy(result), highlight=False, soft_wrap=True)
+
+
+def _privacy(result: dict[str, Any]) -> str:
+    """The last line: what the rows are worth to whoever is in them, with rich markup."""
+    from headwater.privacy.words import NOT_PRIVATE
+
+    if result["privacy"] == "none":
+        return f"[bold red]{NOT_PRIVATE}[/bold red]: for simulations only."
+    privacy = result["privacy"]
+    schema = "" if privacy["schema"] == "given" else f"; [yellow]{privacy['schema']}[/yellow]"
+    return (
+        f"[bold]Such a run spends {privacy['words']}[/bold], of a budget of ε = {privacy['epsilon']:g}{schema}. "
+        "The simulation itself protects nobody: whoever runs it has all rows."
     )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from headwater.mixture.tilting import is_tilt
 from headwater_server.runs.climb_words import RungTally, is_climb_round, round_in_words, verdict_in_words
+from headwater_server.runs.private_words import counts_in_words, is_noisy, misfit_in_words
 from headwater_server.runs.round_words import (
     ending_in_words,
     flags_in_words,
@@ -123,6 +124,10 @@ def describe(record: Mapping[str, Any]) -> str:
             return f"session of {len(record['members'])}: {members} – [{style}]{record['protection']}[/{style}]"
         case "pixels":
             return f"pixels: {record['rows']:,} training rows, {max(record['scores'])} scores a picture{seconds}"
+        case "histograms" | "marginals" if is_noisy(record):
+            return f"noisy counts: {counts_in_words(record)}{seconds}"
+        case "fitted":
+            return f"fit to the noisy counts: {misfit_in_words(record)}{seconds}"
         case "histograms":
             return f"histograms: {record['rows']:,} training rows, {record['codes']} codes{seconds}"
         case "marginals":

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from headwater.recipe.health import REFUSING
 from headwater_server.figures.climb import draw_attack, draw_climb, draw_densities
+from headwater_server.figures.noisy_counts import draw_noisy_counts
+from headwater_server.runs.private_words import is_noisy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,12 +36,16 @@ def draw_health(records: Sequence[Record], path: Path) -> None:
 
     Panels, as far as the run has what they show: distance from the summed marginals, variety of draws, their repeats
     and distance by columns, the mean update's norm and direction, the critic; then the mixture's climb. A dotted red
-    line stands where a round was not taken.
+    line stands where a round was not taken. A run under a privacy budget has a picture of its own: what was counted,
+    beside the noise.
 
     Args:
         records: a recipe's history, in order.
         path: SVG to write.
     """
+    if any(is_noisy(record) for record in records):
+        draw_noisy_counts(records, path)
+        return
     models = [record for record in records if record.get("kind") in ("fit", "refine", "merge")]
     climb = [record for record in records if record.get("kind") == "expectation" and record.get("accepted", True)]
     if not models:

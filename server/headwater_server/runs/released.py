@@ -61,6 +61,8 @@ def _generator(terms: RecipeTerms, history: Sequence[Record]) -> str:
     if (standing := _standing(history)) is not None:
         return _mixture(terms, standing, _judged(history))
     kinds = [record["kind"] for record in history]
+    if "fitted" in kinds:
+        return "a generator fitted to noisy counts and to nothing else"
     if "fit" not in kinds:
         updates = sum(record["kind"] == "update" and record.get("accepted", True) for record in history)
         return f"a convolutional generator, averaged over {updates} training rounds"
@@ -87,6 +89,8 @@ def _mixture(terms: RecipeTerms, standing: Record, judged: Record | None) -> str
 
 def _attack(terms: RecipeTerms, history: Sequence[Record]) -> str:
     attacked = _attacked(history)
+    if terms.privacy != "none":
+        return "no attack is measured, as every look at rows would cost of the budget"
     if attacked is None:
         return "no attack is made on a network, only on a mixture"
     if attacked.get("reason") == UNTESTED:

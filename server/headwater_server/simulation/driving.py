@@ -34,7 +34,7 @@ class Watcher(Protocol):
     """Who is told how far a run is."""
 
     def begins(self, what: str) -> None:
-        """A step begins; `what` is an `Aggregate.step_name`, or "fit", "merge", "refine" or "judge"."""
+        """A step begins; `what` is an `Aggregate.step_name`, or "fit", "fitnoisy", "merge", "refine" or "judge"."""
 
     def advances(self, done: int, steps: int) -> None:
         """A fit has done some of its steps."""
@@ -66,14 +66,19 @@ class Cost:
             together where every organisation's contribution is computed in it.
         bytes_up: of vectors, from all organisations together, as they would be sent.
         bytes_down: of tasks and models, to all organisations together.
-        sums: rounds summed.
+        asked: the tasks that were summed, in order.
     """
 
     seconds: dict[str, float] = field(default_factory=dict)
     cpu_seconds: float = 0.0
     bytes_up: int = 0
     bytes_down: int = 0
-    sums: int = 0
+    asked: list[Task] = field(default_factory=list)
+
+    @property
+    def sums(self) -> int:
+        """Rounds summed."""
+        return len(self.asked)
 
     def spend(self, what: str, seconds: float) -> None:
         """Add time to a kind of step."""
@@ -137,7 +142,7 @@ def drive(
             kind, shown = action.task.kind, action.step_name
             watcher.begins(shown)
             total, organisations = engine.sum(action.task, action.model)
-            cost.sums += 1
+            cost.asked.append(action.task)
             cost.bytes_up += total.itemsize * action.task.length * organisations
             cost.bytes_down += (len(action.task.to_bytes()) + len(action.model)) * organisations
             recipe.add_sum(total, organisations)

@@ -7,10 +7,12 @@ from pathlib import Path
 import pyarrow as pa
 
 from headwater.agreement.plan import AggregationTerms, Plan, plan_name
+from headwater.contribution.entities import clip_entities
+from headwater.contribution.splits import split_rows
 from headwater.errors import InputError
 from headwater.flower_bundle import bundle_sha256
 from headwater.privacy.budget import Budget
-from headwater.recipe.defaults import recipe_of, splits_of
+from headwater.recipe.defaults import check_private, recipe_of, splits_of
 from headwater.recipe.settings import RecipeKind
 from headwater.schema import Schema
 from headwater.schema.conform import Problem
@@ -19,7 +21,7 @@ from headwater.schema.table import Table
 from headwater.secagg.crypto.ring import RING_BITS, check_headroom
 from headwater_server.drafting import draft_schema
 from headwater_server.plan_file import read_plan, read_schema
-from headwater_server.shared_table import check_organisations, share_out
+from headwater_server.shared_table import SharedTable, check_organisations, share_out
 from headwater_server.simulation.overrides import override
 
 __all__ = ["SimulationInputs", "read_inputs"]
@@ -60,6 +62,7 @@ def read_inputs(
     seed: int | None = None,
     changes: Sequence[str] = (),
     budget: Budget | None = None,
+    entity: str | None = None,
 ) -> SimulationInputs:
     """Read the table, hold out the judge's 20 % and share the rest out.
 
@@ -74,16 +77,21 @@ def read_inputs(
         seed: in place of the plan's.
         changes: settings in place of the plan's, as `overrides.override` reads them.
         budget: of privacy, in place of the plan's; the default plan under it is the private recipe's.
+        entity: column that names whose each row is, and is no column of a schema read from the rows; needed where a
+            budget protects entities.
 
     Raises:
         InputError: fewer than three organisations, a file that cannot be read, a table that breaks the schema, cells
             that are no numbers where a schema is read from numbers, another target than the schema's, a setting that no
-            plan has, values that a sum over so many organisations has no room for.
+            plan has, values that a sum over so many organisations has no room for, a budget that the recipe or the rows
+            have no place in.
     """
     check_organisations(organisations)
     arrow = read_arrow(data)
     if target is not None and target not in arrow.column_names:
         raise InputError(f"there is no column {target!r} in {data.name}; say --target with one of its columns")
+    if entity is not None and entity not in arrow.column_names:
+        raise InputError(f"there is no column {entity!r} in {data.name} that could name whose each row is")
     drafted = plan_file is None and schema_file is None
     warnings: tuple[str, ...] = ()
     if plan_file is not None:
@@ -94,15 +102,18 @@ def read_inputs(
         if schema_file is not None:
             schema = read_schema(schema_file)
         else:
-            read = draft_schema(arrow, target, data.name.split(".")[0], data)
+            described = arrow if entity is None else arrow.drop_columns(entity)
+            read = draft_schema(described, target, data.name.split(".")[0], data)
             schema, warnings = read.schema, read.warnings
         plan = _default_plan(schema, organisations, budget)
-    if budget is not None and plan_file is not None:
-        plan = override(plan.model_copy(update={"privacy": budget}), ())
+    if budget is not None:
+        plan = plan.model_copy(update={"privacy": budget})
     if recipe is not None:
         plan = plan.model_copy(update={"recipe": plan.recipe.model_copy(update={"kind": recipe})})
     if seed is not None:
         plan = plan.model_copy(update={"seed": seed})
+    if plan.privacy != "none":
+        check_private(plan.schema_, plan.recipe.kind)
     if changes:
         plan = override(plan, changes)
     marked = plan.schema_.target
@@ -111,8 +122,37 @@ def read_inputs(
         raise InputError(f"the target is {target!r}, the schema marks {found}; mark the same column in both")
     check_headroom(plan.recipe.value_bits, organisations, ring_bits=plan.ring_bits)
     shared = share_out(arrow, plan.schema_, organisations, how)
-    parts = tuple(shared.rows.take(rows) for rows in shared.parts)
+    parts = _parts(shared, plan, entity)
+    _check_most_rows(plan, parts)
     return SimulationInputs(plan, drafted, shared.train, shared.test, parts, shared.changes, warnings)
+
+
+def _parts(shared: SharedTable, plan: Plan, entity: str | None) -> tuple[Table, ...]:
+    """Each organisation's rows; where persons are protected, no more of each than the budget pays for."""
+    parts = tuple(shared.rows.take(rows) for rows in shared.parts)
+    if plan.privacy == "none" or plan.privacy.unit == "record":
+        return parts
+    if entity is None:
+        raise InputError(
+            f"the budget protects entities with at most {plan.privacy.records} records each, and nothing says whose "
+            "each row is; name the column with --entity"
+        )
+    named, most = shared.train.column(entity), plan.privacy.records
+    return tuple(
+        clip_entities(part, named.take(pa.array(rows)), most) for part, rows in zip(parts, shared.parts, strict=True)
+    )
+
+
+def _check_most_rows(plan: Plan, parts: Sequence[Table]) -> None:
+    """Refuse before the run what noisy counts would tell in it."""
+    if plan.privacy == "none" or sum(part.rows for part in parts) <= (most := plan.privacy.most_rows):
+        return
+    rows = sum(split_rows(part, plan.splits, "train").rows for part in parts)
+    if rows > most:
+        raise InputError(
+            f"there are {rows:,} training rows, the budget's public bound says at most {most:,}; say --most-rows with "
+            "more, and --delta below 1 / that"
+        )
 
 
 def _default_plan(schema: Schema, organisations: int, budget: Budget | None) -> Plan:

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from headwater.mixture.tilting import is_tilt
 from headwater_server.runs.climb_words import RungTally, is_climb_round, round_in_words, verdict_in_words
+from headwater_server.runs.private_words import counts_in_words, is_noisy, misfit_in_words
 from headwater_server.runs.round_words import (
     ending_in_words,
     flags_in_words,
@@ -29,6 +30,7 @@ _WORDS = {
     "evaluate": "Asking the critic at the organisations",
     "judge": "Judging what is released",
     "fit": "Fitting the generator to the sums",
+    "fitnoisy": "Fitting the generator to the noisy sums",
     "update": "Training at the organisations",
     "merge": "Merging the update",
     "sample": "Sampling rows",
@@ -90,6 +92,10 @@ def _say(record: Mapping[str, object]) -> str:
         case "pixels":
             shares = ", ".join(f"{share:.0%}" for share in record["variance"].values())  # type: ignore[attr-defined]
             return f"{max(record['scores'])} scores a picture hold {shares} of the variance"  # type: ignore[call-overload]
+        case "histograms" | "marginals" if is_noisy(record):
+            return counts_in_words(record)
+        case "fitted":
+            return misfit_in_words(record)
         case "histograms":
             return f"{record['rows']:,} training rows of {record['contributors']} organisations"
         case "marginals":

@@ -26,6 +26,7 @@ from headwater_server.simulation.curve import write_curve
 from headwater_server.simulation.driving import Cost, LocalEngine, Watcher, drive
 from headwater_server.simulation.inputs import SimulationInputs
 from headwater_server.simulation.pictures import draw_pictures, score_pictures
+from headwater_server.simulation.spending import spending
 
 __all__ = ["DATASET", "GENERATOR", "HEALTH", "RESULT", "EngineName", "simulate"]
 
@@ -173,7 +174,7 @@ def _result(
         "plan_digest": plan.digest,
         "schema_from_rows": inputs.schema_was_drafted,
         "changed_values": [asdict(change) for change in inputs.changes],
-        "privacy": plan.privacy,
+        "privacy": spending(plan, cost.asked, schema_from_rows=inputs.schema_was_drafted),
         "protection": plan.aggregation.protection,
         "history": list(recipe.history),
     }
