@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from headwater.agreement.cost import PlanCost
 from headwater.agreement.plan import Plan
-from headwater.privacy.words import NOT_PRIVATE, PUBLIC, guarantee_in_words, uncovered_in_words
+from headwater.privacy.words import NOT_PRIVATE, PUBLIC, guarantee_in_words, rounded_up, uncovered_in_words
 from headwater.recipe.private_steps import StepName
 
 __all__ = ["STEP_WORDS", "cost_in_words", "no_budget_in_words", "step_in_words"]
@@ -44,7 +44,7 @@ def cost_in_words(cost: PlanCost, retries: int) -> tuple[tuple[str, tuple[str, .
             ),
         ),
         ("an aborted sum", (_aborted(cost, retries),)),
-        ("public, outside ε", (PUBLIC,)),
+        ("public, outside ε", (f"{PUBLIC}, {cost.budget.most_rows:,}",)),
         ("ε does not cover", uncovered_in_words(cost.budget)),
     )
 
@@ -85,6 +85,6 @@ def _aborted(cost: PlanCost, retries: int) -> str:
         return f"{said}; the budget pays for as many as the plan allows ({retries}){held}"
     return (
         f"{said}; the budget pays for {paid or 'none'}{held}, the plan allows {retries}. One more than is paid for "
-        f"would take ε to {cost.epsilon_aborted:.4g}: organisations refuse it, and the run ends. privacy.retries in "
+        f"would take ε to {rounded_up(cost.epsilon_aborted):g}: organisations refuse it, and the run ends. privacy.retries in "
         "the plan pays for more in advance, by more noise"
     )

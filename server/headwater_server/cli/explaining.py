@@ -76,6 +76,7 @@ def print_privacy(console: "Console", plan: "Plan", organisations: int) -> None:
 def _print_rounds(console: "Console", cost: "PlanCost") -> None:
     from rich.table import Table
 
+    from headwater.privacy.words import rounded_up
     from headwater_server.cost_words import STEP_WORDS
 
     table = Table(title="What is counted, and the noise on each count (σ in rows)", title_justify="left")
@@ -90,12 +91,12 @@ def _print_rounds(console: "Console", cost: "PlanCost") -> None:
         table.add_row(
             str(number), STEP_WORDS[each.step], f"{each.tables:,}", f"{each.cells:,}", f"{each.deviation:,.1f}",
             f"{each.deviation_each:,.1f}", f"{each.deviation_sum:,.1f}", f"{each.rho:.3g}", f"{each.share:.0%}",
-            f"{each.epsilon:.4g}",
+            f"{rounded_up(each.epsilon):g}",
         )  # fmt: skip
     if cost.reserve_share:
         table.add_row(
             "", "held back for aborted sums", "", "", "", "", "", f"{cost.rho * cost.reserve_share:.3g}",
-            f"{cost.reserve_share:.0%}", f"{cost.epsilon:.4g}",
+            f"{cost.reserve_share:.0%}", f"{rounded_up(cost.epsilon):g}",
         )  # fmt: skip
     console.print(table)
 

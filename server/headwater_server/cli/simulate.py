@@ -158,12 +158,11 @@ def _print_end(console: "Console", result: dict[str, Any], out: Path) -> None:
         said = f"{seconds:.1f} CPU seconds of all parties together, without sampling and scores."
         console.print(said, highlight=False, soft_wrap=True)
     console.print(f"Wrote {_written_in_words(result, out)}.", highlight=False, markup=False, soft_wrap=True)
-    console.print(f"Released: {escape(result['released'])}.", highlight=False, soft_wrap=True)
-    console.print(_privacy(result), highlight=False, soft_wrap=True)
+    console.print(f"Released: {escape(result['released'])}. {_privacy(result)}", highlight=False, soft_wrap=True)
 
 
 def _privacy(result: dict[str, Any]) -> str:
-    """The last line: what the rows are worth to whoever is in them, with rich markup."""
+    """What such rows would mean for the people behind them, with rich markup."""
     from headwater.privacy.words import NOT_PRIVATE
 
     if result["privacy"] == "none":
