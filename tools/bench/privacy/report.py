@@ -10,7 +10,7 @@ from generator.report import cell, failures
 from harness.tables import table, verdict_table
 from privacy.numbers import scaled_error, verdicts
 from privacy.pictures import MEMBERS_PICTURE, UTILITY
-from privacy.rows import CHOSEN, EPSILONS, FITS, MEMBERS, PEERS
+from privacy.rows import CHOSEN, EPSILONS, FITS, MEMBERS, MODEL_SIZES, PEERS
 
 __all__ = ["describe"]
 
@@ -101,9 +101,16 @@ def _given(settings: Mapping[str, Any]) -> str:
     if "iterations_a_round" in settings:
         words.append(
             f"{settings['iterations_a_round']} steps of inference a round and {settings['iterations']:,} in the last, "
-            f"at most {settings['model_size']} MB of model"
+            f"at most {_sizes()} MB of model"
         )
     return "; ".join(words)
+
+
+def _sizes() -> str:
+    """AIM's own limit, and where it has another."""
+    usual = max(MODEL_SIZES.values())
+    others = [f"{size} at ε = {epsilon:g}" for epsilon, size in MODEL_SIZES.items() if size != usual]
+    return f"{usual} ({', '.join(others)})" if others else str(usual)
 
 
 def _members(measured: Measured) -> str:
