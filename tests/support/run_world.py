@@ -5,10 +5,12 @@ import contextlib
 from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 from headwater.agreement.session import roster_of, terms_of
 from headwater.contribution.contribute import contribute
 from headwater.errors import OutOfOrder, TransportError
+from headwater.privacy.budget import Budget
 from headwater.recipe.settings import RecipeSettings
 from headwater.recipe.task import Task
 from headwater.secagg import Participant
@@ -68,6 +70,7 @@ class RunWorld:
         approve: int | None = None,
         retries: int = 5,
         setup_seconds: float = 20.0,
+        privacy: Literal["none"] | Budget = "none",
     ) -> None:
         """Propose the run, have the first `approve` organisations approve it, and start it."""
         self.consortium = ConsortiumInMemory(members)
@@ -79,6 +82,7 @@ class RunWorld:
             schema=SCHEMA,
             recipe=recipe or small_plan(kind, 1, fit={"steps": 5, "batch": 16}).recipe,
             aggregation={"on_membership_change": "continue", "retries": retries, "setup_seconds": setup_seconds},
+            privacy=privacy,
         )
         self.rows = {member: small_table(seed=seed) for seed, member in enumerate(sorted(self.consortium.keys))}
         signed, proposal = self.consortium.signed_charter(), self.consortium.proposal(self.plan, RUN)

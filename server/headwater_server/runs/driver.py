@@ -18,11 +18,13 @@ from headwater.contribution.execution import execute
 from headwater.errors import HeadwaterError, OutOfOrder, StorageError, TransportError
 from headwater.generator.bundle import Bundle
 from headwater.generator.sampler import read_sampler
+from headwater.privacy.words import NOT_PRIVATE, budget_in_words
 from headwater.recipe.actions import Aggregate, Computed, Done
 from headwater.recipe.machine import Recipe, build_recipe
 from headwater.secagg import Aggregator
 from headwater.secagg.protocol.events import AggregatorEvent, MemberDropped, Persist, RoundAborted, SessionFailed
 from headwater.secagg.protocol.terms import MAXIMUM_ATTEMPTS
+from headwater_server.runs.budget import RunBudget
 from headwater_server.runs.charters import agreed
 from headwater_server.runs.inviting import Inviting, invited
 from headwater_server.runs.quorum import approved_members
@@ -78,6 +80,7 @@ class RunDriver:
         self._journal = RunJournal(storage, BlobStore(home.blobs), run_id)
         self._recorder = RunRecorder(storage, run_id, home.runs / run_id)
         self._cost = _Cost()
+        self._budget: RunBudget | None = None
         self._session: AggregationSession | None = None
         self._failed_because = ""
         self._dropped: dict[str, str] = {}
@@ -118,6 +121,10 @@ class RunDriver:
             self._recorder.add_once({"kind": "paused", "reason": reason})
 
     async def _fail(self, reason: str) -> None:
+        # Before anything else, so that members and operator read it too: a run that failed cost what it asked for.
+        with contextlib.suppress(HeadwaterError):
+            spent = await asyncio.to_thread(lambda: self._budget.spent_in_words if self._budget else "")
+            reason = f"{reason}; {spent}" if spent else reason
         _log.warning("run_failed", run=self._run_id, reason=reason)
         # One by one: what cannot be written must not keep the run from being over.
         with contextlib.suppress(HeadwaterError):
@@ -132,7 +139,9 @@ class RunDriver:
         return proposal, charter, approved_members(self._storage, proposal, charter)
 
     async def _follow_recipe(self, proposal: SignedProposal, charter: Charter, members: tuple[str, ...]) -> None:
-        recipe = build_recipe(proposal.proposal.plan)
+        plan = proposal.proposal.plan
+        recipe, budget = build_recipe(plan), RunBudget(plan, self._journal)
+        self._budget = budget
         stored = self._journal.sums()
         organisations = 0
         while not isinstance(action := recipe.next(), Done):
@@ -141,7 +150,7 @@ class RunDriver:
             phase: str
             if isinstance(action, Aggregate):
                 phase = action.task.kind
-                total = stored.pop(0) if stored else await self._sum(action, proposal, charter, members)
+                total = stored.pop(0) if stored else await self._sum(action, budget, proposal, charter, members)
                 recipe.add_sum(total.vector, total.contributors)
                 organisations = total.contributors
             else:
@@ -152,7 +161,7 @@ class RunDriver:
         # Before anything slow: a member whose session just ends would ask for the next one.
         await self._hub.end_run(self._run_id, "the run is finished")
         self._count_traffic()
-        await asyncio.to_thread(self._finish, proposal.proposal.plan, recipe, action, organisations)
+        await asyncio.to_thread(self._finish, plan, recipe, action, budget, organisations)
 
     async def _compute(self, recipe: Recipe, action: Computed) -> None:
         loop = asyncio.get_running_loop()
@@ -175,12 +184,18 @@ class RunDriver:
             await asyncio.to_thread(self._recorder.draw)
 
     async def _sum(
-        self, action: Aggregate, proposal: SignedProposal, charter: Charter, members: tuple[str, ...]
+        self,
+        action: Aggregate,
+        budget: RunBudget,
+        proposal: SignedProposal,
+        charter: Charter,
+        members: tuple[str, ...],
     ) -> StoredSum:
-        """One secure sum, tried again as the plan allows (protocol 4.10 iv)."""
+        """One secure sum, tried again as the plan allows and its budget pays for (protocol 4.10 i, iv)."""
         plan = proposal.proposal.plan
         task = action.task.to_bytes()
         while True:
+            await asyncio.to_thread(budget.admit, action.task)
             try:
                 session = await self._open_session(proposal, charter, members)
                 outcome = await session.round(task, action.model, action.task.length, charge_of(plan, action.task))
@@ -232,7 +247,9 @@ class RunDriver:
         )
         ready = await self._session.ready()
         self._failed_because = ""
-        self._recorder.add({"kind": "ready", "members": list(ready.members), "protection": plan.aggregation.protection})
+        promised = NOT_PRIVATE if plan.privacy == "none" else budget_in_words(plan.privacy)
+        protection = {"protection": plan.aggregation.protection, "privacy": promised}
+        self._recorder.add({"kind": "ready", "members": list(ready.members), **protection})
         return self._session
 
     def _persist(self, event: Persist) -> None:
@@ -254,7 +271,8 @@ class RunDriver:
             self._cost.sent_bytes += self._session.traffic.sent_bytes
             self._session = None
 
-    def _finish(self, plan: Plan, recipe: Recipe, done: Done, organisations: int) -> None:
+    def _finish(self, plan: Plan, recipe: Recipe, done: Done, budget: RunBudget, organisations: int) -> None:
+        privacy = budget.claim()
         bundle = Bundle(read_sampler(done.model), done.encoding)
         folder = self._home.runs / self._run_id / "generator"
         digest = bundle.digest if folder.exists() else bundle.save(folder)
@@ -271,7 +289,7 @@ class RunDriver:
                 **training_outcome(recipe.history),
                 "released": released_in_words(plan, recipe.history),
                 "sums": len(self._journal.chain) - self._journal.aborts,
-                "privacy": "none",
+                "privacy": privacy if isinstance(privacy, str) else privacy.model_dump(mode="json"),
                 "protection": plan.aggregation.protection,
             },
         )

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from headwater.errors import InputError, StorageError
+from headwater.canonical import sha256_hex
+from headwater.errors import InputError, PeerError, StorageError
+from headwater.release.privacy_claim import ChargedRound
 from headwater.secagg.crypto.ring import RingVector, ring_type
-from headwater.secagg.protocol.receipts import close_unfinished
+from headwater.secagg.protocol.receipts import close_unfinished, read_start
 from headwater_server.storage import BlobStore, RoundEntry, Storage
 
 __all__ = ["RunJournal", "StoredSum"]
 
-_ATTEMPT, _START, _SUM = "attempt", "start", "sum"
+_ATTEMPT, _START, _SUM, _CHARGE = "attempt", "start", "sum", "charge"
 _CHAIN = ("receipt", "abort")
 
 
@@ -60,6 +62,41 @@ class RunJournal:
                 started = None
         if started is not None:
             self.add("abort", close_unfinished(started, key))
+
+    def add_charge(self, task: bytes, step: str, charge: bytes) -> None:
+        """Store what a round costs, before it is asked for.
+
+        Args:
+            task: the Task's exact bytes.
+            step: what is counted, in the recipe's word.
+            charge: of `headwater.agreement.charge.charge_of`.
+        """
+        self.add(_CHARGE, json.dumps({"task": sha256_hex(task), "step": step, "event": json.loads(charge)}).encode())
+
+    def charged_rounds(self) -> list[ChargedRound]:
+        """Every round that was begun, in order, with what it cost.
+
+        Raises:
+            StorageError: a record is damaged, or a round began whose cost is not recorded.
+        """
+        charges: dict[str, dict[str, object]] = {}
+        found: list[ChargedRound] = []
+        try:
+            for entry in self._entries():
+                if entry.kind == _CHARGE:
+                    charge = json.loads(entry.data)
+                    charges[charge["task"]] = {"step": charge["step"], "event": charge["event"]}
+                elif entry.kind == _START:
+                    start = read_start(entry.data)
+                    asked = charges[start.task_digest.hex()]
+                    found.append(ChargedRound.model_validate({"round": start.round, "completed": False, **asked}))
+                elif entry.kind == "receipt":
+                    found[-1] = found[-1].model_copy(update={"completed": True})
+        except (ValueError, KeyError, TypeError, IndexError, PeerError) as error:
+            raise StorageError(
+                f"the records of run {self._run_id} do not say what its rounds cost; propose a new run"
+            ) from error
+        return found
 
     def next_attempt(self) -> int:
         """The number of the next setup, stored before it is used (protocol 3.3)."""

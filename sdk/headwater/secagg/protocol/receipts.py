@@ -27,6 +27,7 @@ __all__ = [
     "read_document",
     "read_opening",
     "read_session",
+    "read_start",
     "receipt_signers",
     "verify_chain",
 ]
@@ -327,6 +328,15 @@ def receipt_signers(receipt: Receipt, facts: SessionFacts | None) -> tuple[str, 
         return check_confirms(receipt.confirms, receipt.round, receipt.rho, receipt.uploads, facts)
     except PeerError as error:
         raise PeerError(f"the receipt of round {receipt.round}: {error}") from error
+
+
+def read_start(record: bytes) -> StartRecord:
+    """Read the record that a round began, as its coordinator stored it; no signature is checked.
+
+    Raises:
+        PeerError: malformed, or another record.
+    """
+    return StartRecord.decode(open_envelope(record))
 
 
 def close_unfinished(record: bytes, coordinator_key: Ed25519PrivateKey) -> bytes:
