@@ -85,6 +85,6 @@ def _aborted(cost: PlanCost, retries: int) -> str:
         return f"{said}; the budget pays for as many as the plan allows ({retries}){held}"
     return (
         f"{said}; the budget pays for {paid or 'none'}{held}, the plan allows {retries}. One more than is paid for "
-        f"would take ε to {rounded_up(cost.epsilon_aborted):g}: organisations refuse it, and the run ends. privacy.retries in "
-        "the plan pays for more in advance, by more noise"
+        f"would take ε to {rounded_up(cost.epsilon_aborted):g}: organisations refuse it, and the run ends. "
+        "privacy.retries in the plan pays for more in advance, by more noise"
     )

@@ -113,7 +113,8 @@ def _fit_noisy(action: FitNoisy, on_progress: Progress | None) -> tuple[bytes, M
     fitted = fit_private(
         action.marginals, action.sizes, action.label, action.rows, action.terms, action.seed, on_progress=report
     )
-    return fitted.mixture.to_bytes(), ModelReport(fitted.misfit, 0, {})
+    health = {"components": float(fitted.mixture.components)}
+    return fitted.mixture.to_bytes(), ModelReport(fitted.misfit, 0, health)
 
 
 def _fit(action: Fit, device: str, on_progress: Progress | None) -> Model:

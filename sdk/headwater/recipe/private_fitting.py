@@ -57,4 +57,5 @@ class PrivateFitting:
         if not math.isfinite(report.marginal_loss):
             raise InputError("the fit to noisy counts is not finite; lower recipe.private.learning_rate in the plan")
         self.model = model
-        return [{"kind": "fitted", "misfit": report.marginal_loss}]
+        sizes = {name: int(size) for name, size in report.health.items() if name == "components"}
+        return [{"kind": "fitted", "misfit": report.marginal_loss, **sizes}]

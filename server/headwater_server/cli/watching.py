@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from headwater.mixture.tilting import is_tilt
+from headwater.privacy.words import NOT_PRIVATE, private_in_words
+from headwater.release.privacy_claim import PrivacyClaim
 from headwater_server.runs.climb_words import RungTally, is_climb_round, round_in_words, verdict_in_words
 from headwater_server.runs.private_words import counts_in_words, is_noisy, misfit_in_words
 from headwater_server.runs.round_words import (
@@ -76,8 +78,23 @@ def follow(storage: "Storage", run_id: str, console: "Console", serving: Callabl
 
 
 def finished_in_words(result: Mapping[str, Any] | None) -> str:
-    """What generator a stored result is of; "" where there is no result, or none that says so."""
-    return str((result or {}).get("released", ""))
+    """What generator a stored result is of, and what it spent; "" where there is no result, or none that says so."""
+    stored = result or {}
+    return "; ".join(part for part in (str(stored.get("released", "")), _privacy_of(stored)) if part)
+
+
+def _privacy_of(result: Mapping[str, Any]) -> str:
+    match result.get("privacy"):
+        case None:
+            return ""
+        case "none":
+            return NOT_PRIVATE
+        case stored:
+            try:
+                claim = PrivacyClaim.model_validate(stored)
+            except ValueError:
+                return "what it spent of its privacy budget cannot be read, and it cannot be released"
+            return private_in_words(claim.epsilon, claim)
 
 
 class Lines:
@@ -121,7 +138,9 @@ def describe(record: Mapping[str, Any]) -> str:
         case "ready":
             members = ", ".join(record["members"])
             style = "red" if record["protection"].startswith("no ") else "green"
-            return f"session of {len(record['members'])}: {members} – [{style}]{record['protection']}[/{style}]"
+            said = f"session of {len(record['members'])}: {members} – [{style}]{record['protection']}[/{style}]"
+            # Records of runs before this was kept say nothing of it.
+            return f"{said}; {_privacy(record['privacy'])}" if "privacy" in record else said
         case "pixels":
             return f"pixels: {record['rows']:,} training rows, {max(record['scores'])} scores a picture{seconds}"
         case "histograms" | "marginals" if is_noisy(record):
@@ -186,6 +205,13 @@ def describe(record: Mapping[str, Any]) -> str:
             return f"[red]failed[/red]: {escape(record['reason'])}"
         case _:
             return ""
+
+
+def _privacy(said: str) -> str:
+    from rich.markup import escape
+
+    style = "bold red" if said == NOT_PRIVATE else "green"
+    return f"[{style}]{escape(said)}[/{style}]"
 
 
 def _verdict(record: Mapping[str, Any]) -> str:

@@ -62,7 +62,7 @@ def _generator(terms: RecipeTerms, history: Sequence[Record]) -> str:
         return _mixture(terms, standing, _judged(history))
     kinds = [record["kind"] for record in history]
     if "fitted" in kinds:
-        return "a generator fitted to noisy counts and to nothing else"
+        return _fitted(history)
     if "fit" not in kinds:
         updates = sum(record["kind"] == "update" and record.get("accepted", True) for record in history)
         return f"a convolutional generator, averaged over {updates} training rounds"
@@ -78,6 +78,14 @@ def _generator(terms: RecipeTerms, history: Sequence[Record]) -> str:
     return f"its base, {first}" if rounds and not scratch else f"{first}{after}"
 
 
+def _fitted(history: Sequence[Record]) -> str:
+    """A generator that was made from noisy counts alone."""
+    tables = sum(record["tables"] for record in history if "deviation" in record)
+    components = [record["components"] for record in history if "components" in record]
+    model = f"a mixture of {components[-1]} components" if components else "a generator"
+    return f"{model} fitted to noisy counts of {tables:,} tables and to nothing else"
+
+
 def _mixture(terms: RecipeTerms, standing: Record, judged: Record | None) -> str:
     mixture = f"a mixture of {standing['components']} components"
     if judged is not None:
@@ -90,7 +98,7 @@ def _mixture(terms: RecipeTerms, standing: Record, judged: Record | None) -> str
 def _attack(terms: RecipeTerms, history: Sequence[Record]) -> str:
     attacked = _attacked(history)
     if terms.privacy != "none":
-        return "no attack is measured, as every look at rows would cost of the budget"
+        return "no attack is made, as every look at rows would cost of the budget; ε bounds what one could find"
     if attacked is None:
         return "no attack is made on a network, only on a mixture"
     if attacked.get("reason") == UNTESTED:

@@ -61,5 +61,5 @@ def test_a_restarted_coordinator_ends_a_hybrid_with_the_generator_of_plain_sums(
     *lines, last = shown.getvalue().splitlines()
     assert sum("mixture, rung" in line for line in lines) == 1
     assert last.startswith(f"run {RUN} finished: the generator is ready to be released; recipe hybrid: ")
-    assert last.endswith(str(result["released"]))
+    assert last.endswith(f"{result['released']}; NOT DIFFERENTIALLY PRIVATE")
     world.storage.close()

@@ -15,5 +15,10 @@ def test_every_record_of_a_private_run_has_its_line() -> None:
     assert all("σ = " in line for line in lines[:3])
     assert released_attack(recipe.history) is None
     said = released_in_words(plan, recipe.history)
-    assert said.startswith("recipe marginals: a generator fitted to noisy counts and to nothing else")
-    assert "no attack is measured" in said
+    tables = sum(record["tables"] for record in recipe.history if record["kind"] != "fitted")  # type: ignore[misc]
+    components = recipe.history[-1]["components"]
+    assert said.startswith(
+        f"recipe marginals: a mixture of {components} components fitted to noisy counts of {tables} tables and to "
+        "nothing else; no attack is made"
+    )
+    assert said.endswith("ε bounds what one could find")
