@@ -1,11 +1,14 @@
 """The checks behind every consent of this organisation: to a charter, to a plan, to taking part right now."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from headwater.agreement.approval import Approval, SignedApproval, SignedProposal
 from headwater.agreement.charter import Charter, SignedCharter
+from headwater.agreement.documents import instant_of
+from headwater.agreement.ledger import LedgerEntry, events_of
 from headwater.agreement.signing import public_key_hex
 from headwater.agreement.succession import CharterHistory
 from headwater.errors import InputError, PeerError
@@ -106,6 +109,8 @@ def refusals(
     history: CharterHistory | None,
     policy: Policy,
     installed_stub: str,
+    member_id: str,
+    ledger: Sequence[LedgerEntry],
 ) -> tuple[str, ...]:
     """Why this organisation takes no part in a run right now; nothing when it does.
 
@@ -118,6 +123,8 @@ def refusals(
         history: the versions in force here, if any.
         policy: the policy file as it is now.
         installed_stub: SHA-256 of the installed Flower bundle.
+        member_id: this organisation.
+        ledger: what was charged to its records so far.
     """
     if pinned is None:
         return ("no charter is accepted here",)
@@ -131,7 +138,8 @@ def refusals(
     charter = history.find(proposal.charter_digest)
     if charter is None:
         return ("the run was proposed under another charter than those that are or were in force here",)
-    problems = list(decide(policy, proposal.plan, charter).problems)
+    charged = events_of(ledger, charter.member(member_id).data_set, but_run=proposal.run_id)
+    problems = list(decide(policy, proposal.plan, charter, charged).problems)
     if proposal.plan.stub_sha256 != installed_stub:
         problems.append(
             f"the plan runs bundle {proposal.plan.stub_sha256[:16]}, installed is {installed_stub[:16]}: "
@@ -165,6 +173,6 @@ def sign_decision(
         member=member_id,
         decision="approve" if approve else "refuse",
         reason=reason,
-        created=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        created=instant_of(now),
     )
     return SignedApproval.sign(approval, identity_key)

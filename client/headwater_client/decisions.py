@@ -4,9 +4,11 @@ from datetime import UTC, datetime
 
 from headwater.agreement.approval import SignedApproval, SignedProposal
 from headwater.agreement.charter import Charter, SignedCharter
+from headwater.agreement.ledger import events_of
 from headwater.agreement.run_ids import RUN_ID_DIGITS, find_run, read_digits
 from headwater.agreement.succession import CharterHistory
 from headwater.errors import HeadwaterError, InputError
+from headwater.privacy.events import NoisyCounts
 from headwater.schema import Schema
 from headwater_client.charters import Charters
 from headwater_client.consent import check_digest_named, check_proposal, sign_decision
@@ -56,12 +58,15 @@ class Decisions:
         charter = history.find(proposal.proposal.charter_digest) or history.newest
         check_proposal(proposal, run_id, charter)
         stored = self._store.decision(run_id)
+        policy, charged = self._membership.policy(), self._charged(charter, run_id)
         return PlanReview(
             proposal=proposal,
             charter=charter,
-            policy=decide(self._membership.policy(), proposal.proposal.plan, charter),
+            policy=decide(policy, proposal.proposal.plan, charter, charged),
             decided=None if stored is None else stored.signed.approval.decision,
             waits_for=self._waits_for(history, charter),
+            charged=charged,
+            limit=policy.limit,
         )
 
     def schema_of(self, run: str | None) -> Schema:
@@ -127,6 +132,10 @@ class Decisions:
         self.approve_by_rule()
 
     # Parts.
+
+    def _charged(self, charter: Charter, run_id: str) -> tuple[NoisyCounts, ...]:
+        """What other runs charged to the data set that this organisation takes part with under a charter."""
+        return events_of(self._store.ledger(), charter.member(self._membership.member_id).data_set, but_run=run_id)
 
     def _waits_for(self, history: CharterHistory, charter: Charter) -> str:
         """Why a run under this version cannot be approved now; empty when it can."""

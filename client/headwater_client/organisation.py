@@ -11,6 +11,7 @@ from typing import Self
 from headwater.agreement.approval import SignedApproval
 from headwater.agreement.charter import SignedCharter
 from headwater.agreement.charter_words import signatures_in_words
+from headwater.agreement.documents import instant_of
 from headwater.agreement.invitation import Invitation
 from headwater.errors import HeadwaterError, InputError, OutOfOrder
 from headwater.rpc.certificates import load_certificate
@@ -20,6 +21,7 @@ from headwater_client.connectors.opening import Rows, open_source
 from headwater_client.coordinator import Coordinator
 from headwater_client.decisions import Decisions
 from headwater_client.keystore import KeyStore
+from headwater_client.ledgers import Ledgers
 from headwater_client.membership import Membership
 from headwater_client.policy import DEFAULT_POLICY_TOML
 from headwater_client.receipts import Receipts
@@ -226,6 +228,11 @@ class Organisation:
         """The signed receipts of the runs that this organisation was in; the coordinator is not asked."""
         return Receipts(self._membership)
 
+    @property
+    def ledger(self) -> Ledgers:
+        """The privacy ledger of this organisation; the coordinator is not asked."""
+        return Ledgers(self._membership)
+
     def cohorts(self) -> CohortReview:
         """With whom this organisation's rows were summed, and the exceptions that people here allowed."""
         store = self._membership.store
@@ -250,7 +257,7 @@ class Organisation:
             InputError: no cohort of such a family is in force, several begin so, or no reason is given.
         """
         store = self._membership.store
-        return store.allow_cohort(store.find_family(family), reason, _instant())
+        return store.allow_cohort(store.find_family(family), reason, instant_of(datetime.now(UTC)))
 
     def trust_peer(self, member: str, reason: str) -> Trust:
         """Let a member back that shows fewer durable records than before (protocol 4.10).
@@ -258,7 +265,7 @@ class Organisation:
         Raises:
             InputError: the member was never met, or no reason is given.
         """
-        return self._membership.store.trust_peer(member, reason, _instant())
+        return self._membership.store.trust_peer(member, reason, instant_of(datetime.now(UTC)))
 
     # Rows.
 
@@ -347,7 +354,3 @@ class Organisation:
             return
         with self._membership.channel() as channel:
             yield Decisions(self._membership, ConsortiumClient(channel))
-
-
-def _instant() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

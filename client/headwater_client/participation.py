@@ -32,7 +32,9 @@ from headwater.secagg.protocol.events import (
     SessionReady,
 )
 from headwater.secagg.protocol.families import Family
-from headwater.secagg.protocol.receipts import blamed_by
+from headwater.secagg.protocol.receipts import blamed_by, read_document
+from headwater_client.budget import OwnLimit
+from headwater_client.charging import Charging
 from headwater_client.connectors import RowSource
 from headwater_client.consent import check_proposal, refusals
 from headwater_client.flower.client_app import Outcome
@@ -94,10 +96,12 @@ def join_run(
         PeerError: the coordinator's documents or messages were refused.
         TransportError: the coordinator stayed away.
         OutOfOrder: `stop` was set before the run was over, or this organisation takes part in it already.
+        StorageError: the records cannot be written, or the privacy ledger is not what it was.
     """
     store = membership.store
     history, decision = store.charter_history(), store.decision(run_id)
-    reasons = refusals(decision, store.pinned_charter(), history, membership.policy(), bundle_sha256())
+    policy, ledger = membership.policy(), store.ledger()
+    reasons = refusals(decision, store.pinned_charter(), history, policy, bundle_sha256(), membership.member_id, ledger)
     # protocol 1.1: a run stands under the version that it was proposed under, whichever came in force since.
     charter = None if history is None or decision is None else history.find(decision.proposal.proposal.charter_digest)
     if reasons or charter is None or decision is None:
@@ -112,7 +116,8 @@ def join_run(
         charter=charter,
         member_id=membership.member_id,
         identity_key=membership.identity_key(),
-        required_members=membership.policy().required_members,
+        required_members=policy.required_members,
+        limit=policy.limit,
         rows=_rows(source, plan, report),
         store=store,
     )
@@ -123,6 +128,10 @@ def join_run(
             outcome = part.take_part(drive, stop)
         except (OutOfOrder, TransportError):
             raise
+        except BudgetExceeded as error:
+            _log.warning("run_refused", run=run_id, reasons=[str(error)])
+            report(Trouble.LIMIT_REACHED)
+            return OUTCOME_REFUSED
         except Exception:
             report(Trouble.BROKEN)
             raise
@@ -149,10 +158,12 @@ class _LiveSession:
     """What one session's contributions depend on.
 
     Attributes:
+        attempt: number of its setup.
         gate: lets its Tasks through.
         members: n, 0 before it is ready.
     """
 
+    attempt: int
     gate: TaskGate
     members: int = 0
 
@@ -179,6 +190,7 @@ class RunPart:
         member_id: its id in the charter.
         identity_key: its key.
         required_members: without whom it takes no part.
+        limit: its own, on what all runs may cost its records.
         rows: all its rows, conformed to the plan's schema.
         store: its durable records.
     """
@@ -189,6 +201,7 @@ class RunPart:
     member_id: str
     identity_key: Ed25519PrivateKey
     required_members: tuple[str, ...]
+    limit: OwnLimit
     rows: Table
     store: Store
 
@@ -197,15 +210,17 @@ class RunPart:
 
         Raises:
             OutOfOrder: `stop` was set before that.
+            BudgetExceeded: the next round would exceed the organisation's own privacy limit.
         """
         while not stop.is_set():
             try:
-                participant = self._participant()
+                attempt = self.store.next_attempt(self.run_id)
             except BudgetExceeded as error:
                 # protocol 3.3: at most 8 attempts a run.
                 _log.warning("run_refused", run=self.run_id, reasons=[str(error)])
                 return OUTCOME_REFUSED
-            session = _LiveSession(TaskGate(self.plan))
+            participant = self._participant(attempt)
+            session = _LiveSession(attempt, TaskGate(self.plan))
             contribute_checked = partial(self._contribution, session)
             try:
                 end = drive(self.run_id, participant, contribute_checked, stop, session.listening(self._note))
@@ -220,16 +235,20 @@ class RunPart:
         raise OutOfOrder(f"this organisation left run {self.run_id}: its agent is stopping")
 
     @property
+    def _charging(self) -> Charging:
+        return Charging(self.run_id, self.plan, self._data_set, self.limit, self.store)
+
+    @property
     def _data_set(self) -> str:
         # protocol 4.10: a family is (member, the charter's data-set id); the run's charter says it, for all of the run.
         return self.charter.member(self.member_id).data_set
 
-    def _participant(self) -> Participant:
+    def _participant(self, attempt: int) -> Participant:
         roster = roster_of(self.charter, self.plan)
         families = families_of_run(self.plan, self._data_set, self.run_id)
         return Participant(
             roster,
-            terms_of(self.plan, self.run_id, self.store.next_attempt(self.run_id)),
+            terms_of(self.plan, self.run_id, attempt),
             self.member_id,
             self.identity_key,
             self.store.last_receipt(self.run_id),
@@ -246,6 +265,8 @@ class RunPart:
     def _contribution(self, session: "_LiveSession", request: RoundRequested) -> Contribution:
         task = session.gate.admit(request.task, request.model, request.length, request.charge)
         _log.info("task_admitted", run=self.run_id, round=request.round, kind=task.kind, step=task.step)
+        # protocol 4.4: charged before anything is computed of the rows, let alone masked; no crash takes it back.
+        self._charging.charge(session.attempt, request.round, task.step, request.task, request.charge)
         vector = contribute(task, request.model, self.rows, self.plan, members=session.members)
         return Contribution(vector, self._family(task.kind))
 
@@ -267,6 +288,7 @@ class RunPart:
                     raise _CountMoved from error
                 _log.info("attempt_started", run=run, attempt=attempt)
             case RoundClosed(round=number, reason=reason):
+                self._charging.settle(read_document(event.document, roster_of(self.charter, self.plan)), self.member_id)
                 self.store.record_receipt(run, number, event.document)
                 _log.info("round_closed", run=run, round=number, completed=event.receipt is not None, reason=reason)
                 if event.blamed:

@@ -1,5 +1,6 @@
 """The organisation's own rules: which plans may run here at all, and which without asking a person."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
 
@@ -11,6 +12,8 @@ from headwater.agreement.charter import Charter
 from headwater.agreement.documents import first_problem
 from headwater.agreement.plan import Plan
 from headwater.errors import InputError
+from headwater.privacy.events import NoisyCounts
+from headwater_client.budget import DEFAULT_DELTA, OwnLimit, plan_problems
 
 __all__ = ["DEFAULT_POLICY_TOML", "Decision", "Policy", "StandingApproval", "decide"]
 
@@ -29,6 +32,15 @@ allowed_columns = "all"
 
 # Members without whom this organisation takes no part, by id.
 required_members = []
+
+# What all runs on your records may cost the people in them, together: the largest ε that the privacy ledger may come
+# to, at this δ (headwater-org ledger show). Without maximum_epsilon there is no limit beyond the plans you approve.
+# maximum_epsilon = 3.0
+delta = 1e-6
+
+# Whether runs without differential privacy, which no ε bounds, are let through; true while there is no
+# maximum_epsilon, false with one, unless you say it.
+# non_private_runs = true
 
 # A standing rule approves a run without a person. It is off; to turn it on, set enabled = true and give every limit:
 # maximum_rounds, minimum_cohort and allowed_columns.
@@ -64,6 +76,10 @@ class Policy(_Rules):
         minimum_cohort: fewest organisations in any sum.
         allowed_columns: "all", or the columns that may take part.
         required_members: ids of members without whom this organisation takes no part (protocol 1.2).
+        maximum_epsilon: most that all runs on one data set may come to together; None for no limit of its own.
+        delta: at which ε is read off the ledger.
+        non_private_runs: whether runs without differential privacy are let through; None means so while there is no
+            `maximum_epsilon`.
         standing_approval: the rule for runs that no person looks at.
     """
 
@@ -72,7 +88,16 @@ class Policy(_Rules):
     minimum_cohort: int = Field(ge=3)
     allowed_columns: Literal["all"] | tuple[str, ...]
     required_members: tuple[str, ...] = ()
+    maximum_epsilon: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    delta: float = Field(default=DEFAULT_DELTA, gt=0, lt=1)
+    non_private_runs: bool | None = None
     standing_approval: StandingApproval = StandingApproval()
+
+    @property
+    def limit(self) -> OwnLimit:
+        """What the ledger is held to."""
+        lets_through = self.maximum_epsilon is None if self.non_private_runs is None else self.non_private_runs
+        return OwnLimit(self.maximum_epsilon, self.delta, lets_through)
 
     @classmethod
     def from_toml(cls, text: str) -> Self:
@@ -112,13 +137,14 @@ class Decision:
         return not self.problems and not self.person_needed
 
 
-def decide(policy: Policy, plan: Plan, charter: Charter) -> Decision:
+def decide(policy: Policy, plan: Plan, charter: Charter, charged: Sequence[NoisyCounts]) -> Decision:
     """Weigh a plan against the organisation's own rules; every reason is listed, not the first alone.
 
     Args:
         policy: the organisation's rules.
         plan: what is proposed.
         charter: the charter that the organisation accepted.
+        charged: what all other runs charged to the same data set.
     """
     problems = _limit_problems(
         plan, policy.maximum_rounds, policy.minimum_cohort, policy.allowed_columns, "this organisation's policy"
@@ -138,6 +164,7 @@ def decide(policy: Policy, plan: Plan, charter: Charter) -> Decision:
         for member_id in policy.required_members
         if member_id not in members
     )
+    problems.extend(plan_problems(plan, charged, policy.limit))
     return Decision(tuple(problems), tuple(_reasons_for_a_person(policy.standing_approval, plan)))
 
 

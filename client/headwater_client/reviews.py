@@ -6,6 +6,8 @@ from datetime import datetime
 
 from headwater.agreement.approval import SignedProposal
 from headwater.agreement.charter import Charter, SignedCharter
+from headwater.privacy.events import NoisyCounts
+from headwater_client.budget import OwnLimit
 from headwater_client.coordinator import RunStatus
 from headwater_client.policy import Decision
 from headwater_client.store.cohorts import Allowance, StoredCohort, Trust
@@ -45,6 +47,8 @@ class PlanReview:
         policy: the policy's decision.
         decided: this organisation's own decision so far, "approve" or "refuse"; None before one.
         waits_for: why it cannot be approved now, whatever the policy says; empty when it can.
+        charged: what all other runs charged to the data set that it would use.
+        limit: the organisation's own, on what all runs may cost.
     """
 
     proposal: SignedProposal
@@ -52,6 +56,8 @@ class PlanReview:
     policy: Decision
     decided: str | None
     waits_for: str
+    charged: tuple[NoisyCounts, ...]
+    limit: OwnLimit
 
 
 @dataclass(frozen=True, slots=True)

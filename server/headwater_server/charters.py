@@ -27,12 +27,15 @@ class CharterRequest:
         minimum_cohort: least number of organisations in any sum; 3 in a first version.
         colluders: "c" of protocol 1.2; 1 in a first version.
         data_sets: by member id; "main" for a member that is new.
+        disjoint_people: whether the members declare that nobody's records are at more than one of them; not declared
+            in a first version.
     """
 
     removed: Collection[str] = ()
     minimum_cohort: int | None = None
     colluders: int | None = None
     data_sets: Mapping[str, str] = field(default_factory=dict)
+    disjoint_people: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,9 @@ def draw_up(
     colluders = request.colluders or (1 if before is None else before.colluders)
     if problem := _shortage(len(chosen), minimum_cohort, colluders, not_enrolled(enrolled, invited)):
         raise InputError(problem)
+    disjoint = request.disjoint_people
+    if disjoint is None:
+        disjoint = before is not None and before.disjoint_people
     data_sets = {member.id: member.data_set for member in before.members} if before is not None else {}
     data_sets |= request.data_sets
     try:
@@ -117,6 +123,7 @@ def draw_up(
             colluders=colluders,
             ca_digest=founding.ca_digest,
             created=created,
+            disjoint_people=disjoint,
         )
     except ValidationError as error:
         raise InputError(f"the charter does not hold: {first_problem(error)}") from error
@@ -125,7 +132,7 @@ def draw_up(
     if before is not None and not changes_in_words(before, charter):
         raise OutOfOrder(
             f"version {before.version} of the charter is in force and nothing would change; invite an organisation, or "
-            "give --remove, --minimum-cohort, --colluders or --data-set"
+            "give --remove, --minimum-cohort, --colluders, --data-set or --disjoint-people"
         )
     return charter
 

@@ -38,7 +38,7 @@ def reasons(
 ) -> tuple[str, ...]:
     """Refusals under a charter that is in force if all its members signed it."""
     in_force = None if charter is None or charter.missing_signatures else CharterHistory((charter,))
-    return refusals(decision, charter, in_force, policy, stub)
+    return refusals(decision, charter, in_force, policy, stub, "org-1", ())
 
 
 def test_an_approved_run_under_a_complete_charter_has_no_refusal() -> None:
@@ -53,7 +53,7 @@ def test_a_run_goes_on_under_the_version_that_it_was_proposed_under() -> None:
         CONSORTIUM.keys,
     )
     history = CharterHistory((first, second))
-    assert refusals(decided(), second, history, POLICY, STUB) == ()
+    assert refusals(decided(), second, history, POLICY, STUB, "org-1", ()) == ()
 
 
 def test_each_condition_alone_keeps_the_organisation_out() -> None:

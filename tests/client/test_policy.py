@@ -18,7 +18,7 @@ def with_rule(text: str) -> Policy:
 
 
 def test_the_default_policy_allows_an_ordinary_plan_and_asks_a_person() -> None:
-    decision = decide(DEFAULT, CONSORTIUM.plan(), CHARTER)
+    decision = decide(DEFAULT, CONSORTIUM.plan(), CHARTER, ())
     assert decision.allowed
     assert not decision.approved_by_rule
     assert decision.person_needed == ("no standing approval is enabled in policy.toml",)
@@ -26,7 +26,7 @@ def test_the_default_policy_allows_an_ordinary_plan_and_asks_a_person() -> None:
 
 def test_all_reasons_are_listed_at_once() -> None:
     policy = Policy(maximum_rounds=2, minimum_cohort=4, allowed_columns=("age",), required_members=("org-9",))
-    decision = decide(policy, CONSORTIUM.plan(), CONSORTIUM.charter(colluders=2))
+    decision = decide(policy, CONSORTIUM.plan(), CONSORTIUM.charter(colluders=2), ())
     reasons = " / ".join(decision.problems)
     assert len(decision.problems) == 5
     for part in ("12 rounds", "minimum cohort is 3", "ward, returned", "colluding", "'org-9'"):
@@ -38,17 +38,17 @@ def test_retries_count_as_rounds() -> None:
     plan = CONSORTIUM.plan()
     policy = DEFAULT.model_copy(update={"maximum_rounds": plan.recipe.maximum_rounds})
     assert plan.aggregation.retries > 0
-    assert not decide(policy, plan, CHARTER).allowed
+    assert not decide(policy, plan, CHARTER, ()).allowed
 
 
 def test_a_plan_below_the_charters_cohort_is_refused() -> None:
-    decision = decide(DEFAULT, CONSORTIUM.plan(), ConsortiumInMemory(5).charter(minimum_cohort=5))
+    decision = decide(DEFAULT, CONSORTIUM.plan(), ConsortiumInMemory(5).charter(minimum_cohort=5), ())
     assert decision.problems == ("the plan's minimum cohort is 3, the charter asks for 5",)
 
 
 def test_a_standing_rule_approves_what_is_inside_its_limits() -> None:
     policy = with_rule('enabled = true\nmaximum_rounds = 20\nminimum_cohort = 3\nallowed_columns = "all"')
-    assert decide(policy, CONSORTIUM.plan(), CHARTER).approved_by_rule
+    assert decide(policy, CONSORTIUM.plan(), CHARTER, ()).approved_by_rule
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_a_standing_rule_approves_what_is_inside_its_limits() -> None:
     ],
 )
 def test_a_plan_outside_one_limit_of_the_rule_needs_a_person(limits: str) -> None:
-    decision = decide(with_rule(f"enabled = true\n{limits}"), CONSORTIUM.plan(), CHARTER)
+    decision = decide(with_rule(f"enabled = true\n{limits}"), CONSORTIUM.plan(), CHARTER, ())
     assert decision.allowed
     assert not decision.approved_by_rule
     assert len(decision.person_needed) == 1
@@ -81,7 +81,7 @@ def test_a_standing_rule_without_every_limit_is_refused(text: str) -> None:
 
 def test_limits_without_the_switch_approve_nothing() -> None:
     policy = with_rule('maximum_rounds = 20\nminimum_cohort = 3\nallowed_columns = "all"')
-    assert not decide(policy, CONSORTIUM.plan(), CHARTER).approved_by_rule
+    assert not decide(policy, CONSORTIUM.plan(), CHARTER, ()).approved_by_rule
 
 
 @given(maximum=st.integers(1, 30), cohort=st.integers(3, 6))
@@ -90,7 +90,7 @@ def test_a_rule_never_approves_what_the_policy_refuses(maximum: int, cohort: int
     policy = Policy.model_validate(
         {"maximum_rounds": maximum, "minimum_cohort": cohort, "allowed_columns": "all", "standing_approval": rule}
     )
-    decision = decide(policy, CONSORTIUM.plan(), CHARTER)
+    decision = decide(policy, CONSORTIUM.plan(), CHARTER, ())
     assert decision.approved_by_rule == (maximum >= CONSORTIUM.plan().maximum_rounds and cohort <= 3)
 
 

@@ -4,7 +4,7 @@ import typer
 
 from headwater import __version__
 from headwater.cli.entry import run
-from headwater_client.cli import charter, cohort, enrolment, plan, receipts, rows
+from headwater_client.cli import charter, cohort, enrolment, ledger, plan, receipts, rows
 
 __all__ = ["app", "main"]
 
@@ -20,7 +20,8 @@ app = typer.Typer(
     compare the fingerprints with the other organisations, `charter accept`. For each run: `plan
     show`, `check` your rows against it, `plan approve` or `plan refuse`. And
     `serve`, which takes part in the runs that you approved and in no other. Afterwards `receipts verify`
-    proves what was summed, and `cohort list` with whom.
+    proves what was summed, `cohort list` with whom, and
+    `ledger show` what it cost the people in your rows.
 
     Everything lives in one folder: give it with --home, or set HEADWATER_ORG_HOME.
     """,
@@ -47,6 +48,7 @@ plan.register(app)
 rows.register(app)
 receipts.register(app)
 cohort.register(app)
+ledger.register(app)
 
 
 def main() -> None:

@@ -90,6 +90,7 @@ def accept(
 
 def _show(console: Console, review: "CharterReview") -> None:
     from headwater.agreement.charter_words import signatures_in_words
+    from headwater.agreement.overlap import people_in_words
     from headwater_client.wording import digest_in_groups, member_keys_in_words
 
     charter = review.signed.charter
@@ -107,6 +108,7 @@ def _show(console: Console, review: "CharterReview") -> None:
         "coordinator without learning another one's vector.",
         soft_wrap=True,
     )
+    console.print(people_in_words(charter), soft_wrap=True)
     _show_changes(console, review)
     console.print(f"Charter digest:\n  [bold]{digest_in_groups(charter.digest)}[/bold]", soft_wrap=True)
     words = signatures_in_words(review.signed, review.former)
@@ -118,7 +120,7 @@ def _show_changes(console: Console, review: "CharterReview") -> None:
         return
     console.print(f"What version {review.signed.charter.version} changes:")
     for line in review.changes:
-        grave = "LOWERED" in line or "another key" in line
+        grave = any(word in line for word in ("LOWERED", "DECLARE", "another key"))
         console.print(f"- [bold red]{shown(line)}[/bold red]" if grave else f"- {shown(line)}", soft_wrap=True)
     if review.ours not in review.signed.charter.keys:
         console.print("[bold red]You are not a member of this version; signing it agrees to leave.[/bold red]")

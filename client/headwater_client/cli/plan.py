@@ -48,6 +48,7 @@ def show(run: RunArgument, home: Home = Path("organisation")) -> None:
     The plan is verified against the version of the charter that it was proposed under. Below it stand the columns with
     their public bounds, and what your own policy.toml says.
     """
+    from headwater_client.budget import cost_in_words
     from headwater_client.organisation import Organisation
     from headwater_client.wording import column_in_words, plan_in_words
 
@@ -61,6 +62,7 @@ def show(run: RunArgument, home: Home = Path("organisation")) -> None:
         grave = subject == "privacy" or (subject == "when one drops out" and sentence.startswith("continue"))
         style = "bold red" if grave else ""
         facts.add_row(subject, f"[{style}]{shown(sentence)}[/{style}]" if style else shown(sentence))
+    facts.add_row("your ledger", cost_in_words(proposal.plan, review.charged, review.limit))
     console.print(facts)
     columns = Grid("column", "what it holds", "marked")
     for column in proposal.plan.schema_.columns:

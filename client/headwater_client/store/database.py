@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from headwater.errors import StorageError
 
 __all__ = ["Database", "count_record"]
 
-_FORMAT = 4
+_FORMAT = 5
 
 _COUNTER = """
 CREATE TABLE counter (
@@ -27,8 +27,13 @@ class Database:
     Guarantee: when a method returns, its change is on the disk; when it raises, nothing changed.
     """
 
-    def __init__(self, file: Path, tables: str) -> None:
+    def __init__(self, file: Path, tables: str, additions: Mapping[int, str]) -> None:
         """Open the file, or create it with these tables.
+
+        Args:
+            file: the database.
+            tables: of today's format.
+            additions: format of a file → what makes the next format of it. A format without one is not read.
 
         Raises:
             StorageError: the file cannot be opened, or has another format.
@@ -42,7 +47,7 @@ class Database:
             self._connection.execute("PRAGMA journal_mode = WAL")
             # FULL: a counter that a power cut takes back would allow a second session under one attempt.
             self._connection.execute("PRAGMA synchronous = FULL")
-            self._prepare(_COUNTER + tables)
+            self._prepare(_COUNTER + tables, additions)
         except (sqlite3.Error, OSError) as error:
             raise StorageError(f"{file} cannot be opened ({error}); mend the disk or restore it") from error
 
@@ -53,7 +58,7 @@ class Database:
 
     @property
     def records(self) -> int:
-        """How many attempts, receipts and cohorts this file ever took; it never falls (protocol 4.10, 7.16).
+        """How many attempts, charges, receipts and cohorts this file ever took; it never falls (protocol 4.10, 7.16).
 
         Peers keep the highest number that they saw, and refuse a lower one: it shows a file that was restored from
         an old copy.
@@ -88,20 +93,20 @@ class Database:
             except sqlite3.Error as error:
                 raise StorageError(f"{self._file} cannot be written ({error}); free the disk or mend it") from error
 
-    def _prepare(self, tables: str) -> None:
+    def _prepare(self, tables: str, additions: Mapping[int, str]) -> None:
         with self._transaction() as connection:
             found = int(connection.execute("PRAGMA user_version").fetchone()[0])
-            if found == 0:
-                for statement in tables.split(";\n"):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {_FORMAT}")
-            elif found < _FORMAT:
+            if found > _FORMAT:
+                raise StorageError(f"{self._file} has format {found}, this version reads {_FORMAT}; update headwater")
+            steps = [tables] if found == 0 else [additions.get(older, "") for older in range(found, _FORMAT)]
+            if not all(steps):
                 raise StorageError(
                     f"{self._file} has format {found} of an older version, this version reads {_FORMAT}; keep the "
                     "folder for its receipts and enrol anew in another one"
                 )
-            elif found > _FORMAT:
-                raise StorageError(f"{self._file} has format {found}, this version reads {_FORMAT}; update headwater")
+            for statement in ";\n".join(steps).split(";\n"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {_FORMAT}")
 
 
 def count_record(connection: sqlite3.Connection) -> int:

@@ -1,7 +1,7 @@
 """Which setups of a run were used up, and in which runs this organisation takes part right now (protocol 3.3, 3.5)."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,9 +26,9 @@ CREATE TABLE live_session (
 class Sessions(Database):
     """The counter of setups and the lock of live sessions."""
 
-    def __init__(self, file: Path, tables: str) -> None:
-        """Open the file, or create it with these tables."""
-        super().__init__(file, tables)
+    def __init__(self, file: Path, tables: str, additions: Mapping[int, str]) -> None:
+        """Open the file, or create it with these tables; see `Database`."""
+        super().__init__(file, tables, additions)
         self._left: set[str] = set()
 
     def next_attempt(self, run_id: str) -> int:

@@ -6,12 +6,16 @@ from headwater_client.store.agreements import AGREEMENT_TABLES, Agreements
 from headwater_client.store.chains import CHAIN_TABLES, Chains
 from headwater_client.store.charters import CHARTER_TABLES, CharterRecords
 from headwater_client.store.cohorts import COHORT_TABLES, CohortRecords
+from headwater_client.store.ledger import LEDGER_TABLES, LedgerRecords
 from headwater_client.store.sessions import SESSION_TABLES, Sessions
 
 __all__ = ["Store"]
 
+_BEFORE_LEDGER = 4
+"""The format of files that have no ledger yet."""
 
-class Store(CharterRecords, Agreements, Sessions, Chains, CohortRecords):
+
+class Store(CharterRecords, Agreements, Sessions, Chains, CohortRecords, LedgerRecords):
     """state.db of one organisation. Safe for use from several threads.
 
     Guarantee: when a method returns, its change is on the disk; when it raises, nothing changed.
@@ -23,4 +27,5 @@ class Store(CharterRecords, Agreements, Sessions, Chains, CohortRecords):
         Raises:
             StorageError: the file cannot be opened, or has another format.
         """
-        super().__init__(file, CHARTER_TABLES + AGREEMENT_TABLES + SESSION_TABLES + CHAIN_TABLES + COHORT_TABLES)
+        tables = CHARTER_TABLES + AGREEMENT_TABLES + SESSION_TABLES + CHAIN_TABLES + COHORT_TABLES + LEDGER_TABLES
+        super().__init__(file, tables, {_BEFORE_LEDGER: LEDGER_TABLES})

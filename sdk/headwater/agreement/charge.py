@@ -1,13 +1,12 @@
 """What a Task charges to an organisation's privacy ledger, as bytes that a receipt can carry (protocol 4.7)."""
 
 from headwater.agreement.plan import Plan
-from headwater.canonical import canonical_json
 from headwater.errors import InputError
-from headwater.privacy.events import NoisyCounts
+from headwater.privacy.events import NoisyCounts, read_charge, write_charge
 from headwater.recipe.private_steps import private_steps, reserve_events
 from headwater.recipe.task import Task
 
-__all__ = ["charge_of", "plan_events", "possible_charges"]
+__all__ = ["charge_of", "dearest_charge", "plan_events", "possible_charges"]
 
 
 def charge_of(plan: Plan, task: Task) -> bytes:
@@ -32,7 +31,7 @@ def charge_of(plan: Plan, task: Task) -> bytes:
     if task.noise == "none":
         raise InputError("a task without noise has no charge under a privacy budget; it must not be asked")
     event = NoisyCounts(task.noise.variance, task.noise.tables, plan.privacy.records)
-    return canonical_json(event.to_document())
+    return write_charge(event)
 
 
 def plan_events(plan: Plan) -> tuple[NoisyCounts, ...]:
@@ -54,10 +53,20 @@ def possible_charges(plan: Plan) -> frozenset[bytes]:
         return frozenset({_NOTHING})
     # A round may ask for fewer tables than the plan pays for.
     return frozenset(
-        canonical_json(NoisyCounts(step.event.variance, tables, step.event.records).to_document())
+        write_charge(NoisyCounts(step.event.variance, tables, step.event.records))
         for step in private_steps(plan)
         for tables in range(1, step.event.tables + 1)
     )
 
 
-_NOTHING = canonical_json({"mechanism": "none"})
+def dearest_charge(plan: Plan) -> bytes:
+    """The possible charge that costs most, for a round of which nothing is known but that it was uploaded."""
+
+    def cost(charge: bytes) -> float:
+        event = read_charge(charge)
+        return 0.0 if event is None else event.zcdp
+
+    return max(sorted(possible_charges(plan)), key=cost)
+
+
+_NOTHING = write_charge(None)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from headwater.agreement.documents import DataSetId, Document, HexDigest, HexKey, HexSignature, Instant, MemberId
 from headwater.agreement.signing import is_signed_by, sign
@@ -49,6 +49,8 @@ class Charter(Document):
         minimum_cohort: least number of organisations in any sum, at least 3 (protocol 1.2).
         colluders: members who may collude with the coordinator without learning a vector; "c" in protocol 1.2.
         ca_digest: SHA-256 of the consortium's CA certificate (DER), which every TLS connection must chain to.
+        disjoint_people: the members declare that nobody's records are at more than one of them. False says nothing
+            and is left out of the document, so that charters from before the declaration existed keep their digests.
     """
 
     version: int = Field(ge=1, le=MAXIMUM_VERSION)
@@ -60,6 +62,14 @@ class Charter(Document):
     colluders: int = Field(default=1, ge=1, le=1000)
     ca_digest: HexDigest
     created: Instant
+    disjoint_people: bool = False
+
+    @model_serializer(mode="wrap")
+    def _leave_undeclared_out(self, serialize: SerializerFunctionWrapHandler) -> dict[str, object]:
+        document: dict[str, object] = serialize(self)
+        if not self.disjoint_people:
+            del document["disjoint_people"]
+        return document
 
     @model_validator(mode="after")
     def _check_version(self) -> Self:

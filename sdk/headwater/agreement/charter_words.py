@@ -25,6 +25,13 @@ def changes_in_words(former: Charter, following: Charter) -> tuple[str, ...]:
     if former.coordinator_key != following.coordinator_key:
         lines.append(f"the coordinator has another key: {fingerprint(following.coordinator_key)}")
     lines += _number_changes(former, following)
+    if following.disjoint_people != former.disjoint_people:
+        lines.append(
+            "the members DECLARE that nobody's records are at more than one of them: ε is told for one organisation's "
+            "records alone"
+            if following.disjoint_people
+            else "no longer declared that nobody's records are at more than one member: ε of such a person is told too"
+        )
     if former.ca_digest != following.ca_digest:
         lines.append(f"another CA vouches for connections: {following.ca_digest[:16]}…")
     if former.consortium != following.consortium:

@@ -1,6 +1,7 @@
 """The strict base of every agreed document: frozen, unknown keys refused, canonical bytes, one digest."""
 
 import json
+from datetime import UTC, datetime
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
@@ -18,6 +19,7 @@ __all__ = [
     "MemberId",
     "RunId",
     "first_problem",
+    "instant_of",
 ]
 
 DataSetId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,47}$")]
@@ -34,6 +36,15 @@ HexKey = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 HexSignature = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{128}$")]
 Instant = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
 """A moment in UTC, to the second: 2026-11-21T09:30:00Z."""
+
+
+def instant_of(moment: datetime) -> str:
+    """A moment as documents name it.
+
+    Args:
+        moment: aware.
+    """
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def first_problem(error: ValidationError) -> str:

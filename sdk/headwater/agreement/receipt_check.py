@@ -31,6 +31,7 @@ class CheckedRound:
         session_known: the Confirms were verified by the keys of a session that this member entered.
         charge: what the round costs a privacy ledger, as canonical JSON; empty for an abort.
         reason: why it was aborted; empty for a sum.
+        task: SHA-256 of the Task's bytes; empty for an abort.
         digest: SHA-256 of the document.
     """
 
@@ -42,6 +43,7 @@ class CheckedRound:
     session_known: bool
     charge: str
     reason: str
+    task: str
     digest: str
 
 
@@ -134,7 +136,7 @@ def _checked(
     own = member in document.members
     if not isinstance(content, Receipt):
         return CheckedRound(
-            number, False, document.members, own, (), facts is not None, "", content.reason, document.digest.hex()
+            number, False, document.members, own, (), facts is not None, "", content.reason, "", document.digest.hex()
         )
     if content.charge not in allowed:
         raise PeerError(f"the receipt of round {number} names a charge that is none of the plan's")
@@ -150,6 +152,7 @@ def _checked(
         session_known=facts is not None,
         charge=content.charge.decode(),
         reason="",
+        task=content.task_digest.hex(),
         digest=document.digest.hex(),
     )
 

@@ -12,6 +12,7 @@ class Trouble(StrEnum):
     ROWS_REFUSED = "rows-refused"
     NOT_AGREED = "not-agreed"
     SETUPS_USED = "setups-used"
+    LIMIT_REACHED = "limit-reached"
     BROKEN = "broken"
 
 
@@ -22,6 +23,7 @@ _WORDS = {
     Trouble.NOT_AGREED: "it takes no part: its approval, policy or installed version does not allow the run now; its "
     "own log says which",
     Trouble.SETUPS_USED: "it has used up its setups of this run; propose a new one",
+    Trouble.LIMIT_REACHED: "the run came to its own privacy limit; its own log says by how much",
     Trouble.BROKEN: "its part broke off; its own log says why",
 }
 

@@ -9,13 +9,15 @@ from functools import reduce
 from headwater.errors import HeadwaterError, InputError
 from headwater.privacy.events import NoisyCounts
 
-__all__ = ["Spent", "epsilon_of_zcdp", "spent"]
+__all__ = ["Spent", "beyond", "epsilon_of_zcdp", "spent"]
 
 # Losses are rounded up to multiples of this share of the whole loss's scale; every composed event rounds once.
 _RESOLUTION = 2e-4
 _ORDERS = tuple(1 + 10 ** (exponent / 40) for exponent in range(-80, 161))
 # Numbers of different accountants that agree may differ by their rounding.
 _ROUNDING = 1e-3
+# A run that spends exactly its budget must not be refused for the order in which its rounds came.
+_LAST_DIGITS = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ def spent(events: Iterable[NoisyCounts], delta: float) -> Spent:
         HeadwaterError: the two accountants contradict each other: nothing may be released on such a number.
     """
     listed = list(events)
-    rho = sum(event.zcdp for event in listed)
+    # fsum rounds once, so that the order of events changes no digit.
+    rho = math.fsum(event.zcdp for event in listed)
     bound = epsilon_of_zcdp(rho, delta)
     if not listed:
         return Spent(0.0, 0.0, delta, 0.0)
@@ -59,6 +62,28 @@ def spent(events: Iterable[NoisyCounts], delta: float) -> Spent:
             "zCDP); report this with the plan, and release nothing on it"
         )
     return Spent(min(reported, bound), bound, delta, rho)
+
+
+def beyond(events: Iterable[NoisyCounts], epsilon: float, delta: float) -> float | None:
+    """What events cost together if that is more than a limit; None if it is not.
+
+    Args:
+        events: in any order.
+        epsilon: the limit, from 0 on.
+        delta: above 0, below 1.
+
+    Raises:
+        InputError, HeadwaterError: as `spent`.
+
+    Guarantee: None only where `spent` of the events is at most the limit, but for the last digits in which float64
+        rounds one sum otherwise than another.
+    """
+    listed = list(events)
+    # Arithmetic decides most cases; loss distributions, which take longer, are asked where its bound does not suffice.
+    if epsilon_of_zcdp(math.fsum(event.zcdp for event in listed), delta) <= epsilon:
+        return None
+    found = spent(listed, delta).epsilon
+    return found if found > epsilon * (1 + _LAST_DIGITS) else None
 
 
 def epsilon_of_zcdp(rho: float, delta: float) -> float:

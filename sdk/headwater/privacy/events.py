@@ -1,17 +1,20 @@
 """What was released with noise, as data: everything that an accountant needs, and nothing of the rows."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from headwater.canonical import canonical_json
 from headwater.errors import InputError
 from headwater.privacy.discrete_gaussian import LARGEST_VARIANCE
 
-__all__ = ["NoisyCounts"]
+__all__ = ["NoisyCounts", "read_charge", "write_charge"]
 
 _KIND = "noisy-counts"
 _MOST_TABLES = 1_000_000
 _MOST_RECORDS = 1_000_000
+_NOT_PRIVATE = {"mechanism": "none"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +66,30 @@ class NoisyCounts:
         if set(document) != {"kind", "records", "tables", "variance"} or document["kind"] != _KIND:
             raise InputError("this is no event of noisy counts; install the release that wrote it")
         return cls(document["variance"], document["tables"], document["records"])
+
+
+def write_charge(event: NoisyCounts | None) -> bytes:
+    """What a round costs a privacy ledger, in the one canonical form that Start, receipt and ledger carry.
+
+    Args:
+        event: of the round; None for one without differential privacy.
+    """
+    return canonical_json(_NOT_PRIVATE if event is None else event.to_document())
+
+
+def read_charge(data: bytes) -> NoisyCounts | None:
+    """The event that a charge states; None for a round without differential privacy, which no ε bounds.
+
+    Raises:
+        InputError: it is none, of another kind, or not in canonical form.
+    """
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise InputError("this is no charge: it is not JSON; fetch it again from where it was written") from error
+    if not isinstance(document, dict):
+        raise InputError("this is no charge: it is other JSON; fetch it again from where it was written")
+    event = None if document == _NOT_PRIVATE else NoisyCounts.from_document(document)
+    if write_charge(event) != data:
+        raise InputError("this charge is not in canonical form; fetch it again from where it was written")
+    return event

@@ -48,6 +48,14 @@ def propose(
         list[str] | None,
         typer.Option(help="MEMBER=ID, where a member's records are no longer the same collection; may be repeated."),
     ] = None,
+    disjoint_people: Annotated[
+        bool | None,
+        typer.Option(
+            "--disjoint-people/--overlapping-people",
+            help="Whether members declare that nobody's records are at two of them; unchanged where left out, not "
+            "declared at first.",
+        ),
+    ] = None,
     home: HomeOption = Path("coordinator"),
 ) -> None:
     """Propose the charter, or the version that follows the one in force, with everybody who has enrolled.
@@ -75,7 +83,7 @@ def propose(
         enrolled,
         invited,
         Founding(place.settings().consortium, public_key_hex(key), place.authority().digest),
-        CharterRequest(remove or (), minimum_cohort, colluders, _data_sets(data_set or [])),
+        CharterRequest(remove or (), minimum_cohort, colluders, _data_sets(data_set or []), disjoint_people),
         now.strftime("%Y-%m-%dT%H:%M:%SZ"),
     )
     storage.add_charter(SignedCharter(charter=charter, coordinator_signature=charter.signed_by(key)))
@@ -118,6 +126,7 @@ def _show(storage: "SqlStorage") -> None:
     from rich.console import Console
 
     from headwater.agreement.charter_words import changes_in_words, signatures_in_words
+    from headwater.agreement.overlap import people_in_words
     from headwater.errors import OutOfOrder
 
     newest, records = storage.charter(), storage.charter_records()
@@ -132,6 +141,7 @@ def _show(storage: "SqlStorage") -> None:
     _show_members(console, newest, former)
     charter = newest.charter
     console.print(f"minimum cohort {charter.minimum_cohort}, colluders {charter.colluders}")
+    console.print(people_in_words(charter), soft_wrap=True)
     if former is not None:
         console.print(f"Against version {former.version}:")
         for line in changes_in_words(former, charter):

@@ -1,0 +1,118 @@
+"""The organisation's own limit on what all runs together may cost its records: plans and rounds are held to it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from headwater.agreement.charge import plan_events
+from headwater.agreement.ledger import Charge, LedgerEntry, events_of
+from headwater.agreement.plan import Plan
+from headwater.errors import BudgetExceeded, PeerError
+from headwater.privacy.accountant import beyond, spent
+from headwater.privacy.events import NoisyCounts
+
+__all__ = ["DEFAULT_DELTA", "OwnLimit", "check_round", "cost_in_words", "plan_problems"]
+
+DEFAULT_DELTA = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class OwnLimit:
+    """What all runs on one data set may come to together, whoever proposed them.
+
+    Attributes:
+        epsilon: at most; None for no limit but those of the plans that are approved.
+        delta: at which ε is read off the ledger.
+        non_private_runs: whether runs without differential privacy, which no ε bounds, are let through.
+    """
+
+    epsilon: float | None = None
+    delta: float = DEFAULT_DELTA
+    non_private_runs: bool = True
+
+
+def plan_problems(plan: Plan, charged: Sequence[NoisyCounts], limit: OwnLimit) -> tuple[str, ...]:
+    """Why a run of a plan would exceed the organisation's own limit; nothing if it would not.
+
+    Args:
+        plan: as proposed; all that it may charge counts, before anything runs.
+        charged: what all other runs charged to the same data set.
+        limit: the organisation's own.
+    """
+    events = plan_events(plan)
+    if not events:
+        if limit.non_private_runs:
+            return ()
+        return (
+            "the plan is NOT DIFFERENTIALLY PRIVATE, so no ε bounds it, and this organisation lets no such run through "
+            "(non_private_runs)",
+        )
+    if limit.epsilon is None:
+        return ()
+    found = beyond([*charged, *events], limit.epsilon, limit.delta)
+    if found is None:
+        return ()
+    before = f", with the {len(charged)} charges of other runs in its ledger," if charged else ""
+    return (
+        f"the plan{before} would come to ε = {found:.4g} at δ = {limit.delta:g}, this organisation's limit is "
+        f"{limit.epsilon:g} (maximum_epsilon)",
+    )
+
+
+def cost_in_words(plan: Plan, charged: Sequence[NoisyCounts], limit: OwnLimit) -> str:
+    """What a run would cost the people in the rows, alone and with all other runs, in one sentence.
+
+    Args:
+        plan: as proposed.
+        charged: what all other runs charged to the same data set.
+        limit: the organisation's own.
+    """
+    own = "you set no limit of your own" if limit.epsilon is None else f"your own limit is {limit.epsilon:g}"
+    events = plan_events(plan)
+    before = spent(charged, limit.delta).epsilon
+    if not events:
+        return (
+            "no ε bounds what this run gives away; all private runs together come to "
+            f"ε = {before:.4g} at δ = {limit.delta:g}, {own}"
+        )
+    alone, together = (spent(each, limit.delta).epsilon for each in (events, [*charged, *events]))
+    return (
+        f"at most ε = {alone:.4g} for this run, {before:.4g} for those before and {together:.4g} for all together, at "
+        f"δ = {limit.delta:g}; {own}"
+    )
+
+
+def check_round(
+    entries: Sequence[LedgerEntry], charge: Charge, limit: OwnLimit, budget: tuple[float, float] | None = None
+) -> None:
+    """Hold one more charge to the plan's budget and the organisation's limit, before anything is charged.
+
+    Args:
+        entries: the ledger so far.
+        charge: the next one.
+        limit: the organisation's own.
+        budget: (ε, δ) of the run's plan; None for a plan without differential privacy.
+
+    Raises:
+        PeerError: the coordinator asks for more than the plan's budget pays for.
+        BudgetExceeded: the data set's ledger would be beyond the organisation's limit.
+    """
+    event = charge.event
+    if event is None:
+        return
+    if budget is not None:
+        epsilon, delta = budget
+        found = beyond([*events_of(entries, charge.data_set, run=charge.run_id), event], epsilon, delta)
+        if found is not None:
+            raise PeerError(
+                f"round {charge.round} would take run {charge.run_id} to ε = {found:.4g} at δ = {delta:g}, its plan's "
+                f"budget is {epsilon:g}; nothing was charged"
+            )
+    if limit.epsilon is None:
+        return
+    found = beyond([*events_of(entries, charge.data_set), event], limit.epsilon, limit.delta)
+    if found is not None:
+        raise BudgetExceeded(
+            f"run {charge.run_id} would take the ledger of data set {charge.data_set!r} to ε = {found:.4g} at δ = "
+            f"{limit.delta:g}, this organisation's limit is {limit.epsilon:g}; nothing was charged, refuse the run or "
+            "raise maximum_epsilon in policy.toml"
+        )

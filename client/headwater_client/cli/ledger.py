@@ -1,0 +1,188 @@
+"""`headwater-org ledger`: what your records were charged by every run, verified, and on paper for others."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table as Grid
+
+from headwater.errors import HeadwaterError, InputError
+from headwater_client.cli.options import Home
+from headwater_client.cli.text import shown
+
+if TYPE_CHECKING:
+    from headwater.agreement.ledger import Ledger
+    from headwater_client.ledgers import DataSetTotal, LedgerReview, VerifiedLedger
+
+__all__ = ["register"]
+
+_group = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="What every run cost the people in your records; show, verify and export the ledger.",
+    epilog="Example:  headwater-org ledger show --home hospital",
+)
+
+_Json = Annotated[bool, typer.Option("--json", help="JSON on standard output, for programs.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Mount `ledger`."""
+    app.add_typer(_group, name="ledger")
+
+
+@_group.command(epilog="Example:  headwater-org ledger show --home hospital")
+def show(home: Home = Path("organisation"), as_json: _Json = False) -> None:
+    """Show what each run was charged, what all of them come to, and what is left of your own limit.
+
+    Every round is charged before anything is computed for it, and stays charged whatever became of it. ε is told at the
+    δ of policy.toml, which may differ from a plan's. The chain is verified first; a damaged ledger is not shown.
+    """
+    from headwater_client.organisation import Organisation
+
+    with Organisation.open(home) as organisation:
+        review = organisation.ledger.review()
+    if as_json:
+        typer.echo(json.dumps(asdict(review)))
+        return
+    _show(Console(highlight=False), review)
+
+
+@_group.command(epilog="Example:  headwater-org ledger verify --home hospital")
+def verify(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="An exported ledger, instead of this organisation's own.")
+    ] = None,
+    home: Home = Path("organisation"),
+    as_json: _Json = False,
+) -> None:
+    """Verify the ledger offline, from its first entry to its last; exit status 1 and one line if anything is off.
+
+    Verified are the chain, that it is no shorter than it was, and each receipt held here: every round that took your
+    vector stands in the ledger, with the Task and the charge that the coordinator signed. Of an exported file, the
+    chain and the member's signature; compare the key that is printed with the charter.
+    """
+    from headwater_client.ledgers import read_ledger_file, review_of
+    from headwater_client.organisation import Organisation
+
+    console = Console(highlight=False)
+    try:
+        if file is not None:
+            ledger = read_ledger_file(file).ledger
+            review = review_of(ledger.entries, ledger.delta)
+            facts, lines = _of_file(ledger)
+        else:
+            with Organisation.open(home) as organisation:
+                verified = organisation.ledger.verify()
+            review = verified.review
+            facts, lines = _of_receipts(verified)
+    except HeadwaterError as error:
+        if as_json:
+            typer.echo(json.dumps({"ok": False, "problem": str(error)}))
+        raise
+    if as_json:
+        typer.echo(json.dumps({"ok": True} | facts | asdict(review)))
+        return
+    console.print(f"[green]the ledger holds[/green]: {_entries(review.entries)}, in one chain", soft_wrap=True)
+    for line in (*lines, *([f"head {review.head}"] if review.head else [])):
+        console.print(shown(line), soft_wrap=True)
+    for total in review.totals:
+        console.print(_total_in_words(total, review), soft_wrap=True)
+
+
+def _of_file(ledger: "Ledger") -> tuple[dict[str, object], list[str]]:
+    """Whose word a file is, for programs and for people."""
+    from headwater.agreement.signing import fingerprint
+
+    return (
+        {"member": ledger.member, "identity_key": ledger.identity_key},
+        [f"signed by {ledger.member}: compare this key with the charter", f"  {fingerprint(ledger.identity_key)}"],
+    )
+
+
+def _of_receipts(verified: "VerifiedLedger") -> tuple[dict[str, object], list[str]]:
+    """What the own ledger was compared with, for programs and for people."""
+    lines = [f"{verified.receipts} rounds took a vector of yours, each charged as the coordinator signed"]
+    lines += [f"run {run} began before there was a ledger: NOT DIFFERENTIALLY PRIVATE" for run in verified.before]
+    return {"receipts": verified.receipts, "runs_before_ledger": list(verified.before)}, lines
+
+
+@_group.command(epilog="Example:  headwater-org ledger export --out ledger.json --home hospital")
+def export(
+    out: Annotated[Path | None, typer.Option(help="The file to write; it must not be there yet.")] = None,
+    home: Home = Path("organisation"),
+) -> None:
+    """Write the ledger, signed by your key, to a file or to standard output, for whoever wants to add it up again.
+
+    It holds runs, digests, charges and times; no row, no vector, no secret. `headwater-org ledger verify FILE` checks
+    it anywhere.
+    """
+    from headwater_client.organisation import Organisation
+
+    with Organisation.open(home) as organisation:
+        signed = organisation.ledger.export()
+    if out is None:
+        typer.echo(signed.to_bytes().decode())
+        return
+    try:
+        with out.open("xb") as target:
+            target.write(signed.to_bytes())
+    except FileExistsError as error:
+        raise InputError(f"{out} is there already; give another --out") from error
+    typer.echo(f"wrote {_entries(len(signed.ledger.entries))} to {out}")
+
+
+def _show(console: Console, review: "LedgerReview") -> None:
+    if not review.runs:
+        console.print("Nothing was charged yet.")
+        return
+    grid = Grid("run", "plan", "data set", "since", "rounds", f"ε at δ = {review.delta:g}")
+    for run in review.runs:
+        plan = f"{shown(run.plan_name)} {run.plan[:8]}".strip()
+        unbounded = "[bold red]NOT DIFFERENTIALLY PRIVATE[/bold red]"
+        cost = unbounded if run.epsilon is None else f"{run.epsilon:.4g}"
+        if run.non_private and run.epsilon is not None:
+            cost = f"{cost}, and {run.non_private} rounds {unbounded}"
+        grid.add_row(run.run_id[:8], plan, run.data_set, run.begun, str(run.rounds), cost)
+    console.print(grid)
+    for total in review.totals:
+        console.print(_total_in_words(total, review), soft_wrap=True)
+
+
+def _total_in_words(total: "DataSetTotal", review: "LedgerReview") -> str:
+    """What a data set was charged in all, for whom that holds, and what is left."""
+    sentences = []
+    if total.records:
+        whom = "one record" if total.records == 1 else f"a person with at most {total.records} records"
+        sentences.append(
+            f"Data set {total.data_set}: ε = {total.epsilon:.4g} at δ = {review.delta:g} for {whom} here, added or "
+            "removed, over all runs together"
+        )
+        if total.organisations > 1:
+            sentences.append(
+                f"the charter does not say that nobody is at two members: as many records at each of the "
+                f"{total.organisations} cost ε = {total.epsilon_everywhere:.4g}"
+            )
+    if total.non_private:
+        sentences.append(
+            f"{'' if sentences else f'Data set {total.data_set}: '}{total.non_private} rounds were NOT DIFFERENTIALLY "
+            "PRIVATE, so that no ε bounds what they gave away"
+        )
+    sentences.append(_limit_in_words(total, review))
+    return f"{'; '.join(sentences)}."
+
+
+def _limit_in_words(total: "DataSetTotal", review: "LedgerReview") -> str:
+    if review.limit is None:
+        return "no limit of your own is set (maximum_epsilon in policy.toml)"
+    left = review.limit - total.epsilon
+    if left < 0:
+        return f"your limit of {review.limit:g} is passed"
+    return f"your limit is {review.limit:g}, of which {left:.4g} is left"
+
+
+def _entries(count: int) -> str:
+    return "1 entry" if count == 1 else f"{count} entries"
