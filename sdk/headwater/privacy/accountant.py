@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import reduce
 
@@ -16,7 +16,7 @@ _RESOLUTION = 2e-4
 _ORDERS = tuple(1 + 10 ** (exponent / 40) for exponent in range(-80, 161))
 # Numbers of different accountants that agree may differ by their rounding.
 _ROUNDING = 1e-3
-# A run that spends exactly its budget must not be refused for the order in which its rounds came.
+# A run that spends exactly its budget must not be refused for a digit of float64.
 _LAST_DIGITS = 1e-9
 
 
@@ -48,13 +48,12 @@ def spent(events: Iterable[NoisyCounts], delta: float) -> Spent:
         InputError: delta is out of range.
         HeadwaterError: the two accountants contradict each other: nothing may be released on such a number.
     """
-    listed = list(events)
-    # fsum rounds once, so that the order of events changes no digit.
-    rho = math.fsum(event.zcdp for event in listed)
+    parts = _parts(events)
+    rho = _rho(parts)
     bound = epsilon_of_zcdp(rho, delta)
-    if not listed:
+    if not parts:
         return Spent(0.0, 0.0, delta, 0.0)
-    reported = _epsilon_of_losses(listed, delta, rho)
+    reported = _epsilon_of_losses(parts, delta, rho)
     # The loss distribution is the tighter one; were it above, one of the two would be wrong.
     if not reported <= bound * (1 + _ROUNDING) + _ROUNDING:
         raise HeadwaterError(
@@ -75,12 +74,11 @@ def beyond(events: Iterable[NoisyCounts], epsilon: float, delta: float) -> float
     Raises:
         InputError, HeadwaterError: as `spent`.
 
-    Guarantee: None only where `spent` of the events is at most the limit, but for the last digits in which float64
-        rounds one sum otherwise than another.
+    Guarantee: None only where `spent` of the events is at most the limit, but for the last digits of float64.
     """
     listed = list(events)
     # Arithmetic decides most cases; loss distributions, which take longer, are asked where its bound does not suffice.
-    if epsilon_of_zcdp(math.fsum(event.zcdp for event in listed), delta) <= epsilon:
+    if epsilon_of_zcdp(_rho(_parts(listed)), delta) <= epsilon:
         return None
     found = spent(listed, delta).epsilon
     return found if found > epsilon * (1 + _LAST_DIGITS) else None
@@ -112,19 +110,29 @@ def _epsilon_at(order: float, rho: float, delta: float) -> float:
     return order * rho + (math.log(1 / delta) - math.log(order)) / (order - 1) + math.log1p(-1 / order)
 
 
-def _epsilon_of_losses(events: Sequence[NoisyCounts], delta: float, rho: float) -> float:
-    from dp_accounting.pld import privacy_loss_distribution
-
+def _parts(events: Iterable[NoisyCounts]) -> dict[tuple[int, int], int]:
+    """(variance, records) → tables, in order: one for all ways to write the same release down."""
     parts = Counter[tuple[int, int]]()
     for event in events:
         parts[event.variance, event.records] += event.tables
+    return dict(sorted(parts.items()))
+
+
+def _rho(parts: Mapping[tuple[int, int], int]) -> float:
+    # Rounded once, and alike whatever order events came in: the grid of losses follows from it, so a digit would show.
+    return math.fsum(tables * records**2 / (2 * variance) for (variance, records), tables in parts.items())
+
+
+def _epsilon_of_losses(parts: Mapping[tuple[int, int], int], delta: float, rho: float) -> float:
+    from dp_accounting.pld import privacy_loss_distribution
+
     # The whole loss has a standard deviation of √(2ρ); rounding stays far below it however many parts are composed.
     interval = _RESOLUTION * math.sqrt(2 * rho) / math.sqrt(sum(parts.values()))
     composed = [
         privacy_loss_distribution.from_discrete_gaussian_mechanism(
             math.sqrt(variance), sensitivity=records, value_discretization_interval=interval
         ).self_compose(tables)
-        for (variance, records), tables in sorted(parts.items())
+        for (variance, records), tables in parts.items()
     ]
     whole = reduce(lambda first, second: first.compose(second), composed)
     return float(whole.get_epsilon_for_delta(delta))
