@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from headwater.errors import TransportError
+from headwater.errors import StorageError, TransportError
 from headwater.secagg.protocol.events import CohortConfirmed, RoundAborted, RoundSummed, SessionClosed
 from headwater_client.membership import Membership
+from headwater_client.store import Store
 from headwater_client.transport.aggregation import Progress
 from support.offices import Office, approve_everywhere
 from support.organisations import RUN, EnrolledConsortium
@@ -26,17 +27,20 @@ def close_all(offices: Sequence[Office]) -> None:
         office.join()
 
 
-def copy_of(home: Path) -> bytes:
-    """The record file as a nightly copy would have it."""
+def copy_of(home: Path) -> dict[str, bytes]:
+    """The record file, and the head of the ledger if there is one yet, as a nightly copy would have them."""
     with closing(sqlite3.connect(home / "state.db")) as source, closing(sqlite3.connect(":memory:")) as copy:
         source.backup(copy)
-        return copy.serialize()
+        files = {"state.db": copy.serialize()}
+    head = home / "ledger.head"
+    return {**files, head.name: head.read_bytes()} if head.exists() else files
 
 
-def restore(home: Path, copy: bytes) -> None:
-    for name in ("state.db", "state.db-wal", "state.db-shm"):
+def restore(home: Path, copy: dict[str, bytes]) -> None:
+    for name in ("state.db", "state.db-wal", "state.db-shm", "ledger.head"):
         (home / name).unlink(missing_ok=True)
-    (home / "state.db").write_bytes(copy)
+    for name, data in copy.items():
+        (home / name).write_bytes(data)
 
 
 def test_a_record_file_rolled_back_is_refused_by_every_peer_by_name(consortium: EnrolledConsortium) -> None:
@@ -76,6 +80,30 @@ def test_a_record_file_rolled_back_is_refused_by_every_peer_by_name(consortium: 
         desk.end()
     finally:
         close_all(offices)
+    # The first round's receipt brought back what the copy had not: both rounds are charged, once each.
+    store = Store(consortium.homes["org-1"] / "state.db")
+    charged = [(entry.round, entry.attempt > 0) for entry in store.ledger()]
+    store.close()
+    assert charged == [(1, False), (2, True)]
+
+
+def test_a_record_file_that_went_back_without_its_head_takes_no_part_at_all(consortium: EnrolledConsortium) -> None:
+    plan = approve_everywhere(consortium, aggregation={"on_membership_change": "continue", **SOON})
+    desk, home = Desk(consortium, plan), consortium.homes["org-1"]
+    old = copy_of(home)
+    offices = [Office(folder) for folder in consortium.homes.values()]
+    try:
+        assert isinstance(desk.sum(1), RoundSummed)
+    finally:
+        close_all(offices)
+    consortium.organisations["org-1"].close()
+    restore(home, {**old, "ledger.head": (home / "ledger.head").read_bytes()})
+    ended = Office(home).join()
+    assert isinstance(ended, StorageError)
+    assert str(ended) == (
+        f"the privacy ledger in {home / 'state.db'} has 0 entries and had 1: it was cut short or set back; restore the "
+        "newest backup of the whole folder, and take no part before"
+    )
 
 
 def test_the_cohort_is_on_disk_before_the_confirm_leaves(consortium: EnrolledConsortium) -> None:

@@ -160,5 +160,5 @@ def _same(found: LedgerEntry, charge: Charge) -> LedgerEntry:
     ):
         return found
     raise PeerError(
-        f"round {charge.round} of run {charge.run_id} was charged for another task before; a round is asked once"
+        f"round {charge.round} of run {charge.run_id} was charged for something else before; a round is asked once"
     )

@@ -7,7 +7,7 @@ from scipy import stats
 
 from headwater.errors import HeadwaterError, InputError
 from headwater.privacy import accountant
-from headwater.privacy.accountant import epsilon_of_zcdp, spent
+from headwater.privacy.accountant import beyond, epsilon_of_zcdp, spent
 from headwater.privacy.calibration import Part, calibrate, gaussian_delta, rho_of_budget
 from headwater.privacy.events import NoisyCounts
 
@@ -135,3 +135,15 @@ def test_an_event_is_written_and_read_and_nothing_else_is_one() -> None:
     ):
         with pytest.raises(InputError):
             NoisyCounts.from_document(spoilt)
+
+
+def test_what_is_beyond_a_limit_is_what_the_accountant_says_and_no_more() -> None:
+    events = [NoisyCounts(900, 12), NoisyCounts(400, 3)]
+    cost = spent(events, DELTA)
+    assert beyond(events, cost.epsilon_zcdp, DELTA) is None
+    # Below the bound of zCDP the loss distribution decides.
+    assert cost.epsilon < cost.epsilon_zcdp
+    assert beyond(events, cost.epsilon, DELTA) is None
+    assert beyond(reversed(events), cost.epsilon, DELTA) is None
+    assert beyond(events, cost.epsilon * 0.9999, DELTA) == cost.epsilon
+    assert beyond([], 0.0, DELTA) is None
