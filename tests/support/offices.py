@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from headwater.agreement.plan import Plan
+from headwater.agreement.troubles import Trouble
 from headwater.secagg import Participant
 from headwater_client.connectors import ArrowSource
 from headwater_client.membership import Membership
@@ -43,13 +44,14 @@ class Office:
         rows: pa.Table | None = None,
         run_id: str = RUN,
         on_progress: Callable[[Progress], None] = lambda event: None,
+        report: Callable[[Trouble], None] = lambda trouble: None,
     ) -> None:
-        """Take part at once; `on_progress` sees each event after it was stored."""
+        """Take part at once; `on_progress` sees each event after it was stored, `report` what the operator is told."""
         self.membership = Membership.open(home)
         self.stop = threading.Event()
         self.outcome: str | Exception | None = None
         self._rows = rows_of(home.name) if rows is None else rows
-        self._run_id, self._on_progress = run_id, on_progress
+        self._run_id, self._on_progress, self._report = run_id, on_progress, report
         self.thread = threading.Thread(target=self._work)
         self.thread.start()
 
@@ -64,7 +66,8 @@ class Office:
         try:
             with self.membership.channel() as channel:
                 drive: SessionDriver = partial(self._drive, channel)
-                self.outcome = join_run(self.membership, ArrowSource(self._rows), drive, self._run_id, self.stop)
+                source = ArrowSource(self._rows)
+                self.outcome = join_run(self.membership, source, drive, self._run_id, self.stop, self._report)
         except Exception as error:  # noqa: BLE001  the test looks at it
             self.outcome = error
         finally:
