@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -32,7 +33,7 @@ from support.organisations import RUN, EnrolledConsortium
 from support.rpc import RpcCoordinator, shared_loop
 from support.sessions import Desk
 
-PRIVATE = {
+PRIVATE: dict[str, Any] = {
     "recipe": {"kind": "marginals"},
     "privacy": {"epsilon": 2.0, "most_rows": 1000, "retries": 1},
     "aggregation": {"on_membership_change": "continue", "setup_seconds": 10, "round_seconds": 20},

@@ -13,7 +13,7 @@ from headwater_server.runs.replay import RunJournal
 from headwater_server.settings import CoordinatorHome
 from headwater_server.storage import BlobStore, SqlStorage
 
-__all__ = ["check_all", "check_nothing_left_twice", "check_sums", "documents"]
+__all__ = ["check_all", "check_all_is_charged", "check_nothing_left_twice", "check_sums", "documents"]
 
 _ONCE = ("CHUNK", "UPLOAD", "CONFIRM", "REVEAL")
 
@@ -24,6 +24,7 @@ def check_all(world: CrashWorld, run: str = RUN) -> list[Document]:
     chain = documents(world, run)
     check_sums(world, chain, run)
     _check_organisations_agree(world, chain, run)
+    check_all_is_charged(world, run)
     return chain
 
 
@@ -73,6 +74,18 @@ def check_nothing_left_twice(world: CrashWorld) -> None:
             left[entry.process, facts["run"], entry.kind, facts["round"], facts.get("index")].add(facts["sha256"])
     twice = {key: digests for key, digests in left.items() if len(digests) > 1}
     assert not twice, f"something else left a second time: {twice}"
+
+
+def check_all_is_charged(world: CrashWorld, run: str = RUN) -> None:
+    """Of every vector of which a byte left there is a charge (protocol 4.4)."""
+    left: defaultdict[str, set[int]] = defaultdict(set)
+    for entry in world.tape.entries:
+        if entry.what == "sending" and entry.kind in ("CHUNK", "UPLOAD") and entry.facts["run"] == run:
+            left[entry.process].add(entry.facts["round"])
+    for member in world.members:
+        with closing(world.store(member)) as store:
+            charged = {entry.round for entry in store.ledger() if entry.run_id == run}
+        assert left[member] <= charged, f"{member} sent what it did not charge"
 
 
 def _check_organisations_agree(world: CrashWorld, chain: list[Document], run: str) -> None:

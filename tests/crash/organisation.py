@@ -3,7 +3,7 @@
 import dataclasses
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from crash.known import known_vector
 from crash.lying import lying
 from crash.points import Point, Watch
 from crash.tape import Recorder
+from headwater.agreement.ledger import Charge, LedgerEntry
 from headwater.errors import HeadwaterError
 from headwater.recipe.task import Task
 from headwater.secagg.protocol.families import Cohort, Family
@@ -115,6 +116,12 @@ class _WatchedStore(Store):
         self._watch.passes("persisting", "cohort", round=round_number)
         super().record_cohort(run_id, round_number, family, members)
         self._watch.passes("persisted", "cohort", round=round_number)
+
+    def charge(self, charge: Charge, weigh: Callable[[Sequence[LedgerEntry]], None]) -> LedgerEntry:
+        self._watch.passes("persisting", "charge", round=charge.round)
+        entry = super().charge(charge, weigh)
+        self._watch.passes("persisted", "charge", round=charge.round)
+        return entry
 
     def record_receipt(self, run_id: str, round_number: int, document: bytes) -> None:
         self._watch.passes("persisting", "receipt", round=round_number)

@@ -71,7 +71,7 @@ def test_a_coordinator_pauses_the_run_and_goes_on_when_there_is_room(
     check_progress_is_whole(world)
 
 
-@pytest.mark.parametrize("kind", ["attempt", "receipt"])
+@pytest.mark.parametrize("kind", ["attempt", "charge", "receipt"])
 def test_an_organisation_leaves_by_name_and_takes_part_again_when_there_is_room(
     world: CrashWorld, kind: str, full: str
 ) -> None:

@@ -1,6 +1,7 @@
 """kill -9 of an organisation at every offset of its Upload, and of every message that it sends after or before it."""
 
 from collections.abc import Sequence
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -32,6 +33,9 @@ AROUND_UPLOAD = (
     Point("sent", "DEAL", 1),
     Point("sent", "DEAL", 2),
     Point("persisting", "opening", 1),
+    Point("persisting", "charge", 1),
+    Point("persisted", "charge", 1),
+    Point("persisted", "charge", 2),
     Point("sending", "CONFIRM", 1),
     Point("sent", "CONFIRM", 1),
     Point("sending", "REVEAL", 1),
@@ -101,6 +105,31 @@ def test_one_that_dies_in_each_of_its_lives_leaves_no_second_vector(world: Crash
         is RunState.FINISHED
     )
     check_all(world)
+
+
+@pytest.mark.parametrize(
+    ("point", "charged"),
+    [
+        (Point("persisting", "charge", 1), []),
+        # protocol 4.10 i: no refund, although nothing of the round left.
+        (Point("persisted", "charge", 1), [1]),
+        (Point("sending", "CHUNK", 1), [1]),
+        (Point("sent", "UPLOAD", 1), [1]),
+        (Point("persisted", "charge", 2), [1, 2]),
+    ],
+    ids=str,
+)
+def test_a_charge_outlives_whoever_made_it(world: CrashWorld, point: Point, charged: list[int]) -> None:
+    world.propose()
+    killed(world, point)
+    with closing(world.store(VICTIM)) as store:
+        entries = store.ledger()
+        # What was charged counts among the records that peers compare.
+        assert store.records >= len(entries)
+    assert [entry.round for entry in entries] == charged
+    for member in OTHERS:
+        with closing(world.store(member)) as store:
+            assert [entry.round for entry in store.ledger()] == [1, 2, 3]
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -6,6 +6,7 @@ import pytest
 
 from crash.evidence import check_all
 from crash.points import Point
+from crash.tape import Entry
 from crash.world import CrashWorld
 from headwater_server.storage import RunState
 
@@ -81,3 +82,42 @@ def test_a_record_file_that_was_rolled_back_is_refused_by_name(world: CrashWorld
         assert later
         assert all(reason.startswith(f"the record file of {VICTIM} was found rolled back before") for reason in later)
     check_all(world, NEXT)
+
+
+@pytest.mark.parametrize("lost", ["state.db", "ledger.head"])
+def test_a_ledger_without_its_head_or_a_head_without_its_ledger_takes_no_part(world: CrashWorld, lost: str) -> None:
+    world.propose(run=NEXT, start=False, setup_seconds=1.0)
+    world.propose()
+    before = world.folder / "before"
+    shutil.copytree(world.folder / VICTIM, before)
+    assert world.drive() is RunState.FINISHED
+    world.processes.end_all()
+
+    place = world.folder / VICTIM
+    if lost == "state.db":
+        # A copy of the records alone, from before the first run: its head is that of today.
+        for name in ("state.db-wal", "state.db-shm"):
+            (place / name).unlink(missing_ok=True)
+            if (before / name).exists():
+                shutil.copy(before / name, place / name)
+        shutil.copy(before / lost, place / lost)
+    else:
+        (place / lost).unlink()
+    world.start_run(NEXT)
+    world.begin(run=NEXT)
+    reason = told_why(world)
+    assert "set back" in reason if lost == "state.db" else "ledger.head is missing" in reason
+    world.processes.end_all()
+    sent = [e for e in world.tape.entries if e.process == VICTIM and e.what == "sending" and e.facts["run"] == NEXT]
+    assert sent == []
+
+
+def told_why(world: CrashWorld) -> str:
+    """Wait for the line in which the victim says why it takes no part."""
+
+    def found(entries: list[Entry]) -> list[str]:
+        said = [e for e in entries if (e.process, e.what, e.kind) == (VICTIM, "left", "storage")]
+        return [str(entry.facts["reason"]) for entry in said]
+
+    world.tape.wait(lambda entries: bool(found(entries)), "the victim says why it takes no part", 60.0)
+    return found(world.tape.entries)[0]

@@ -57,7 +57,16 @@ def test_a_schema_of_pictures_with_one_change_is_refused_or_can_be_written() -> 
     assert taken
 
 
-DOCUMENTS = ("Charter", "Invitation", "Plan", "SignedApproval", "SignedCharter", "SignedManifest", "SignedProposal")
+DOCUMENTS = (
+    "Charter",
+    "Invitation",
+    "Plan",
+    "SignedApproval",
+    "SignedCharter",
+    "SignedLedger",
+    "SignedManifest",
+    "SignedProposal",
+)
 
 
 def test_every_agreed_document_is_gone_through() -> None:

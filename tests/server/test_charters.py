@@ -56,6 +56,15 @@ def test_a_later_version_keeps_what_is_not_asked_for_and_follows_the_one_in_forc
     assert second.member("org-5").identity_key == public_key_hex(newcomer)
 
 
+def test_the_declaration_on_people_is_kept_until_it_is_taken_back() -> None:
+    declared = drawn(enrolled(), disjoint_people=True)
+    assert declared.disjoint_people
+    history = CharterHistory((*FIRST.charters, signed_by(declared, WORLD.coordinator_key, WORLD.keys)))
+    assert drawn(enrolled(), history, minimum_cohort=4).disjoint_people
+    assert not drawn(enrolled(), history, disjoint_people=False).disjoint_people
+    assert not drawn(enrolled(), minimum_cohort=4).disjoint_people
+
+
 def test_nothing_to_change_makes_no_version() -> None:
     with pytest.raises(OutOfOrder, match="nothing would change"):
         drawn(enrolled())

@@ -11,6 +11,7 @@ from headwater.agreement.approval import SignedApproval, SignedProposal
 from headwater.agreement.charter import Charter, SignedCharter
 from headwater.agreement.documents import Document
 from headwater.agreement.invitation import Invitation
+from headwater.agreement.ledger import SignedLedger
 from headwater.agreement.plan import Plan
 from headwater.errors import HeadwaterError, InputError, PeerError
 from headwater.recipe.task import Task
@@ -42,6 +43,7 @@ DOCUMENTS: tuple[type[Document], ...] = (
     SignedApproval,
     Invitation,
     SignedManifest,
+    SignedLedger,
 )
 
 

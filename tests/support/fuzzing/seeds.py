@@ -7,6 +7,8 @@ import numpy as np
 
 from headwater.agreement.documents import Document
 from headwater.agreement.invitation import Invitation
+from headwater.agreement.ledger import Ledger, SignedLedger
+from headwater.agreement.signing import public_key_hex
 from headwater.canonical import canonical_json, sha256_hex
 from headwater.encoding.encoding import Encoding
 from headwater.encoding.grid import Histograms
@@ -22,6 +24,7 @@ from support.fuzzing.choices import Choices
 from support.fuzzing.forging import volunteered
 from support.fuzzing.hostile import HostileWorld
 from support.fuzzing.witness import KINDS
+from support.ledgers import chained
 from support.network import kind_of
 
 __all__ = ["SENT", "STAGES", "bundle_files", "documents", "tasks", "traffic", "world_before"]
@@ -131,6 +134,15 @@ def documents() -> dict[type[Document], bytes]:
         world.approval(proposal),
         invitation,
         SignedManifest.sign(manifest, world.coordinator_key),
+        SignedLedger.sign(
+            Ledger(
+                member="org-1",
+                identity_key=public_key_hex(world.keys["org-1"]),
+                delta=1e-6,
+                entries=chained(2),
+            ),
+            world.keys["org-1"],
+        ),
     )
     return {type(document): document.to_bytes() for document in found}
 
