@@ -89,8 +89,7 @@ def verify(
     console.print(f"[green]the ledger holds[/green]: {_entries(review.entries)}, in one chain", soft_wrap=True)
     for line in (*lines, *([f"head {review.head}"] if review.head else [])):
         console.print(shown(line), soft_wrap=True)
-    for total in review.totals:
-        console.print(_total_in_words(total, review), soft_wrap=True)
+    _show_totals(console, review)
 
 
 def _of_file(ledger: "Ledger") -> tuple[dict[str, object], list[str]]:
@@ -145,43 +144,48 @@ def _show(console: Console, review: "LedgerReview") -> None:
         unbounded = "[bold red]NOT DIFFERENTIALLY PRIVATE[/bold red]"
         cost = unbounded if run.epsilon is None else f"{run.epsilon:.4g}"
         if run.non_private and run.epsilon is not None:
-            cost = f"{cost}, and {run.non_private} rounds {unbounded}"
-        grid.add_row(run.run_id[:8], plan, run.data_set, run.begun, str(run.rounds), cost)
+            cost = f"{cost}, and {run.non_private} of them {unbounded}"
+        grid.add_row(run.run_id[:8], plan, run.data_set, run.begun[:10], str(run.rounds), cost)
+    for column in grid.columns:
+        column.overflow = "fold"
     console.print(grid)
+    _show_totals(console, review)
+
+
+def _show_totals(console: Console, review: "LedgerReview") -> None:
     for total in review.totals:
-        console.print(_total_in_words(total, review), soft_wrap=True)
+        for line in _total_in_words(total, review):
+            console.print(line, soft_wrap=True)
 
 
-def _total_in_words(total: "DataSetTotal", review: "LedgerReview") -> str:
-    """What a data set was charged in all, for whom that holds, and what is left."""
-    sentences = []
+def _total_in_words(total: "DataSetTotal", review: "LedgerReview") -> list[str]:
+    """What a data set was charged in all, what is left of the limit, and whom that leaves out: a sentence each."""
+    whom = "one record" if total.records <= 1 else f"a person with at most {total.records} records"
+    lines = []
     if total.records:
-        whom = "one record" if total.records == 1 else f"a person with at most {total.records} records"
-        sentences.append(
+        lines.append(
             f"Data set {total.data_set}: ε = {total.epsilon:.4g} at δ = {review.delta:g} for {whom} here, added or "
-            "removed, over all runs together"
+            f"removed, over all runs together; {_limit_in_words(total, review)}."
         )
-        if total.organisations > 1:
-            sentences.append(
-                f"the charter does not say that nobody is at two members: as many records at each of the "
-                f"{total.organisations} cost ε = {total.epsilon_everywhere:.4g}"
-            )
+    if total.records and total.organisations > 1:
+        lines.append(
+            "The charter does not say that nobody is at two members: somebody with as many records at each of the "
+            f"{total.organisations} has ε = {total.epsilon_everywhere:.4g}."
+        )
     if total.non_private:
-        sentences.append(
-            f"{'' if sentences else f'Data set {total.data_set}: '}{total.non_private} rounds were NOT DIFFERENTIALLY "
-            "PRIVATE, so that no ε bounds what they gave away"
+        were = "1 round was" if total.non_private == 1 else f"{total.non_private} rounds were"
+        lines.append(
+            f"Data set {total.data_set}: {were} NOT DIFFERENTIALLY PRIVATE; no ε bounds what that gave away, and no "
+            "limit counts it."
         )
-    sentences.append(_limit_in_words(total, review))
-    return f"{'; '.join(sentences)}."
+    return lines
 
 
 def _limit_in_words(total: "DataSetTotal", review: "LedgerReview") -> str:
     if review.limit is None:
         return "no limit of your own is set (maximum_epsilon in policy.toml)"
     left = review.limit - total.epsilon
-    if left < 0:
-        return f"your limit of {review.limit:g} is passed"
-    return f"your limit is {review.limit:g}, of which {left:.4g} is left"
+    return f"your limit is {review.limit:g}, " + ("which is passed" if left < 0 else f"of which {left:.4g} is left")
 
 
 def _entries(count: int) -> str:

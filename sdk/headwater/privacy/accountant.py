@@ -16,6 +16,8 @@ _RESOLUTION = 2e-4
 _ORDERS = tuple(1 + 10 ** (exponent / 40) for exponent in range(-80, 161))
 # Numbers of different accountants that agree may differ by their rounding.
 _ROUNDING = 1e-3
+# Above it ε says nothing any more, and loss distributions leave float64: the bound alone is reported.
+_MEANINGLESS = 100.0
 # A run that spends exactly its budget must not be refused for a digit of float64.
 _LAST_DIGITS = 1e-9
 
@@ -25,7 +27,7 @@ class Spent:
     """What events cost together, for one protected unit, by adding or removing it.
 
     Attributes:
-        epsilon: by privacy loss distributions: the number that is reported.
+        epsilon: by privacy loss distributions: the number that is reported; the bound itself where that is above 100.
         epsilon_zcdp: by zero-concentrated differential privacy: an upper bound that needs nothing but arithmetic.
         delta: at which both hold.
         rho: of zero-concentrated differential privacy.
@@ -53,6 +55,8 @@ def spent(events: Iterable[NoisyCounts], delta: float) -> Spent:
     bound = epsilon_of_zcdp(rho, delta)
     if not parts:
         return Spent(0.0, 0.0, delta, 0.0)
+    if bound > _MEANINGLESS:
+        return Spent(bound, bound, delta, rho)
     reported = _epsilon_of_losses(parts, delta, rho)
     # The loss distribution is the tighter one; were it above, one of the two would be wrong.
     if not reported <= bound * (1 + _ROUNDING) + _ROUNDING:

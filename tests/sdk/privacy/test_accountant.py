@@ -147,3 +147,9 @@ def test_what_is_beyond_a_limit_is_what_the_accountant_says_and_no_more() -> Non
     assert beyond(reversed(events), cost.epsilon, DELTA) is None
     assert beyond(events, cost.epsilon * 0.9999, DELTA) == cost.epsilon
     assert beyond([], 0.0, DELTA) is None
+
+
+@pytest.mark.parametrize("event", [NoisyCounts(1, 1, 100), NoisyCounts(100, 100, 100), NoisyCounts(1, 10**6, 10**6)])
+def test_what_protects_nobody_is_bounded_by_arithmetic_alone(event: NoisyCounts) -> None:
+    cost = spent([event], DELTA)
+    assert 100 < cost.epsilon == cost.epsilon_zcdp
