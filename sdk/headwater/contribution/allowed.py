@@ -32,22 +32,16 @@ def check_task(task: Task, model: bytes, plan: RecipeTerms) -> None:
         raise PeerError(f"the task asks what a critic says of rows, the plan's recipe {settings.kind} has none")
     if task.kind == "pixels" and (not plan.schema_.images or task.step != 1):
         raise PeerError("the task asks for sums of pixels; only the first round of a plan with images does")
-    # Counted once: counts under another encoding of the coordinator's choice could be subtracted from the first.
-    first = 2 if plan.schema_.images else 1
-    if task.kind == "histograms" and task.step != first:
-        raise PeerError(
-            f"the task asks for histograms in round {task.step}; the plan counts them once, in round {first}"
-        )
-    tables = 0 if convolution_spec(plan) is not None else _ROUNDS_OF_TABLES
-    if task.kind == "marginals" and not first < task.step <= first + tables:
-        raise PeerError(f"the task counts tables in round {task.step}; the plan does in {tables} rounds after {first}")
+    if plan.privacy == "none":
+        _check_exact_counts(task, plan)
+    else:
+        _check_noisy_counts(task, plan)
     if task.step > (rounds := longest_run(plan)):
         raise PeerError(f"the task is of round {task.step}, the plan's recipe has {rounds}")
     if task.length > longest_vector(plan):
         raise PeerError(f"the task asks for {task.length} values, more than the plan's budgets allow")
     if task.value_bits != settings.value_bits:
         raise PeerError(f"the task has {task.value_bits} value bits, the plan {settings.value_bits}")
-    _check_noise(task, plan)
     clip = update_settings(task, plan).clip if task.kind == "update" else None
     scale = 1.0 if clip is None else scale_for(clip, settings.value_bits)
     if task.clip != clip or task.scale != scale:
@@ -58,17 +52,28 @@ def check_task(task: Task, model: bytes, plan: RecipeTerms) -> None:
         raise PeerError("the model that came with the task is not the one it names")
 
 
-def _check_noise(task: Task, plan: RecipeTerms) -> None:
-    """Refuse a task that carries other noise than the plan's budget asks for, or is none of the budget's rounds."""
-    if plan.privacy == "none":
-        if task.noise != "none":
-            raise PeerError("the task asks for noise, the plan has no privacy budget")
-        return
-    steps = private_steps(plan)
-    if task.step > len(steps) or task.kind != ("histograms" if task.step == 1 else "marginals"):
+def _check_exact_counts(task: Task, plan: RecipeTerms) -> None:
+    """Refuse counts in another round than the plan's, without a budget."""
+    if task.noise != "none":
+        raise PeerError("the task asks for noise, the plan has no privacy budget")
+    # Counted once: counts under another encoding of the coordinator's choice could be subtracted from the first.
+    first = 2 if plan.schema_.images else 1
+    if task.kind == "histograms" and task.step != first:
         raise PeerError(
-            f"the task is round {task.step} of kind {task.kind}; the plan's budget pays for histograms and then "
-            f"{len(steps) - 1} rounds of tables"
+            f"the task asks for histograms in round {task.step}; the plan counts them once, in round {first}"
+        )
+    tables = 0 if convolution_spec(plan) is not None else _ROUNDS_OF_TABLES
+    if task.kind == "marginals" and not first < task.step <= first + tables:
+        raise PeerError(f"the task counts tables in round {task.step}; the plan does in {tables} rounds after {first}")
+
+
+def _check_noisy_counts(task: Task, plan: RecipeTerms) -> None:
+    """Refuse a task that carries other noise than the plan's budget asks for, or is none of the budget's rounds."""
+    steps = private_steps(plan)
+    if task.step > len(steps) or task.kind != steps[task.step - 1].kind:
+        raise PeerError(
+            f"the task is round {task.step} of kind {task.kind}; the plan's budget pays for "
+            f"{', '.join(step.kind for step in steps)}, in this order"
         )
     event = steps[task.step - 1].event
     if not isinstance(task.noise, TaskNoise) or task.noise.variance != event.variance:

@@ -110,9 +110,7 @@ def _fit_noisy(action: FitNoisy, on_progress: Progress | None) -> tuple[bytes, M
         if on_progress is not None:
             on_progress(done, steps, loss)
 
-    fitted = fit_private(
-        action.marginals, action.sizes, action.label, action.rows, action.terms, action.seed, on_progress=report
-    )
+    fitted = fit_private(action.marginals, action.sizes, action.label, action.terms, action.seed, on_progress=report)
     health = {"components": float(fitted.mixture.components)}
     return fitted.mixture.to_bytes(), ModelReport(fitted.misfit, 0, health)
 

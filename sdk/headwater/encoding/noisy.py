@@ -11,19 +11,14 @@ from headwater.encoding.column_codes import ColumnCodes
 from headwater.encoding.encoding import Encoding
 from headwater.encoding.grid import CategoryGrid, Histograms, IntervalGrid
 from headwater.encoding.marginals import Subset
+from headwater.encoding.segments import segments
 from headwater.encoding.settings import EncodingSettings
 from headwater.schema import Schema
 
-__all__ = ["NoisyMarginal", "coarse_encoding", "noisy_encoding", "total_rows"]
+__all__ = ["NoisyMarginal", "coarse_encoding", "grid_encoding", "noisy_encoding", "total_rows"]
 
 F64 = NDArray[np.float64]
 I32 = NDArray[np.int32]
-I64 = NDArray[np.int64]
-
-# A bin is worth its noise when it holds so many of its standard deviations.
-_LEAST_DEVIATIONS = 4.0
-# A cell of a sparse histogram stands out above so many.
-_CLEAR_DEVIATIONS = 3.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,33 +50,40 @@ def total_rows(marginals: Sequence[NoisyMarginal]) -> float:
     return max(1.0, float(np.dot(weights, totals) / sum(weights)))
 
 
+def grid_encoding(schema: Schema, settings: EncodingSettings) -> Encoding:
+    """Every cell of every column's public grid as a code of its own: what is counted before anything is known."""
+    grids = Histograms.of(schema, settings).grids
+    columns = (
+        ColumnCodes(grid, np.arange(grid.cells, dtype=np.int32), np.zeros(grid.cells, np.int64)) for grid in grids
+    )
+    return Encoding(schema, settings, tuple(columns))
+
+
 def noisy_encoding(
-    schema: Schema, counts: NDArray[np.integer], variance: float, rows: float, settings: EncodingSettings
+    schema: Schema, counts: Sequence[F64], variance: float, rows: float, settings: EncodingSettings
 ) -> Encoding:
-    """Choose codes from a noisy sum of histograms.
+    """Choose codes from noisy counts on the public grids.
 
     Args:
         schema: public bounds and categories.
-        counts: integers, shape (Histograms.length,); may be negative.
+        counts: of each column float64, shape (cells, classes): rows of each class of the label, or of one class where
+            there is no label; may be negative.
         variance: of each count's noise.
         rows: how many were counted, at least nearly.
         settings: of the plan.
 
     Returns:
-        Codes that hold several standard deviations of noise each, with masses that are not negative: inside a code
-        cells that stand out keep what they have, and the others share the rest evenly.
+        Codes of numbers and dates are runs of cells that the counts cannot tell apart; inside a code values are drawn
+        evenly. Masses are not negative.
     """
-    histograms = Histograms.of(schema, settings)
-    deviation = float(np.sqrt(variance))
     columns = []
-    for grid, part in zip(histograms.grids, histograms.split(np.asarray(counts)), strict=True):
-        measured = part.astype(np.float64)
+    for grid, measured in zip(Histograms.of(schema, settings).grids, counts, strict=True):
         if isinstance(grid, CategoryGrid):
-            masses = np.maximum(np.rint(measured), 0).astype(np.int64)
+            masses = np.maximum(np.rint(measured.sum(axis=1)), 0).astype(np.int64)
             columns.append(ColumnCodes(grid, category_codes(grid, masses, settings.category_limit), masses))
         else:
-            codes = _interval_codes(grid, measured, deviation, rows, settings.numeric_codes)
-            columns.append(ColumnCodes(grid, codes, _smoothed(codes, measured, deviation)))
+            codes = _interval_codes(grid, measured, variance, max(rows / settings.numeric_codes, 1.0))
+            columns.append(ColumnCodes(grid, codes, np.ones(grid.cells, np.int64)))
     return Encoding(schema, settings, tuple(columns))
 
 
@@ -109,49 +111,15 @@ def coarse_encoding(encoding: Encoding, shares: Sequence[F64], bins: Sequence[in
     return Encoding(encoding.schema, encoding.settings, columns), tuple(maps)
 
 
-def _interval_codes(grid: IntervalGrid, measured: F64, deviation: float, rows: float, most: int) -> I32:
-    """Special values and missing alone, cells of much mass alone, the others in runs above the noise."""
-    special, inner = len(grid.special), measured[len(grid.special) : len(grid.special) + len(grid.lows)]
+def _interval_codes(grid: IntervalGrid, measured: F64, variance: float, largest: float) -> I32:
+    """Special values and missing alone, the other cells in runs."""
+    special, ordered = len(grid.special), len(grid.lows)
     codes = np.zeros(grid.cells, np.int32)
     codes[:special] = np.arange(special)
-    codes[special : special + len(inner)] = special + _ordered_codes(inner, deviation, max(rows / most, 1.0))
+    codes[special : special + ordered] = special + segments(measured[special : special + ordered], variance, largest)
     if grid.column.missing:
-        codes[-1] = codes[special : special + len(inner)].max() + 1
+        codes[-1] = codes[:-1].max() + 1
     return codes
-
-
-def _ordered_codes(inner: F64, deviation: float, share: float) -> I64:
-    least = max(share, _LEAST_DEVIATIONS * deviation)
-    atoms = inner >= least
-    codes = np.full(len(inner), -1, np.int64)
-    runs: list[list[int]] = []
-    run: list[int] = []
-    mass, cells = 0.0, 0
-    for place in np.flatnonzero(~atoms):
-        run.append(int(place))
-        mass, cells = mass + inner[place], cells + 1
-        if mass >= max(least, _LEAST_DEVIATIONS * deviation * np.sqrt(cells)):
-            runs.append(run)
-            run, mass, cells = [], 0.0, 0
-    if run and runs:
-        runs[-1] += run
-    elif run:
-        runs.append(run)
-    starts = sorted([*([int(place)] for place in np.flatnonzero(atoms)), *runs])
-    for number, places in enumerate(starts):
-        codes[places] = number
-    return codes
-
-
-def _smoothed(codes: I32, measured: F64, deviation: float) -> I64:
-    """Masses by which values inside a code are drawn: even, but where a cell stands out of the noise."""
-    clear = np.where(measured > _CLEAR_DEVIATIONS * deviation, measured, 0.0)
-    sizes = np.bincount(codes)
-    whole = np.maximum(np.bincount(codes, weights=measured), sizes)
-    unclear = np.bincount(codes, weights=(clear == 0).astype(np.float64))
-    rest = np.maximum(whole - np.bincount(codes, weights=clear), unclear)
-    even = (rest / np.maximum(unclear, 1))[codes]
-    return np.rint(np.where(clear > 0, clear, even)).astype(np.int64)
 
 
 def _joined_categories(share: F64, most: int) -> I32:

@@ -78,7 +78,6 @@ class FitNoisy:
         sizes: number of codes of each column.
         label: index of the target column, or None.
         marginals: with what is known of their noise.
-        rows: that were counted, at least nearly.
         terms: how to fit.
         seed: public.
     """
@@ -86,7 +85,6 @@ class FitNoisy:
     sizes: tuple[int, ...]
     label: int | None
     marginals: tuple[NoisyMarginal, ...]
-    rows: int
     terms: PrivateSettings
     seed: int
 

@@ -7,13 +7,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headwater.encoding.encoding import Encoding
-from headwater.encoding.grid import CategoryGrid, Histograms
+from headwater.encoding.grid import CategoryGrid
 from headwater.encoding.marginals import Subset, cells_of
-from headwater.encoding.noisy import NoisyMarginal, coarse_encoding, noisy_encoding, total_rows
+from headwater.encoding.noisy import NoisyMarginal, coarse_encoding, grid_encoding, noisy_encoding, total_rows
 from headwater.errors import InputError, OutOfOrder
 from headwater.privacy.shares import carried_variance, honest_members
 from headwater.recipe.actions import Aggregate, ModelReport
-from headwater.recipe.private_steps import PrivateStep, private_budget, private_steps, private_subsets
+from headwater.recipe.private_steps import (
+    PrivateStep,
+    grid_subsets,
+    private_budget,
+    private_steps,
+    private_subsets,
+)
 from headwater.recipe.settings import RecipeTerms
 from headwater.recipe.stage import Record, out_of_place
 from headwater.recipe.sums import HeadRoom, read_noisy
@@ -52,6 +58,8 @@ class PrivateCounting:
         """Start before the first round."""
         self._terms = terms
         self._left = list(private_steps(terms))
+        self._tables = grid_subsets(terms)
+        self._grid = grid_encoding(terms.schema_, terms.recipe.encoding)
         self._encoding: Encoding | None = None
         self._coarse: Encoding | None = None
         self._maps: tuple[I32, ...] = ()
@@ -76,6 +84,8 @@ class PrivateCounting:
     def ask(self, step: int) -> Aggregate:
         """The next round of counts."""
         now = self._left[0]
+        if now.name == "columns" and self._tables:
+            return Aggregate(marginals_task(self._terms, step, self._grid, self._tables, now.event))
         if now.name == "columns":
             return Aggregate(histograms_task(self._terms, step, now.event))
         if now.name == "label":
@@ -116,16 +126,33 @@ class PrivateCounting:
         return float(carried_variance(step.event.variance, honest, contributors))
 
     def _take_columns(self, counts: NDArray[np.int64], noise: float) -> None:
+        parts = self._on_grids(counts.astype(np.float64))
+        cells = np.array([part.size for part in parts.values()])
+        totals = np.array([part.sum() for part in parts.values()])
+        rows = max(1.0, float((totals / cells).sum() / (1 / cells).sum()))
+        label = self._terms.schema_.target_index if self._tables else None
+        # The label's own codes are its categories, whose counts the other columns' tables hold.
+        by_column = [
+            parts[place] if place != label else sum(part.sum(axis=0) for part in parts.values())[:, None] / len(parts)
+            for place in range(len(self._grid.columns))
+        ]
         settings = self._terms.recipe.encoding
-        histograms = Histograms.of(self._terms.schema_, settings)
-        parts = [part.astype(np.float64) for part in histograms.split(counts)]
-        whole = [_marginal((place,), (_identity(len(part)),), part, noise) for place, part in enumerate(parts)]
-        self._encoding = noisy_encoding(self._terms.schema_, counts, noise, total_rows(whole), settings)
-        for place, (column, part) in enumerate(zip(self._encoding.columns, parts, strict=True)):
-            by_code = np.bincount(column.code_of_cell, weights=part, minlength=column.size)
-            cells = np.bincount(column.code_of_cell, minlength=column.size)
-            held, spread = by_code.astype(np.float64), (cells * noise).astype(np.float64)
-            self._marginals.append(NoisyMarginal((place,), (_identity(column.size),), held, spread))
+        self._encoding = noisy_encoding(self._terms.schema_, by_column, noise, rows, settings)
+        self._marginals = [_in_codes(place, label, part, self._encoding, noise) for place, part in parts.items()]
+
+    def _on_grids(self, counts: F64) -> dict[int, F64]:
+        """Of each column that was counted float64, shape (cells, classes)."""
+        sizes, label = self._grid.sizes, self._terms.schema_.target_index
+        if not self._tables or label is None:
+            edges = np.cumsum(sizes)[:-1]
+            return {place: part[:, None] for place, part in enumerate(np.split(counts, edges))}
+        edges = np.cumsum([cells_of(sizes, table) for table in self._tables])[:-1]
+        parts = {}
+        for table, part in zip(self._tables, np.split(counts, edges), strict=True):
+            feature = table[0] if table[1] == label else table[1]
+            turned = part.reshape(sizes[table[0]], sizes[table[1]])
+            parts[feature] = turned if table[1] == label else turned.T
+        return parts
 
     def _take_tables(
         self,
@@ -184,6 +211,21 @@ class PrivateCounting:
 
 # An honest count hardly ever errs by so many of its standard deviations.
 _FAR = 6.0
+
+
+def _in_codes(column: int, label: int | None, measured: F64, encoding: Encoding, noise: float) -> NoisyMarginal:
+    """Counts on a column's grid, summed by its codes."""
+    codes = encoding.columns[column]
+    summed = np.zeros((codes.size, measured.shape[1]))
+    np.add.at(summed, codes.code_of_cell, measured)
+    cells = np.bincount(codes.code_of_cell, minlength=codes.size).astype(np.float64)
+    variance = np.repeat(noise * cells[:, None], measured.shape[1], axis=1)
+    if label is None:
+        return NoisyMarginal((column,), (_identity(codes.size),), summed.reshape(-1), variance.reshape(-1))
+    maps = (_identity(codes.size), _identity(measured.shape[1]))
+    if column < label:
+        return NoisyMarginal((column, label), maps, summed.reshape(-1), variance.reshape(-1))
+    return NoisyMarginal((label, column), maps[::-1], summed.T.reshape(-1), variance.T.reshape(-1))
 
 
 def _identity(codes: int) -> I32:

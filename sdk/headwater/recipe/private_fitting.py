@@ -38,7 +38,6 @@ class PrivateFitting:
             sizes=self._counted.encoding.sizes,
             label=self._terms.schema_.target_index,
             marginals=self._counted.marginals,
-            rows=self._counted.rows,
             terms=self._terms.recipe.private,
             seed=seed_for(self._terms.seed, "fit"),
         )

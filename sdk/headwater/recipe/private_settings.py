@@ -13,13 +13,13 @@ class PrivateSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    columns_share: float = Field(default=0.10, gt=0, le=1, description="of the budget, for every column's histogram")
+    columns_share: float = Field(default=0.20, gt=0, le=1, description="of the budget, for every column's histogram")
     label_share: float = Field(default=0.15, gt=0, le=1, description="for every (feature, label) table")
-    pairs_share: float = Field(default=0.75, gt=0, le=1, description="for every (feature, feature, label) table")
+    pairs_share: float = Field(default=0.65, gt=0, le=1, description="for every (feature, feature, label) table")
     numeric_bins: int = Field(default=8, ge=2, le=64, description="bins of a numeric column in the pairs")
     category_bins: int = Field(default=16, ge=2, le=256, description="bins of a categorical column in the pairs")
-    components: int = Field(default=32, ge=1, le=1024, description="components of each class of the label")
-    fits: int = Field(default=1, ge=1, le=64, description="fits from different starts that are averaged")
+    components: int = Field(default=64, ge=1, le=1024, description="components of each class of the label")
+    fits: int = Field(default=2, ge=1, le=64, description="fits from different starts that are averaged")
     steps: int = Field(default=1500, ge=1, le=100_000, description="steps of each fit")
     learning_rate: float = Field(default=0.05, gt=0, le=10)
     pull: float = Field(

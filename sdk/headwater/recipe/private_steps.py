@@ -19,6 +19,7 @@ from headwater.schema.columns import BooleanColumn
 __all__ = [
     "PrivateStep",
     "StepName",
+    "grid_subsets",
     "most_cells",
     "private_budget",
     "private_steps",
@@ -34,13 +35,16 @@ class PrivateStep:
     """One round of noisy counts.
 
     Attributes:
-        name: "columns" counts every column on its public grid, "label" each feature with the label, "pairs" every two
-            features, with the label where there is one, in coarse bins.
+        name: "columns" counts every column on its public grid, with the label where that is of few classes; "label"
+            each feature with the label, in the codes that follow; "pairs" every two features, with the label where
+            there is one, in coarse bins.
         event: what the round costs at most: as many tables as the plan can ask for in it.
+        kind: of its task.
     """
 
     name: StepName
     event: NoisyCounts
+    kind: Literal["histograms", "marginals"] = "marginals"
 
 
 def private_budget(terms: RecipeTerms) -> Budget:
@@ -62,19 +66,39 @@ def private_steps(terms: RecipeTerms) -> tuple[PrivateStep, ...]:
     """
     budget, settings = private_budget(terms), terms.recipe.private
     columns, label = len(terms.schema_.columns), terms.schema_.target_index
-    named: list[tuple[StepName, Part]] = [("columns", Part(settings.columns_share, columns))]
+    first = len(grid_subsets(terms)) or columns
+    named: list[tuple[StepName, Part]] = [("columns", Part(settings.columns_share, first))]
     if label is not None and columns > 1:
         named.append(("label", Part(settings.label_share, columns - 1)))
     if pairs := len(private_subsets(terms)):
         named.append(("pairs", Part(settings.pairs_share, pairs)))
     events = _events(tuple(part for _, part in named), budget)
-    return tuple(PrivateStep(name, event) for (name, _), event in zip(named, events, strict=True))
+    alone = not grid_subsets(terms)
+    return tuple(
+        PrivateStep(name, event, "histograms" if name == "columns" and alone else "marginals")
+        for (name, _), event in zip(named, events, strict=True)
+    )
 
 
 def reserve_events(terms: RecipeTerms) -> tuple[NoisyCounts, ...]:
     """What the budget holds back for aborted sums: each as dear as the run's dearest."""
     dearest = max((step.event for step in private_steps(terms)), key=lambda event: event.zcdp)
     return (dearest,) * private_budget(terms).retries
+
+
+def grid_subsets(terms: RecipeTerms) -> Sequence[Subset]:
+    """Each feature with the label, whose tables the first round counts on the public grids.
+
+    Empty where the label is none, or no column of categories, or where so many cells pass the plan's budget of cells:
+    then every column is counted alone.
+    """
+    schema, label = terms.schema_, terms.schema_.target_index
+    if label is None or not isinstance(schema.columns[label], CategoricalColumn | BooleanColumn):
+        return ()
+    cells = [grid.cells for grid in Histograms.of(schema, terms.recipe.encoding).grids]
+    if (sum(cells) - cells[label]) * cells[label] > terms.recipe.marginals.cells:
+        return ()
+    return [(min(place, label), max(place, label)) for place in range(len(cells)) if place != label]
 
 
 def private_subsets(terms: RecipeTerms) -> Sequence[Subset]:
@@ -91,7 +115,9 @@ def most_cells(terms: RecipeTerms, step: StepName) -> int:
     """Most cells that one round asks for, whatever the sums before it turn out to be."""
     match step:
         case "columns":
-            return Histograms.of(terms.schema_, terms.recipe.encoding).length
+            grids = Histograms.of(terms.schema_, terms.recipe.encoding)
+            tables = grid_subsets(terms)
+            return sum(cells_of([grid.cells for grid in grids.grids], table) for table in tables) or grids.length
         case "label":
             codes, label = most_codes(terms), terms.schema_.target_index
             return 0 if label is None else (sum(codes) - codes[label]) * codes[label]

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from headwater.contribution.allowed import check_task
 from headwater.contribution.contribute import contribute
 from headwater.contribution.splits import split_rows
-from headwater.encoding.grid import Histograms
+from headwater.encoding.marginals import count
+from headwater.encoding.noisy import grid_encoding
 from headwater.errors import InputError, PeerError
 from headwater.privacy.shares import honest_members, share_of_noise
 from headwater.recipe.layout import layout_of_counts
@@ -20,7 +22,14 @@ PLAN = private_plan(1.0)
 TASK = first_task(PLAN)
 ROWS = small_table(300)
 TRAIN = split_rows(ROWS, PLAN.splits, "train")
-CELLS = Histograms.of(PLAN.schema_, PLAN.recipe.encoding).length
+CELLS = TASK.length - layout_of_counts(0).length
+
+
+def counted() -> NDArray[np.int64]:
+    """What the task counts, without noise."""
+    grid = grid_encoding(PLAN.schema_, PLAN.recipe.encoding)
+    subsets = [tuple(subset) for subset in TASK.parameters["subsets"]]
+    return np.concatenate(count(grid.encode(TRAIN), grid.sizes, subsets))
 
 
 def vector(members: int = 5, seed: int | None = None, plan: object = PLAN) -> np.ndarray:
@@ -30,7 +39,7 @@ def vector(members: int = 5, seed: int | None = None, plan: object = PLAN) -> np
 
 def test_every_cell_is_noised_and_noise_comes_from_the_operating_system_afresh() -> None:
     first, second = vector(), vector()
-    exact = Histograms.of(PLAN.schema_, PLAN.recipe.encoding).count(TRAIN)
+    exact = counted()
     noise = np.stack([first[:CELLS], second[:CELLS]]) - exact
     # With a deviation of tens of rows, hardly one cell in fifty is not moved.
     assert (noise != 0).mean() > 0.95
@@ -46,7 +55,7 @@ def test_the_plans_seed_does_not_enter_the_noise() -> None:
 def test_an_organisations_noise_is_its_share_of_what_the_honest_ones_carry(members: int) -> None:
     honest = honest_members(private_budget(PLAN), members, PLAN.colluders)
     expected = share_of_noise(private_steps(PLAN)[0].event.variance, honest)
-    exact = Histograms.of(PLAN.schema_, PLAN.recipe.encoding).count(TRAIN)
+    exact = counted()
     noise = np.concatenate([vector(members, seed)[:CELLS] - exact for seed in range(40)])
     # A variance of so many draws errs by √(2 / draws).
     assert noise.var() == pytest.approx(expected, rel=6 * np.sqrt(2 / len(noise)))

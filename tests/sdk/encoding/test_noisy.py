@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from headwater.encoding.grid import CategoryGrid, Histograms
 from headwater.encoding.noisy import NoisyMarginal, coarse_encoding, noisy_encoding, total_rows
@@ -13,8 +14,9 @@ HISTOGRAMS = Histograms.of(SCHEMA, SETTINGS)
 COUNTS = HISTOGRAMS.count(small_table(20_000))
 
 
-def noisy(sigma: float, seed: int = 0) -> np.ndarray:
-    return COUNTS + np.rint(np.random.default_rng(seed).normal(0, sigma, len(COUNTS))).astype(np.int64)
+def noisy(sigma: float, seed: int = 0) -> list[NDArray[np.float64]]:
+    counts = COUNTS + np.rint(np.random.default_rng(seed).normal(0, sigma, len(COUNTS)))
+    return [part[:, None] for part in HISTOGRAMS.split(counts)]
 
 
 @pytest.mark.parametrize("sigma", [1.0, 20.0, 200.0, 5000.0])

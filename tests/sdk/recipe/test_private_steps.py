@@ -38,7 +38,7 @@ def test_a_person_with_four_records_is_sixteen_times_as_dear() -> None:
 def test_each_round_counts_the_tables_that_it_is_charged_for() -> None:
     names = {step.name: step.event.tables for step in private_steps(private_plan())}
     columns = len(SCHEMA.columns)
-    assert names == {"columns": columns, "label": columns - 1, "pairs": (columns - 1) * (columns - 2) // 2}
+    assert names == {"columns": columns - 1, "label": columns - 1, "pairs": (columns - 1) * (columns - 2) // 2}
 
 
 def test_a_table_without_label_or_with_one_column_has_fewer_rounds() -> None:
