@@ -142,7 +142,7 @@ def uncovered_in_words(protected: Protected, *, disjoint_people: bool = False) -
     several = (
         "a person whose records several organisations hold, which the charter declares that nobody's are"
         if disjoint_people
-        else "a person whose records several organisations hold: for k of them ε is k times as large or more"
+        else "a person whose records several organisations hold: where k of them do, ε is k times as large or more"
     )
     noise = (
         ("a coordinator that works with more organisations than the plan allows for: these know their own noise",)

@@ -61,7 +61,7 @@ def test_aborted_sums_are_among_what_is_covered() -> None:
         "people in general",
         "a person with several records",
         "groups of people",
-        "for k of them ε is k times as large",
+        "where k of them do, ε is k times as large",
         "other runs and releases on the same rows: they add up, in each organisation's ledger",
         "know their own noise",
         "a schema whose bounds or categories were read from the rows",
