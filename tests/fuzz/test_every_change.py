@@ -12,7 +12,9 @@ from headwater.encoding.encoding import Encoding
 from headwater.encoding.grid import Histograms
 from headwater.encoding.settings import EncodingSettings
 from headwater.errors import InputError
+from headwater.release.privacy_claim import PrivacyClaim
 from headwater.schema import Schema
+from support.claims import make_claim
 from support.fuzzing import seeds
 from support.fuzzing.damage import every_change, json_bytes
 from support.fuzzing.parsers import check_document, check_task
@@ -83,6 +85,11 @@ def test_an_agreed_document_with_one_change_is_refused_or_has_one_spelling(name:
 def test_a_plan_under_a_budget_with_one_change_is_refused_or_has_one_spelling() -> None:
     for changed in every_change(json.loads(private_plan(1.0, retries=1).to_bytes())):
         check_document(Plan, json_bytes(changed))
+
+
+def test_a_privacy_claim_with_one_change_is_refused_or_has_one_spelling() -> None:
+    for changed in every_change(json.loads(make_claim().to_bytes())):
+        check_document(PrivacyClaim, json_bytes(changed))
 
 
 def test_a_task_with_one_change_is_refused_or_has_one_spelling() -> None:
