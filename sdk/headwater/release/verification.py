@@ -90,7 +90,7 @@ def verify_manifest(signed: SignedManifest, trusted: Trusted) -> Manifest:
             release's, or a bare coordinator key in hexadecimal.
 
     Raises:
-        ReleaseRefused: signed by another key, wrongly, or under another charter.
+        ReleaseRefused: signed by another key, wrongly, under another charter, or against what that declares.
     """
     if isinstance(trusted, str):
         return signed.verify(trusted)
@@ -102,6 +102,12 @@ def verify_manifest(signed: SignedManifest, trusted: Trusted) -> Manifest:
         raise ReleaseRefused(
             f"the release was made under charter {manifest.provenance.charter_digest[:16]}…, "
             f"the pinned one is {trusted.digest[:16]}…; ask the consortium which one is in force"
+        )
+    privacy = manifest.protection.privacy
+    if privacy != "none" and privacy.disjoint_people != trusted.disjoint_people:
+        raise ReleaseRefused(
+            "the release and its charter contradict each other on whether people's records may be at several members; "
+            "do not rely on its ε, tell the consortium"
         )
     return manifest
 

@@ -6,7 +6,7 @@ from importlib.metadata import version
 from headwater.agreement.charge import charge_of
 from headwater.agreement.plan import Plan
 from headwater.errors import BudgetExceeded
-from headwater.privacy.accountant import spent
+from headwater.privacy.accountant import beyond, spent
 from headwater.privacy.words import rounded_up
 from headwater.recipe.private_steps import private_steps
 from headwater.recipe.task import Task
@@ -14,9 +14,6 @@ from headwater.release.privacy_claim import ChargedRound, Privacy, PrivacyClaim
 from headwater_server.runs.replay import RunJournal
 
 __all__ = ["RunBudget"]
-
-# A run that spends exactly its budget is not ended for a digit of float64.
-_LAST_DIGITS = 1e-9
 
 
 class RunBudget:
@@ -47,9 +44,8 @@ class RunBudget:
         done = task.step - 1
         # As the plan has it: calibration asked the accountant.
         if len(begun) > done or not all(charged.completed for charged in begun):
-            past = [charged.event for charged in begun]
-            whole = spent([*past, *(step.event for step in steps[done:])], budget.delta).epsilon
-            if whole > budget.epsilon * (1 + _LAST_DIGITS):
+            events = [*(charged.event for charged in begun), *(step.event for step in steps[done:])]
+            if (whole := beyond(events, budget.epsilon, budget.delta)) is not None:
                 tried = "1 round was begun" if len(begun) == 1 else f"{len(begun)} rounds were begun"
                 raise BudgetExceeded(
                     f"{tried} for {done} {'sum' if done == 1 else 'sums'}, and what was begun counts as released: with "

@@ -21,6 +21,7 @@ from headwater.generator.sampler import read_sampler
 from headwater.privacy.words import NOT_PRIVATE, budget_in_words
 from headwater.recipe.actions import Aggregate, Computed, Done
 from headwater.recipe.machine import Recipe, build_recipe
+from headwater.release.privacy_claim import Privacy
 from headwater.secagg import Aggregator
 from headwater.secagg.protocol.events import AggregatorEvent, MemberDropped, Persist, RoundAborted, SessionFailed
 from headwater.secagg.protocol.terms import MAXIMUM_ATTEMPTS
@@ -161,7 +162,8 @@ class RunDriver:
         # Before anything slow: a member whose session just ends would ask for the next one.
         await self._hub.end_run(self._run_id, "the run is finished")
         self._count_traffic()
-        await asyncio.to_thread(self._finish, plan, recipe, action, budget, organisations)
+        privacy = await asyncio.to_thread(budget.claim, disjoint_people=charter.disjoint_people)
+        await asyncio.to_thread(self._finish, plan, recipe, action, privacy, organisations)
 
     async def _compute(self, recipe: Recipe, action: Computed) -> None:
         loop = asyncio.get_running_loop()
@@ -271,8 +273,7 @@ class RunDriver:
             self._cost.sent_bytes += self._session.traffic.sent_bytes
             self._session = None
 
-    def _finish(self, plan: Plan, recipe: Recipe, done: Done, budget: RunBudget, organisations: int) -> None:
-        privacy = budget.claim()
+    def _finish(self, plan: Plan, recipe: Recipe, done: Done, privacy: Privacy, organisations: int) -> None:
         bundle = Bundle(read_sampler(done.model), done.encoding)
         folder = self._home.runs / self._run_id / "generator"
         digest = bundle.digest if folder.exists() else bundle.save(folder)

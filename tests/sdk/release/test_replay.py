@@ -106,3 +106,14 @@ def test_what_verify_would_refuse_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(ReleaseRefused, match="promises more"):
         publish(tmp_path, make_consortium(), privacy=TOO_SMALL)
     assert not list(tmp_path.rglob("manifest.json"))
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_release_says_of_people_at_several_members_what_its_charter_does(tmp_path: Path, declared: bool) -> None:
+    consortium = make_consortium()
+    folder = publish(tmp_path, consortium, privacy=make_claim(disjoint_people=declared)).folder
+    if declared:
+        with pytest.raises(ReleaseRefused, match="contradict each other on whether people's records"):
+            verify_release(folder, consortium.charter.charter)
+    else:
+        assert "where k of them do" in str(verify_release(folder, consortium.charter.charter).statement)
