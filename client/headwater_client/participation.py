@@ -277,6 +277,9 @@ class RunPart:
         strict = self.plan.aggregation.on_membership_change == "strict"
         return family if strict or self.store.cohorts_of([family]) else None
 
+    def _settle(self, closed: RoundClosed) -> None:
+        self._charging.settle(read_document(closed.document, roster_of(self.charter, self.plan)), self.member_id)
+
     def _note(self, event: Progress) -> None:
         """Store what must be durable before anything later happens (protocol 3.3, 4.8), and log the rest."""
         run = self.run_id
@@ -288,7 +291,7 @@ class RunPart:
                     raise _CountMoved from error
                 _log.info("attempt_started", run=run, attempt=attempt)
             case RoundClosed(round=number, reason=reason):
-                self._charging.settle(read_document(event.document, roster_of(self.charter, self.plan)), self.member_id)
+                self._settle(event)
                 self.store.record_receipt(run, number, event.document)
                 _log.info("round_closed", run=run, round=number, completed=event.receipt is not None, reason=reason)
                 if event.blamed:

@@ -258,7 +258,7 @@ class WireWorld:
 
     def _noting(self, member: str) -> Callable[[Progress], None]:
         """The organisation's own log lines, written by what writes them in a real run."""
-        part = cast("RunPart", SimpleNamespace(run_id=RUN, store=_Unstored()))
+        part = cast("RunPart", SimpleNamespace(run_id=RUN, store=_Unstored(), _settle=lambda closed: None))
 
         def note(event: Progress) -> None:
             self.progress[member].append(event)
