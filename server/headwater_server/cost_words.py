@@ -10,8 +10,8 @@ from headwater.recipe.private_steps import StepName
 __all__ = ["STEP_WORDS", "cost_in_words", "no_budget_in_words", "step_in_words"]
 
 STEP_WORDS: dict[StepName, str] = {
-    "columns": "every column, on its public grid",
-    "label": "every feature with the label",
+    "columns": "every column on its public grid, with the label where that has few classes",
+    "label": "every feature with the label, in the codes that follow",
     "pairs": "every two features, with the label where there is one, in coarse bins",
 }
 """What each private round counts."""

@@ -12,7 +12,6 @@ from headwater.privacy.budget import Budget
 from headwater.privacy.calibration import Part, calibrate
 from headwater.privacy.events import NoisyCounts
 from headwater.recipe.settings import RecipeTerms
-from headwater.recipe.vectors import most_codes
 from headwater.schema import CategoricalColumn, Schema
 from headwater.schema.columns import BooleanColumn
 
@@ -113,14 +112,14 @@ def private_subsets(terms: RecipeTerms) -> Sequence[Subset]:
 
 def most_cells(terms: RecipeTerms, step: StepName) -> int:
     """Most cells that one round asks for, whatever the sums before it turn out to be."""
+    grids = Histograms.of(terms.schema_, terms.recipe.encoding)
+    cells, label = [grid.cells for grid in grids.grids], terms.schema_.target_index
     match step:
         case "columns":
-            grids = Histograms.of(terms.schema_, terms.recipe.encoding)
-            tables = grid_subsets(terms)
-            return sum(cells_of([grid.cells for grid in grids.grids], table) for table in tables) or grids.length
+            return sum(cells_of(cells, table) for table in grid_subsets(terms)) or grids.length
         case "label":
-            codes, label = most_codes(terms), terms.schema_.target_index
-            return 0 if label is None else (sum(codes) - codes[label]) * codes[label]
+            # A code holds one cell of its grid at least.
+            return 0 if label is None else (sum(cells) - cells[label]) * cells[label]
         case "pairs":
             sizes = [_most_bins(terms, place) for place in range(len(terms.schema_.columns))]
             return sum(cells_of(sizes, subset) for subset in private_subsets(terms))

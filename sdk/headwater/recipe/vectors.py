@@ -12,12 +12,12 @@ from headwater.recipe.shapes import CriticShape, GeneratorShape
 from headwater.schema import CategoricalColumn
 from headwater.schema.columns import BooleanColumn
 
-__all__ = ["largest_cells", "longest_run", "longest_vector", "most_codes", "most_parameters", "most_refiner_parameters"]
+__all__ = ["largest_cells", "longest_run", "longest_vector", "most_parameters", "most_refiner_parameters"]
 
 
 def largest_cells(terms: RecipeTerms) -> int:
     """Most cells that one round of counts may ask for: the budget, or every (feature, label) where that is more."""
-    sizes, label = most_codes(terms), terms.schema_.target_index
+    sizes, label = _most_codes(terms), terms.schema_.target_index
     pairs = sum(sizes) * (1 if label is None else sizes[label])
     return max(terms.recipe.marginals.cells, pairs)
 
@@ -45,14 +45,14 @@ def most_parameters(terms: RecipeTerms) -> int:
 def _least_statistics(terms: RecipeTerms) -> int:
     """Most values of a mixture's statistics when it has one component for each class, below which no climb begins."""
     settings, columns = terms.recipe, terms.schema_.columns
-    sizes, label = most_codes(terms), terms.schema_.target_index
+    sizes, label = _most_codes(terms), terms.schema_.target_index
     classes = 1 if label is None else min(sizes[label], MOST_CLASSES)
     # Two columns at least make a super-column.
     cells = min(sum(sizes) + len(columns) // 2 * settings.mixture.group_combinations, MOST_CELLS)
     return values_with(cells, min(settings.mixture.score_columns, len(columns)), classes)
 
 
-def most_codes(terms: RecipeTerms) -> list[int]:
+def _most_codes(terms: RecipeTerms) -> list[int]:
     """Most codes of each column, whatever the sums turn out to be."""
     settings = terms.recipe.encoding
     return [

@@ -36,7 +36,7 @@ def explained(folder: Path, plan: Plan, *more: str) -> str:
 def test_each_round_and_the_whole_are_told_in_words_and_numbers(tmp_path: Path) -> None:
     said = explained(tmp_path, private_plan(1.0), "--organisations", "5")
     for words in (
-        "every column, on its public grid",
+        "every column on its public grid",
         "every feature with the label",
         "σ each of 5",
         "at δ = 1e-06 for one record, added or removed",

@@ -36,7 +36,7 @@ def words(monkeypatch: pytest.MonkeyPatch, folder: Path, records: list[dict[str,
 
 def test_each_round_stands_with_its_noise_and_its_share(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     said = words(monkeypatch, tmp_path, [*COUNTS, FITTED])
-    assert "1: every column, on its public grid" in said
+    assert "1: every column on its public grid" in said
     assert "What the tables hold beside their noise, in rows" in said
     # Four times the tables at the same noise cost four times as much.
     assert "20%" in said

@@ -86,10 +86,10 @@ def test_a_schema_read_from_the_rows_is_said_to_be_outside_of_epsilon(data: Path
 
 def test_the_rounds_are_told_with_their_noise_and_drawn(data: Path) -> None:
     said, result = simulated(data, "--epsilon", "3")
-    assert "every feature with the label: 6 tables" in said
+    assert "every feature with the label, in the codes that follow: 6 tables" in said
     assert "Fitting the generator to the noisy sums" in said
     assert "in variances of the noise" in said
-    assert "a generator fitted to noisy counts" in result["released"]
+    assert "fitted to noisy counts of" in result["released"]
     assert result["attack"] is None
     assert "health.svg (how the run went)" in said
 
