@@ -9,6 +9,7 @@ from headwater.agreement.plan import Plan
 from headwater.errors import BudgetExceeded, PeerError
 from headwater.privacy.accountant import beyond, spent
 from headwater.privacy.events import NoisyCounts
+from headwater.privacy.words import rounded_up
 
 __all__ = ["DEFAULT_DELTA", "OwnLimit", "check_round", "cost_in_words", "plan_problems"]
 
@@ -53,8 +54,8 @@ def plan_problems(plan: Plan, charged: Sequence[NoisyCounts], limit: OwnLimit) -
         return ()
     before = f", with the {len(charged)} charges of other runs in its ledger," if charged else ""
     return (
-        f"the plan{before} would come to ε = {found:.4g} at δ = {limit.delta:g}, this organisation's limit is "
-        f"{limit.epsilon:g} (maximum_epsilon)",
+        f"the plan{before} would come to ε = {rounded_up(found):g} at δ = {limit.delta:g}, this organisation's "
+        f"limit is {limit.epsilon:g} (maximum_epsilon)",
     )
 
 
@@ -72,12 +73,12 @@ def cost_in_words(plan: Plan, charged: Sequence[NoisyCounts], limit: OwnLimit) -
     if not events:
         return (
             "no ε bounds what this run gives away; all private runs together come to "
-            f"ε = {before:.4g} at δ = {limit.delta:g}, {own}"
+            f"ε = {rounded_up(before):g} at δ = {limit.delta:g}, {own}"
         )
     alone, together = (spent(each, limit.delta).epsilon for each in (events, [*charged, *events]))
     return (
-        f"at most ε = {alone:.4g} for this run, {before:.4g} for those before and {together:.4g} for all together, at "
-        f"δ = {limit.delta:g}; {own}"
+        f"at most ε = {rounded_up(alone):g} for this run, {rounded_up(before):g} for those before and "
+        f"{rounded_up(together):g} for all together, at δ = {limit.delta:g}; {own}"
     )
 
 
@@ -104,15 +105,15 @@ def check_round(
         found = beyond([*events_of(entries, charge.data_set, run=charge.run_id), event], epsilon, delta)
         if found is not None:
             raise PeerError(
-                f"round {charge.round} would take run {charge.run_id} to ε = {found:.4g} at δ = {delta:g}, its plan's "
-                f"budget is {epsilon:g}; nothing was charged"
+                f"round {charge.round} would take run {charge.run_id} to ε = {rounded_up(found):g} at δ = {delta:g}, "
+                f"its plan's budget is {epsilon:g}; nothing was charged"
             )
     if limit.epsilon is None:
         return
     found = beyond([*events_of(entries, charge.data_set), event], limit.epsilon, limit.delta)
     if found is not None:
         raise BudgetExceeded(
-            f"run {charge.run_id} would take the ledger of data set {charge.data_set!r} to ε = {found:.4g} at δ = "
-            f"{limit.delta:g}, this organisation's limit is {limit.epsilon:g}; nothing was charged, refuse the run or "
+            f"run {charge.run_id} would take the ledger of data set {charge.data_set!r} to ε = {rounded_up(found):g} at "
+            f"δ = {limit.delta:g}, this organisation's limit is {limit.epsilon:g}; nothing was charged, refuse the run or "
             "raise maximum_epsilon in policy.toml"
         )

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from headwater.errors import HeadwaterError, InputError
+from headwater.privacy.words import NOT_PRIVATE, rounded_up
 from headwater_client.cli.options import Home
 from headwater_client.cli.text import shown
 
@@ -141,8 +142,8 @@ def _show(console: Console, review: "LedgerReview") -> None:
     grid = Grid("run", "plan", "data set", "since", "rounds", f"ε at δ = {review.delta:g}")
     for run in review.runs:
         plan = f"{shown(run.plan_name)} {run.plan[:8]}".strip()
-        unbounded = "[bold red]NOT DIFFERENTIALLY PRIVATE[/bold red]"
-        cost = unbounded if run.epsilon is None else f"{run.epsilon:.4g}"
+        unbounded = f"[bold red]{NOT_PRIVATE}[/bold red]"
+        cost = unbounded if run.epsilon is None else f"{rounded_up(run.epsilon):g}"
         if run.non_private and run.epsilon is not None:
             cost = f"{cost}, and {run.non_private} of them {unbounded}"
         grid.add_row(run.run_id[:8], plan, run.data_set, run.begun[:10], str(run.rounds), cost)
@@ -164,13 +165,13 @@ def _total_in_words(total: "DataSetTotal", review: "LedgerReview") -> list[str]:
     lines = []
     if total.records:
         lines.append(
-            f"Data set {total.data_set}: ε = {total.epsilon:.4g} at δ = {review.delta:g} for {whom} here, added or "
-            f"removed, over all runs together; {_limit_in_words(total, review)}."
+            f"Data set {total.data_set}: ε = {rounded_up(total.epsilon):g} at δ = {review.delta:g} for {whom} here, "
+            f"added or removed, over all runs together; {_limit_in_words(total, review)}."
         )
     if total.records and total.organisations > 1:
         lines.append(
             "The charter does not say that nobody is at two members: somebody with as many records at each of the "
-            f"{total.organisations} has ε = {total.epsilon_everywhere:.4g}."
+            f"{total.organisations} has ε = {rounded_up(total.epsilon_everywhere):g}."
         )
     if total.non_private:
         were = "1 round was" if total.non_private == 1 else f"{total.non_private} rounds were"
@@ -185,7 +186,9 @@ def _limit_in_words(total: "DataSetTotal", review: "LedgerReview") -> str:
     if review.limit is None:
         return "no limit of your own is set (maximum_epsilon in policy.toml)"
     left = review.limit - total.epsilon
-    return f"your limit is {review.limit:g}, " + ("which is passed" if left < 0 else f"of which {left:.4g} is left")
+    return f"your limit is {review.limit:g}, " + (
+        "which is passed" if left < 0 else f"of which {rounded_up(left):g} is left"
+    )
 
 
 def _entries(count: int) -> str:
