@@ -113,7 +113,7 @@ def check_round(
     found = beyond([*events_of(entries, charge.data_set), event], limit.epsilon, limit.delta)
     if found is not None:
         raise BudgetExceeded(
-            f"run {charge.run_id} would take the ledger of data set {charge.data_set!r} to ε = {rounded_up(found):g} at "
-            f"δ = {limit.delta:g}, this organisation's limit is {limit.epsilon:g}; nothing was charged, refuse the run or "
-            "raise maximum_epsilon in policy.toml"
+            f"run {charge.run_id} would take the ledger of data set {charge.data_set!r} to ε = "
+            f"{rounded_up(found):g} at δ = {limit.delta:g}, this organisation's limit is {limit.epsilon:g}; nothing was "
+            "charged, refuse the run or raise maximum_epsilon in policy.toml"
         )
