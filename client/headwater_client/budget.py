@@ -114,6 +114,6 @@ def check_round(
     if found is not None:
         raise BudgetExceeded(
             f"run {charge.run_id} would take the ledger of data set {charge.data_set!r} to ε = "
-            f"{rounded_up(found):g} at δ = {limit.delta:g}, this organisation's limit is {limit.epsilon:g}; nothing was "
-            "charged, refuse the run or raise maximum_epsilon in policy.toml"
+            f"{rounded_up(found):g} at δ = {limit.delta:g}, this organisation's limit is {limit.epsilon:g}; nothing "
+            "was charged, refuse the run or raise maximum_epsilon in policy.toml"
         )
