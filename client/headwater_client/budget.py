@@ -8,7 +8,7 @@ from headwater.agreement.ledger import Charge, LedgerEntry, events_of
 from headwater.agreement.plan import Plan
 from headwater.errors import BudgetExceeded, PeerError
 from headwater.privacy.accountant import beyond, spent
-from headwater.privacy.events import NoisyCounts
+from headwater.privacy.events import Event
 from headwater.privacy.words import rounded_up
 
 __all__ = ["DEFAULT_DELTA", "OwnLimit", "check_round", "cost_in_words", "plan_problems"]
@@ -31,7 +31,7 @@ class OwnLimit:
     non_private_runs: bool = True
 
 
-def plan_problems(plan: Plan, charged: Sequence[NoisyCounts], limit: OwnLimit) -> tuple[str, ...]:
+def plan_problems(plan: Plan, charged: Sequence[Event], limit: OwnLimit) -> tuple[str, ...]:
     """Why a run of a plan would exceed the organisation's own limit; nothing if it would not.
 
     Args:
@@ -59,7 +59,7 @@ def plan_problems(plan: Plan, charged: Sequence[NoisyCounts], limit: OwnLimit) -
     )
 
 
-def cost_in_words(plan: Plan, charged: Sequence[NoisyCounts], limit: OwnLimit) -> str:
+def cost_in_words(plan: Plan, charged: Sequence[Event], limit: OwnLimit) -> str:
     """What a run would cost the people in the rows, alone and with all other runs, in one sentence.
 
     Args:

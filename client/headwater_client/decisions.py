@@ -8,7 +8,7 @@ from headwater.agreement.ledger import events_of
 from headwater.agreement.run_ids import RUN_ID_DIGITS, find_run, read_digits
 from headwater.agreement.succession import CharterHistory
 from headwater.errors import HeadwaterError, InputError
-from headwater.privacy.events import NoisyCounts
+from headwater.privacy.events import Event
 from headwater.schema import Schema
 from headwater_client.charters import Charters
 from headwater_client.consent import check_digest_named, check_proposal, sign_decision
@@ -133,7 +133,7 @@ class Decisions:
 
     # Parts.
 
-    def _charged(self, charter: Charter, run_id: str) -> tuple[NoisyCounts, ...]:
+    def _charged(self, charter: Charter, run_id: str) -> tuple[Event, ...]:
         """What other runs charged to the data set that this organisation takes part with under a charter."""
         return events_of(self._store.ledger(), charter.member(self._membership.member_id).data_set, but_run=run_id)
 

@@ -9,7 +9,7 @@ from headwater.agreement.overlap import event_for_person, organisations_of_perso
 from headwater.agreement.signing import public_key_hex
 from headwater.errors import InputError, PeerError, StorageError
 from headwater.privacy.accountant import spent
-from headwater.privacy.events import NoisyCounts
+from headwater.privacy.events import Event
 from headwater_client.membership import Membership
 from headwater_client.receipts import Receipts
 
@@ -244,5 +244,5 @@ def _total(entries: Sequence[LedgerEntry], data_set: str, delta: float, organisa
     )
 
 
-def _everywhere(events: Sequence[NoisyCounts], delta: float, organisations: int) -> float:
+def _everywhere(events: Sequence[Event], delta: float, organisations: int) -> float:
     return spent([event_for_person(event, organisations) for event in events], delta).epsilon

@@ -12,7 +12,7 @@ from headwater.agreement.charter import Charter
 from headwater.agreement.documents import first_problem
 from headwater.agreement.plan import Plan
 from headwater.errors import InputError
-from headwater.privacy.events import NoisyCounts
+from headwater.privacy.events import Event
 from headwater_client.budget import DEFAULT_DELTA, OwnLimit, plan_problems
 
 __all__ = ["DEFAULT_POLICY_TOML", "Decision", "Policy", "StandingApproval", "decide"]
@@ -137,7 +137,7 @@ class Decision:
         return not self.problems and not self.person_needed
 
 
-def decide(policy: Policy, plan: Plan, charter: Charter, charged: Sequence[NoisyCounts]) -> Decision:
+def decide(policy: Policy, plan: Plan, charter: Charter, charged: Sequence[Event]) -> Decision:
     """Weigh a plan against the organisation's own rules; every reason is listed, not the first alone.
 
     Args:

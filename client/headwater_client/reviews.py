@@ -6,7 +6,7 @@ from datetime import datetime
 
 from headwater.agreement.approval import SignedProposal
 from headwater.agreement.charter import Charter, SignedCharter
-from headwater.privacy.events import NoisyCounts
+from headwater.privacy.events import Event
 from headwater_client.budget import OwnLimit
 from headwater_client.coordinator import RunStatus
 from headwater_client.policy import Decision
@@ -56,7 +56,7 @@ class PlanReview:
     policy: Decision
     decided: str | None
     waits_for: str
-    charged: tuple[NoisyCounts, ...]
+    charged: tuple[Event, ...]
     limit: OwnLimit
 
 

@@ -192,7 +192,7 @@ def cut_short(ledger: dict[str, list[object]]) -> None:
 
 def cheapened(ledger: dict[str, list[dict[str, str]]]) -> None:
     event = read_charge(ledger["entries"][0]["charge"].encode())
-    assert event is not None
+    assert isinstance(event, NoisyCounts)
     ledger["entries"][0]["charge"] = write_charge(NoisyCounts(event.variance * 2, event.tables)).decode()
 
 
@@ -226,7 +226,7 @@ def test_what_is_no_export_is_one_clear_line(tmp_path: Path, data: bytes) -> Non
 
 def test_a_charge_that_was_made_cheaper_with_all_digests_is_found_by_its_receipt(home: Path) -> None:
     event = read_charge(entries_of(home)[0].charge.encode())
-    assert event is not None
+    assert isinstance(event, NoisyCounts)
     forge(home, 1, charge=write_charge(NoisyCounts(event.variance * 2, event.tables)).decode())
     line = refused("verify", "--home", str(home))
     assert f"entry 1 of the ledger charges another task or cost than the receipt of round 1 of run {RUN}" in line

@@ -20,7 +20,7 @@ def charged(number: int, step: str, variance: int, tables: int, *, completed: bo
 
 @cache
 def make_claim(*, schema_confirmed: bool = True, disjoint_people: bool = False) -> PrivacyClaim:
-    """ε = 0.9997 of a budget of 1, as the accountant finds it."""
+    """ε = 0.9995 of a budget of 1, as the accountant finds it."""
     rounds = (charged(number, *values) for number, values in enumerate(_ROUNDS, start=1))
     return PrivacyClaim.of(
         BUDGET,

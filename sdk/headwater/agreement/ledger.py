@@ -19,7 +19,7 @@ from headwater.agreement.documents import (
 )
 from headwater.agreement.signing import is_signed_by, public_key_hex, sign
 from headwater.errors import InputError, PeerError
-from headwater.privacy.events import NoisyCounts, read_charge
+from headwater.privacy.events import Event, read_charge
 
 __all__ = [
     "LEDGER_GENESIS",
@@ -41,7 +41,7 @@ _KIND = "privacy-ledger"
 
 
 @lru_cache(maxsize=1024)
-def _event_of(charge: str) -> NoisyCounts | None:
+def _event_of(charge: str) -> Event | None:
     # A ledger names few different charges, many times each.
     return read_charge(charge.encode())
 
@@ -83,7 +83,7 @@ class Charge(Document):
         return charge
 
     @property
-    def event(self) -> NoisyCounts | None:
+    def event(self) -> Event | None:
         """What was released with noise; None if it was released without."""
         return _event_of(self.charge)
 
@@ -165,7 +165,7 @@ def uncharged_problem(
 
 def events_of(
     entries: Iterable[LedgerEntry], data_set: str, *, run: str | None = None, but_run: str | None = None
-) -> tuple[NoisyCounts, ...]:
+) -> tuple[Event, ...]:
     """What was charged to a data set with noise; what was released without noise has no event.
 
     Args:

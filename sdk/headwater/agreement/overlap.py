@@ -1,8 +1,10 @@
 """What a person costs whose records several organisations hold: more, unless the charter declares that nobody does."""
 
+from dataclasses import replace
+
 from headwater.agreement.charter import Charter
 from headwater.errors import InputError
-from headwater.privacy.events import NoisyCounts
+from headwater.privacy.events import Event
 
 __all__ = ["event_for_person", "organisations_of_person", "people_in_words"]
 
@@ -25,7 +27,7 @@ def organisations_of_person(charter: Charter, organisations: int) -> int:
     return 1 if charter.disjoint_people else organisations
 
 
-def event_for_person(event: NoisyCounts, organisations: int) -> NoisyCounts:
+def event_for_person(event: Event, organisations: int) -> Event:
     """What an event is to a person with records in several organisations, each within the event's own bound.
 
     Args:
@@ -41,7 +43,7 @@ def event_for_person(event: NoisyCounts, organisations: int) -> NoisyCounts:
     Guarantee: the sum holds the event's noise once, so removing the person from all of them moves it by at most the
         sum of what each removal moves (group privacy, Dwork, Roth 2014, Theorem 2.2, exactly rather than by a bound).
     """
-    return NoisyCounts(event.variance, event.tables, event.records * organisations)
+    return replace(event, records=event.records * organisations)
 
 
 def people_in_words(charter: Charter) -> str:

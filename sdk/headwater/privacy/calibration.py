@@ -7,13 +7,18 @@ from dataclasses import dataclass
 from headwater.errors import InputError
 from headwater.privacy.accountant import spent
 from headwater.privacy.discrete_gaussian import LARGEST_VARIANCE
-from headwater.privacy.events import NoisyCounts
+from headwater.privacy.events import LARGEST_SENSITIVITY, Event, NoisyCounts, NoisyGradients
+from headwater.privacy.poisson_sample import WHOLE_RATE
 
-__all__ = ["Part", "calibrate", "gaussian_delta", "rho_of_budget"]
+__all__ = ["Part", "calibrate", "calibrate_gradients", "gaussian_delta", "rho_of_budget"]
 
 _BISECTIONS = 200
 _TRIES = 60
 _STEP = 0.999
+# Noise of gradients is found to this share; brackets grow by that one.
+_CLOSE, _WIDEN = 1.002, 1.1
+# Fewer units for a whole gradient say too little of it.
+_LEAST_UNITS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,69 @@ def calibrate(parts: Sequence[Part], epsilon: float, delta: float, records: int 
             return events
         rho *= _STEP
     raise InputError(f"no noise was found that keeps ε = {epsilon:g} at δ = {delta:g}; report this with the plan")
+
+
+def calibrate_gradients(
+    epsilon: float,
+    delta: float,
+    *,
+    rate: int,
+    steps: int,
+    records: int = 1,
+    honest: int = 1,
+    beside: Sequence[Event] = (),
+) -> NoisyGradients:
+    """The event of so many noisy sums of gradients that brings a run to its budget.
+
+    Args:
+        epsilon: of everything together.
+        delta: of everything together.
+        rate: chance of each record to be in a sum, in parts of `WHOLE_RATE`.
+        steps: how many sums.
+        records: most records of one protected unit.
+        honest: organisations that share the noise: the more, the finer are the units.
+        beside: what else the run releases.
+
+    Raises:
+        InputError: out of range, or nothing is left for gradients, or too little.
+
+    Guarantee: `spent` of the event and what stands beside it is at most ε.
+    """
+    goal = 2 * rho_of_budget(epsilon, delta) - 2 * sum(event.zcdp for event in beside)
+    if beside and not spent(beside, delta).epsilon < epsilon * (1 - 1e-3):
+        raise InputError(f"what is counted already costs all of ε = {epsilon:g}; leave a share for gradients")
+
+    def event(multiplier: float) -> NoisyGradients:
+        sensitivity = min(int(math.sqrt(honest * LARGEST_VARIANCE) / multiplier), LARGEST_SENSITIVITY)
+        if sensitivity < _LEAST_UNITS:
+            raise InputError(
+                f"ε = {epsilon:g} asks for noise of {multiplier:,.0f} times a record's gradient in {steps} sums, more "
+                "than can be drawn; give a larger budget, or sample less and in fewer sums"
+            )
+        return NoisyGradients(_variance_of(multiplier, sensitivity), sensitivity, rate, steps, records)
+
+    def within(multiplier: float) -> bool:
+        return spent([*beside, event(multiplier)], delta).epsilon <= epsilon
+
+    # Source of the start: central limit of sampled Gaussians, Bu et al. 2020 (arXiv:1911.11607), section 3.
+    sampled = (rate / WHOLE_RATE * records) ** 2 * steps
+    high = low = 1 / math.sqrt(math.log1p(max(goal, 1e-9) / sampled))
+    while not within(high):
+        low, high = high, high * _WIDEN
+    while low == high or within(low):
+        low, high = low / _WIDEN, min(low, high)
+    while high / low > _CLOSE:
+        middle = math.sqrt(low * high)
+        low, high = (low, middle) if within(middle) else (middle, high)
+    return event(high)
+
+
+def _variance_of(multiplier: float, sensitivity: int) -> int:
+    """Least whole variance whose event has this noise multiplier."""
+    variance = max(math.ceil((multiplier * sensitivity) ** 2), 8)
+    while NoisyGradients(variance, sensitivity, 1, 1).noise_multiplier < multiplier:
+        variance += 1
+    return variance
 
 
 def _event(part: Part, rho: float, records: int, epsilon: float) -> NoisyCounts:

@@ -7,7 +7,7 @@ from typing import Literal
 from headwater.agreement.charge import charge_of
 from headwater.agreement.plan import Plan
 from headwater.privacy.accountant import spent
-from headwater.privacy.events import NoisyCounts
+from headwater.privacy.events import event_of
 from headwater.privacy.words import SCHEMA_FROM_ROWS, guarantee_in_words
 from headwater.recipe.task import Task
 
@@ -29,7 +29,7 @@ def spending(plan: Plan, asked: Sequence[Task], *, schema_from_rows: bool) -> Li
     if plan.privacy == "none":
         return "none"
     events = [json.loads(charge_of(plan, task)) for task in asked]
-    cost = spent([NoisyCounts.from_document(event) for event in events], plan.privacy.delta)
+    cost = spent([event_of(event) for event in events], plan.privacy.delta)
     return {
         **plan.privacy.model_dump(mode="json"),
         "spent": {"epsilon": cost.epsilon, "rho": cost.rho},

@@ -40,10 +40,10 @@ def headwater(home: Path, *arguments: str, before: str = "") -> subprocess.Compl
 
 def test_list_and_show_say_what_is_promised_and_what_is_not(home: Path) -> None:
     listed = headwater(home, "list")
-    assert "ε = 0.9997 at δ = 1e-06 per record" in listed.stdout
+    assert "ε = 0.9995 at δ = 1e-06 per record" in listed.stdout
     assert "NOT DIFFERENTIALLY PRIVATE" not in listed.stdout
     shown = headwater(home, "show", "visits")
-    for words in ("Differentially private: ε = 0.9997", "What was public", "Groups of people", "noisy sums"):
+    for words in ("Differentially private: ε = 0.9995", "What was public", "Groups of people", "noisy sums"):
         assert words in shown.stdout
 
 
@@ -51,10 +51,10 @@ def test_verify_replays_epsilon_and_says_what_it_does_not_cover(home: Path, tmp_
     folder = tmp_path / "visits"
     downloaded = headwater(home, "download", "visits", "--out", str(folder))
     assert downloaded.returncode == 0, downloaded.stderr
-    assert "0.9997 by privacy loss distributions" in downloaded.stdout
+    assert "0.9995 by privacy loss distributions" in downloaded.stdout
     verified = headwater(home, "verify", str(folder))
     for words in (
-        "Differentially private: ε = 0.9997 at δ = 1e-06 for one record, added or removed.",
+        "Differentially private: ε = 0.9995 at δ = 1e-06 for one record, added or removed.",
         "ε replayed from 3 signed events",
         "Not checked here",
         "What was public",

@@ -140,7 +140,7 @@ def test_the_generator_and_the_run_s_own_attack_on_it_are_said() -> None:
 @pytest.mark.parametrize(
     "sentence",
     [
-        "> **Differentially private: ε = 0.9997 at δ = 1e-06 for one record, added or removed.**",
+        "> **Differentially private: ε = 0.9995 at δ = 1e-06 for one record, added or removed.**",
         "**What ε covers.** All that left the organisations as numbers: 3 noisy sums of counts.",
         "**What was public.** The schema with its bounds and categories, the plan, which organisations took part",
         "the upper bound on the rows, 100,000.",

@@ -17,7 +17,7 @@ from support.claims import make_claim
 from support.releases import Consortium, make_consortium, publish
 
 CLAIM = make_claim()
-TOO_SMALL = CLAIM.model_copy(update={"epsilon": 0.9995})
+TOO_SMALL = CLAIM.model_copy(update={"epsilon": 0.9993})
 
 
 @pytest.fixture
@@ -44,11 +44,11 @@ def test_replay_is_the_accountant_s_own_number() -> None:
     assert found.epsilon == spent(events, CLAIM.delta).epsilon
     assert found.epsilon_zcdp == epsilon_of_zcdp(sum(event.zcdp for event in events), CLAIM.delta)
     assert found.exact
-    assert "0.9997 by privacy loss distributions" in found.in_words
+    assert "0.9995 by privacy loss distributions" in found.in_words
 
 
 def test_a_smaller_epsilon_than_the_events_cost_is_refused() -> None:
-    with pytest.raises(ReleaseRefused, match=r"states ε = 0\.9995 .* come to 0\.9997: it promises more than it keeps"):
+    with pytest.raises(ReleaseRefused, match=r"states ε = 0\.9993 .* come to 0\.9995: it promises more than it keeps"):
         replay(TOO_SMALL)
 
 
@@ -79,7 +79,7 @@ def test_a_private_release_is_verified_with_its_replay(tmp_path: Path) -> None:
     folder = publish(tmp_path, consortium, privacy=CLAIM).folder
     verification = verify_release(folder, consortium.charter.charter)
     assert verification.replay == replay(CLAIM)
-    assert verification.headline.startswith("Differentially private: ε = 0.9997")
+    assert verification.headline.startswith("Differentially private: ε = 0.9995")
     assert "What was public" in dict(verification.statement)
     present = {path.name for path in folder.iterdir()}
     assert present == {"README.md", "SHA256SUMS", "data.parquet", "manifest.json", "plots", "schema.toml"}

@@ -26,7 +26,7 @@ def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
 def test_a_private_page_says_what_is_covered_what_was_public_and_what_is_not_covered(http: httpx.Client) -> None:
     page = http.get("/datasets/private").text
     for words in (
-        "Differentially private: ε = 0.9997 at δ = 1e-06 for one record, added or removed.",
+        "Differentially private: ε = 0.9995 at δ = 1e-06 for one record, added or removed.",
         'class="callout private"',
         "What ε covers",
         "What was public",
@@ -48,15 +48,15 @@ def test_a_page_without_privacy_is_as_loud_as_it_was(http: httpx.Client) -> None
 def test_the_index_tells_the_two_apart(http: httpx.Client) -> None:
     page = http.get("/").text
     assert page.count('<span class="tag warn">not differentially private</span>') == 1
-    assert page.count('<span class="tag good">ε = 0.9997 at δ = 1e-06 per record</span>') == 1
+    assert page.count('<span class="tag good">ε = 0.9995 at δ = 1e-06 per record</span>') == 1
 
 
 def test_the_api_has_the_short_words_and_the_whole_claim(http: httpx.Client) -> None:
     listed = {entry["name"]: entry["privacy"] for entry in http.get("/api/v1/releases").json()["releases"]}
-    assert listed == {"bare": "none", "private": "ε = 0.9997 at δ = 1e-06 per record"}
+    assert listed == {"bare": "none", "private": "ε = 0.9995 at δ = 1e-06 per record"}
     protection = http.get("/api/v1/releases/private/1").json()["protection"]
     assert protection["coordinator_saw"] == "noisy sums"
-    assert protection["privacy"]["epsilon"] == 0.9997
+    assert protection["privacy"]["epsilon"] == 0.9995
     assert protection["privacy"]["events"][0]["event"] == {
         "kind": "noisy-counts",
         "records": 1,

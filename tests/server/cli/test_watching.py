@@ -32,5 +32,5 @@ def test_a_session_s_line_says_what_privacy_there_is_and_loudly_that_there_is_no
 def test_the_last_line_of_a_run_says_what_it_spent_or_that_it_is_not_private() -> None:
     assert finished_in_words({"released": "a mixture", "privacy": "none"}) == "a mixture; NOT DIFFERENTIALLY PRIVATE"
     private = {"released": "a mixture", "privacy": make_claim().model_dump(mode="json")}
-    assert finished_in_words(private).startswith("a mixture; Differentially private: ε = 0.9997 at δ = 1e-06")
+    assert finished_in_words(private).startswith("a mixture; Differentially private: ε = 0.9995 at δ = 1e-06")
     assert "cannot be read" in finished_in_words({"privacy": {"epsilon": 1}})
