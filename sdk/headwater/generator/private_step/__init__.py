@@ -1,0 +1,1 @@
+"""A critic's step under differential privacy: clipped per-record gradients, summed as integers."""
