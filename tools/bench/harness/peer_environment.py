@@ -13,6 +13,7 @@ _BENCH = pathlib.Path(__file__).parents[3] / "build" / "bench"
 PACKAGES: Mapping[str, Sequence[str]] = {
     "ctgan": ("torch==2.13.0", "ctgan==0.12.1"),
     "dpmm": ("dpmm==0.1.9",),
+    "opacus": ("torch==2.13.0", "opacus==1.6.0"),
 }
 """Peer → what pip installs for it, in order."""
 _MADE = "made"
