@@ -1,19 +1,23 @@
 """One table as simulation and demo take it: a fifth held out, the rest shared out to organisations."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from headwater.contribution.splits import split_rows
 from headwater.errors import InputError
 from headwater.evaluation.split import judge_split
+from headwater.privacy.budget import Budget
+from headwater.recipe.settings import SplitShares
 from headwater.schema import Schema
 from headwater.schema.conform import Problem, conform
 from headwater.schema.partition import partition
 from headwater.schema.table import Table
 
-__all__ = ["SharedTable", "check_organisations", "share_out"]
+__all__ = ["SharedTable", "check_most_rows", "check_organisations", "share_out"]
 
 _LEAST_ORGANISATIONS = 3
 
@@ -73,3 +77,25 @@ def share_out(table: pa.Table, schema: Schema, organisations: int, how: str) -> 
     rows, changes = conform(train_rows, schema)
     parts = tuple(partition(rows, how, organisations))
     return SharedTable(train_rows, table.take(pa.array(test)), rows, parts, changes)
+
+
+def check_most_rows(budget: Budget, splits: SplitShares, parts: Sequence[Table]) -> None:
+    """Refuse before a run what its noisy counts would end it for.
+
+    Args:
+        budget: of the plan.
+        splits: of the plan.
+        parts: each organisation's rows.
+
+    Raises:
+        InputError: there are more training rows than the budget's public bound.
+    """
+    most = budget.most_rows
+    if sum(part.rows for part in parts) <= most:
+        return
+    rows = sum(split_rows(part, splits, "train").rows for part in parts)
+    if rows > most:
+        raise InputError(
+            f"there are {rows:,} training rows, the budget's public bound says at most {most:,}; say --most-rows with "
+            "more, and --delta below 1 / that"
+        )

@@ -5,7 +5,18 @@ from typing import Annotated
 
 import typer
 
-from headwater_server.cli.options import PlanSeed, RecipeChoice, Rounds
+from headwater_server.cli.options import (
+    Delta,
+    Epsilon,
+    Mode,
+    MostRows,
+    PlanSeed,
+    RecipeChoice,
+    Records,
+    Rounds,
+    Unit,
+    budget_of,
+)
 
 __all__ = ["register"]
 
@@ -20,11 +31,19 @@ def demo(
     target: Annotated[str | None, typer.Option(help="The column to predict; needed with --data.")] = None,
     schema: Annotated[Path | None, typer.Option(help="A schema, TOML; drafted from the rows by default.")] = None,
     organisations: Annotated[int, typer.Option(help="How many organisations share the rows out; at least 3.")] = 3,
-    recipe: Annotated[RecipeChoice, typer.Option(help="What is fitted, as in a plan.")] = RecipeChoice.HYBRID,
+    recipe: Annotated[
+        RecipeChoice | None, typer.Option(help="What is fitted, as in a plan; hybrid, or marginals under --epsilon.")
+    ] = None,
     rounds: Rounds = None,
     partition: Annotated[
         str, typer.Option(help="How rows are shared out: iid, label:A (Dirichlet, skewed by the target), column:NAME.")
     ] = "label:1",
+    epsilon: Epsilon = None,
+    delta: Delta = None,
+    unit: Unit = None,
+    records: Records = None,
+    most_rows: MostRows = None,
+    mode: Mode = None,
     seed: PlanSeed = 0,
     out: Annotated[Path, typer.Option(help="Folder for the results; replaced only if a demo made it.")] = Path("demo"),
     keep: Annotated[bool, typer.Option("--keep", help="Leave the whole consortium up until Ctrl-C.")] = False,
@@ -35,21 +54,30 @@ def demo(
     approve a plan (the demo approves for them), train together, and release a signed dataset, which is then downloaded
     and verified as a researcher would. At the end one table compares what each organisation's own generator achieves
     alone, what the shared one achieves, and what pooled real rows would. Of hybrid the demo trains 4
-    rounds unless --rounds says otherwise. Nothing of it stays running, unless --keep leaves the whole consortium up.
+    rounds unless --rounds says otherwise. With --epsilon every sum carries noise, and in the end the card, every
+    organisation's ledger and `headwater verify` must come to the same ε. Nothing of it stays running, unless --keep leaves the whole consortium up.
     """
+    from headwater.errors import InputError
     from headwater_server.demo.run import DemoRequest, run_demo
 
+    budget = budget_of(epsilon, delta, unit, records, most_rows, mode)
+    if budget is not None and budget.unit == "entity":
+        raise InputError(
+            "the demo's organisations have no column that names persons; leave --unit out, or try it by "
+            "headwater-coordinator simulate --unit entity --entity COLUMN"
+        )
     run_demo(
         DemoRequest(
             data=data,
             target=target,
             schema=schema,
             organisations=organisations,
-            recipe=recipe.value,
+            recipe=None if recipe is None else recipe.value,
             rounds=rounds,
             partition=partition,
             seed=seed,
             out=out,
             keep=keep,
+            budget=budget,
         )
     )

@@ -12,17 +12,25 @@ from headwater.schema.conform import conform
 from headwater.schema.table import Table
 from headwater_server.simulation.driving import Cost, LocalEngine, Silent, drive
 
-__all__ = ["main", "train_alone"]
+__all__ = ["alone_plan", "main", "train_alone"]
+
+
+def alone_plan(plan: Plan) -> Plan:
+    """The plan as one organisation alone would follow it: under a budget all noise is its own, at the same ε."""
+    if plan.privacy == "none":
+        return plan
+    return plan.model_copy(update={"privacy": plan.privacy.model_copy(update={"mode": "local"})})
 
 
 def train_alone(plan: Plan, rows: Table, wanted: int) -> Table:
-    """The same recipe on one organisation's rows only, in the clear, since there is nobody to hide from.
+    """The same recipe on one organisation's rows only, in the clear, since no organisation is to be hidden.
 
     Args:
         plan: of the consortium's run.
         rows: the organisation's.
         wanted: synthetic rows to sample.
     """
+    plan = alone_plan(plan)
     done = drive(build_recipe(plan), LocalEngine([rows], plan), Silent(), Cost())
     return sample_table(done.model, done.encoding, wanted, plan.seed)
 

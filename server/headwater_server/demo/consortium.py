@@ -10,7 +10,10 @@ from typing import Any
 import tomlkit
 
 from headwater.agreement.differencing import MembershipChange
+from headwater.agreement.ledger import SignedLedger
+from headwater.agreement.plan import Plan
 from headwater.errors import TransportError
+from headwater.privacy.budget import Budget
 from headwater.recipe.settings import RecipeKind
 from headwater.schema import Schema
 from headwater.schema.writing import write_csv
@@ -96,6 +99,7 @@ class Consortium:
         recipe: RecipeKind = "hybrid",
         rounds: int | None = None,
         seed: int = 0,
+        budget: Budget | None = None,
         edits: Mapping[str, Mapping[str, object]] | None = None,
         change: MembershipChange = "strict",
     ) -> Path:
@@ -106,6 +110,7 @@ class Consortium:
             recipe: what is fitted.
             rounds: of training at the organisations; None leaves the recipe's own number.
             seed: public.
+            budget: of privacy; None for a run without.
             edits: entries to set, by table; "recipe.update" is a table inside `recipe`.
             change: what the run does when an organisation stays away.
         """
@@ -113,7 +118,7 @@ class Consortium:
         schema_file.write_text(schema.to_toml(), encoding="utf-8")
         self._coordinate(
             "plan", "draft", "--schema", str(schema_file), "--out", str(plan_file), "--recipe", recipe,
-            *(() if rounds is None else ("--rounds", str(rounds))), "--seed", str(seed),
+            *(() if rounds is None else ("--rounds", str(rounds))), "--seed", str(seed), *_budget_options(budget),
             "--on-membership-change", change, home=False,
         )  # fmt: skip
         self._edit(plan_file, edits or {})
@@ -122,7 +127,7 @@ class Consortium:
 
     def approve(self) -> str:
         """Every organisation approves the plan by its digest; returns the digest."""
-        digest = self._plan_digest()
+        digest = self._plan().digest
         self._each(lambda member: self._organise(member, "plan", "approve", self.run_id, "--digest", digest))
         return digest
 
@@ -156,7 +161,17 @@ class Consortium:
         words = "Made by the demo, on one machine."
         if self._data.schema_was_drafted:
             words += " Its schema was read from the rows: bounds and categories are those of the records."
-        self._coordinate("release", self.run_id, "--name", name, "--rows", str(rows), "--description", words)
+        private = self._plan().privacy != "none"
+        # The demo confirms its guesses itself, where a person would have to; a claim of privacy must say so.
+        outside = ("--schema-from-rows",) if private and self._data.schema_was_drafted else ()
+        self._coordinate("release", self.run_id, "--name", name, "--rows", str(rows), "--description", words, *outside)
+
+    def ledgers(self) -> dict[str, SignedLedger]:
+        """What each organisation's ledger holds, as it exports it."""
+        return {
+            member: SignedLedger.from_bytes(self._organise(member, "ledger", "export").strip().encode())
+            for member in self.members
+        }
 
     def download(self, name: str, out: Path, home: Path) -> str:
         """As a researcher: know the catalogue by CA and charter digest, download, verify; returns what verify said."""
@@ -169,10 +184,8 @@ class Consortium:
         research("download", name, "--out", str(out))
         return research("verify", str(out))
 
-    def _plan_digest(self) -> str:
-        from headwater.agreement.plan import Plan
-
-        return Plan.from_toml((self._folder / "plan.toml").read_text(encoding="utf-8")).digest
+    def _plan(self) -> Plan:
+        return Plan.from_toml((self._folder / "plan.toml").read_text(encoding="utf-8"))
 
     def _edit(self, plan_file: Path, edits: Mapping[str, Mapping[str, object]]) -> None:
         document = tomlkit.parse(plan_file.read_text(encoding="utf-8"))
@@ -208,3 +221,12 @@ class Consortium:
                     return
             time.sleep(0.1)
         raise TransportError(f"the coordinator did not come up within {_UP_SECONDS:.0f} s")
+
+
+def _budget_options(budget: Budget | None) -> tuple[str, ...]:
+    if budget is None:
+        return ()
+    return (
+        "--epsilon", str(budget.epsilon), "--delta", str(budget.delta), "--most-rows", str(budget.most_rows),
+        "--mode", budget.mode,
+    )  # fmt: skip

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from headwater.errors import InputError
 from headwater.evaluation.usefulness import Usefulness
+from headwater.privacy.budget import Budget
+from headwater.recipe.defaults import splits_of
 from headwater.schema import Schema
 from headwater.schema.reading import read_arrow
 from headwater_server.drafting import draft_schema
 from headwater_server.plan_file import read_schema
-from headwater_server.shared_table import check_organisations, share_out
+from headwater_server.shared_table import check_most_rows, check_organisations, share_out
 
 __all__ = ["DemoData", "default_table", "prepare"]
 
@@ -59,7 +61,14 @@ def default_table() -> pa.Table:
     return pa.table({**columns, DEFAULT_TARGET: labels})
 
 
-def prepare(data: Path | None, target: str | None, schema_file: Path | None, organisations: int, how: str) -> DemoData:
+def prepare(
+    data: Path | None,
+    target: str | None,
+    schema_file: Path | None,
+    organisations: int,
+    how: str,
+    budget: Budget | None = None,
+) -> DemoData:
     """Read the table, hold out the judge's 20 % and share the rest out.
 
     Args:
@@ -68,10 +77,12 @@ def prepare(data: Path | None, target: str | None, schema_file: Path | None, org
         schema_file: TOML; None drafts one from the rows.
         organisations: how many parts, at least 3.
         how: a partition as `headwater.schema.partition` names them.
+        budget: of privacy, whose bound on rows must hold; None without.
 
     Raises:
         InputError: fewer than three organisations, no such file or column, a table that breaks the schema, cells that
-            are no numbers where a schema is read from numbers, a target on which no classifier can be scored.
+            are no numbers where a schema is read from numbers, a target on which no classifier can be scored, more
+            training rows than the budget's bound.
     """
     check_organisations(organisations)
     if data is None:
@@ -98,6 +109,8 @@ def prepare(data: Path | None, target: str | None, schema_file: Path | None, org
     # A draft leaves out columns that rather name records than describe them; nobody is judged by those.
     table = table.select(list(schema.names))
     shared = share_out(table, schema, organisations, how)
+    if budget is not None:
+        check_most_rows(budget, splits_of(private=True), [shared.rows.take(part) for part in shared.parts])
     # The demo ends with scores: what cannot be scored is refused before a consortium is made for it.
     Usefulness(shared.train, shared.test, schema.target.name).check()
     return DemoData(schema.name, schema, schema_file is None, shared.train, shared.test, shared.parts, warnings)

@@ -13,18 +13,19 @@ from types import FrameType
 import pyarrow as pa
 import pyarrow.parquet
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table as Grid
 
 from headwater.errors import ReleaseRefused
 from headwater.evaluation.usefulness import Usefulness
+from headwater.privacy.budget import Budget
 from headwater.recipe.defaults import recipe_of
-from headwater.recipe.settings import RecipeKind
+from headwater.recipe.settings import PRIVATE_KINDS, RecipeKind
 from headwater.schema import Schema
 from headwater.schema.writing import write_csv
 from headwater_server.demo.consortium import Consortium
 from headwater_server.demo.data import DemoData, prepare
 from headwater_server.demo.processes import ProcessGroup
+from headwater_server.demo.spent import SpentByAll, compare, stated_in
+from headwater_server.demo.telling import conclude, introduce, print_quoted
 from headwater_server.output_folder import claim_folder
 
 __all__ = ["DemoRequest", "run_demo"]
@@ -39,7 +40,7 @@ _TRAINING: Mapping[RecipeKind, str] = {
     "adversarial": "the run: secure sums over gRPC, local adversarial training",
     "mixture": "the run: secure sums over gRPC, a mixture that climbs with them",
 }
-Score = Mapping[str, float]
+_NOISY = "the run: secure sums over gRPC, to which every organisation adds noise; fit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +51,13 @@ class DemoRequest:
     target: str | None
     schema: Path | None
     organisations: int
-    recipe: RecipeKind
+    recipe: RecipeKind | None
     rounds: int | None
     partition: str
     seed: int
     out: Path
     keep: bool
+    budget: Budget | None = None
 
 
 class _Steps:
@@ -88,19 +90,23 @@ def run_demo(request: DemoRequest) -> None:
     console = Console()
     steps = _Steps(console)
     with steps.step("data", "read the table, hold out 20 % to judge by, share the rest out"):
-        data = prepare(request.data, request.target, request.schema, request.organisations, request.partition)
-    rounds = _FEW_ROUNDS.get(request.recipe) if request.rounds is None else request.rounds
-    # A recipe that has no such rounds is refused before anything starts.
-    recipe_of(data.schema, request.recipe, rounds)
+        data = prepare(
+            request.data, request.target, request.schema, request.organisations, request.partition, request.budget
+        )
+    recipe = request.recipe or ("hybrid" if request.budget is None else PRIVATE_KINDS[0])
+    rounds = _FEW_ROUNDS.get(recipe) if request.rounds is None else request.rounds
+    # A recipe that has no such rounds, or no private form, is refused before anything starts.
+    recipe_of(data.schema, recipe, rounds, private=request.budget is not None)
     claim_folder(request.out, "demo")
-    _introduce(console, data)
+    introduce(console, data)
     folder = request.out / "consortium"
     try:
         with _terminated_like_interrupted(), ProcessGroup(folder / "logs", {"OMP_NUM_THREADS": "1"}) as processes:
             consortium = Consortium(folder, processes, data)
-            result = _stages(console, steps, replace(request, rounds=rounds), data, consortium, processes)
+            asked = replace(request, rounds=rounds)
+            result, privacy = _stages(console, steps, asked, recipe, data, consortium, processes)
             (request.out / "result.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-            _conclude(console, request, result)
+            conclude(console, request.out, result, privacy)
             if request.keep:
                 _keep(console, consortium, processes)
     finally:
@@ -112,10 +118,11 @@ def _stages(
     console: Console,
     steps: _Steps,
     request: DemoRequest,
+    recipe: RecipeKind,
     data: DemoData,
     consortium: Consortium,
     processes: ProcessGroup,
-) -> dict[str, object]:
+) -> tuple[dict[str, object], SpentByAll | None]:
     with steps.step("set_up", "make a coordinator with its own CA, start it with Flower behind it"):
         consortium.set_up()
     with steps.step("enrol", f"{request.organisations} organisations enrol with one-time tokens, keys made locally"):
@@ -124,13 +131,13 @@ def _stages(
         consortium.agree_on_charter()
     with steps.step("agree", "the coordinator proposes a plan"):
         plan_file = consortium.propose_plan(
-            _confirmed(data.schema), recipe=request.recipe, rounds=request.rounds, seed=request.seed
+            _confirmed(data.schema), recipe=recipe, rounds=request.rounds, seed=request.seed, budget=request.budget
         )
     with steps.step("agree", "every organisation approves the plan by its digest (scripted here)"):
         plan_digest = consortium.approve()
     with steps.step("start", "every organisation serves its own rows through its own Flower node"):
         consortium.serve_rows()
-    with steps.step("train", _TRAINING[request.recipe], quiet=True):
+    with steps.step("train", _TRAINING[recipe] if request.budget is None else _NOISY, quiet=True):
         run = consortium.train()
     name = _dataset_name(data.name)
     with steps.step("release", "sample, sign and publish the dataset"):
@@ -138,18 +145,23 @@ def _stages(
     dataset = request.out / "dataset"
     with steps.step("download", "a researcher downloads it and verifies every signature and digest"):
         said = consortium.download(name, dataset, request.out / "consortium" / "researcher")
-    _print_quoted(console, said)
+    print_quoted(console, said)
+    privacy: SpentByAll | None = None
+    if request.budget is not None:
+        with steps.step("account", "add ε up from the card, from every organisation's ledger, and from signed events"):
+            privacy = compare(stated_in(dataset), consortium.run_id, consortium.ledgers(), said)
     synthetic = pyarrow.parquet.read_table(dataset / "data.parquet")
     write_csv(synthetic, request.out / "synthetic.csv")
     _keep_plot(request.out, consortium)
-    with steps.step("alone", "for comparison, each organisation's own generator on its own rows only"):
+    own_noise = "" if request.budget is None else ", at the same ε with noise of its own"
+    with steps.step("alone", f"for comparison, each organisation's own generator on its own rows only{own_noise}"):
         alone_tables = _train_alone(request.out / "consortium", plan_file, data, processes)
     with steps.step("judge", "judge all by models trained on them and tested on the held-out real rows"):
         scores = _score(data, synthetic, alone_tables)
-    return {
+    result = {
         "organisations": request.organisations,
         "rows_of_organisations": [len(part) for part in data.parts],
-        "recipe": request.recipe,
+        "recipe": recipe,
         "rounds": run.get("rounds"),
         "released": run.get("released"),
         "seconds": {**steps.seconds, **{f"run_{k}": v for k, v in dict(_mapping(run.get("seconds"))).items()}},
@@ -161,9 +173,10 @@ def _stages(
         "plan_digest": plan_digest,
         "charter_digest": consortium.charter_digest,
         "schema": "read from the rows" if data.schema_was_drafted else "given",
-        "privacy": "none",
+        "privacy": "none" if privacy is None else privacy.to_document(),
         "protection": run.get("protection"),
     }
+    return result, privacy
 
 
 def _mapping(value: object) -> Mapping[str, object]:
@@ -223,46 +236,6 @@ def _score(data: DemoData, synthetic: pa.Table, alone: list[pa.Table]) -> dict[s
         "together": judge.score(synthetic),
         "real": judge.score(data.train),
     }
-
-
-def _introduce(console: Console, data: DemoData) -> None:
-    rows = f"{data.train.num_rows:,} rows to train on, {data.test.num_rows:,} to judge by"
-    console.print(f"[bold]{escape(data.name)}[/bold]: {rows}")
-    if data.schema_was_drafted:
-        console.print(
-            f"[yellow]schema read from the rows[/yellow]: {len(data.schema.unconfirmed)} guesses that a person would "
-            "confirm first; a real consortium agrees on public bounds instead"
-        )
-    for warning in data.warnings:
-        console.print(f"[yellow]{escape(warning)}[/yellow]", highlight=False, soft_wrap=True)
-    sizes = ", ".join(f"{len(part):,}" for part in data.parts)
-    console.print(f"{len(data.parts)} organisations with {sizes} rows")
-
-
-def _print_quoted(console: Console, text: str) -> None:
-    for line in text.strip().splitlines():
-        console.print(f"  {line}", style="dim", markup=False, highlight=False)
-
-
-def _conclude(console: Console, request: DemoRequest, result: Mapping[str, object]) -> None:
-    grid = Grid("train a model on …", "gbm AUC", "lr AUC", title="… and test it on real rows that nobody trained on")
-
-    def add(what: str, score: Score, style: str = "") -> None:
-        grid.add_row(what, f"{score['gbm']:.3f}", f"{score['lr']:.3f}", style=style)
-
-    alone = result["alone"]
-    for number, score in enumerate(alone if isinstance(alone, list) else []):
-        add(f"organisation {number + 1}'s own generator, alone", score)
-    together, real = _mapping(result["together"]), _mapping(result["real"])
-    add("the shared generator", {k: float(str(v)) for k, v in together.items()}, "bold")
-    add("pooled real rows, which nobody may have", {k: float(str(v)) for k, v in real.items()}, "dim")
-    console.print(grid)
-    if released := result["released"]:
-        console.print(f"released by {released}", soft_wrap=True, markup=False, highlight=False)
-    console.print("[bold red]NOT DIFFERENTIALLY PRIVATE[/bold red]: see the card")
-    console.print(str(result["protection"]), soft_wrap=True)
-    files = "synthetic.csv, dataset/, result.json, health.svg"
-    console.print(f"results in {request.out}: {files}", soft_wrap=True, markup=False)
 
 
 def _keep(console: Console, consortium: Consortium, processes: ProcessGroup) -> None:

@@ -8,7 +8,6 @@ import pyarrow as pa
 
 from headwater.agreement.plan import AggregationTerms, Plan, plan_name
 from headwater.contribution.entities import clip_entities
-from headwater.contribution.splits import split_rows
 from headwater.errors import InputError
 from headwater.flower_bundle import bundle_sha256
 from headwater.privacy.budget import Budget
@@ -21,7 +20,7 @@ from headwater.schema.table import Table
 from headwater.secagg.crypto.ring import RING_BITS, check_headroom
 from headwater_server.drafting import draft_schema
 from headwater_server.plan_file import read_plan, read_schema
-from headwater_server.shared_table import SharedTable, check_organisations, share_out
+from headwater_server.shared_table import SharedTable, check_most_rows, check_organisations, share_out
 from headwater_server.simulation.overrides import override
 
 __all__ = ["SimulationInputs", "read_inputs"]
@@ -123,7 +122,8 @@ def read_inputs(
     check_headroom(plan.recipe.value_bits, organisations, ring_bits=plan.ring_bits)
     shared = share_out(arrow, plan.schema_, organisations, how)
     parts = _parts(shared, plan, entity)
-    _check_most_rows(plan, parts)
+    if plan.privacy != "none":
+        check_most_rows(plan.privacy, plan.splits, parts)
     return SimulationInputs(plan, drafted, shared.train, shared.test, parts, shared.changes, warnings)
 
 
@@ -141,18 +141,6 @@ def _parts(shared: SharedTable, plan: Plan, entity: str | None) -> tuple[Table, 
     return tuple(
         clip_entities(part, named.take(pa.array(rows)), most) for part, rows in zip(parts, shared.parts, strict=True)
     )
-
-
-def _check_most_rows(plan: Plan, parts: Sequence[Table]) -> None:
-    """Refuse before the run what noisy counts would tell in it."""
-    if plan.privacy == "none" or sum(part.rows for part in parts) <= (most := plan.privacy.most_rows):
-        return
-    rows = sum(split_rows(part, plan.splits, "train").rows for part in parts)
-    if rows > most:
-        raise InputError(
-            f"there are {rows:,} training rows, the budget's public bound says at most {most:,}; say --most-rows with "
-            "more, and --delta below 1 / that"
-        )
 
 
 def _default_plan(schema: Schema, organisations: int, budget: Budget | None) -> Plan:
