@@ -24,6 +24,7 @@ __all__ = ["Consortium"]
 
 _HOST = "127.0.0.1"
 _UP_SECONDS = 90.0
+_COLUMNS = 78
 
 
 class Consortium:
@@ -175,7 +176,8 @@ class Consortium:
 
     def download(self, name: str, out: Path, home: Path) -> str:
         """As a researcher: know the catalogue by CA and charter digest, download, verify; returns what verify said."""
-        environment = {"HEADWATER_HOME": str(home)}
+        # What it says is set off by two blanks.
+        environment = {"HEADWATER_HOME": str(home), "COLUMNS": str(_COLUMNS)}
 
         def research(*arguments: str) -> str:
             return self._processes.run("researcher", "headwater", *arguments, environment=environment)

@@ -1,0 +1,43 @@
+"""What the demo makes of a privacy budget before anything starts."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from headwater.errors import InputError
+from headwater.privacy.budget import Budget
+from headwater_server.cli import app
+from headwater_server.demo.alone import alone_plan
+from headwater_server.demo.data import prepare
+from support.private import private_plan
+from support.recipes import small_plan
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--epsilon", "0"], "--epsilon is 0, expected a number above 0"),
+        (["--mode", "local"], "--mode belongs to a privacy budget"),
+        (["--epsilon", "3", "--recipe", "hybrid"], "the recipe hybrid has no form under a privacy budget"),
+        (["--epsilon", "3", "--rounds", "2"], "the recipe marginals has no rounds of training"),
+        (["--epsilon", "3", "--unit", "entity", "--records", "2"], "have no column that names persons"),
+        (["--epsilon", "3", "--most-rows", "100"], "training rows, the budget's public bound says at most 100"),
+    ],
+)
+def test_what_has_no_private_form_is_one_clear_line_and_no_folder(given: list[str], said: str, tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["demo", "--out", str(tmp_path / "demo"), *given])
+    assert isinstance(result.exception, InputError), result.exception
+    assert said in str(result.exception)
+    assert not (tmp_path / "demo").exists()
+
+
+def test_a_bound_that_holds_lets_the_table_through() -> None:
+    assert prepare(None, None, None, 3, "iid", Budget(epsilon=3.0, most_rows=569)).train.num_rows == 455
+
+
+def test_alone_an_organisation_has_the_same_budget_and_all_of_the_noise() -> None:
+    plan = private_plan(3.0)
+    assert plan.privacy != "none"
+    assert alone_plan(plan).privacy == plan.privacy.model_copy(update={"mode": "local"})
+    assert alone_plan(small_plan("marginals")).privacy == "none"
