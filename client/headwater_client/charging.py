@@ -55,8 +55,8 @@ class Charging:
             StorageError: the ledger is not what it was, or cannot be written.
         """
         charge = self._charge(attempt, round_number, step, sha256_hex(task), cost)
-        entry = self.store.charge(charge, lambda entries: check_round(entries, charge, self.limit, self._budget))
-        _log.info("round_charged", run=self.run_id, round=round_number, entry=entry.position)
+        self.store.charge(charge, lambda entries: check_round(entries, charge, self.limit, self._budget))
+        _log.info("round_charged", run=self.run_id, round=round_number)
 
     def settle(self, document: Document, member_id: str) -> None:
         """Hold a round's document against the ledger, and charge what a ledger that was set back had lost.
@@ -75,8 +75,8 @@ class Charging:
             task, cost = content.task_digest.hex(), content.charge if content.charge in possible else cost
         held = self.store.charges_of(self.run_id, document.round)
         if not held:
-            entry = self.store.charge(self._charge(0, document.round, 0, task, cost), lambda entries: None)
-            _log.warning("charge_restored", run=self.run_id, round=document.round, entry=entry.position)
+            self.store.charge(self._charge(0, document.round, 0, task, cost), lambda entries: None)
+            _log.warning("charge_restored", run=self.run_id, round=document.round)
             return
         if isinstance(content, Receipt):
             problem = uncharged_problem(held, self.run_id, document.round, task, cost.decode())

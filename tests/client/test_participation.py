@@ -82,7 +82,7 @@ def test_the_masked_sum_is_the_sum_of_contributions_and_all_is_recorded(consorti
     events = {entry["event"] for entry in logs}
     assert {"run_joined", "session_ready", "task_admitted", "round_closed", "run_over"} <= events
     # protocol 7.19: nothing of one organisation's rows in a log.
-    allowed = {"event", "log_level", "run", "plan", "attempt", "members", "round", "kind", "step", "completed", "entry"}
+    allowed = {"event", "log_level", "run", "plan", "attempt", "members", "round", "kind", "step", "completed"}
     assert {key for entry in logs if "run" in entry for key in entry} <= allowed | {"reason", "outcome", "contributors"}
 
 
