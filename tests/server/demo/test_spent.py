@@ -32,18 +32,18 @@ def ledgers(**others: tuple[LedgerEntry, ...]) -> Mapping[str, SignedLedger]:
 
 def test_three_that_agree_are_told_line_by_line() -> None:
     told = compare(CLAIM, RUN, ledgers(), SAID)
-    assert told.ledgers == {"org-1": 0.9997, "org-2": 0.9997}
+    assert told.ledgers == {"org-1": CLAIM.epsilon, "org-2": CLAIM.epsilon}
     card, both, verify = told.lines
     assert card.startswith("the card ")
     assert both.startswith("2 ledgers ")
     assert verify.startswith("headwater verify ")
-    assert all("ε = 0.9997" in line for line in told.lines)
-    assert told.to_document()["replayed"] == 0.9997
+    assert all(f"ε = {CLAIM.epsilon:g}" in line for line in told.lines)
+    assert told.to_document()["replayed"] == CLAIM.epsilon
 
 
 def test_charges_of_other_runs_are_no_part_of_it() -> None:
     other = charge_of_round(1, NoisyCounts(400, 14), run_id=OTHER_RUN)
-    assert compare(CLAIM, RUN, ledgers(org1=chained(charges=[other, *CHARGES])), SAID).ledgers["org1"] == 0.9997
+    assert compare(CLAIM, RUN, ledgers(org1=chained(charges=[other, *CHARGES])), SAID).ledgers["org1"] == CLAIM.epsilon
 
 
 @pytest.mark.parametrize("charges", [CHARGES[:2], [*CHARGES, charge_of_round(4)]])
