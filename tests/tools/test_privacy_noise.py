@@ -23,7 +23,7 @@ def test_error_is_what_the_members_noise_adds_up_to(tmp_path: pathlib.Path, mode
     figures = measured(tmp_path, 5, mode)
 
     assert figures["honest"] == honest
-    # 2,300 cells: the root mean square is within 5 % with a chance far above .999.
+    # Of so many cells the root mean square is within 5 % with a chance far above .999.
     assert figures["cells"] * 3 > 2000
     assert figures["error"] == pytest.approx(figures["central"] * math.sqrt(5 / honest), rel=0.05)
 

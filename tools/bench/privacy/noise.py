@@ -5,15 +5,21 @@ import time
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from generator.attacks import trained_rows
 from generator.datasets import DATASETS
+from headwater.agreement.plan import Plan
+from headwater.encoding.encoding import Encoding
 from headwater.encoding.grid import Histograms
+from headwater.encoding.marginals import count
 from headwater.privacy.budget import Budget, PrivacyMode
 from headwater.privacy.shares import honest_members
 from headwater.recipe.actions import Aggregate
 from headwater.recipe.layout import layout_of_counts
 from headwater.recipe.machine import build_recipe
+from headwater.recipe.task import Task
+from headwater.schema.table import Table
 from headwater_server.simulation.driving import LocalEngine
 from headwater_server.simulation.inputs import read_inputs
 
@@ -53,9 +59,9 @@ def measure(
     action = build_recipe(plan).next()
     if not isinstance(action, Aggregate) or action.task.noise == "none":
         raise SystemExit("the first round of a private run asks for no noisy counts; measure the one that does")
-    histograms = Histograms.of(plan.schema_, plan.recipe.encoding)
-    true = histograms.count(trained_rows(inputs.parts, plan.splits))
-    engine, layout, squares = LocalEngine(inputs.parts, plan), layout_of_counts(histograms.length), []
+    rows = trained_rows(inputs.parts, plan.splits)
+    true = _true_counts(action.task, rows, plan)
+    engine, layout, squares = LocalEngine(inputs.parts, plan), layout_of_counts(len(true)), []
     began, sent = time.process_time(), 0
     for _ in range(repeats):
         total, _ = engine.sum(action.task, action.model)
@@ -65,8 +71,17 @@ def measure(
         "error": float(np.sqrt(np.mean(squares))),
         "central": float(np.sqrt(action.task.noise.variance)),
         "honest": honest_members(budget, organisations, plan.colluders),
-        "cells": histograms.length,
-        "rows": int(true[: histograms.grids[0].cells].sum()),
+        "cells": len(true),
+        "rows": rows.rows,
         "round_seconds": (time.process_time() - began) / repeats,
         "bytes_up": sent,
     }
+
+
+def _true_counts(task: Task, rows: Table, plan: Plan) -> NDArray[np.int64]:
+    """What a task asks for, of all rows together and without noise."""
+    if task.kind == "histograms":
+        return Histograms.of(plan.schema_, plan.recipe.encoding).count(rows)
+    encoding = Encoding.from_document(plan.schema_, task.parameters["encoding"])
+    subsets = [tuple(subset) for subset in task.parameters["subsets"]]
+    return np.concatenate(count(encoding.encode(rows), encoding.sizes, subsets)).astype(np.int64)
