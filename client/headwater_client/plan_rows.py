@@ -31,12 +31,19 @@ class PlanRows:
         """The rows that take part.
 
         Raises:
-            InputError: they do not hold to the schema.
+            InputError: they do not hold to the schema, or are more than the budget's public bound.
         """
-        table = load_table(self.arrow, self.plan.schema_)
-        if self.entities is None or not isinstance(self.plan.privacy, Budget):
+        table, budget = load_table(self.arrow, self.plan.schema_), self.plan.privacy
+        if not isinstance(budget, Budget):
             return table
-        return clip_entities(table, self.entities, self.plan.privacy.records)
+        if self.entities is not None:
+            table = clip_entities(table, self.entities, budget.records)
+        if table.rows > budget.most_rows:
+            raise InputError(
+                f"there are more rows here than the {budget.most_rows:,} that plan {self.plan.name} says all "
+                "organisations have at most, which its δ is chosen by; ask the operator for a plan with a larger bound"
+            )
+        return table
 
 
 def read_rows(source: RowSource, plan: Plan) -> PlanRows:

@@ -165,14 +165,20 @@ def decide(policy: Policy, plan: Plan, charter: Charter, charged: Sequence[Event
         if member_id not in members
     )
     problems.extend(plan_problems(plan, charged, policy.limit))
-    return Decision(tuple(problems), tuple(_reasons_for_a_person(policy.standing_approval, plan)))
+    return Decision(tuple(problems), tuple(_reasons_for_a_person(policy, plan)))
 
 
-def _reasons_for_a_person(rule: StandingApproval, plan: Plan) -> list[str]:
+def _reasons_for_a_person(policy: Policy, plan: Plan) -> list[str]:
+    rule = policy.standing_approval
     limits = (rule.maximum_rounds, rule.minimum_cohort, rule.allowed_columns)
     if not rule.enabled or limits[0] is None or limits[1] is None or limits[2] is None:
         return ["no standing approval is enabled in policy.toml"]
-    return _limit_problems(plan, limits[0], limits[1], limits[2], "the standing approval")
+    reasons = _limit_problems(plan, limits[0], limits[1], limits[2], "the standing approval")
+    if plan.privacy != "none" and policy.maximum_epsilon is None:
+        reasons.append(
+            "the plan spends a privacy budget, and policy.toml sets no maximum_epsilon for the rule to hold to"
+        )
+    return reasons
 
 
 def _limit_problems(

@@ -41,3 +41,9 @@ def test_other_plans_ask_nothing_of_persons() -> None:
 def test_a_column_of_the_schema_may_name_persons() -> None:
     rows = read_rows(open_source(ROWS, "floor"), PERSONS)
     assert rows.table().rows == 2 * 3
+
+
+def test_more_rows_than_the_public_bound_take_no_part() -> None:
+    assert read_rows(open_source(ROWS), private_plan(1.0, most_rows=60)).table().rows == 60
+    with pytest.raises(InputError, match="more rows here than the 59"):
+        read_rows(open_source(ROWS), private_plan(1.0, most_rows=59)).table()

@@ -79,7 +79,8 @@ def _member_changes(before: Member, now: Member) -> list[str]:
     if before.data_set != now.data_set:
         lines.append(
             f"{_named(now)} takes part with data set {now.data_set!r}, before {before.data_set!r}: sums over the two "
-            "count as sums over different people"
+            "count as sums over different people, and what the privacy ledger holds of the former does not count "
+            "towards the organisation's limit for the new one"
         )
     if before.name != now.name:
         lines.append(f"{now.id} is called {now.name}, before {before.name}")

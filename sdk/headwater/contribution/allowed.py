@@ -78,7 +78,9 @@ def _check_noisy_counts(task: Task, plan: RecipeTerms) -> None:
     event = steps[task.step - 1].event
     if not isinstance(task.noise, TaskNoise) or task.noise.variance != event.variance:
         raise PeerError(f"the task's noise is not the plan's, which has variance {event.variance} in round {task.step}")
-    subsets = task.parameters.get("subsets", ())
+    subsets = task.parameters.get("subsets", [])
+    if not isinstance(subsets, list):
+        raise PeerError("the task's column sets are not a list; compare the versions")
     tables = len(plan.schema_.columns) if task.kind == "histograms" else len(subsets)
     if task.noise.tables != tables or tables > event.tables:
         raise PeerError(

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from headwater.contribution.splits import row_positions
@@ -43,6 +44,18 @@ def clip_entities(table: Table, entities: pa.ChunkedArray, most: int) -> Table:
 
 
 def _numbers(entities: pa.ChunkedArray) -> NDArray[np.int64]:
-    """A whole number for each person; -1 for nobody."""
-    encoded = pa.chunked_array(entities).combine_chunks().dictionary_encode()
-    return np.asarray(encoded.indices.fill_null(-1), np.int64)
+    """A whole number for each person; -1 for nobody: null, NaN, the empty string."""
+    values = entities
+    if pa.types.is_dictionary(values.type):
+        # One word may stand in a dictionary twice, and a null in it: the words themselves count.
+        values = values.cast(values.type.value_type)
+    if pa.types.is_nested(values.type):
+        raise InputError(f"the column that names persons holds {values.type}; give one with text, numbers or dates")
+    values = values.combine_chunks()
+    encoded = values.dictionary_encode()
+    named = pc.is_valid(values).to_numpy(zero_copy_only=False)
+    if pa.types.is_floating(values.type):
+        named &= ~pc.is_nan(values).fill_null(True).to_numpy(zero_copy_only=False)
+    elif pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        named &= pc.not_equal(values, "").fill_null(False).to_numpy(zero_copy_only=False)
+    return np.where(named, np.asarray(encoded.indices.fill_null(-1), np.int64), -1)

@@ -4,10 +4,16 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["LARGEST_EPSILON", "Budget", "PrivacyMode", "Unit"]
+__all__ = ["LARGEST_DELTA", "LARGEST_EPSILON", "SMALLEST_DELTA", "Budget", "PrivacyMode", "Unit"]
 
 LARGEST_EPSILON = 20.0
 """At a larger ε one person's presence may change a probability by e^20 and more: no protection worth the word."""
+
+LARGEST_DELTA = 1e-3
+"""A larger δ lets one person in a thousand be published whole."""
+
+SMALLEST_DELTA = 1e-12
+"""Below it, sums of probabilities leave float64."""
 
 Unit = Literal["record", "entity"]
 """Whom a budget protects: one record, or a person with all of at most `records` records."""
@@ -37,7 +43,7 @@ class Budget(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     epsilon: float = Field(gt=0, le=LARGEST_EPSILON)
-    delta: float = Field(default=1e-6, gt=0, lt=1)
+    delta: float = Field(default=1e-6, ge=SMALLEST_DELTA, le=LARGEST_DELTA)
     unit: Unit = "record"
     records: int = Field(default=1, ge=1, le=10_000)
     most_rows: int = Field(default=100_000, ge=1, le=_MOST_ROWS)

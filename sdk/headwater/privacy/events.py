@@ -30,8 +30,9 @@ LARGEST_SENSITIVITY = 2**16
 
 _NOT_PRIVATE = {"mechanism": "none"}
 _COUNTS, _GRADIENTS = "noisy-counts", "noisy-gradients"
-_MOST_TABLES = 1_000_000
-_MOST_RECORDS = 1_000_000
+_MOST_TABLES = 250_000
+# At as many organisations as a charter may have, each with as many records of a person as a budget may have.
+_MOST_RECORDS = 10_000_000
 _MOST_STEPS = 1_000_000
 _MOST_SUMMED_VARIANCE = 2**53
 # What continuous noise of σ² − 4 becomes by rounding is discrete noise of σ²; see the decision on private gradients.

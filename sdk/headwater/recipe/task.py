@@ -28,7 +28,7 @@ class TaskNoise(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     variance: int = Field(ge=1, le=LARGEST_VARIANCE)
-    tables: int = Field(ge=1, le=1_000_000)
+    tables: int = Field(ge=1, le=250_000)
 
 
 class Task(BaseModel):

@@ -81,7 +81,7 @@ class PrivacyClaim(Document):
     mode: PrivacyMode
     neighbours: Literal["add or remove one"]
     budget_epsilon: float
-    accountant: str = Field(min_length=1, max_length=200)
+    accountant: str = Field(min_length=1, max_length=200, pattern=r"^[ -~]+$")
     events: tuple[ChargedRound, ...] = Field(min_length=1, max_length=1000)
     public: tuple[PublicFact, ...]
     most_rows: int

@@ -45,3 +45,23 @@ def test_rows_that_are_nobodys_do_not_take_part() -> None:
 def test_an_entry_for_each_row_is_asked_for() -> None:
     with pytest.raises(InputError, match="one for each row"):
         clip_entities(TABLE, pa.chunked_array([PEOPLE[:-1]]), 1)
+
+
+@pytest.mark.parametrize("nobody", [float("nan"), ""])
+def test_nobody_has_several_names(nobody: object) -> None:
+    named = [
+        nobody if person < 10 else (float(person) if isinstance(nobody, float) else f"p{person}") for person in PEOPLE
+    ]
+    kept = clip_entities(TABLE, pa.chunked_array([pa.array(named, from_pandas=False)]), 1000)
+    assert kept.rows == int((PEOPLE >= 10).sum())
+
+
+def test_a_word_that_stands_in_a_dictionary_twice_is_one_person() -> None:
+    indices = pa.array([0, 1, 2, 3] * 150)
+    coded = pa.DictionaryArray.from_arrays(indices, pa.array(["a", "b", "a", None]))
+    assert clip_entities(TABLE, pa.chunked_array([coded]), 5).rows == 2 * 5
+
+
+def test_a_column_of_lists_names_nobody() -> None:
+    with pytest.raises(InputError, match="text, numbers or dates"):
+        clip_entities(TABLE, pa.chunked_array([[[1]] * TABLE.rows]), 5)

@@ -110,3 +110,10 @@ def test_no_round_comes_after_those_that_the_budget_pays_for() -> None:
     late = {"step": rounds + 1, "kind": "marginals", "parameters": {"subsets": [[0, 1]]}}
     with pytest.raises(PeerError, match="round"):
         check_task(TASK.model_copy(update=late), b"", PLAN)
+
+
+@pytest.mark.parametrize("subsets", [5, None, "all", {}])
+def test_column_sets_that_are_no_list_are_refused_by_name(subsets: object) -> None:
+    parameters = {**TASK.parameters, "subsets": subsets}
+    with pytest.raises(PeerError, match="column sets"):
+        check_task(TASK.model_copy(update={"parameters": parameters}), b"", PLAN)

@@ -149,7 +149,12 @@ def test_what_is_beyond_a_limit_is_what_the_accountant_says_and_no_more() -> Non
     assert beyond([], 0.0, DELTA) is None
 
 
-@pytest.mark.parametrize("event", [NoisyCounts(1, 1, 100), NoisyCounts(100, 100, 100), NoisyCounts(1, 10**6, 10**6)])
+@pytest.mark.parametrize("event", [NoisyCounts(1, 1, 100), NoisyCounts(100, 100, 100), NoisyCounts(1, 250_000, 10**6)])
 def test_what_protects_nobody_is_bounded_by_arithmetic_alone(event: NoisyCounts) -> None:
     cost = spent([event], DELTA)
     assert 100 < cost.epsilon == cost.epsilon_zcdp
+
+
+def test_the_widest_event_is_accounted_for() -> None:
+    found = spent([NoisyCounts(2**24, 250_000)], 1e-6)
+    assert 0.4 < found.epsilon <= found.epsilon_renyi

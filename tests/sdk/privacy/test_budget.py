@@ -18,6 +18,12 @@ def test_an_epsilon_that_protects_nobody_is_refused(epsilon: float) -> None:
         Budget(epsilon=epsilon)
 
 
+@pytest.mark.parametrize("delta", [1e-13, 2e-3, 0.5])
+def test_delta_is_neither_a_promise_to_nobody_nor_below_what_can_be_computed(delta: float) -> None:
+    with pytest.raises(ValidationError, match="delta"):
+        Budget(epsilon=1.0, delta=delta, most_rows=1)
+
+
 @pytest.mark.parametrize("delta", [0.0, 1.0, 1e-5, 2e-5])
 def test_delta_stays_below_one_in_the_public_number_of_rows(delta: float) -> None:
     with pytest.raises(ValidationError):
