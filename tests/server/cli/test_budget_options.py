@@ -74,7 +74,7 @@ def test_a_plan_without_a_budget_says_what_it_is(schema: Path) -> None:
         (["--epsilon", "inf"], "--epsilon is inf, expected"),
         (["--epsilon", "1e-300"], "asks for noise of"),
         (["--epsilon", "1", "--delta", "1e-5"], "δ is 1e-05 and must be below 1 / most_rows"),
-        (["--epsilon", "1", "--delta", "0"], "--delta: Input should be greater than 0"),
+        (["--epsilon", "1", "--delta", "0"], "--delta: Input should be greater than or equal to 0.000000000001"),
         (["--epsilon", "1", "--delta", "nan"], "--delta: Input should be a finite number"),
         (["--epsilon", "1", "--most-rows", "1000000"], "δ is 1e-06 and must be below 1 / most_rows"),
         (["--epsilon", "1", "--records", "4"], 'say unit = "entity"'),
@@ -106,7 +106,7 @@ def test_a_plan_whose_delta_is_nonsense_is_refused_wherever_it_is_read(schema: P
     drafted(schema, "--epsilon", "1")
     file = schema.parent / "plan.toml"
     text = file.read_text(encoding="utf-8")
-    file.write_text(text.replace("delta = 1e-06", "delta = 0.5"), encoding="utf-8")
+    file.write_text(text.replace("delta = 1e-06", "delta = 0.0005"), encoding="utf-8")
     result = CliRunner().invoke(app, ["plan", command, str(file)])
     assert isinstance(result.exception, InputError)
-    assert "δ is 0.5 and must be below 1 / most_rows" in str(result.exception)
+    assert "δ is 0.0005 and must be below 1 / most_rows" in str(result.exception)
