@@ -39,7 +39,7 @@ from support.consortium import ConsortiumInMemory
 from support.fuzzing.choices import Choices
 from support.fuzzing.damage import damage_bytes, damage_json
 from support.network import World
-from support.private import private_plan
+from support.private import first_task, private_plan
 from support.recipes import small_plan, small_table
 from support.succession import following, signed_by
 
@@ -170,12 +170,12 @@ def _asked() -> tuple[tuple[Plan, bytes, bytes], ...]:
     made = Model.of(Generator(spec), critic=Critic(spec))
     model, weights = made.to_bytes(), len(made.generator) + len(made.critic)
     private = private_plan(1.0)
-    first, second, *_ = (step.event for step in private_steps(private))
+    second = private_steps(private)[1].event
     return (
         (plan, histograms_task(plan, 1).to_bytes(), b""),
         (plan, marginals_task(plan, 2, encoding, [(0, 2), (1, 6)]).to_bytes(), b""),
         (plan, update_task(plan, 3, encoding, model, weights).to_bytes(), model),
-        (private, histograms_task(private, 1, first).to_bytes(), b""),
+        (private, first_task(private).to_bytes(), b""),
         (private, marginals_task(private, 2, encoding, [(0, 6), (1, 6)], second).to_bytes(), b""),
     )
 
