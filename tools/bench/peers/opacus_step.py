@@ -1,6 +1,6 @@
 """What a critic's step costs with Opacus: `python opacus_step.py SHAPE.json`, in an environment that has it; JSON out.
 
-The shape says inputs, widths, batch and how often to measure. Ghost clipping in its fast form, without noise: one
+The shape says inputs, widths, rows, batch and how often to measure. Ghost clipping in its fast form, without noise: one
 thread, CPU seconds of each step.
 """
 
@@ -56,7 +56,8 @@ def main(shape: dict[str, Any]) -> list[float]:
         expected_batch_size=shape["batch"],
     )
     loss = DPLossFastGradientClipping(wrapped, optimiser, _Opinion())
-    rows, nothing = torch.rand(shape["batch"], shape["inputs"]), torch.zeros(shape["batch"])
+    batch = shape["batch"]
+    rows, nothing = torch.rand(shape["rows"], shape["inputs"])[:batch].clone(), torch.zeros(batch)
     seconds = []
     for _ in range(_WARM_UP + shape["steps"]):
         began = time.process_time()

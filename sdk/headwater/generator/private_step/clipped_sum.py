@@ -83,10 +83,10 @@ def clipped_sum(critic: IntegerCritic, rows: CodedRows, clip: Clip, seed: int) -
         part = rows[begin : begin + together].finite()
         traces, squares = _squared(critic, part)
         outs = _clipped(critic, traces, squares, clip, thresholds)
-        start = 0
-        for sums in _layer_sums(critic, part, traces, outs):
-            total[start : start + sums.numel()] += sums.reshape(-1).numpy().astype(np.int64)
-            start += sums.numel()
+        sums = [values.reshape(-1).numpy() for values in _layer_sums(critic, part, traces, outs)]
+        # One pass over memory that is not in the cache, not one to convert and one to add.
+        whole = np.concatenate(sums, dtype=np.int64, casting="unsafe")
+        total = whole if begin == 0 else total + whole
     return total
 
 
