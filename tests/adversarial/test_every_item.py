@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from support.named_tests import Items, assert_exists, assert_whole, names
+
 ROOT = Path(__file__).parents[2]
 HERE = "tests/adversarial"
 
-ITEMS: dict[int, dict[str, list[str]]] = {
+ITEMS: Items = {
     1: {
         "the same model with two Tasks": ["test_01_two_tasks.py::test_two_tasks_for_one_round_give_no_wrong_sum"],
         "another plan": ["test_01_two_tasks.py::test_a_member_that_approved_another_plan_finds_no_quorum"],
@@ -260,36 +262,15 @@ ITEMS: dict[int, dict[str, list[str]]] = {
         ],
     },
 }
-"""Item → what it demands → tests, in this folder unless the path begins at the repository's root."""
-
-NAMED = sorted({name for demands in ITEMS.values() for tests in demands.values() for name in tests})
-
-
-def functions(path: Path) -> set[str]:
-    """Names of the test functions of a file."""
-    return {
-        node.name
-        for node in ast.parse(path.read_text()).body
-        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
-    }
-
-
-def file_of(name: str) -> Path:
-    """The file of a named test."""
-    path = name.split("::")[0]
-    return ROOT / path if path.startswith("tests/") else ROOT / HERE / path
 
 
 def test_every_item_of_the_list_has_tests() -> None:
-    assert list(ITEMS) == list(range(1, 21))
-    assert all(demands and all(demands.values()) for demands in ITEMS.values())
+    assert_whole(ITEMS, 20)
 
 
-@pytest.mark.parametrize("name", NAMED)
+@pytest.mark.parametrize("name", names(ITEMS))
 def test_a_named_test_exists(name: str) -> None:
-    path, function = file_of(name), name.split("::")[1]
-    assert path.is_file(), path
-    assert function in functions(path)
+    assert_exists(name, HERE)
 
 
 def test_every_item_has_a_file_of_its_own_that_says_which_it_is() -> None:
