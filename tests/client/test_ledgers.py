@@ -235,19 +235,19 @@ def test_a_charge_that_was_made_cheaper_with_all_digests_is_found_by_its_receipt
     )
 
 
-def test_an_entry_that_was_taken_out_with_all_digests_is_missed_by_its_receipt(home: Path) -> None:
+def test_an_entry_that_was_taken_out_with_all_digests_is_missed_by_the_count_of_records(home: Path) -> None:
     with closing(sqlite3.connect(home / "state.db", isolation_level=None)) as database:
         database.execute("DELETE FROM ledger WHERE position = 2")
-    first = entries_of_first(home)
-    (home / "ledger.head").write_text(json.dumps({"length": 1, "digest": first}))
+        digest = str(database.execute("SELECT digest FROM ledger WHERE position = 1").fetchone()[0])
+    (home / "ledger.head").write_text(json.dumps({"length": 1, "digest": digest}))
+    assert "has 1 entries, and its file counted at least 2" in refused("verify", "--home", str(home))
+
+
+def test_an_entry_that_was_made_another_round_s_with_all_digests_is_missed_by_its_receipt(home: Path) -> None:
+    forge(home, 2, round=9)
     assert f"round 2 of run {RUN} took a vector of this organisation, and its ledger has no charge" in refused(
         "verify", "--home", str(home)
     )
-
-
-def entries_of_first(home: Path) -> str:
-    with closing(sqlite3.connect(home / "state.db")) as database:
-        return str(database.execute("SELECT digest FROM ledger WHERE position = 1").fetchone()[0])
 
 
 @pytest.mark.parametrize("command", ["show", "verify", "export"])

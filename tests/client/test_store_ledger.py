@@ -10,6 +10,7 @@ import pytest
 
 from headwater.errors import BudgetExceeded, PeerError, StorageError
 from headwater.privacy.events import NoisyCounts
+from headwater.secagg.protocol.families import Family
 from headwater_client.store import Store
 from support.ledgers import OTHER_RUN, RUN, charge_of_round
 
@@ -168,6 +169,18 @@ def without_the_head(file: Path) -> None:
     file.with_name("ledger.head").unlink()
 
 
+def emptied_with_its_head(file: Path) -> None:
+    emptied(file)
+    without_the_head(file)
+
+
+def cut_with_its_head(file: Path) -> None:
+    without_the_last(file)
+    with closing(sqlite3.connect(file)) as database:
+        (digest,) = database.execute("SELECT digest FROM ledger WHERE position = 3").fetchone()
+    file.with_name("ledger.head").write_text(json.dumps({"length": 3, "digest": digest}))
+
+
 def spoilt_head(file: Path) -> None:
     file.with_name("ledger.head").write_text("{}")
 
@@ -185,6 +198,8 @@ def spoilt_head(file: Path) -> None:
         (without_the_table, "no such table: ledger"),
         (without_the_file, "has 0 entries and had 4"),
         (without_the_head, "ledger.head is missing"),
+        (emptied_with_its_head, "has 0 entries, and its file counted at least 4: it was emptied or cut short together"),
+        (cut_with_its_head, "has 3 entries, and its file counted at least 4"),
         (spoilt_head, "is no head of a privacy ledger"),
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
@@ -201,6 +216,18 @@ def test_every_kind_of_damage_is_one_clear_line_and_nothing_is_charged(
     with pytest.raises(StorageError, match=said):
         store.charge(charge_of_round(5), allow)
     assert store.records == before
+
+
+def test_attempts_receipts_and_cohorts_are_no_charges(charged: Path) -> None:
+    store = Store(charged)
+    for attempt in (1, 2, 3):
+        store.record_attempt(RUN, attempt, store.records + 1)
+    store.record_receipt(RUN, 1, b"a receipt")
+    store.record_cohort(RUN, 1, Family("a family"), ("org-1", "org-2", "org-3"))
+    assert (len(store.ledger()), store.records) == (4, 9)
+    emptied_with_its_head(charged)
+    with pytest.raises(StorageError, match="counted at least 4"):
+        Store(charged).ledger()
 
 
 def test_a_ledger_that_was_changed_under_a_living_process_takes_no_charge(file: Path) -> None:

@@ -26,6 +26,14 @@ INSERT INTO run_before_ledger SELECT run_id FROM attempt;
 
 _FROM = "SELECT position, document, digest FROM ledger WHERE position >= ? ORDER BY position"
 
+# Every attempt, receipt and cohort is counted beside the charges, and none is ever removed; what is left of the count was
+# charged. A run's attempts are at most as many as its last number.
+_CHARGED = """
+SELECT records - (SELECT count(*) FROM receipt) - (SELECT count(*) FROM cohort)
+  - (SELECT coalesce(sum(number), 0) FROM attempt)
+FROM counter
+"""
+
 _ADVICE = "restore the newest backup of the whole folder, and take no part before"
 
 
@@ -33,7 +41,8 @@ class LedgerRecords(Database):
     """The ledger of `state.db`, with its head in a file beside it.
 
     Guarantee: entries are appended and never changed. One that was edited, moved or removed, a ledger that ends before
-        the head on file, and a head that is missing are found out at the next look, and nothing is charged then.
+        the head on file, a head that is missing, and a ledger that went together with its head, which the count of
+        records tells, are found out at the next look, and nothing is charged then.
     """
 
     def __init__(self, file: Path, tables: str, additions: Mapping[int, str]) -> None:
@@ -49,10 +58,11 @@ class LedgerRecords(Database):
         Raises:
             StorageError: the ledger was edited, cut short or set back, or it or its head is missing.
         """
-        # The head first: the ledger may grow meanwhile, and is never shorter than a head that was read before.
+        # Head and count first: the ledger may grow meanwhile, and is never shorter than what was read before.
         head = self._ledger_head.read()
+        charged = int(self._rows(_CHARGED)[0][0])
         entries = _entries(self._file, self._rows(_FROM, 0))
-        self._check_head(entries, head)
+        self._check_head(entries, head, charged)
         return entries
 
     def charge(self, charge: Charge, weigh: Callable[[Sequence[LedgerEntry]], None]) -> LedgerEntry:
@@ -75,7 +85,7 @@ class LedgerRecords(Database):
             with self._transaction() as connection:
                 known = self._ledger_known
                 entries = self._grown(known, connection.execute(_FROM, (len(known),)).fetchall())
-                self._check_head(entries, head)
+                self._check_head(entries, head, int(connection.execute(_CHARGED).fetchone()[0]))
                 found = next((entry for entry in entries if entry.place == charge.place), None)
                 if found is not None:
                     return _same(found, charge)
@@ -112,12 +122,14 @@ class LedgerRecords(Database):
             raise StorageError(f"the privacy ledger in {self._file} was changed meanwhile; {_ADVICE}")
         return _entries(self._file, rows[1:] if known else rows, known)
 
-    def _check_head(self, entries: Sequence[LedgerEntry], head: tuple[int, str] | None) -> None:
+    def _check_head(self, entries: Sequence[LedgerEntry], head: tuple[int, str] | None, charged: int) -> None:
+        """Hold the ledger against its head, and against how many charges its file counted at least."""
         if head is None:
             if entries:
                 raise StorageError(
                     f"{self._ledger_head.file} is missing, which names the last entry of the privacy ledger; {_ADVICE}"
                 )
+            self._check_count(entries, charged)
             return
         length, digest = head
         if len(entries) < length:
@@ -129,6 +141,14 @@ class LedgerRecords(Database):
             raise StorageError(
                 f"entry {length} of the privacy ledger in {self._file} is not the one that "
                 f"{self._ledger_head.file.name} names; {_ADVICE}"
+            )
+        self._check_count(entries, charged)
+
+    def _check_count(self, entries: Sequence[LedgerEntry], charged: int) -> None:
+        if len(entries) < charged:
+            raise StorageError(
+                f"the privacy ledger in {self._file} has {len(entries)} entries, and its file counted at least "
+                f"{charged}: it was emptied or cut short together with {self._ledger_head.file.name}; {_ADVICE}"
             )
 
 
