@@ -1,6 +1,6 @@
 """The organisation's own limit on what all runs together may cost its records: plans and rounds are held to it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from headwater.agreement.charge import plan_events
@@ -18,17 +18,32 @@ DEFAULT_DELTA = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class OwnLimit:
-    """What all runs on one data set may come to together, whoever proposed them.
+    """What all runs here may come to together, whoever proposed them.
 
     Attributes:
         epsilon: at most; None for no limit but those of the plans that are approved.
         delta: at which ε is read off the ledger.
         non_private_runs: whether runs without differential privacy, which no ε bounds, are let through.
+        disjoint_data_sets: the organisation declares that nobody is in two of its data sets, so that each is held to
+            `epsilon` by itself; else all count together.
     """
 
     epsilon: float | None = None
     delta: float = DEFAULT_DELTA
     non_private_runs: bool = True
+    disjoint_data_sets: bool = False
+
+    def counted(
+        self, entries: Iterable[LedgerEntry], data_set: str, *, but_run: str | None = None
+    ) -> tuple[Event, ...]:
+        """What counts together with a charge to a data set.
+
+        Args:
+            entries: of the ledger.
+            data_set: by its name in the charter.
+            but_run: a run that is left out.
+        """
+        return events_of(entries, data_set if self.disjoint_data_sets else None, but_run=but_run)
 
 
 def plan_problems(plan: Plan, charged: Sequence[Event], limit: OwnLimit) -> tuple[str, ...]:
@@ -36,7 +51,7 @@ def plan_problems(plan: Plan, charged: Sequence[Event], limit: OwnLimit) -> tupl
 
     Args:
         plan: as proposed; all that it may charge counts, before anything runs.
-        charged: what all other runs charged to the same data set.
+        charged: what all other runs charged that counts together with it.
         limit: the organisation's own.
     """
     events = plan_events(plan)
@@ -64,7 +79,7 @@ def cost_in_words(plan: Plan, charged: Sequence[Event], limit: OwnLimit) -> str:
 
     Args:
         plan: as proposed.
-        charged: what all other runs charged to the same data set.
+        charged: what all other runs charged that counts together with it.
         limit: the organisation's own.
     """
     own = "you set no limit of your own" if limit.epsilon is None else f"your own limit is {limit.epsilon:g}"
@@ -95,7 +110,7 @@ def check_round(
 
     Raises:
         PeerError: the coordinator asks for more than the plan's budget pays for.
-        BudgetExceeded: the data set's ledger would be beyond the organisation's limit.
+        BudgetExceeded: the ledger would be beyond the organisation's limit.
     """
     event = charge.event
     if event is None:
@@ -110,10 +125,14 @@ def check_round(
             )
     if limit.epsilon is None:
         return
-    found = beyond([*events_of(entries, charge.data_set), event], limit.epsilon, limit.delta)
+    found = beyond([*limit.counted(entries, charge.data_set), event], limit.epsilon, limit.delta)
     if found is not None:
         raise BudgetExceeded(
-            f"run {charge.run_id} would take the ledger of data set {charge.data_set!r} to ε = "
+            f"run {charge.run_id} would take the ledger of {_of_what(charge, limit)} to ε = "
             f"{rounded_up(found):g} at δ = {limit.delta:g}, this organisation's limit is {limit.epsilon:g}; nothing "
             "was charged, refuse the run or raise maximum_epsilon in policy.toml"
         )
+
+
+def _of_what(charge: Charge, limit: OwnLimit) -> str:
+    return f"data set {charge.data_set!r}" if limit.disjoint_data_sets else "all data sets together"

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from headwater.agreement.approval import Approval, SignedApproval, SignedProposal
 from headwater.agreement.charter import Charter, SignedCharter
 from headwater.agreement.documents import instant_of
-from headwater.agreement.ledger import LedgerEntry, events_of
+from headwater.agreement.ledger import LedgerEntry
 from headwater.agreement.signing import public_key_hex
 from headwater.agreement.succession import CharterHistory
 from headwater.errors import InputError, PeerError
@@ -138,7 +138,7 @@ def refusals(
     charter = history.find(proposal.charter_digest)
     if charter is None:
         return ("the run was proposed under another charter than those that are or were in force here",)
-    charged = events_of(ledger, charter.member(member_id).data_set, but_run=proposal.run_id)
+    charged = policy.limit.counted(ledger, charter.member(member_id).data_set, but_run=proposal.run_id)
     problems = list(decide(policy, proposal.plan, charter, charged).problems)
     if proposal.plan.stub_sha256 != installed_stub:
         problems.append(

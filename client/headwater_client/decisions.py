@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 
 from headwater.agreement.approval import SignedApproval, SignedProposal
 from headwater.agreement.charter import Charter, SignedCharter
-from headwater.agreement.ledger import events_of
 from headwater.agreement.run_ids import RUN_ID_DIGITS, find_run, read_digits
 from headwater.agreement.succession import CharterHistory
 from headwater.errors import HeadwaterError, InputError
@@ -134,8 +133,9 @@ class Decisions:
     # Parts.
 
     def _charged(self, charter: Charter, run_id: str) -> tuple[Event, ...]:
-        """What other runs charged to the data set that this organisation takes part with under a charter."""
-        return events_of(self._store.ledger(), charter.member(self._membership.member_id).data_set, but_run=run_id)
+        """What other runs charged that counts together with a run under a charter."""
+        data_set = charter.member(self._membership.member_id).data_set
+        return self._membership.policy().limit.counted(self._store.ledger(), data_set, but_run=run_id)
 
     def _waits_for(self, history: CharterHistory, charter: Charter) -> str:
         """Why a run under this version cannot be approved now; empty when it can."""

@@ -10,6 +10,7 @@ from headwater.agreement.signing import public_key_hex
 from headwater.errors import InputError, PeerError, StorageError
 from headwater.privacy.accountant import spent
 from headwater.privacy.events import Event
+from headwater_client.budget import OwnLimit
 from headwater_client.membership import Membership
 from headwater_client.receipts import Receipts
 
@@ -43,10 +44,10 @@ class ChargedRun:
 
 @dataclass(frozen=True, slots=True)
 class DataSetTotal:
-    """What all runs charged to one data set together.
+    """What all runs charged to one data set together, or to several of which one person may be in all.
 
     Attributes:
-        data_set: by its name in the charter.
+        data_sets: by their names in the charter.
         epsilon: of all private rounds together; 0 where there is none.
         records: most records of one person whom this ε covers; 0 where there is no private round.
         non_private: rounds without differential privacy, which no ε bounds.
@@ -54,7 +55,7 @@ class DataSetTotal:
         epsilon_everywhere: of a person with as many records at each of them.
     """
 
-    data_set: str
+    data_sets: tuple[str, ...]
     epsilon: float
     records: int
     non_private: int
@@ -70,7 +71,7 @@ class LedgerReview:
         delta: at which every ε holds.
         limit: largest ε that the organisation lets its ledger come to; None for none.
         runs: by their first charge.
-        totals: by data set.
+        totals: of all data sets together; of each where the organisation declares that nobody is in two.
         entries: how many.
         head: digest of the last one.
     """
@@ -161,34 +162,35 @@ class Ledgers:
         for run_id in {entry.run_id for entry in entries}:
             decision = self._store.decision(run_id)
             names[run_id] = "" if decision is None else decision.proposal.proposal.plan.name
-        return review_of(entries, policy.delta, policy.maximum_epsilon, names, organisations)
+        return review_of(entries, policy.delta, policy.limit, names, organisations)
 
 
 def review_of(
     entries: Sequence[LedgerEntry],
     delta: float,
-    limit: float | None = None,
+    limit: OwnLimit | None = None,
     names: dict[str, str] | None = None,
     organisations: int = 1,
 ) -> LedgerReview:
-    """What entries come to: by run, and by data set.
+    """What entries come to: by run, and in all.
 
     Args:
         entries: a verified chain.
         delta: above 0, below 1.
-        limit: of the organisation.
+        limit: of the organisation; None where it is not known, and data sets count together.
         names: run id → name of its plan, as far as known.
         organisations: in how many organisations one person's records may be.
     """
     runs: dict[tuple[str, str], list[LedgerEntry]] = {}
     for entry in entries:
         runs.setdefault((entry.run_id, entry.data_set), []).append(entry)
-    data_sets = dict.fromkeys(entry.data_set for entry in entries)
+    own, data_sets = limit or OwnLimit(), tuple(dict.fromkeys(entry.data_set for entry in entries))
+    groups = [(each,) for each in data_sets] if own.disjoint_data_sets else [data_sets] if data_sets else []
     return LedgerReview(
         delta=delta,
-        limit=limit,
+        limit=own.epsilon,
         runs=tuple(_run(found, delta, (names or {}).get(run_id, "")) for (run_id, _), found in runs.items()),
-        totals=tuple(_total(entries, data_set, delta, organisations) for data_set in data_sets),
+        totals=tuple(_total(entries, group, delta, organisations) for group in groups),
         entries=len(entries),
         head=entries[-1].digest if entries else "",
     )
@@ -231,14 +233,17 @@ def _run(entries: Sequence[LedgerEntry], delta: float, name: str) -> ChargedRun:
     )
 
 
-def _total(entries: Sequence[LedgerEntry], data_set: str, delta: float, organisations: int) -> DataSetTotal:
-    events = events_of(entries, data_set)
+def _total(
+    entries: Sequence[LedgerEntry], data_sets: tuple[str, ...], delta: float, organisations: int
+) -> DataSetTotal:
+    charged = [entry for entry in entries if entry.data_set in data_sets]
+    events = events_of(charged)
     here = spent(events, delta).epsilon
     return DataSetTotal(
-        data_set=data_set,
+        data_sets=data_sets,
         epsilon=here,
         records=min((event.records for event in events), default=0),
-        non_private=sum(entry.data_set == data_set for entry in entries) - len(events),
+        non_private=len(charged) - len(events),
         organisations=organisations,
         epsilon_everywhere=here if organisations == 1 else _everywhere(events, delta, organisations),
     )

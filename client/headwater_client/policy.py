@@ -34,9 +34,13 @@ allowed_columns = "all"
 required_members = []
 
 # What all runs on your records may cost the people in them, together: the largest ε that the privacy ledger may come
-# to, at this δ (headwater-org ledger show). Without maximum_epsilon there is no limit beyond the plans you approve.
+# to, at this δ and over all your data sets (headwater-org ledger show). Without maximum_epsilon there is no limit
+# beyond the plans you approve.
 # maximum_epsilon = 3.0
 delta = 1e-6
+
+# Set to true only if nobody is in two of your data sets: maximum_epsilon then holds for each of them by itself.
+disjoint_data_sets = false
 
 # Whether runs without differential privacy, which no ε bounds, are let through; true while there is no
 # maximum_epsilon, false with one, unless you say it.
@@ -76,10 +80,11 @@ class Policy(_Rules):
         minimum_cohort: fewest organisations in any sum.
         allowed_columns: "all", or the columns that may take part.
         required_members: ids of members without whom this organisation takes no part (protocol 1.2).
-        maximum_epsilon: most that all runs on one data set may come to together; None for no limit of its own.
+        maximum_epsilon: most that all runs here may come to together; None for no limit of its own.
         delta: at which ε is read off the ledger.
         non_private_runs: whether runs without differential privacy are let through; None means so while there is no
             `maximum_epsilon`.
+        disjoint_data_sets: nobody is in two of the organisation's data sets, which `maximum_epsilon` then bounds apart.
         standing_approval: the rule for runs that no person looks at.
     """
 
@@ -91,13 +96,14 @@ class Policy(_Rules):
     maximum_epsilon: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     delta: float = Field(default=DEFAULT_DELTA, gt=0, lt=1)
     non_private_runs: bool | None = None
+    disjoint_data_sets: bool = False
     standing_approval: StandingApproval = StandingApproval()
 
     @property
     def limit(self) -> OwnLimit:
         """What the ledger is held to."""
         lets_through = self.maximum_epsilon is None if self.non_private_runs is None else self.non_private_runs
-        return OwnLimit(self.maximum_epsilon, self.delta, lets_through)
+        return OwnLimit(self.maximum_epsilon, self.delta, lets_through, self.disjoint_data_sets)
 
     @classmethod
     def from_toml(cls, text: str) -> Self:
@@ -144,7 +150,7 @@ def decide(policy: Policy, plan: Plan, charter: Charter, charged: Sequence[Event
         policy: the organisation's rules.
         plan: what is proposed.
         charter: the charter that the organisation accepted.
-        charged: what all other runs charged to the same data set.
+        charged: what all other runs charged that counts together with it.
     """
     problems = _limit_problems(
         plan, policy.maximum_rounds, policy.minimum_cohort, policy.allowed_columns, "this organisation's policy"

@@ -47,7 +47,7 @@ class PlanReview:
         policy: the policy's decision.
         decided: this organisation's own decision so far, "approve" or "refuse"; None before one.
         waits_for: why it cannot be approved now, whatever the policy says; empty when it can.
-        charged: what all other runs charged to the data set that it would use.
+        charged: what all other runs charged that counts together with it.
         limit: the organisation's own, on what all runs may cost.
     """
 

@@ -71,14 +71,26 @@ def test_the_organisations_own_limit_is_over_all_runs(charging: Callable[..., Ch
     charge_all(charging(limit=limit))
     other = charging(OTHER_RUN, limit=limit)
     with pytest.raises(
-        BudgetExceeded, match=r"run 1f1f.* would take the ledger of data set 'main' to ε = .* is 1\.3;"
+        BudgetExceeded, match=r"run 1f1f.* would take the ledger of all data sets together to ε = .* is 1\.3;"
     ) as no:
         charge_all(other)
     assert "\n" not in str(no.value)
     held = [entry.event for entry in other.store.ledger() if entry.event]
     assert spent(held, 1e-6).epsilon <= 1.3
-    # Other records are other people.
-    charge_all(charging("2f" * 16, limit=limit, data_set="registry"))
+
+
+def test_the_limit_is_over_all_data_sets_unless_the_organisation_declares_them_disjoint(
+    charging: Callable[..., Charging],
+) -> None:
+    charge_all(charging(limit=OwnLimit(epsilon=1.3)))
+    elsewhere = charging(OTHER_RUN, limit=OwnLimit(epsilon=1.3), data_set="registry")
+    with pytest.raises(BudgetExceeded, match="all data sets together"):
+        # Under another name it may be the same people's records.
+        charge_all(elsewhere)
+    apart = OwnLimit(epsilon=1.3, disjoint_data_sets=True)
+    charge_all(charging("2f" * 16, limit=apart, data_set="register"))
+    with pytest.raises(BudgetExceeded, match="data set 'main' to"):
+        charge_all(charging("3f" * 16, limit=apart))
 
 
 def test_without_a_limit_plans_alone_decide(charging: Callable[..., Charging]) -> None:

@@ -20,6 +20,7 @@ from headwater.errors import HeadwaterError, InputError
 from headwater.privacy.accountant import spent
 from headwater.privacy.events import NoisyCounts, read_charge, write_charge
 from headwater.secagg.protocol.events import RoundSummed
+from headwater_client.budget import OwnLimit
 from headwater_client.cli import app
 from headwater_client.connectors import ArrowSource
 from headwater_client.ledgers import review_of
@@ -162,6 +163,14 @@ def test_runs_without_privacy_are_called_so_and_bounded_by_no_number() -> None:
     review = review_of(chained(charges=[charge_of_round(1), charge_of_round(1, run_id=OTHER_RUN, charge=none)]), DELTA)
     assert [run.epsilon is None for run in review.runs] == [False, True]
     assert (review.totals[0].non_private, review.totals[0].records) == (1, 1)
+
+
+def test_data_sets_count_together_unless_they_are_declared_disjoint() -> None:
+    entries = chained(charges=[charge_of_round(1), charge_of_round(1, run_id=OTHER_RUN, data_set="registry")])
+    (together,) = review_of(entries, DELTA).totals
+    first, second = review_of(entries, DELTA, OwnLimit(disjoint_data_sets=True)).totals
+    assert (together.data_sets, first.data_sets, second.data_sets) == (("main", "registry"), ("main",), ("registry",))
+    assert together.epsilon > 1.3 * first.epsilon == 1.3 * second.epsilon
 
 
 def test_the_smallest_group_of_all_runs_is_whom_the_total_covers() -> None:
@@ -318,7 +327,7 @@ def test_a_limit_that_other_runs_used_up_meanwhile_ends_a_run_in_one_line(consor
             each.stop.set()
             each.join()
     (reason,) = next(entry["reasons"] for entry in logs if entry["event"] == "run_refused")
-    assert f"run {RUN} would take the ledger of data set 'main' to ε = " in reason
+    assert f"run {RUN} would take the ledger of all data sets together to ε = " in reason
     assert "nothing was charged" in reason
     assert told == [Trouble.LIMIT_REACHED]
     assert {entry.run_id for entry in entries_of(folder)} == {OTHER_RUN}

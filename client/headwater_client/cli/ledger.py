@@ -160,12 +160,14 @@ def _show_totals(console: Console, review: "LedgerReview") -> None:
 
 
 def _total_in_words(total: "DataSetTotal", review: "LedgerReview") -> list[str]:
-    """What a data set was charged in all, what is left of the limit, and whom that leaves out: a sentence each."""
+    """What data sets were charged in all, what is left of the limit, and whom that leaves out: a sentence each."""
+    first, *others = total.data_sets
+    charged = f"Data sets {', '.join(total.data_sets)} together" if others else f"Data set {first}"
     whom = "one record" if total.records <= 1 else f"a person with at most {total.records} records"
     lines = []
     if total.records:
         lines.append(
-            f"Data set {total.data_set}: ε = {rounded_up(total.epsilon):g} at δ = {review.delta:g} for {whom} here, "
+            f"{charged}: ε = {rounded_up(total.epsilon):g} at δ = {review.delta:g} for {whom} here, "
             f"added or removed, over all runs together; {_limit_in_words(total, review)}."
         )
     if total.records and total.organisations > 1:
@@ -176,8 +178,7 @@ def _total_in_words(total: "DataSetTotal", review: "LedgerReview") -> list[str]:
     if total.non_private:
         were = "1 round was" if total.non_private == 1 else f"{total.non_private} rounds were"
         lines.append(
-            f"Data set {total.data_set}: {were} NOT DIFFERENTIALLY PRIVATE; no ε bounds what that gave away, and no "
-            "limit counts it."
+            f"{charged}: {were} NOT DIFFERENTIALLY PRIVATE; no ε bounds what that gave away, and no limit counts it."
         )
     return lines
 

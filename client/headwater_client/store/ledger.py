@@ -26,8 +26,8 @@ INSERT INTO run_before_ledger SELECT run_id FROM attempt;
 
 _FROM = "SELECT position, document, digest FROM ledger WHERE position >= ? ORDER BY position"
 
-# Every attempt, receipt and cohort is counted beside the charges, and none is ever removed; what is left of the count was
-# charged. A run's attempts are at most as many as its last number.
+# Every attempt, receipt and cohort is counted beside the charges, and none is ever removed: what is left of the count
+# was charged. A run's attempts are at most as many as its last number.
 _CHARGED = """
 SELECT records - (SELECT count(*) FROM receipt) - (SELECT count(*) FROM cohort)
   - (SELECT coalesce(sum(number), 0) FROM attempt)

@@ -164,20 +164,20 @@ def uncharged_problem(
 
 
 def events_of(
-    entries: Iterable[LedgerEntry], data_set: str, *, run: str | None = None, but_run: str | None = None
+    entries: Iterable[LedgerEntry], data_set: str | None = None, *, run: str | None = None, but_run: str | None = None
 ) -> tuple[Event, ...]:
-    """What was charged to a data set with noise; what was released without noise has no event.
+    """What was charged with noise; what was released without noise has no event.
 
     Args:
         entries: of one organisation.
-        data_set: by its name in the charter.
+        data_set: to this one alone, by its name in the charter; None for all of the organisation together.
         run: of this run alone.
         but_run: of all runs but this one.
     """
     chosen = (
         entry.event
         for entry in entries
-        if entry.data_set == data_set and entry.run_id != but_run and run in (None, entry.run_id)
+        if data_set in (None, entry.data_set) and entry.run_id != but_run and run in (None, entry.run_id)
     )
     return tuple(event for event in chosen if event is not None)
 

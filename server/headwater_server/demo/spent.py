@@ -83,8 +83,7 @@ def compare(claim: PrivacyClaim, run_id: str, ledgers: Mapping[str, SignedLedger
     for member, signed in ledgers.items():
         signed.verify()
         entries = [entry for entry in signed.ledger.entries if entry.run_id == run_id]
-        charged = [event for name in sorted({e.data_set for e in entries}) for event in events_of(entries, name)]
-        found[member] = rounded_up(spent(charged, claim.delta).epsilon)
+        found[member] = rounded_up(spent(events_of(entries), claim.delta).epsilon)
     told = SpentByAll(claim, found, rounded_up(replayed.epsilon))
     if {told.replayed, *found.values()} != {claim.epsilon}:
         apart = ", ".join(f"{member}'s ledger {epsilon:g}" for member, epsilon in sorted(found.items()))

@@ -89,6 +89,7 @@ def test_events_are_those_of_a_data_set_and_of_one_run_or_of_all_others() -> Non
     )
     first, second = NoisyCounts(400, 14), NoisyCounts(900, 2)
     assert events_of(entries, "main") == (first, second)
+    assert events_of(entries) == (first, second, first)
     assert events_of(entries, "main", run=RUN) == (first,)
     assert events_of(entries, "main", but_run=RUN) == (second,)
 
