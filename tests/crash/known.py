@@ -69,7 +69,7 @@ class KnownRecipe:
         task = known_task(self._plan, step, self._lengths[step - 1])
         return Aggregate(task, _MODEL if task.kind == "update" else b"")
 
-    def add_sum(self, vector: NDArray[np.uint32], contributors: int) -> None:
+    def add_sum(self, vector: NDArray[np.uint32], contributors: int, members: int) -> None:
         """Take a sum."""
         step = len(self.history) + 1
-        self.history.append({"step": step, "kind": "sum", "contributors": contributors})
+        self.history.append({"step": step, "kind": "sum", "contributors": contributors, "members": members})

@@ -48,12 +48,17 @@ def first_task(plan: Plan) -> Task:
     return action.task
 
 
-def clear_sum(task: Task, plan: Plan, parts: Sequence[Table], seed: int | None = None) -> NDArray[np.uint32]:
-    """The sum of every organisation's contribution; with a seed, from noise that comes again."""
+def clear_sum(
+    task: Task, plan: Plan, parts: Sequence[Table], seed: int | None = None, *, members: int | None = None
+) -> NDArray[np.uint32]:
+    """The sum of every organisation's contribution; with a seed, from noise that comes again.
+
+    `members` is the session's number where some of it dropped out.
+    """
     total = np.zeros(task.length, np.uint32)
     for number, rows in enumerate(parts):
         chance = {} if seed is None else {"entropy": Entropy(seed * 1000 + number)}
-        total += contribute(task, b"", rows, plan, members=len(parts), **chance)
+        total += contribute(task, b"", rows, plan, members=members or len(parts), **chance)
     return total
 
 

@@ -182,7 +182,9 @@ async def _conduct(
         if not np.array_equal(result.vector, base + np.uint32(len(members) * number)):
             raise _Failed(f"the sum of round {number} is wrong")
         # As `RunDriver` does before the recipe takes a sum.
-        await asyncio.to_thread(journal.add_sum, StoredSum(result.vector, len(result.contributors)))
+        await asyncio.to_thread(
+            journal.add_sum, StoredSum(result.vector, len(result.contributors), len(result.contributors))
+        )
     marks.add(journal)
     traffic = (session.traffic.received_bytes - before[0], session.traffic.sent_bytes - before[1])
     await coordinator.hub.end_run(RUN, "measured")

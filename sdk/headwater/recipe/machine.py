@@ -76,12 +76,14 @@ class Recipe:
             return action
         return self._picturing.told(action)
 
-    def add_sum(self, vector: RingVector, contributors: int) -> None:
+    def add_sum(self, vector: RingVector, contributors: int, members: int | None = None) -> None:
         """Answer `Aggregate` with the ring sum.
 
         Args:
             vector: uint32 or uint64 by the plan's ring, shape (task.length,).
             contributors: organisations in the sum.
+            members: of the session that it was made in, dropped ones included, by whose number organisations size
+                their noise; None where nobody dropped out.
 
         Raises:
             OutOfOrder: no sum was asked for.
@@ -92,7 +94,10 @@ class Recipe:
             raise out_of_place("a sum", action)
         if contributors < 1:
             raise InputError(f"a sum of {contributors} contributions is none; give the number of organisations in it")
-        first, *rest = self._stage.add_sum(action.task, vector, contributors)
+        if isinstance(self._stage, PrivateCounting):
+            first, *rest = self._stage.add_sum(action.task, vector, contributors, members)
+        else:
+            first, *rest = self._stage.add_sum(action.task, vector, contributors)
         summed: Record = {"step": action.task.step, "kind": action.task.kind, "contributors": contributors}
         self._rounds += 1
         self._go_on(self._stage, [summed | first, *rest])

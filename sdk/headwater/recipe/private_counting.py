@@ -94,10 +94,17 @@ class PrivateCounting:
             self._coarse, self._maps = coarse_encoding(self._fitted(), self._shares(), self._bins())
         return Aggregate(marginals_task(self._terms, step, self._coarse, self._pairs(), now.event))
 
-    def add_sum(self, task: Task, vector: RingVector, contributors: int) -> list[Record]:
-        """As `Stage.add_sum`."""
+    def add_sum(self, task: Task, vector: RingVector, contributors: int, members: int | None = None) -> list[Record]:
+        """As `Stage.add_sum`.
+
+        Args:
+            task: of the sum.
+            vector: the ring sum.
+            contributors: organisations in it.
+            members: of its session, by whose number each sized its noise; None where all of them are in the sum.
+        """
         now, room = self._left[0], HeadRoom(contributors, task.value_bits)
-        noise = self._carried(now, contributors)
+        noise = self._carried(now, contributors, members or contributors)
         counts = read_noisy(vector, task.length, room)
         if now.name == "columns":
             self._take_columns(counts, noise)
@@ -120,9 +127,9 @@ class PrivateCounting:
         del model, report
         raise out_of_place("a model", self.ask(1))
 
-    def _carried(self, step: PrivateStep, contributors: int) -> float:
+    def _carried(self, step: PrivateStep, contributors: int, members: int) -> float:
         """Variance of a sum's noise: more than is charged for, as also those add theirs that need not be honest."""
-        honest = honest_members(private_budget(self._terms), contributors, self._terms.colluders)
+        honest = honest_members(private_budget(self._terms), members, self._terms.colluders)
         return float(carried_variance(step.event.variance, honest, contributors))
 
     def _take_columns(self, counts: NDArray[np.int64], noise: float) -> None:

@@ -152,7 +152,7 @@ class RunDriver:
             if isinstance(action, Aggregate):
                 phase = action.task.kind
                 total = stored.pop(0) if stored else await self._sum(action, budget, proposal, charter, members)
-                recipe.add_sum(total.vector, total.contributors)
+                recipe.add_sum(total.vector, total.contributors, total.members)
                 organisations = total.contributors
             else:
                 phase = type(action).__name__.lower()
@@ -214,7 +214,8 @@ class RunDriver:
                         f"the last because {outcome.reason}"
                     )
                 continue
-            total = StoredSum(outcome.vector, len(outcome.contributors))
+            ready = await session.ready()
+            total = StoredSum(outcome.vector, len(outcome.contributors), len(ready.members))
             await asyncio.to_thread(self._journal.add_sum, total)
             return total
 

@@ -27,10 +27,12 @@ class StoredSum:
     Attributes:
         vector: uint32 or uint64 by the plan's ring, shape (length,).
         contributors: organisations in it.
+        members: of its session, dropped ones included.
     """
 
     vector: RingVector
     contributors: int
+    members: int
 
 
 class RunJournal:
@@ -112,7 +114,7 @@ class RunJournal:
         """Store a sum before the recipe takes it."""
         bits = 8 * total.vector.dtype.itemsize
         digest = self._blobs.put(total.vector.astype(ring_type(bits)).tobytes())
-        record = {"sha256": digest, "contributors": total.contributors, "ring_bits": bits}
+        record = {"sha256": digest, "contributors": total.contributors, "members": total.members, "ring_bits": bits}
         self.add(_SUM, json.dumps(record).encode())
 
     def sums(self) -> list[StoredSum]:
@@ -123,11 +125,13 @@ class RunJournal:
                 try:
                     document = json.loads(entry.data)
                     digest, contributors = str(document["sha256"]), int(document["contributors"])
+                    # Records of earlier releases do not say it; those went by the contributors.
+                    members = int(document.get("members", contributors))
                     kind = ring_type(int(document["ring_bits"]))
                 except (ValueError, KeyError, TypeError, InputError) as error:
                     raise StorageError(f"a stored sum of run {self._run_id} is damaged; propose a new run") from error
                 vector = np.frombuffer(self._blobs.get(digest), dtype=kind).copy()
-                found.append(StoredSum(vector, contributors))
+                found.append(StoredSum(vector, contributors, members))
         return found
 
     def _entries(self) -> Sequence[RoundEntry]:

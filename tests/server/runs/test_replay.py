@@ -36,9 +36,9 @@ def test_sums_come_back_in_order_bit_for_bit(storage: SqlStorage, tmp_path: Path
         np.array([2**40], np.uint64),
     ]
     for vector in vectors:
-        journal(storage, tmp_path).add_sum(StoredSum(vector, 3))
+        journal(storage, tmp_path).add_sum(StoredSum(vector, 3, 4))
     found = journal(storage, tmp_path).sums()
-    assert [total.contributors for total in found] == [3, 3, 3]
+    assert [(total.contributors, total.members) for total in found] == [(3, 4)] * 3
     for vector, total in zip(vectors, found, strict=True):
         assert vector.dtype == total.vector.dtype
         np.testing.assert_array_equal(vector, total.vector)
@@ -55,7 +55,7 @@ def test_damaged_record_of_a_sum_is_refused(storage: SqlStorage, tmp_path: Path)
 
 
 def test_altered_blob_of_a_sum_is_refused(storage: SqlStorage, tmp_path: Path) -> None:
-    journal(storage, tmp_path).add_sum(StoredSum(np.arange(4, dtype=np.uint32), 3))
+    journal(storage, tmp_path).add_sum(StoredSum(np.arange(4, dtype=np.uint32), 3, 3))
     (blob,) = (path for path in (tmp_path / "blobs").rglob("*") if path.is_file())
     blob.write_bytes(b"\0" * 16)
     with pytest.raises(StorageError, match="altered"):
