@@ -35,6 +35,7 @@ def cost_in_words(cost: PlanCost, retries: int) -> tuple[tuple[str, tuple[str, .
     """
     return (
         ("in all", (_total(cost),)),
+        ("a person at several organisations", (_everywhere(cost),)),
         ("what the noise means", tuple(_error(cost))),
         (
             "one more run",
@@ -45,7 +46,7 @@ def cost_in_words(cost: PlanCost, retries: int) -> tuple[tuple[str, tuple[str, .
         ),
         ("an aborted sum", (_aborted(cost, retries),)),
         ("public, outside ε", (f"{PUBLIC}, {cost.budget.most_rows:,}",)),
-        ("ε does not cover", uncovered_in_words(cost.budget)),
+        ("ε does not cover", uncovered_in_words(cost.budget, disjoint_people=cost.disjoint_people)),
     )
 
 
@@ -65,6 +66,19 @@ def no_budget_in_words(plan: Plan) -> tuple[str, ...]:
 def _total(cost: PlanCost) -> str:
     said = f"{guarantee_in_words(cost.epsilon, cost.budget)}; the plan's budget is ε = {cost.budget.epsilon:g}"
     return f"{said}. Fitting and sampling cost nothing more: they see noisy sums alone"
+
+
+def _everywhere(cost: PlanCost) -> str:
+    if cost.disjoint_people:
+        return (
+            "the charter declares that nobody's records are at more than one organisation, so ε of each person is the "
+            "one above and not a sum"
+        )
+    each = "a record" if cost.budget.records == 1 else f"{cost.budget.records} records"
+    return (
+        f"no charter declares that nobody's records are at two organisations, so they add up: somebody with {each} at "
+        f"each of {cost.organisations} has ε = {rounded_up(cost.epsilon_everywhere):g}"
+    )
 
 
 def _error(cost: PlanCost) -> Iterator[str]:

@@ -11,7 +11,7 @@ from support.consortium import ConsortiumInMemory
 __all__ = ["home_with_charter"]
 
 
-def home_with_charter(folder: Path, members: int = 3) -> CoordinatorHome:
+def home_with_charter(folder: Path, members: int = 3, *, disjoint_people: bool = False) -> CoordinatorHome:
     """Make it, as `init` and `charter propose` do, with so many members."""
     home = CoordinatorHome(folder)
     authority = Authority.create("Test consortium", datetime.now(UTC))
@@ -21,9 +21,10 @@ def home_with_charter(folder: Path, members: int = 3) -> CoordinatorHome:
         authority.issue_server("coordinator", ["127.0.0.1"], datetime.now(UTC)),
     )
     consortium = ConsortiumInMemory(members, coordinator_key=home.charter_key())
+    declared = {"disjoint_people": True} if disjoint_people else {}
     storage = SqlStorage(home.database_url(home.settings()))
-    storage.add_charter(consortium.signed_charter(without=tuple(consortium.keys)))
-    charter = consortium.charter()
+    storage.add_charter(consortium.signed_charter(without=tuple(consortium.keys), **declared))
+    charter = consortium.charter(**declared)
     for member, key in consortium.keys.items():
         storage.add_charter_signature(charter.digest, member, charter.signed_by(key))
     storage.close()

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
+from headwater.agreement.overlap import event_for_person
 from headwater.agreement.plan import Plan
 from headwater.errors import InputError
 from headwater.privacy.accountant import spent
@@ -53,6 +54,10 @@ class PlanCost:
         epsilon_aborted: of one run in which one sum more is aborted and tried again than the budget pays for, the
             dearest one.
         epsilon_twice: of two runs of this plan on the same rows.
+        disjoint_people: the charter declares that nobody's records are at more than one organisation; its ε is then
+            the largest of the organisations', else it is their sum.
+        epsilon_everywhere: of a person with as many records as the budget protects at every organisation where one may
+            be: at one, or at each of them.
     """
 
     budget: Budget
@@ -63,18 +68,21 @@ class PlanCost:
     epsilon: float
     epsilon_aborted: float
     epsilon_twice: float
+    disjoint_people: bool
+    epsilon_everywhere: float
 
     def to_document(self) -> dict[str, object]:
         """JSON values, for programs."""
         return asdict(self) | {"budget": self.budget.model_dump(mode="json")}
 
 
-def plan_cost(plan: Plan, organisations: int) -> PlanCost:
+def plan_cost(plan: Plan, organisations: int, *, disjoint_people: bool = False) -> PlanCost:
     """Account for a run of a plan that has a budget, by the accountant that reports what was spent.
 
     Args:
         plan: with a budget.
         organisations: that share the noise.
+        disjoint_people: as the charter declares.
 
     Raises:
         InputError: the plan has no budget, or so few organisations cannot share the noise.
@@ -102,6 +110,7 @@ def plan_cost(plan: Plan, organisations: int) -> PlanCost:
     )
     dearest = max(events, key=lambda event: event.zcdp)
     everything = [*events, *reserve]
+    everywhere = [event_for_person(event, 1 if disjoint_people else organisations) for event in everything]
     return PlanCost(
         budget=budget,
         organisations=organisations,
@@ -111,4 +120,6 @@ def plan_cost(plan: Plan, organisations: int) -> PlanCost:
         epsilon=spent(everything, budget.delta).epsilon if reserve else rounds[-1].epsilon,
         epsilon_aborted=spent([*everything, dearest], budget.delta).epsilon,
         epsilon_twice=spent([*everything, *everything], budget.delta).epsilon,
+        disjoint_people=disjoint_people,
+        epsilon_everywhere=spent(everywhere, budget.delta).epsilon,
     )

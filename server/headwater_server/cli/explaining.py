@@ -11,6 +11,7 @@ from headwater_server.cli.options import HomeOption, open_home, open_storage
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from headwater.agreement.charter import Charter
     from headwater.agreement.cost import PlanCost
     from headwater.agreement.plan import Plan
 
@@ -29,24 +30,33 @@ def explain(
     """Say what a plan costs the people behind the rows: round by round, in all, and for one run more.
 
     Nothing runs and nothing is spent. ε is told by the accountant that organisations, releases and `headwater verify`
-    use; the noise of each organisation depends on how many share it.
+    use; the noise of each organisation depends on how many share it. A person with records at several organisations
+    costs more, unless the charter in --home declares that there is none.
     """
     from rich.console import Console
 
     from headwater_server.plan_file import read_plan
 
     document = read_plan(plan)
-    members = _organisations(organisations, home, document)
+    charter = _charter(home)
+    members = _organisations(organisations, charter, document)
+    disjoint_people = charter is not None and charter.disjoint_people
     if as_json:
-        typer.echo(json.dumps(_facts(document, members)))
+        typer.echo(json.dumps(_facts(document, members, disjoint_people=disjoint_people)))
         return
     console = Console(highlight=False)
     console.print(f"[bold]{document.name}[/bold], plan {document.digest}", soft_wrap=True)
-    print_privacy(console, document, members)
+    print_privacy(console, document, members, disjoint_people=disjoint_people)
 
 
-def print_privacy(console: "Console", plan: "Plan", organisations: int) -> None:
+def print_privacy(console: "Console", plan: "Plan", organisations: int, *, disjoint_people: bool = False) -> None:
     """Print what a plan costs, or why no number says it.
+
+    Args:
+        console: to print on.
+        plan: with a budget or without.
+        organisations: that share the noise.
+        disjoint_people: the charter declares that nobody's records are at more than one of them.
 
     Raises:
         InputError: so few organisations cannot share the noise, or it is more than can be drawn.
@@ -64,7 +74,7 @@ def print_privacy(console: "Console", plan: "Plan", organisations: int) -> None:
         for line in others:
             console.print(f"  {line}", soft_wrap=True, highlight=False, markup=False)
         return
-    cost = plan_cost(plan, organisations)
+    cost = plan_cost(plan, organisations, disjoint_people=disjoint_people)
     console.print(f"privacy: [bold]{escape(budget_in_words(plan.privacy))}[/bold]", soft_wrap=True, highlight=False)
     _print_rounds(console, cost)
     for subject, sentences in cost_in_words(cost, plan.aggregation.retries):
@@ -101,33 +111,38 @@ def _print_rounds(console: "Console", cost: "PlanCost") -> None:
     console.print(table)
 
 
-def _facts(plan: "Plan", organisations: int) -> dict[str, object]:
+def _facts(plan: "Plan", organisations: int, *, disjoint_people: bool) -> dict[str, object]:
     from headwater.agreement.cost import plan_cost
     from headwater_server.cost_words import cost_in_words, no_budget_in_words
 
     head = {"name": plan.name, "plan_digest": plan.digest}
     if plan.privacy == "none":
         return {**head, "private": False, "words": list(no_budget_in_words(plan))}
-    cost = plan_cost(plan, organisations)
+    cost = plan_cost(plan, organisations, disjoint_people=disjoint_people)
     words = {subject: list(sentences) for subject, sentences in cost_in_words(cost, plan.aggregation.retries)}
     return {**head, "private": True, **cost.to_document(), "words": words}
 
 
-def _organisations(given: int | None, home: Path, plan: "Plan") -> int:
+def _organisations(given: int | None, charter: "Charter | None", plan: "Plan") -> int:
     from headwater.errors import InputError
     from headwater.secagg.protocol.terms import cohort_problem
-    from headwater_server.runs.charters import charter_for_new_runs
 
     if given is not None:
         if problem := cohort_problem(given, plan.aggregation.minimum_cohort, plan.colluders):
             raise InputError(f"so many organisations cannot run this plan: {problem}; say another --organisations")
         return given
+    return plan.aggregation.minimum_cohort if charter is None else len(charter.members)
+
+
+def _charter(home: Path) -> "Charter | None":
+    """The charter that new runs stand under; None where there is no coordinator, or none is in force yet."""
+    from headwater_server.runs.charters import charter_for_new_runs
+
     place = open_home(home)
-    if (place.folder / "settings.toml").is_file():
-        storage = open_storage(place)
-        try:
-            if storage.charters_in_force():
-                return len(charter_for_new_runs(storage).members)
-        finally:
-            storage.close()
-    return plan.aggregation.minimum_cohort
+    if not (place.folder / "settings.toml").is_file():
+        return None
+    storage = open_storage(place)
+    try:
+        return charter_for_new_runs(storage) if storage.charters_in_force() else None
+    finally:
+        storage.close()

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from headwater.agreement.plan import Plan
 from headwater.errors import InputError
+from headwater.privacy.words import rounded_up
 from headwater_server.cli import app
 from support.coordinator_home import home_with_charter
 from support.private import private_plan
@@ -81,6 +82,24 @@ def test_programs_read_the_same_as_json(tmp_path: Path) -> None:
 def test_the_noise_of_each_is_that_of_the_charter_s_members_where_there_is_a_charter(tmp_path: Path) -> None:
     home_with_charter(tmp_path / "home", members=4)
     assert "σ each of 4" in explained(tmp_path, private_plan(1.0))
+
+
+def test_a_person_at_several_organisations_costs_the_sum_unless_the_charter_declares_that_there_is_none(
+    tmp_path: Path,
+) -> None:
+    facts = json.loads(explained(tmp_path, private_plan(0.3), "--organisations", "4", "--json"))
+    assert facts["disjoint_people"] is False
+    # Four times the shift at the same noise: more than four times ε, by the accountant.
+    assert facts["epsilon_everywhere"] > 4 * facts["epsilon"]
+    said = explained(tmp_path, private_plan(0.3), "--organisations", "4")
+    assert f"somebody with a record at each of 4 has ε = {rounded_up(facts['epsilon_everywhere']):g}" in said
+    home_with_charter(tmp_path / "home", members=4, disjoint_people=True)
+    declared = json.loads(explained(tmp_path, private_plan(0.3), "--json"))
+    assert declared["disjoint_people"] is True
+    assert declared["epsilon_everywhere"] == declared["epsilon"] == facts["epsilon"]
+    said = explained(tmp_path, private_plan(0.3))
+    assert "the charter declares that nobody's records are at more than one organisation" in said
+    assert "where k of them do" not in said
 
 
 def test_check_says_what_explain_says(tmp_path: Path) -> None:
