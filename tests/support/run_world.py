@@ -71,6 +71,7 @@ class RunWorld:
         retries: int = 5,
         setup_seconds: float = 20.0,
         privacy: Literal["none"] | Budget = "none",
+        disjoint_people: bool = False,
     ) -> None:
         """Propose the run, have the first `approve` organisations approve it, and start it."""
         self.consortium = ConsortiumInMemory(members)
@@ -85,7 +86,9 @@ class RunWorld:
             privacy=privacy,
         )
         self.rows = {member: small_table(seed=seed) for seed, member in enumerate(sorted(self.consortium.keys))}
-        signed, proposal = self.consortium.signed_charter(), self.consortium.proposal(self.plan, RUN)
+        declared = {"disjoint_people": True} if disjoint_people else {}
+        signed = self.consortium.signed_charter(without=(), **declared)
+        proposal = self.consortium.proposal(self.plan, RUN, charter_digest=signed.charter.digest)
         self.charter = signed.charter
         self.storage.add_charter(signed.model_copy(update={"signatures": {}}))
         for member, signature in signed.signatures.items():

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from headwater.generator.balancing import Shares
     from headwater.generator.bundle import Bundle
     from headwater.generator.table_generator import RowReader
+    from headwater.release.privacy_claim import Privacy
 
 __all__ = ["register"]
 
@@ -20,7 +21,8 @@ _HELP = """Draw synthetic rows from a generator into a file.
 
     SOURCE is a finished run (its id or first digits), a bundle's folder, or a simulation's folder with a generator in
     it. The file is for those who may see the generator: it is no release, nobody signed it, and without differential
-    privacy it stays with the coordinator like the generator itself.
+    privacy it stays with the coordinator like the generator itself. Of a run under a privacy budget the ε that its
+    rounds come to is said, as a release of it would; a folder carries no claim that could be checked.
 
     **Conditions.** `--where` may be given for several columns; all must hold.
 
@@ -84,14 +86,14 @@ def sample(
     from headwater.errors import InputError
     from headwater.generator.table_generator import RowReader, RowRequest
     from headwater.schema.condition_text import read_condition
-    from headwater_server.sampling.source import find_bundle
+    from headwater_server.sampling.source import find_bundle, find_privacy
     from headwater_server.sampling.writing import check_target, write_rows
 
     if not dry_run:
         if out is None:
             raise InputError("there is no file to write to; say --out FILE.parquet, or --dry-run")
         check_target(out, replace=replace)
-    bundle = find_bundle(source, home)
+    bundle, privacy = find_bundle(source, home), find_privacy(source, home)
     schema = bundle.encoding.schema
     console = Console()
     request = RowRequest(
@@ -114,8 +116,20 @@ def sample(
             reader.first(rows, seed, start=start), out, lambda done: progress.update(task, completed=done)
         )
     console.print(f"{written:,} rows, {size:,} bytes, acceptance {reader.tally.acceptance:.1%}", highlight=False)
-    console.print("[bold red]NOT DIFFERENTIALLY PRIVATE[/bold red]; unsigned, no release", soft_wrap=True)
+    console.print(f"{_privacy(privacy)} Unsigned, no release.", soft_wrap=True, highlight=False)
     typer.echo(f"{out}")
+
+
+def _privacy(privacy: "Privacy | None") -> str:
+    """What the rows' generator is known to keep: drawing from it is post-processing and costs nothing more."""
+    from headwater.privacy.words import NOT_PRIVATE
+    from headwater.release.statement import headline
+
+    if privacy is None:
+        return f"[bold red]{NOT_PRIVATE}[/bold red] as far as is known: no privacy claim travels with this generator."
+    if privacy == "none":
+        return f"[bold red]{NOT_PRIVATE}[/bold red]."
+    return f"[bold green]{headline(privacy)}[/bold green] Drawing rows costs nothing more."
 
 
 def _shares(bundle: "Bundle", texts: list[str]) -> "Shares":

@@ -6,10 +6,14 @@ from pathlib import Path
 from headwater.agreement.run_ids import find_run
 from headwater.errors import InputError, OutOfOrder
 from headwater.generator.bundle import Bundle
+from headwater.release.privacy_claim import Privacy, PrivacyClaim
+from headwater.release.replay import replay
+from headwater_server.release import privacy_of
+from headwater_server.runs.charters import agreed
 from headwater_server.settings import CoordinatorHome
 from headwater_server.storage import RunState, SqlStorage, Storage
 
-__all__ = ["bundle_of", "find_bundle", "result_of"]
+__all__ = ["bundle_of", "find_bundle", "find_privacy", "result_of"]
 
 _MANIFEST, _FOLDER = "bundle.json", "generator"
 
@@ -34,6 +38,36 @@ def find_bundle(named: str, home: Path) -> Bundle:
     if not home.is_dir():
         raise InputError(f"{named} is no folder with a generator, and there is no coordinator in {home}; say --home")
     return _of_run(named, home)
+
+
+def find_privacy(named: str, home: Path) -> Privacy | None:
+    """What may be said of differential privacy of a generator that `find_bundle` finds.
+
+    Args:
+        named: as there.
+        home: as there.
+
+    Returns:
+        Of a run what its signed plan and its rounds allow to be claimed, replayed; None of a folder, whose bundle
+        carries no claim that could be checked.
+
+    Raises:
+        InputError: nothing of that name.
+        OutOfOrder: the run is not finished.
+        ReleaseRefused: the run claims less than its rounds cost, or what it claims does not hold together.
+    """
+    if Path(named).is_dir():
+        return None
+    storage = SqlStorage((place := CoordinatorHome(home)).database_url(place.settings()))
+    try:
+        run_id = _run_id(named, storage)
+        proposal, _ = agreed(storage, run_id)
+        privacy = privacy_of(proposal.proposal.plan, result_of(storage, run_id).get("privacy"))
+    finally:
+        storage.close()
+    if isinstance(privacy, PrivacyClaim):
+        replay(privacy)
+    return privacy
 
 
 def result_of(storage: Storage, run_id: str) -> Mapping[str, object]:
@@ -66,7 +100,11 @@ def _of_run(named: str, home: Path) -> Bundle:
     place = CoordinatorHome(home)
     storage = SqlStorage(place.database_url(place.settings()))
     try:
-        run_id = find_run(named, [record.run_id for record in storage.runs()], "headwater-coordinator run list")
+        run_id = _run_id(named, storage)
         return bundle_of(place, run_id, result_of(storage, run_id))
     finally:
         storage.close()
+
+
+def _run_id(named: str, storage: Storage) -> str:
+    return find_run(named, [record.run_id for record in storage.runs()], "headwater-coordinator run list")
