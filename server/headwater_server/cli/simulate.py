@@ -170,7 +170,7 @@ def _privacy(result: dict[str, Any]) -> str:
     privacy = result["privacy"]
     schema = "" if privacy["schema"] == "given" else f"; [yellow]{privacy['schema']}[/yellow]"
     return (
-        f"[bold]Such a run spends {privacy['words']}[/bold], of a budget of ε = {privacy['epsilon']:g}{schema}. "
+        f"[bold]Such a run spends {privacy['words']}[/bold], of a budget of ε = {privacy['budget_epsilon']:g}{schema}. "
         "The simulation itself protects nobody: whoever runs it has all rows."
     )
 

@@ -8,7 +8,7 @@ from headwater.agreement.charge import charge_of
 from headwater.agreement.plan import Plan
 from headwater.privacy.accountant import spent
 from headwater.privacy.events import event_of
-from headwater.privacy.words import SCHEMA_FROM_ROWS, guarantee_in_words
+from headwater.privacy.words import SCHEMA_FROM_ROWS, guarantee_in_words, rounded_up
 from headwater.recipe.task import Task
 
 __all__ = ["spending"]
@@ -23,8 +23,9 @@ def spending(plan: Plan, asked: Sequence[Task], *, schema_from_rows: bool) -> Li
         schema_from_rows: whether bounds and categories were read from the rows.
 
     Returns:
-        "none", or the budget with "spent" (ε and ρ by the accountant), "events" (each as a ledger is charged it),
-        "schema" ("given", or that it was read from the rows) and "words".
+        "none", or, by the names that a run's claim has for them: "epsilon" (spent, rounded up), what it means nothing
+        without, "budget_epsilon" and "events" (each as a ledger is charged it); beside them "rho", "schema" ("given",
+        or that it was read from the rows) and "words".
     """
     if plan.privacy == "none":
         return "none"
@@ -32,7 +33,9 @@ def spending(plan: Plan, asked: Sequence[Task], *, schema_from_rows: bool) -> Li
     cost = spent([event_of(event) for event in events], plan.privacy.delta)
     return {
         **plan.privacy.model_dump(mode="json"),
-        "spent": {"epsilon": cost.epsilon, "rho": cost.rho},
+        "epsilon": rounded_up(cost.epsilon),
+        "budget_epsilon": plan.privacy.epsilon,
+        "rho": cost.rho,
         "events": events,
         "schema": SCHEMA_FROM_ROWS if schema_from_rows else "given",
         "words": guarantee_in_words(cost.epsilon, plan.privacy),

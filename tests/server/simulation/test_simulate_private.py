@@ -17,8 +17,10 @@ from headwater.errors import InputError
 from headwater.evaluation.usefulness import Usefulness
 from headwater.privacy.accountant import spent
 from headwater.privacy.events import NoisyCounts
+from headwater.privacy.words import rounded_up
 from headwater.recipe.actions import Done
 from headwater.recipe.machine import build_recipe
+from headwater.release.privacy_claim import PrivacyClaim
 from headwater.schema.writing import write_csv
 from headwater_server.simulation.driving import Cost, LocalEngine, Silent, drive
 from headwater_server.simulation.flower_engine import drive_on_flower
@@ -64,8 +66,12 @@ def test_the_result_holds_the_budget_and_what_was_spent_of_it_event_by_event(dat
     privacy = result["privacy"]
     events = [NoisyCounts.from_document(event) for event in privacy["events"]]
     assert len(events) == result["sums"] == 3
-    assert privacy["spent"]["epsilon"] == spent(events, 1e-6).epsilon
-    assert 2.7 < privacy["spent"]["epsilon"] <= privacy["epsilon"] == 3.0
+    # By the names and in the meaning of a run's claim: what was spent, rounded up.
+    assert privacy["epsilon"] == rounded_up(spent(events, 1e-6).epsilon)
+    assert 2.7 < privacy["epsilon"] <= privacy["budget_epsilon"] == 3.0
+    assert f"spends ε = {privacy['epsilon']:g} at δ = 1e-06" in said
+    assert f"of a budget of ε = {privacy['budget_epsilon']:g}" in said
+    assert {"epsilon", "budget_epsilon"} <= set(PrivacyClaim.model_fields)
     assert privacy["mode"] == mode
     assert "Such a run spends ε = " in said
     assert "at δ = 1e-06 for one record, added or removed" in said
@@ -97,8 +103,8 @@ def test_the_rounds_are_told_with_their_noise_and_drawn(data: Path) -> None:
 def test_a_plan_s_own_budget_is_spent_where_no_other_is_named(data: Path, tmp_path: Path) -> None:
     plan = tmp_path / "plan.toml"
     plan.write_text(private_plan(1.0).to_toml(), encoding="utf-8")
-    assert simulated(data, "--plan", str(plan))[1]["privacy"]["epsilon"] == 1.0
-    assert simulated(data, "--plan", str(plan), "--epsilon", "2")[1]["privacy"]["epsilon"] == 2.0
+    assert simulated(data, "--plan", str(plan))[1]["privacy"]["budget_epsilon"] == 1.0
+    assert simulated(data, "--plan", str(plan), "--epsilon", "2")[1]["privacy"]["budget_epsilon"] == 2.0
 
 
 @pytest.mark.parametrize(
