@@ -60,7 +60,7 @@ def grid_encoding(schema: Schema, settings: EncodingSettings) -> Encoding:
 
 
 def noisy_encoding(
-    schema: Schema, counts: Sequence[F64], variance: float, rows: float, settings: EncodingSettings
+    schema: Schema, counts: Sequence[F64], variance: float, rows: float, settings: EncodingSettings, few: int
 ) -> Encoding:
     """Choose codes from noisy counts on the public grids.
 
@@ -71,16 +71,19 @@ def noisy_encoding(
         variance: of each count's noise.
         rows: how many were counted, at least nearly.
         settings: of the plan.
+        few: numbers and dates of so few cells keep them all as codes, like categories.
 
     Returns:
-        Codes of numbers and dates are runs of cells that the counts cannot tell apart; inside a code values are drawn
-        evenly. Masses are not negative.
+        Codes of other numbers and dates are runs of cells that the counts cannot tell apart; inside a code values are
+        drawn evenly. Masses are not negative.
     """
     columns = []
     for grid, measured in zip(Histograms.of(schema, settings).grids, counts, strict=True):
         if isinstance(grid, CategoryGrid):
             masses = np.maximum(np.rint(measured.sum(axis=1)), 0).astype(np.int64)
             columns.append(ColumnCodes(grid, category_codes(grid, masses, settings.category_limit), masses))
+        elif len(grid.lows) <= few:
+            columns.append(ColumnCodes(grid, np.arange(grid.cells, dtype=np.int32), np.ones(grid.cells, np.int64)))
         else:
             codes = _interval_codes(grid, measured, variance, max(rows / settings.numeric_codes, 1.0))
             columns.append(ColumnCodes(grid, codes, np.ones(grid.cells, np.int64)))

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headwater.encoding.encoding import Encoding
-from headwater.encoding.grid import CategoryGrid
 from headwater.encoding.marginals import Subset, cells_of
 from headwater.encoding.noisy import NoisyMarginal, coarse_encoding, grid_encoding, noisy_encoding, total_rows
 from headwater.errors import InputError, OutOfOrder
@@ -16,6 +15,7 @@ from headwater.recipe.actions import Aggregate, ModelReport
 from headwater.recipe.private_steps import (
     PrivateStep,
     grid_subsets,
+    private_bins,
     private_budget,
     private_steps,
     private_subsets,
@@ -91,7 +91,7 @@ class PrivateCounting:
         if now.name == "label":
             return Aggregate(marginals_task(self._terms, step, self._fitted(), self._with_label(), now.event))
         if self._coarse is None:
-            self._coarse, self._maps = coarse_encoding(self._fitted(), self._shares(), self._bins())
+            self._coarse, self._maps = coarse_encoding(self._fitted(), self._shares(), private_bins(self._terms))
         return Aggregate(marginals_task(self._terms, step, self._coarse, self._pairs(), now.event))
 
     def add_sum(self, task: Task, vector: RingVector, contributors: int, members: int | None = None) -> list[Record]:
@@ -143,8 +143,8 @@ class PrivateCounting:
             parts[place] if place != label else sum(part.sum(axis=0) for part in parts.values())[:, None] / len(parts)
             for place in range(len(self._grid.columns))
         ]
-        settings = self._terms.recipe.encoding
-        self._encoding = noisy_encoding(self._terms.schema_, by_column, noise, rows, settings)
+        settings, few = self._terms.recipe.encoding, self._terms.recipe.private.category_bins
+        self._encoding = noisy_encoding(self._terms.schema_, by_column, noise, rows, settings, few)
         self._marginals = [_in_codes(place, label, part, self._encoding, noise) for place, part in parts.items()]
 
     def _on_grids(self, counts: F64) -> dict[int, F64]:
@@ -181,15 +181,6 @@ class PrivateCounting:
 
     def _pairs(self) -> Sequence[Subset]:
         return private_subsets(self._terms)
-
-    def _bins(self) -> list[int]:
-        settings, label = self._terms.recipe.private, self._terms.schema_.target_index
-        return [
-            (column.size if place == label else settings.category_bins)
-            if isinstance(column.grid, CategoryGrid)
-            else settings.numeric_bins
-            for place, column in enumerate(self._fitted().columns)
-        ]
 
     def _shares(self) -> list[F64]:
         """What each code of each column holds by all tables that count it in full, weighted by their noise."""

@@ -18,6 +18,9 @@ class PrivateSettings(BaseModel):
     pairs_share: float = Field(default=0.65, gt=0, le=1, description="for every (feature, feature, label) table")
     numeric_bins: int = Field(default=8, ge=2, le=64, description="bins of a numeric column in the pairs")
     category_bins: int = Field(default=16, ge=2, le=256, description="bins of a categorical column in the pairs")
+    coupling: float = Field(
+        default=0.6, gt=0, le=1, description="least normalised mutual information of two columns that are held as one"
+    )
     components: int = Field(default=64, ge=1, le=1024, description="components of each class of the label")
     fits: int = Field(default=2, ge=1, le=64, description="fits from different starts that are averaged")
     steps: int = Field(default=1500, ge=1, le=100_000, description="steps of each fit")

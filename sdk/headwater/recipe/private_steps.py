@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, assert_never
 
-from headwater.encoding.grid import Histograms
+from headwater.encoding.grid import CategoryGrid, Histograms
 from headwater.encoding.marginals import Subset, cells_of, choose_subsets
 from headwater.errors import InputError
 from headwater.privacy.budget import Budget
@@ -20,6 +20,7 @@ __all__ = [
     "StepName",
     "grid_subsets",
     "most_cells",
+    "private_bins",
     "private_budget",
     "private_steps",
     "private_subsets",
@@ -110,6 +111,22 @@ def private_subsets(terms: RecipeTerms) -> Sequence[Subset]:
     return [s for s in choose_subsets(sizes, schema.target_index, terms.recipe.marginals.cells) if _new(s, schema)]
 
 
+def private_bins(terms: RecipeTerms) -> list[int]:
+    """Most bins of each column in the pairs; special values and missing of a numeric column come on top.
+
+    A numeric column of few cells is held to as many bins as a column of categories, so that none is lost.
+    """
+    settings, bins = terms.recipe.private, []
+    for place, grid in enumerate(Histograms.of(terms.schema_, terms.recipe.encoding).grids):
+        if place == terms.schema_.target_index and isinstance(grid, CategoryGrid):
+            bins.append(grid.cells)
+        elif isinstance(grid, CategoryGrid) or len(grid.lows) <= settings.category_bins:
+            bins.append(settings.category_bins)
+        else:
+            bins.append(settings.numeric_bins)
+    return bins
+
+
 def most_cells(terms: RecipeTerms, step: StepName) -> int:
     """Most cells that one round asks for, whatever the sums before it turn out to be."""
     grids = Histograms.of(terms.schema_, terms.recipe.encoding)
@@ -133,11 +150,9 @@ def _new(subset: Subset, schema: Schema) -> bool:
 
 
 def _most_bins(terms: RecipeTerms, place: int) -> int:
-    column, settings = terms.schema_.columns[place], terms.recipe.private
-    if isinstance(column, CategoricalColumn | BooleanColumn):
-        codes = len(column.categories) + int(column.missing)
-        return codes if place == terms.schema_.target_index else min(codes, settings.category_bins)
-    return settings.numeric_bins + len(getattr(column, "special_values", ())) + int(column.missing)
+    grid = Histograms.of(terms.schema_, terms.recipe.encoding).grids[place]
+    own = 0 if isinstance(grid, CategoryGrid) else len(grid.special) + int(grid.column.missing)
+    return min(grid.cells, private_bins(terms)[place] + own)
 
 
 @lru_cache(maxsize=64)

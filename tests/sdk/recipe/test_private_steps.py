@@ -7,7 +7,7 @@ from headwater.agreement.charge import charge_of, plan_events, possible_charges
 from headwater.agreement.plan import Plan
 from headwater.errors import InputError
 from headwater.privacy.accountant import spent
-from headwater.recipe.private_steps import private_budget, private_steps
+from headwater.recipe.private_steps import most_cells, private_bins, private_budget, private_steps
 from support.pictures import picture_plan
 from support.private import first_task, private_plan
 from support.recipes import SCHEMA, small_plan
@@ -92,3 +92,15 @@ def test_a_private_plan_is_the_same_after_toml() -> None:
     plan = private_plan(0.3, retries=1)
     assert Plan.from_toml(plan.to_toml()) == plan
     assert Plan.from_toml(plan.to_toml()).digest == plan.digest
+
+
+def test_a_number_of_few_values_is_counted_in_all_of_them_with_every_other_column() -> None:
+    few = {"name": "stage", "kind": "numeric", "integer": True, "lower": 1, "upper": 12, "missing": True}
+    columns = SCHEMA.to_document()["columns"]
+    plan = private_plan(schema={**SCHEMA.to_document(), "columns": [few, *columns[1:]]})  # type: ignore[index]
+    settings = plan.recipe.private
+    assert private_bins(plan)[:2] == [settings.category_bins, settings.numeric_bins]
+    # Twelve values and missing; bins, a special value and missing; then the categories, and the label's two classes.
+    sizes = [13, settings.numeric_bins + 2, 4, 3, 2, settings.numeric_bins]
+    pairs = (sum(sizes) ** 2 - sum(size**2 for size in sizes)) // 2
+    assert most_cells(plan, "pairs") == 2 * pairs

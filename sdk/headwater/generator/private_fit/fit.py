@@ -11,7 +11,7 @@ from torch import Tensor
 
 from headwater.encoding.noisy import NoisyMarginal
 from headwater.generator.private_fit.tables import Tables
-from headwater.mixture.form import Form, label_of
+from headwater.mixture.form import label_of
 from headwater.mixture.parameters import LEAST_SHARE, Mixture
 from headwater.recipe.private_settings import PrivateSettings
 
@@ -32,7 +32,7 @@ class PrivateFit:
     """A mixture and how well it fits.
 
     Attributes:
-        mixture: plain: no scores, no super-columns.
+        mixture: without scores; closely coupled columns are super-columns.
         misfit: mean squared deviation over the tables' cells in units of their noise: about 1 where all that is left
             is noise.
     """
@@ -63,7 +63,7 @@ def fit_private(
     Raises:
         InputError: a column stands in no table, or the tables do not fit together.
     """
-    tables = Tables(marginals, sizes, label_of(label, sizes))
+    tables = Tables(marginals, sizes, label_of(label, sizes), settings.coupling)
     steps = settings.steps * settings.fits
     shares, weights, misfits = [], [], []
     for number in range(settings.fits):
@@ -82,18 +82,18 @@ def fit_private(
 
 
 class _Fit:
-    """Components as logits: what a class has of each code, plus a part common to classes, plus a small part of one."""
+    """Components as logits: what a class has of each cell, plus a part common to classes, plus a small part of one."""
 
     def __init__(self, tables: Tables, settings: PrivateSettings, seed: int) -> None:
         self._tables, self._settings = tables, settings
-        classes, components, codes = tables.classes, settings.components, tables.codes
+        classes, components, cells = tables.classes, settings.components, tables.form.cells
         random = torch.Generator().manual_seed(seed)
         self._base = torch.from_numpy(np.log(np.maximum(tables.base, 1e-6))).float()
         self._target = torch.from_numpy(tables.base).float()[:, None, :]
-        self._shift = torch.zeros(classes, 1, codes).requires_grad_(True)
-        common = _COMMON_SPREAD * torch.randn(1, components, codes, generator=random)
+        self._shift = torch.zeros(classes, 1, cells).requires_grad_(True)
+        common = _COMMON_SPREAD * torch.randn(1, components, cells, generator=random)
         self._common = common.requires_grad_(True)
-        self._own = (_OWN_SPREAD * torch.randn(classes, components, codes, generator=random)).requires_grad_(True)
+        self._own = (_OWN_SPREAD * torch.randn(classes, components, cells, generator=random)).requires_grad_(True)
         weights = torch.from_numpy(np.log(tables.class_shares)).float() - math.log(components)
         self._weights = weights[:, None].repeat(1, components).requires_grad_(True)
         parameters = [self._common, self._own, self._shift, self._weights]
@@ -112,7 +112,7 @@ class _Fit:
         return float(misfit.detach())
 
     def components(self) -> tuple[F64, F64]:
-        """Shares, shape (classes, components, codes), and weights, shape (classes, components)."""
+        """Shares, shape (classes, components, cells of the units), and weights, shape (classes, components)."""
         with torch.no_grad():
             weights, shares = self._model()
         return shares.double().numpy(), weights.double().numpy()
@@ -131,20 +131,18 @@ class _Fit:
 
 def _mixture(tables: Tables, shares: F64, weights: F64) -> Mixture:
     """Fitted components as a mixture; the label's codes become classes."""
-    form = Form(tables.sizes, tables.label, (), ())
-    flat = shares.reshape(-1, tables.codes)
-    kept = np.concatenate([flat[:, tables.places[column]] for column in form.alone], axis=1)
-    for start, end in zip(form.offsets, form.offsets[1:], strict=False):
-        part = np.maximum(kept[:, start:end], LEAST_SHARE)
-        kept[:, start:end] = part / part.sum(axis=1, keepdims=True)
+    form, kept = tables.form, shares.reshape(-1, tables.form.cells)
+    for place in tables.places:
+        part = np.maximum(kept[:, place], LEAST_SHARE)
+        kept[:, place] = part / part.sum(axis=1, keepdims=True)
     portion = np.maximum(weights.reshape(-1), LEAST_SHARE)
     return Mixture(
         form=form,
         classes=np.repeat(np.arange(tables.classes, dtype=np.int32), shares.shape[1]),
         weights=portion / portion.sum(),
         shares=kept,
-        means=np.zeros((len(flat), 0)),
-        factors=np.zeros((len(flat), 0, 0)),
+        means=np.zeros((len(kept), 0)),
+        factors=np.zeros((len(kept), 0, 0)),
     )
 
 

@@ -31,10 +31,16 @@ def rows(seed: int = 0) -> NDArray[np.int32]:
 CODES = rows()
 
 
-def table(subset: tuple[int, ...], sigma: float, random: np.random.Generator) -> NoisyMarginal:
-    exact = count(CODES, SIZES, [subset])[0].astype(np.float64)
-    maps = tuple(np.arange(SIZES[column], dtype=np.int32) for column in subset)
-    variance = np.full(cells_of(SIZES, subset), max(sigma, 1.0) ** 2)
+def table(
+    subset: tuple[int, ...],
+    sigma: float,
+    random: np.random.Generator,
+    codes: NDArray[np.int32] = CODES,
+    sizes: tuple[int, ...] = SIZES,
+) -> NoisyMarginal:
+    exact = count(codes, sizes, [subset])[0].astype(np.float64)
+    maps = tuple(np.arange(sizes[column], dtype=np.int32) for column in subset)
+    variance = np.full(cells_of(sizes, subset), max(sigma, 1.0) ** 2)
     return NoisyMarginal(subset, maps, exact + random.normal(0, sigma, len(exact)), variance)
 
 
@@ -126,3 +132,21 @@ def test_coarse_bins_of_pairs_count_for_the_codes_in_them() -> None:
 def test_a_column_that_nothing_counts_is_refused() -> None:
     with pytest.raises(InputError, match="column 2 stands in no table"):
         fit_private([each for each in tables(1.0) if 1 not in each.columns], SIZES, LABEL, SETTINGS, 1)
+
+
+def test_rows_of_columns_that_determine_each_other_never_contradict_themselves() -> None:
+    codes, sizes = CODES.copy(), (4, 4, 5, 2)
+    codes[:, 1] = 3 - codes[:, 0]
+    random = np.random.default_rng(1)
+    subsets = [(0, 3), (1, 3), (2, 3), (0, 1, 3), (0, 2, 3), (1, 2, 3)]
+    found = [table(subset, 30.0, random, codes, sizes) for subset in subsets]
+    fit = fit_private(found, sizes, LABEL, SETTINGS, 1)
+    (group,) = fit.mixture.form.groups
+    assert group.columns == (0, 1)
+    assert (group.combinations.sum(axis=1) == 3).all()
+    assert fit.misfit == pytest.approx(1.0, abs=0.5)
+    held = fit.mixture.weights @ fit.mixture.shares[:, : len(group.combinations)]
+    assert held == pytest.approx(np.bincount(codes[:, 0]) / ROWS, abs=0.01)
+    kept_apart = SETTINGS.model_copy(update={"coupling": 1.0, "steps": 2})
+    tables_apart = [marginal for marginal in found if marginal.columns != (0, 1, 3)]
+    assert fit_private(tables_apart, sizes, LABEL, kept_apart, 1).mixture.form.groups == ()
