@@ -16,6 +16,8 @@ F64 = NDArray[np.float64]
 
 # A cell stands out of the noise above so many of its standard deviations.
 _CLEAR = 3.0
+# Columns are coupled only where clear cells hold such a part of the rows: of the others the partner is a guess.
+_PLAIN = 0.9
 # The best cell of codes of which none is clear: a wrong one of few rows harms less than all of them would.
 _LIKELY = 1.0
 _RAKINGS = 10
@@ -47,6 +49,8 @@ def couple(
         label: column of the classes, or None.
         rows: that were counted, at least nearly.
         threshold: least normalised mutual information of what stands out of the noise, 0 to 1.
+
+    Guarantee: what is coupled follows from noisy counts alone.
     """
     found: dict[tuple[int, int], tuple[float, Coupling]] = {}
     for marginal in pairs:
@@ -57,6 +61,8 @@ def couple(
             continue
         scores = counts / deviation
         clear = scores > _CLEAR
+        if float(counts[clear].sum()) < _PLAIN * rows:
+            continue
         apart = np.outer(shares[first].mean(0), shares[second].mean(0))
         joint = _shares(counts, clear, apart, rows)
         if (strength := dependence(rows * joint)) >= threshold:

@@ -214,7 +214,8 @@ def _class_shares(columns: Sequence[_Counts], classes: int) -> F64:
         totals += precision * table.counts.sum(axis=1)
         certain += precision
     whole = np.maximum(totals / certain, 1.0) if certain else np.ones(classes)
-    return whole / whole.sum()
+    shares: F64 = whole / whole.sum()
+    return shares
 
 
 def _tensor(values: F64) -> Tensor:

@@ -59,7 +59,7 @@ def test_without_noise_the_combinations_are_those_that_occur() -> None:
     assert coupling.shares[0] == pytest.approx(SHARES, abs=1e-3)
 
 
-@pytest.mark.parametrize("sigma", [40.0, 400.0])
+@pytest.mark.parametrize("sigma", [40.0, 150.0])
 @pytest.mark.parametrize("seed", range(5))
 def test_every_code_stands_in_a_combination_whatever_the_noise(sigma: float, seed: int) -> None:
     (coupling,) = coupled([table(determined(), sigma, seed)], threshold=1e-9)
@@ -82,6 +82,15 @@ def test_columns_are_coupled_once_and_the_closest_first() -> None:
     assert coupling.group.columns == (0, 1)
     (other,) = coupled(marginals[1:], threshold=0.3)
     assert other.group.columns == (0, 2)
+
+
+def test_columns_stay_apart_where_noise_hides_the_partners_of_many_rows() -> None:
+    # One code is plain, each of the forty others has two deviations of the noise.
+    many = np.array([0.2, *[0.02] * 40])
+    shares = {0: many[None], 1: many[None]}
+    drowned, plain = (table(np.diag(many), sigma, 0) for sigma in (200.0, 20.0))
+    assert couple([drowned], shares, None, ROWS, 1e-9) == []
+    assert len(couple([plain], shares, None, ROWS, 1e-9)) == 1
 
 
 def test_a_column_in_bins_is_left_alone() -> None:
