@@ -33,6 +33,18 @@ def test_what_peers_were_given_is_said_beside_their_figures() -> None:
     assert "dpmm" not in describe({"machine": "a machine", "rows": without})
 
 
+def test_fits_stand_beside_the_default_where_they_were_measured() -> None:
+    text = describe({"machine": "a machine", "rows": full_run()})
+    lines = text.split("#### Fits to the same budget, Adult")[1].split("####")[0].splitlines()
+
+    assert [line.split(" | ")[0].strip("| ") for line in lines if line.startswith("| ε =")] == [
+        f"ε = {epsilon}, {fit}"
+        for epsilon in (1, 3)
+        for fit in ("mixture, **the default**", "network on the same tables", "mixture by noised EM")
+    ]
+    assert "the default" not in describe({"machine": "a machine", "rows": {"adult-ours-1": full_run()["adult-ours-1"]}})
+
+
 def test_a_seed_that_failed_is_told_and_not_counted() -> None:
     measured = full_run()
     measured["adult-aim-1"] = [measured["adult-aim-1"][0], {"failed": "it ran out of memory"}]

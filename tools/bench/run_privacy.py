@@ -44,6 +44,11 @@ def our_code() -> str:
     return hashlib.sha256((measured_code() + code_digest(own)).encode()).hexdigest()
 
 
+def fits_code() -> str:
+    """A digest over what the figures of other fits follow from: of ours, whose rounds they share, and their own."""
+    return hashlib.sha256((our_code() + code_digest([BENCH / "privacy" / "fits"])).encode()).hexdigest()
+
+
 def peer_code(data: pathlib.Path) -> str:
     """A digest over what peers' figures follow from: their packages, our script, the judge, and what is public."""
     measuring = ["quality.py", "generator/judging.py", "privacy/peers.py", "peers/dpmm_tables.py"]
@@ -108,7 +113,13 @@ def _measure(given: argparse.Namespace, rows: Sequence[Row], peers: Sequence[Row
         return runner.measure(part)
 
     # Ours first: a run that is stopped in the peers' has its own numbers.
-    return {**(run(our_code(), rows) if rows else {}), **(run(peer_code(data), peers) if peers else {})}
+    fits = [row for row in rows if row.kind == "fit"]
+    ours = [row for row in rows if row.kind != "fit"]
+    return {
+        **(run(our_code(), ours) if ours else {}),
+        **(run(fits_code(), fits) if fits else {}),
+        **(run(peer_code(data), peers) if peers else {}),
+    }
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ KINDS = {
     "digits": ("generator.others", "measure_digits"),
     "dpmm": ("privacy.peers", "measure"),
     "encoder": ("generator.costs", "measure_encoder"),
+    "fit": ("privacy.fits.measuring", "measure"),
     "growth": ("generator.others", "measure_growth"),
     "memory": ("generator.costs", "measure_memory"),
     "noise": ("privacy.noise", "measure"),

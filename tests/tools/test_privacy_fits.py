@@ -1,0 +1,125 @@
+"""Other fits to a budget than the default one: what bounds them, and that they are measured as it is."""
+
+import pathlib
+
+import numpy as np
+import pytest
+import torch
+
+from headwater.encoding.noisy import NoisyMarginal
+from headwater.generator.private_fit.tables import Tables
+from headwater.mixture.form import Form, RowFeatures
+from headwater.mixture.parameters import Mixture
+from headwater.mixture.start import first_mixture
+from headwater.privacy.accountant import spent
+from headwater.privacy.budget import Budget
+from headwater.privacy.events import NoisyCounts
+from headwater_server.simulation.inputs import SimulationInputs, read_inputs
+from privacy.fits import measuring
+from privacy.fits.network import unbiased_misfit
+from privacy.fits.noised_em import posterior_sums, sums_in_budget, tables_of
+from privacy.fits.settings import EmFit, NetworkFit
+from support.magic_table import write_magic
+
+FORM = Form((5, 3, 2, 4), 2, (), ())
+UNITS = 150
+
+
+def mixture(components: int, seed: int = 0) -> Mixture:
+    flat = [np.ones(size) for size in FORM.unit_sizes]
+    return first_mixture(FORM, flat, np.full(FORM.classes, components), np.random.default_rng(seed))
+
+
+def rows(count: int, seed: int = 0) -> RowFeatures:
+    random = np.random.default_rng(seed)
+    units = np.stack([random.integers(size, size=count) for size in FORM.unit_sizes], axis=1)
+    return RowFeatures(random.integers(2, size=count).astype(np.int32), units.astype(np.int32), np.zeros((count, 0)))
+
+
+def moved(fitted: Mixture, everybody: RowFeatures, left_out: int) -> float:
+    """How far the sums lie from those without one record, in Euclidean norm."""
+    kept = np.arange(len(everybody.classes)) != left_out
+    apart = posterior_sums(fitted, everybody, UNITS) - posterior_sums(fitted, everybody.take(kept), UNITS)
+    return float(np.sqrt(np.square(apart.astype(np.float64)).sum()))
+
+
+@pytest.mark.parametrize("components", [1, 2, 7, 40])
+def test_one_record_moves_the_sums_by_no_more_than_the_root_of_the_columns(components: int) -> None:
+    everybody, fitted = rows(60), mixture(components)
+    furthest = max(moved(fitted, everybody, place) for place in range(60))
+
+    # Every column of the table but the label, whose codes are classes, and the components' rows: as many as columns.
+    assert tables_of(FORM) == len(FORM.sizes)
+    assert furthest <= UNITS * np.sqrt(tables_of(FORM)) + 1e-9
+
+
+def test_the_bound_is_reached_where_one_component_has_all_of_a_record() -> None:
+    assert moved(mixture(1), rows(10), 3) == pytest.approx(UNITS * np.sqrt(tables_of(FORM)))
+
+
+def test_every_record_counts_whole_in_each_column() -> None:
+    sums = posterior_sums(mixture(7), rows(60), UNITS)
+
+    assert sums[:, 0].sum() == 60 * UNITS
+    assert (np.add.reduceat(sums[:, 1:].sum(axis=0), FORM.offsets[:-1]) == 60 * UNITS).all()
+
+
+def test_rounds_and_what_stands_beside_them_keep_the_budget() -> None:
+    encoder = NoisyCounts(2000, 3)
+    sums = sums_in_budget(FORM, 6, 1.0, 1e-6, 3, [encoder])
+
+    assert 0.98 < spent([encoder, sums.event], 1e-6).epsilon <= 1.0
+    assert sums.units * np.sqrt(tables_of(FORM)) <= sums.event.sensitivity
+    assert sums.event.steps == 6
+
+
+def test_noised_sums_carry_what_honest_members_and_the_others_add() -> None:
+    sums = sums_in_budget(FORM, 6, 1.0, 1e-6, 3, [NoisyCounts(2000, 3)])
+    noise, deviation = sums.noised([np.zeros((100, 50), np.int64)] * 5)
+
+    # Of 5,000 values the deviation is within 5 % with a chance far above .999.
+    assert noise.std() == pytest.approx(deviation, rel=0.05)
+    assert deviation * sums.units == pytest.approx(np.sqrt(sums.event.variance * 5 / 3), rel=1e-3)
+
+
+def test_half_batches_take_out_what_a_batch_adds_by_chance() -> None:
+    sizes, identity = (3, 2, 4), {size: np.arange(size, dtype=np.int32) for size in (2, 3, 4)}
+    random = np.random.default_rng(1)
+    tables = Tables(
+        [
+            NoisyMarginal(columns, tuple(identity[sizes[c]] for c in columns), counts, np.full(counts.size, 9.0))
+            for columns in ((0, 1), (1, 2), (0, 1, 2))
+            for counts in [random.uniform(50, 200, size=int(np.prod([sizes[c] for c in columns])))]
+        ],
+        sizes,
+        1,
+    )
+    drawn = torch.from_numpy(np.concatenate([random.dirichlet([0.3] * n, 60_000) for n in sizes], axis=1)).float()
+    whole = float(unbiased_misfit(tables, drawn))
+    batches = drawn.reshape(-1, 20, sum(sizes))
+    estimates = [float(unbiased_misfit(tables, batch)) for batch in batches]
+
+    # Three thousand batches: their mean is within four of its standard errors with a chance above .999.
+    assert np.mean(estimates) == pytest.approx(whole, abs=4 * np.std(estimates) / np.sqrt(len(estimates)))
+
+
+def inputs(folder: pathlib.Path, budget: Budget, settings: EmFit | None = None) -> SimulationInputs:
+    changes = [] if settings is None else measuring.em_changes(settings)
+    return read_inputs(write_magic(folder), "class", 5, "iid", seed=1, changes=changes, budget=budget)
+
+
+def test_a_network_is_fitted_to_the_default_recipes_rounds(tmp_path: pathlib.Path) -> None:
+    budget = Budget(epsilon=8.0)
+    fitted = measuring.make_network(inputs(tmp_path, budget), budget, NetworkFit(width=8, blocks=0, steps=3))
+
+    assert spent(fitted.events, budget.delta).epsilon <= 8.0
+    assert len(fitted.events) == 3
+
+
+def test_a_fit_is_judged_and_its_budget_said(tmp_path: pathlib.Path) -> None:
+    file = str(write_magic(tmp_path))
+    figures = measuring.measure(file=file, table="magic", fit="em", organisations=5, epsilon=8.0, delta=1e-6, seed=1)
+
+    assert figures["spent"] <= 8.0
+    assert 0.5 < figures["gbm"] <= 1.0
+    assert figures["bytes_up"] > 0
