@@ -14,11 +14,11 @@ from headwater.mixture.start import first_mixture
 from headwater.privacy.accountant import spent
 from headwater.privacy.budget import Budget
 from headwater.privacy.events import NoisyCounts
-from headwater_server.simulation.inputs import SimulationInputs, read_inputs
+from headwater_server.simulation.inputs import read_inputs
 from privacy.fits import measuring
 from privacy.fits.network import unbiased_misfit
 from privacy.fits.noised_em import posterior_sums, sums_in_budget, tables_of
-from privacy.fits.settings import EmFit, NetworkFit
+from privacy.fits.settings import NetworkFit
 from support.magic_table import write_magic
 
 FORM = Form((5, 3, 2, 4), 2, (), ())
@@ -103,14 +103,10 @@ def test_half_batches_take_out_what_a_batch_adds_by_chance() -> None:
     assert np.mean(estimates) == pytest.approx(whole, abs=4 * np.std(estimates) / np.sqrt(len(estimates)))
 
 
-def inputs(folder: pathlib.Path, budget: Budget, settings: EmFit | None = None) -> SimulationInputs:
-    changes = [] if settings is None else measuring.em_changes(settings)
-    return read_inputs(write_magic(folder), "class", 5, "iid", seed=1, changes=changes, budget=budget)
-
-
 def test_a_network_is_fitted_to_the_default_recipes_rounds(tmp_path: pathlib.Path) -> None:
     budget = Budget(epsilon=8.0)
-    fitted = measuring.make_network(inputs(tmp_path, budget), budget, NetworkFit(width=8, blocks=0, steps=3))
+    inputs = read_inputs(write_magic(tmp_path), "class", 5, "iid", seed=1, budget=budget)
+    fitted = measuring.make_network(inputs, NetworkFit(width=8, blocks=0, steps=3))
 
     assert spent(fitted.events, budget.delta).epsilon <= 8.0
     assert len(fitted.events) == 3

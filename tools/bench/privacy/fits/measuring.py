@@ -20,6 +20,7 @@ from headwater.privacy.events import Event
 from headwater.privacy.shares import honest_members
 from headwater.recipe.actions import Done, ModelReport
 from headwater.recipe.machine import build_recipe
+from headwater.recipe.private_steps import private_budget
 from headwater.recipe.task import seed_for
 from headwater_server.simulation.driving import Cost, LocalEngine
 from headwater_server.simulation.inputs import SimulationInputs, read_inputs
@@ -71,7 +72,7 @@ def measure(
     make, changes = _MADE[fit]
     budget = Budget(epsilon=epsilon, delta=delta)
     inputs = read_inputs(path, target, organisations, "iid", seed=seed, changes=changes, budget=budget)
-    fitted = make(inputs, budget)
+    fitted = make(inputs)
     rows = sample_table(fitted.model, fitted.encoding, inputs.train.num_rows, seed_for(seed, "sample"))
     train, test = quality.split(quality.read(path))
     return {
@@ -82,9 +83,8 @@ def measure(
     }
 
 
-def make_network(inputs: SimulationInputs, budget: Budget, settings: NetworkFit = NetworkFit()) -> Fitted:
+def make_network(inputs: SimulationInputs, settings: NetworkFit = NetworkFit()) -> Fitted:
     """The rounds of the default recipe, and a network fitted to what they counted."""
-    del budget
     plan, cost, began = inputs.plan, Cost(), time.process_time()
     machine = build_recipe(plan)
     model, misfit = fit_network(count_tables(machine, LocalEngine(inputs.parts, plan), cost), settings)
@@ -96,15 +96,15 @@ def make_network(inputs: SimulationInputs, budget: Budget, settings: NetworkFit 
     return Fitted(done.model, done.encoding, plan_events(plan), cost)
 
 
-def make_em(inputs: SimulationInputs, budget: Budget, settings: EmFit = EmFit()) -> Fitted:
+def make_em(inputs: SimulationInputs, settings: EmFit = EmFit()) -> Fitted:
     """The first round of the default recipe, and rounds of noised EM on the codes that it fixes.
 
     Args:
         inputs: whose plan gives the first round `settings.encoder_share` of the budget, as `em_changes` says it.
-        budget: of the plan.
         settings: of the fit.
     """
     plan, members, cost, began = inputs.plan, len(inputs.parts), Cost(), time.process_time()
+    budget = private_budget(plan)
     codes = count_codes(plan, LocalEngine(inputs.parts, plan), members, cost)
     form, honest = codes.known.form, honest_members(budget, members, plan.colluders)
     sums = sums_in_budget(form, settings.rounds, budget.epsilon, budget.delta, honest, [codes.event])
@@ -126,7 +126,7 @@ def em_changes(settings: EmFit) -> list[str]:
     ]
 
 
-_MADE: dict[str, tuple[Callable[[SimulationInputs, Budget], Fitted], list[str]]] = {
+_MADE: dict[str, tuple[Callable[[SimulationInputs], Fitted], list[str]]] = {
     "network": (make_network, []),
     "em": (make_em, em_changes(EmFit())),
 }

@@ -55,7 +55,7 @@ def unbiased_misfit(tables: Tables, codes: Tensor) -> Tensor:
         tables: noisy.
         codes: shape (batch, codes): probabilities of every column's codes, rows independent of each other.
 
-    Source: unbiased estimates of squared distances from two batches, MargNet (arXiv:2511.13893).
+    Source: privacy.md, recipe A, loss under noise.
     """
     first, second = codes.chunk(2)
     apart = _misfit(tables, first) + _misfit(tables, second)

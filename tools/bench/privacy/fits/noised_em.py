@@ -18,7 +18,7 @@ from headwater.privacy.poisson_sample import WHOLE_RATE
 from headwater.privacy.shares import carried_variance, share_of_noise
 from privacy.fits.settings import EmFit
 
-__all__ = ["KnownShares", "NoisedSums", "fit_em", "posterior_sums", "sums_in_budget"]
+__all__ = ["KnownShares", "NoisedSums", "fit_em", "posterior_sums", "sums_in_budget", "tables_of"]
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
