@@ -39,7 +39,7 @@ class EmFit:
         codes: of a numeric column, at least: runs of cells with as many rows each.
     """
 
-    components: int = 20
+    components: int = 10
     rounds: int = 6
-    encoder_share: float = 0.2
-    codes: int = 12
+    encoder_share: float = 0.4
+    codes: int = 20
