@@ -5,18 +5,22 @@ import pathlib
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from headwater.encoding.noisy import NoisyMarginal
 from headwater.generator.private_fit.tables import Tables
+from headwater.generator.sampling import sample_codes
 from headwater.mixture.form import Form, RowFeatures
 from headwater.mixture.parameters import Mixture
 from headwater.mixture.start import first_mixture
 from headwater.privacy.accountant import spent
 from headwater.privacy.budget import Budget
 from headwater.privacy.events import NoisyCounts
+from headwater.recipe.actions import FitNoisy
+from headwater.recipe.private_settings import PrivateSettings
 from headwater_server.simulation.inputs import read_inputs
 from privacy.fits import measuring
-from privacy.fits.network import unbiased_misfit
+from privacy.fits.network import fit_network, unbiased_misfit
 from privacy.fits.noised_em import posterior_sums, sums_in_budget, tables_of
 from privacy.fits.settings import NetworkFit
 from support.magic_table import write_magic
@@ -83,11 +87,11 @@ def test_noised_sums_carry_what_honest_members_and_the_others_add() -> None:
 
 
 def test_half_batches_take_out_what_a_batch_adds_by_chance() -> None:
-    sizes, identity = (3, 2, 4), {size: np.arange(size, dtype=np.int32) for size in (2, 3, 4)}
+    sizes = (3, 2, 4)
     random = np.random.default_rng(1)
     tables = Tables(
         [
-            NoisyMarginal(columns, tuple(identity[sizes[c]] for c in columns), counts, np.full(counts.size, 9.0))
+            NoisyMarginal(columns, _identities(*(sizes[c] for c in columns)), counts, np.full(counts.size, 9.0))
             for columns in ((0, 1), (1, 2), (0, 1, 2))
             for counts in [random.uniform(50, 200, size=int(np.prod([sizes[c] for c in columns])))]
         ],
@@ -103,6 +107,29 @@ def test_half_batches_take_out_what_a_batch_adds_by_chance() -> None:
 
     # A thousand batches: their mean is within four of its standard errors with a chance above .999.
     assert np.mean(estimates) == pytest.approx(whole, abs=4 * np.std(estimates) / np.sqrt(len(estimates)))
+
+
+def test_columns_that_the_default_holds_as_one_are_one_head_of_the_network() -> None:
+    # The third column says what the second says, the first is independent of both; the fourth is the label.
+    held = 6000 * np.einsum("a,b,bc,y->abcy", [0.1, 0.1, 0.8], [0.5, 0.3, 0.2], np.eye(3), [0.4, 0.6])
+    counted = [(0, 3), (1, 3), (2, 3), (0, 1, 3), (0, 2, 3), (1, 2, 3)]
+    tables = [held.sum(axis=tuple({0, 1, 2, 3} - set(columns))) for columns in counted]
+    marginals = [
+        NoisyMarginal(columns, _identities(*table.shape), table.reshape(-1), np.full(table.size, 100.0))
+        for columns, table in zip(counted, tables, strict=True)
+    ]
+    noisy = FitNoisy((3, 3, 3, 2), 3, tuple(marginals), PrivateSettings(), seed=1)
+    model, _ = fit_network(noisy, NetworkFit(width=8, blocks=0, steps=150))
+    codes = np.concatenate(list(sample_codes(model, 8000, seed=1)))
+
+    assert [group.columns for group in model.spec.groups] == [(1, 2)]
+    assert (codes[:, 1] == codes[:, 2]).all()
+    # A head fitted in another's place would have the other's shares.
+    assert np.bincount(codes[:, 0]) / 8000 == pytest.approx([0.1, 0.1, 0.8], abs=0.05)
+
+
+def _identities(*sizes: int) -> tuple[NDArray[np.int32], ...]:
+    return tuple(np.arange(size, dtype=np.int32) for size in sizes)
 
 
 def test_a_network_is_fitted_to_the_default_recipes_rounds(tmp_path: pathlib.Path) -> None:
