@@ -1,14 +1,16 @@
 """The organisation's own limit on what all runs together may cost its records: plans and rounds are held to it."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from headwater.agreement.charge import plan_events
 from headwater.agreement.ledger import Charge, LedgerEntry, events_of
 from headwater.agreement.plan import Plan
 from headwater.errors import BudgetExceeded, PeerError
 from headwater.privacy.accountant import beyond, spent
-from headwater.privacy.events import Event
+from headwater.privacy.events import Event, NoisyCounts, NoisyGradients
 from headwater.privacy.words import rounded_up
 
 __all__ = ["DEFAULT_DELTA", "OwnLimit", "check_round", "cost_in_words", "plan_problems"]
@@ -98,7 +100,11 @@ def cost_in_words(plan: Plan, charged: Sequence[Event], limit: OwnLimit) -> str:
 
 
 def check_round(
-    entries: Sequence[LedgerEntry], charge: Charge, limit: OwnLimit, budget: tuple[float, float] | None = None
+    entries: Sequence[LedgerEntry],
+    charge: Charge,
+    limit: OwnLimit,
+    budget: tuple[float, float] | None = None,
+    planned: Sequence[Event] = (),
 ) -> None:
     """Hold one more charge to the plan's budget and the organisation's limit, before anything is charged.
 
@@ -107,6 +113,7 @@ def check_round(
         charge: the next one.
         limit: the organisation's own.
         budget: (ε, δ) of the run's plan; None for a plan without differential privacy.
+        planned: everything that a run of the plan may charge.
 
     Raises:
         PeerError: the coordinator asks for more than the plan's budget pays for.
@@ -115,9 +122,10 @@ def check_round(
     event = charge.event
     if event is None:
         return
+    own = [*events_of(entries, charge.data_set, run=charge.run_id), event]
     if budget is not None:
         epsilon, delta = budget
-        found = beyond([*events_of(entries, charge.data_set, run=charge.run_id), event], epsilon, delta)
+        found = _beyond(own, planned, (), epsilon, delta)
         if found is not None:
             raise PeerError(
                 f"round {charge.round} would take run {charge.run_id} to ε = {rounded_up(found):g} at δ = {delta:g}, "
@@ -125,7 +133,9 @@ def check_round(
             )
     if limit.epsilon is None:
         return
-    found = beyond([*limit.counted(entries, charge.data_set), event], limit.epsilon, limit.delta)
+    ours = events_of(entries, charge.data_set if limit.disjoint_data_sets else None, run=charge.run_id)
+    others = limit.counted(entries, charge.data_set, but_run=charge.run_id)
+    found = _beyond([*ours, event], planned, others, limit.epsilon, limit.delta)
     if found is not None:
         raise BudgetExceeded(
             f"run {charge.run_id} would take the ledger of {_of_what(charge, limit)} to ε = "
@@ -136,3 +146,37 @@ def check_round(
 
 def _of_what(charge: Charge, limit: OwnLimit) -> str:
     return f"data set {charge.data_set!r}" if limit.disjoint_data_sets else "all data sets together"
+
+
+def _beyond(
+    own: Sequence[Event], planned: Sequence[Event], others: Sequence[Event], epsilon: float, delta: float
+) -> float | None:
+    """What a run's charges come to with those of other runs, if that is more than a limit; None if it is not.
+
+    A run of hundreds of rounds is not accounted for anew in each: as long as its charges are among those of its plan,
+    all of the plan's within the limit are proof enough, for less was released.
+    """
+    if planned and _among(own, planned) and _within((*others, *planned), epsilon, delta):
+        return None
+    return beyond([*others, *own], epsilon, delta)
+
+
+def _among(own: Sequence[Event], planned: Sequence[Event]) -> bool:
+    """Whether some charges are part of a plan's, each table and each sum of gradients by itself."""
+    return not (_singly(own) - _singly(planned))
+
+
+def _singly(events: Sequence[Event]) -> Counter[Event]:
+    found = Counter[Event]()
+    for event in events:
+        match event:
+            case NoisyCounts():
+                found[replace(event, tables=1)] += event.tables
+            case NoisyGradients():
+                found[replace(event, steps=1)] += event.steps
+    return found
+
+
+@lru_cache(maxsize=16)
+def _within(events: tuple[Event, ...], epsilon: float, delta: float) -> bool:
+    return beyond(events, epsilon, delta) is None

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from headwater.agreement.charge import dearest_charge, possible_charges
+from headwater.agreement.charge import dearest_charge, plan_events, possible_charges
 from headwater.agreement.documents import instant_of
 from headwater.agreement.ledger import UNKNOWN_TASK, Charge, uncharged_problem
 from headwater.agreement.plan import Plan
@@ -54,8 +54,8 @@ class Charging:
             BudgetExceeded: it would exceed the organisation's own limit.
             StorageError: the ledger is not what it was, or cannot be written.
         """
-        charge = self._charge(attempt, round_number, step, sha256_hex(task), cost)
-        self.store.charge(charge, lambda entries: check_round(entries, charge, self.limit, self._budget))
+        charge, planned = self._charge(attempt, round_number, step, sha256_hex(task), cost), plan_events(self.plan)
+        self.store.charge(charge, lambda entries: check_round(entries, charge, self.limit, self._budget, planned))
         _log.info("round_charged", run=self.run_id, round=round_number)
 
     def settle(self, document: Document, member_id: str) -> None:

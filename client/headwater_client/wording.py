@@ -79,6 +79,8 @@ def _steps_in_words(plan: Plan) -> str:
     recipe, training = plan.recipe, local_training(plan)
     steps = ["sums of pixels and of their products"] if plan.schema_.images else []
     steps.append("counts over all organisations")
+    if plan.privacy != "none":
+        return ", then ".join([*steps, *_gradients_in_words(plan)]) + "; no network is trained here"
     if recipe.climbs:
         steps.append(
             f"at most {recipe.expectation_rounds} rounds in which each sums what its rows say of a mixture of "
@@ -94,6 +96,16 @@ def _steps_in_words(plan: Plan) -> str:
         steps.append(f"at most {EVALUATIONS} in which each counts what the critic says of its rows")
     calibrated = recipe.kind == "adversarial" and not training.pictures and recipe.adversarial.calibration
     return ", then ".join(steps) + ("; at the end the coordinator fits it to the counts" if calibrated else "")
+
+
+def _gradients_in_words(plan: Plan) -> tuple[str, ...]:
+    if plan.recipe.kind != "hybrid":
+        return ()
+    critic = plan.recipe.private.critic
+    return (
+        f"{critic.steps} sums of a critic's clipped gradients, each over a secret sample with every row in it by a "
+        f"chance of {critic.rate:.3g}",
+    )
 
 
 def _training_in_words(plan: Plan) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from headwater.agreement.cost import PlanCost
+from headwater.agreement.cost import CriticCost, PlanCost
 from headwater.agreement.plan import Plan
 from headwater.privacy.words import NOT_PRIVATE, PUBLIC, guarantee_in_words, rounded_up, uncovered_in_words
 from headwater.recipe.private_steps import StepName
@@ -13,8 +13,9 @@ STEP_WORDS: dict[StepName, str] = {
     "columns": "every column on its public grid, with the label where that has few classes",
     "label": "every feature with the label, in the codes that follow",
     "pairs": "every two features, with the label where there is one, in coarse bins",
+    "critic": "a critic's clipped gradients over a sample of the rows",
 }
-"""What each private round counts."""
+"""What each private round sums."""
 
 _COUNT = 100
 # 19 of 20 draws of a normal distribution are within so many standard deviations.
@@ -37,6 +38,7 @@ def cost_in_words(cost: PlanCost, retries: int) -> tuple[tuple[str, tuple[str, .
         ("in all", (_total(cost),)),
         ("a person at several organisations", (_everywhere(cost),)),
         ("what the noise means", tuple(_error(cost))),
+        *((("the critic", tuple(_critic(cost.critic))),) if cost.critic else ()),
         (
             "one more run",
             (
@@ -88,6 +90,18 @@ def _error(cost: PlanCost) -> Iterator[str]:
     yield (
         "a count of 10 rows is off by as much as one of 10,000: small groups drown in the noise, large ones hardly "
         "notice it"
+    )
+
+
+def _critic(critic: CriticCost) -> Iterator[str]:
+    yield (
+        f"{critic.sums:,} sums of clipped gradients follow the counts, and ε is {rounded_up(critic.epsilon):g} when "
+        f"they are over. Each is over a secret sample, with every row in it by a chance of {critic.share:.3g}, and "
+        f"each value has noise of {critic.deviation:,.2f} times what one row may move the whole sum by"
+    )
+    yield (
+        "the sums train a critic, which weighs draws of the fitted generator. Whether it is used is told from these "
+        "sums and the counts alone, and costs nothing; the sums are asked for and paid for either way"
     )
 
 

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from headwater.agreement.ledger import Charge, LedgerEntry
-from headwater.privacy.events import NoisyCounts, write_charge
+from headwater.privacy.events import Event, NoisyCounts, write_charge
 
 __all__ = ["OTHER_RUN", "RUN", "chained", "charge_of_round"]
 
 RUN, OTHER_RUN = "0f" * 16, "1f" * 16
 
 
-def charge_of_round(round_number: int, event: NoisyCounts | None = None, **changes: Any) -> Charge:
+def charge_of_round(round_number: int, event: Event | None = None, **changes: Any) -> Charge:
     """The charge of a round: of 14 tables with σ = 20, unless said otherwise."""
     content = {
         "run_id": RUN,

@@ -1,5 +1,6 @@
 """What a plan costs the people behind the rows, round by round, before anything runs."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from headwater.agreement.overlap import event_for_person
@@ -7,10 +8,11 @@ from headwater.agreement.plan import Plan
 from headwater.errors import InputError
 from headwater.privacy.accountant import spent
 from headwater.privacy.budget import Budget
+from headwater.privacy.events import Event, NoisyGradients
 from headwater.privacy.shares import carried_variance, honest_members, share_of_noise
-from headwater.recipe.private_steps import StepName, most_cells, private_steps, reserve_events
+from headwater.recipe.private_steps import StepName, critic_event, most_cells, private_steps, reserve_events
 
-__all__ = ["PlanCost", "RoundCost", "plan_cost"]
+__all__ = ["CriticCost", "PlanCost", "RoundCost", "plan_cost"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +43,36 @@ class RoundCost:
 
 
 @dataclass(frozen=True, slots=True)
+class CriticCost:
+    """All noisy sums of a critic's gradients together. Deviations are in clip norms.
+
+    Attributes:
+        sums: how many.
+        share: chance of each record to be in a sum.
+        deviation: standard deviation of the noise on each value of a sum that is certain: ε counts on no more.
+        deviation_sum: of the noise in a sum in which all organisations take part.
+        epsilon: spent when they are over, with all counts.
+    """
+
+    sums: int
+    share: float
+    deviation: float
+    deviation_sum: float
+    epsilon: float
+
+
+@dataclass(frozen=True, slots=True)
 class PlanCost:
     """What a run of a plan costs, and what more would.
 
     Attributes:
         budget: of the plan.
         organisations: for which the noise of each is told.
-        rounds: in order.
-        reserve_share: of ρ, held back for aborted sums that are tried again.
-        rho: of rounds and reserve.
-        epsilon: of rounds and reserve, by privacy loss distributions: never above the budget's.
+        rounds: of counts, in order.
+        critic: what follows them, where the recipe trains a critic.
+        reserve_share: of the ρ of counts, held back for aborted sums that are tried again.
+        rho: of counts and reserve.
+        epsilon: of everything, by privacy loss distributions: never above the budget's.
         epsilon_aborted: of one run in which one sum more is aborted and tried again than the budget pays for, the
             dearest one.
         epsilon_twice: of two runs of this plan on the same rows.
@@ -63,6 +85,7 @@ class PlanCost:
     budget: Budget
     organisations: int
     rounds: tuple[RoundCost, ...]
+    critic: CriticCost | None
     reserve_share: float
     rho: float
     epsilon: float
@@ -109,17 +132,31 @@ def plan_cost(plan: Plan, organisations: int, *, disjoint_people: bool = False) 
         for number, step in enumerate(steps)
     )
     dearest = max(events, key=lambda event: event.zcdp)
-    everything = [*events, *reserve]
+    gradients = critic_event(plan)
+    everything: list[Event] = [*events, *reserve, *([] if gradients is None else [gradients])]
     everywhere = [event_for_person(event, 1 if disjoint_people else organisations) for event in everything]
     return PlanCost(
         budget=budget,
         organisations=organisations,
         rounds=rounds,
+        critic=None if gradients is None else _critic(gradients, events, budget, honest, organisations),
         reserve_share=sum(event.zcdp for event in reserve) / rho,
         rho=rho,
-        epsilon=spent(everything, budget.delta).epsilon if reserve else rounds[-1].epsilon,
+        epsilon=spent(everything, budget.delta).epsilon if len(everything) > len(events) else rounds[-1].epsilon,
         epsilon_aborted=spent([*everything, dearest], budget.delta).epsilon,
         epsilon_twice=spent([*everything, *everything], budget.delta).epsilon,
         disjoint_people=disjoint_people,
         epsilon_everywhere=spent(everywhere, budget.delta).epsilon,
+    )
+
+
+def _critic(
+    gradients: NoisyGradients, counts: Sequence[Event], budget: Budget, honest: int, organisations: int
+) -> CriticCost:
+    return CriticCost(
+        sums=gradients.steps,
+        share=gradients.share,
+        deviation=gradients.variance**0.5 / gradients.sensitivity,
+        deviation_sum=carried_variance(gradients.variance, honest, organisations) ** 0.5 / gradients.sensitivity,
+        epsilon=spent([*counts, gradients], budget.delta).epsilon,
     )

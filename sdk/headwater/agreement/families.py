@@ -15,7 +15,8 @@ __all__ = ["COUNTED_SPLIT", "families_of_run", "family_of"]
 COUNTED_SPLIT = "train"
 """The rows that today's Tasks of counts read; a Task over others alone would name its own family.
 
-Expectation and evaluation read validation rows beside them, in histograms: they are held to the same cohort, for ever.
+Gradients under a budget read the same rows. Expectation and evaluation read validation rows beside them, in
+histograms: all are held to the same cohort, for ever.
 """
 
 
@@ -37,7 +38,7 @@ def family_of(kind: TaskKind, data_set: str, run_id: str) -> Family:
     Source: protocol 4.10 iii.
     """
     match kind:
-        case "pixels" | "histograms" | "marginals" | "expectation" | "evaluate":
+        case "pixels" | "histograms" | "marginals" | "expectation" | "evaluate" | "gradient":
             return Family(f"counts/{data_set}/{COUNTED_SPLIT}", None)
         case "update":
             return Family(f"updates/{data_set}/{run_id}", None)
@@ -51,6 +52,14 @@ def families_of_run(plan: Plan, data_set: str, run_id: str) -> tuple[Family, ...
     Those of a plan that says `continue` too: what was summed under `strict` stays bound in such a run, for it is the
     others' refusal that keeps a member's vector from being had by subtraction.
     """
-    kinds: tuple[TaskKind, ...] = ("pixels", "histograms", "marginals", "expectation", "evaluate", "update")
+    kinds: tuple[TaskKind, ...] = (
+        "pixels",
+        "histograms",
+        "marginals",
+        "expectation",
+        "evaluate",
+        "gradient",
+        "update",
+    )
     asked = kinds if plan.recipe.training_rounds else kinds[:-1]
     return tuple(dict.fromkeys(family_of(kind, data_set, run_id) for kind in asked))

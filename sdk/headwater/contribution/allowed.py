@@ -2,12 +2,13 @@
 
 from headwater.canonical import sha256_hex
 from headwater.errors import InputError, PeerError
+from headwater.privacy.events import NoisyCounts, NoisyGradients
 from headwater.recipe.fixed_point import scale_for
 from headwater.recipe.lifted import convolution_spec
-from headwater.recipe.private_steps import private_steps
+from headwater.recipe.private_steps import private_rounds
 from headwater.recipe.remedies import Remedies
 from headwater.recipe.settings import RecipeTerms, UpdateSettings
-from headwater.recipe.task import Task, TaskNoise
+from headwater.recipe.task import GradientNoise, Task, TaskNoise
 from headwater.recipe.vectors import longest_run, longest_vector
 
 __all__ = ["check_task", "update_settings"]
@@ -35,27 +36,25 @@ def check_task(task: Task, model: bytes, plan: RecipeTerms) -> None:
     if plan.privacy == "none":
         _check_exact_counts(task, plan)
     else:
-        _check_noisy_counts(task, plan)
+        _check_noisy(task, plan)
     if task.step > (rounds := longest_run(plan)):
         raise PeerError(f"the task is of round {task.step}, the plan's recipe has {rounds}")
     if task.length > longest_vector(plan):
         raise PeerError(f"the task asks for {task.length} values, more than the plan's budgets allow")
     if task.value_bits != settings.value_bits:
         raise PeerError(f"the task has {task.value_bits} value bits, the plan {settings.value_bits}")
-    clip = update_settings(task, plan).clip if task.kind == "update" else None
-    scale = 1.0 if clip is None else scale_for(clip, settings.value_bits)
-    if task.clip != clip or task.scale != scale:
+    if (task.clip, task.scale) != _clip_of(task, plan):
         raise PeerError("the task's clip norm or fixed-point scale is not the plan's")
     if (sha256_hex(model) if model else "") != task.model_digest or bool(model) != (
-        task.kind in ("update", "expectation", "evaluate")
+        task.kind in ("update", "expectation", "evaluate", "gradient")
     ):
         raise PeerError("the model that came with the task is not the one it names")
 
 
 def _check_exact_counts(task: Task, plan: RecipeTerms) -> None:
     """Refuse counts in another round than the plan's, without a budget."""
-    if task.noise != "none":
-        raise PeerError("the task asks for noise, the plan has no privacy budget")
+    if task.noise != "none" or task.kind == "gradient":
+        raise PeerError("the task asks for noise or gradients, the plan has no privacy budget")
     # Counted once: counts under another encoding of the coordinator's choice could be subtracted from the first.
     first = 2 if plan.schema_.images else 1
     if task.kind == "histograms" and task.step != first:
@@ -67,15 +66,45 @@ def _check_exact_counts(task: Task, plan: RecipeTerms) -> None:
         raise PeerError(f"the task counts tables in round {task.step}; the plan does in {tables} rounds after {first}")
 
 
-def _check_noisy_counts(task: Task, plan: RecipeTerms) -> None:
+def _clip_of(task: Task, plan: RecipeTerms) -> tuple[float | None, float]:
+    """Clip norm and fixed-point scale that the plan gives a task."""
+    if task.kind == "update":
+        clip = update_settings(task, plan).clip
+        return clip, scale_for(clip, plan.recipe.value_bits)
+    if isinstance(task.noise, GradientNoise):
+        norm = plan.recipe.private.critic.clip
+        return norm, task.noise.sensitivity / norm
+    return None, 1.0
+
+
+def _check_noisy(task: Task, plan: RecipeTerms) -> None:
     """Refuse a task that carries other noise than the plan's budget asks for, or is none of the budget's rounds."""
-    steps = private_steps(plan)
-    if task.step > len(steps) or task.kind != steps[task.step - 1].kind:
+    rounds = private_rounds(plan)
+    if task.step > len(rounds) or task.kind != rounds[task.step - 1].kind:
+        kinds = dict.fromkeys(each.kind for each in rounds)
         raise PeerError(
-            f"the task is round {task.step} of kind {task.kind}; the plan's budget pays for "
-            f"{', '.join(step.kind for step in steps)}, in this order"
+            f"the task is round {task.step} of kind {task.kind}; the plan's budget pays for {len(rounds)} rounds of "
+            f"{', '.join(kinds)}, in this order"
         )
-    event = steps[task.step - 1].event
+    asked = rounds[task.step - 1]
+    if isinstance(asked.event, NoisyGradients):
+        _check_gradients(task, asked.event)
+    else:
+        _check_noisy_counts(task, plan, asked.event)
+
+
+def _check_gradients(task: Task, event: NoisyGradients) -> None:
+    """Refuse a sum of gradients of another sample, under less noise, or of longer vectors than the plan's."""
+    wanted = GradientNoise(variance=event.variance, sensitivity=event.sensitivity, rate=event.rate)
+    if task.noise != wanted:
+        raise PeerError(
+            f"the task's noise or sample is not the plan's, which has variance {event.variance}, sensitivity "
+            f"{event.sensitivity} and rate {event.rate} in round {task.step}"
+        )
+
+
+def _check_noisy_counts(task: Task, plan: RecipeTerms, event: NoisyCounts) -> None:
+    """Refuse counts under other noise, or of more tables, than the plan's budget pays for."""
     if not isinstance(task.noise, TaskNoise) or task.noise.variance != event.variance:
         raise PeerError(f"the task's noise is not the plan's, which has variance {event.variance} in round {task.step}")
     subsets = task.parameters.get("subsets", [])

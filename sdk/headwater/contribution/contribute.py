@@ -10,6 +10,7 @@ from headwater.contribution.allowed import check_task
 from headwater.contribution.convolving import train_convolution
 from headwater.contribution.evaluating import evaluate
 from headwater.contribution.expecting import sum_expectations
+from headwater.contribution.gradient import sum_gradients
 from headwater.contribution.noise import noise_of
 from headwater.contribution.pictures import lift_question, sum_pixels
 from headwater.contribution.splits import split_rows
@@ -51,7 +52,7 @@ def contribute(
         rows: all of the organisation's rows, conformed to the plan's schema.
         plan: as approved.
         members: of the session, n: under a budget this organisation's share of the noise follows from it.
-        entropy: of the noise; never another than the operating system's outside a test.
+        entropy: of the noise and of samples; never another than the operating system's outside a test.
 
     Returns:
         In the plan's ring, shape (task.length,): `[payload | weight | metrics]` in the ring.
@@ -62,9 +63,9 @@ def contribute(
             share the noise.
 
     Guarantee: equal arguments give equal values on one machine; nothing else enters, neither time nor other rounds
-        (protocol 4.2), but fresh noise under a budget. There, weight and metrics are zero: how many rows there are is
-        private, and so is how many were skipped. Magnitudes are below 2^value_bits, and an update's norm in integers
-        is within the clip.
+        (protocol 4.2), but fresh noise and samples under a budget. There, weight and metrics are zero: how many rows
+        there are is private, and so is how many were skipped. Magnitudes are below 2^value_bits, and an update's norm
+        in integers is within the clip.
     """
     check_task(task, model, plan)
     if rows.schema.digest != plan.schema_.digest:
@@ -78,6 +79,8 @@ def contribute(
         check_task(task, model, plan)
     if task.kind == "expectation":
         return sum_expectations(task, model, rows, _encoding(task, plan), plan)
+    if task.kind == "gradient":
+        return sum_gradients(task, model, rows, _encoding(task, plan), plan, members, entropy)
     if task.kind == "evaluate":
         return evaluate(task, model, rows, _encoding(task, plan), plan)
     if task.kind == "update" and plan.recipe.refines:

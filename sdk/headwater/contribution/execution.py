@@ -11,13 +11,24 @@ from headwater.generator.conditions import shares_by_class
 from headwater.generator.fit import fit_to_marginals, initial_model, marginal_loss
 from headwater.generator.health import examine
 from headwater.generator.model import Model
+from headwater.generator.private_critic import step_critic, weigh_noisy
 from headwater.generator.private_fit import fit_private
 from headwater.generator.refiner.merging import begin_refined, judge_refined, merge_refined
 from headwater.generator.refiner.model import is_refined
 from headwater.generator.sampler import read_sampler
 from headwater.generator.spec import GeneratorSpec
 from headwater.generator.update import apply_update, update_length
-from headwater.recipe.actions import Computed, Fit, FitNoisy, Judge, Merge, ModelReport, Refine
+from headwater.recipe.actions import (
+    Computed,
+    Fit,
+    FitNoisy,
+    Judge,
+    Merge,
+    ModelReport,
+    Refine,
+    StepCritic,
+    WeighNoisy,
+)
 from headwater.recipe.task import seed_for
 from headwater.schema.table import Table
 
@@ -47,6 +58,10 @@ def execute(
     """
     if isinstance(action, FitNoisy):
         return _fit_noisy(action, on_progress)
+    if isinstance(action, StepCritic):
+        return step_critic(action)
+    if isinstance(action, WeighNoisy):
+        return weigh_noisy(action)
     if isinstance(action, Refine):
         return begin_refined(action)
     if isinstance(action, Judge):

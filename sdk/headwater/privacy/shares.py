@@ -4,13 +4,16 @@ from headwater.errors import InputError
 from headwater.privacy.budget import Budget
 from headwater.secagg.protocol.terms import threshold
 
-__all__ = ["LEAST_SHARE", "carried_variance", "honest_members", "share_of_noise"]
+__all__ = ["LEAST_HONEST", "LEAST_SHARE", "carried_variance", "honest_members", "share_of_noise"]
 
 LEAST_SHARE = 4
 """Least variance of one organisation's noise: σ of 2 units, above which sums of discrete Gaussians are as good as one.
 
 Source: Kairouz, Liu, Steinke 2021, Theorem 1: the largest log-ratio of the two is at most 10 Σ exp(−2π²σ² k/(k+1)).
 """
+
+LEAST_HONEST = 2
+"""Contributions of a joint sum that are honest for certain: fewer are no sum (protocol 1.2)."""
 
 
 def honest_members(budget: Budget, members: int, colluders: int) -> int:
@@ -30,7 +33,7 @@ def honest_members(budget: Budget, members: int, colluders: int) -> int:
     if budget.mode == "local":
         return 1
     honest = threshold(members) - colluders
-    if honest < 2:
+    if honest < LEAST_HONEST:
         raise InputError(
             f"{members} members with {colluders} colluding ones leave {honest} honest contributions for certain, at "
             'least 2 must share the noise; wait for more members, or say mode = "local" in the plan\'s budget'

@@ -107,7 +107,7 @@ def budget_in_words(budget: Budget) -> str:
     return f"differentially private: at most {guarantee_in_words(budget.epsilon, budget)}; {noise}"
 
 
-def covered_in_words(epsilon: float, protected: Protected, sums: int, aborted: int) -> str:
+def covered_in_words(epsilon: float, protected: Protected, sums: int, aborted: int, gradients: int = 0) -> str:
     """What an ε that was spent says.
 
     Args:
@@ -115,8 +115,12 @@ def covered_in_words(epsilon: float, protected: Protected, sums: int, aborted: i
         protected: unit and δ.
         sums: that were asked for.
         aborted: among them, which came to no sum.
+        gradients: among them, of a critic's clipped gradients.
     """
     tried = f"{sums} noisy {'sum' if sums == 1 else 'sums'} of counts"
+    if gradients:
+        counts = sums - gradients
+        tried = f"{sums} noisy sums, {counts} of counts and {gradients} of clipped gradients over samples of the rows"
     if aborted:
         tried += f", {aborted} of them aborted, which counts all the same"
     return (

@@ -12,10 +12,25 @@ from headwater.encoding.groups import Group
 from headwater.encoding.marginals import Marginal
 from headwater.encoding.noisy import NoisyMarginal
 from headwater.recipe.evaluation import Evaluation
+from headwater.recipe.private_settings import CriticSettings
 from headwater.recipe.settings import FitSettings, NetworkSettings, PrivateSettings, RefinerSettings, UpdateSettings
 from headwater.recipe.task import Task
 
-__all__ = ["Action", "Aggregate", "Computed", "Done", "Fit", "FitNoisy", "Judge", "Merge", "ModelReport", "Refine"]
+__all__ = [
+    "Action",
+    "Aggregate",
+    "Computed",
+    "Done",
+    "Fit",
+    "FitNoisy",
+    "Judge",
+    "Merge",
+    "ModelReport",
+    "Refine",
+    "StepCritic",
+    "SummedGradient",
+    "WeighNoisy",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,6 +167,63 @@ class Judge:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class SummedGradient:
+    """A noisy sum of clipped gradients over a sample of the rows.
+
+    Attributes:
+        total: int64, shape (parameters,), in units.
+        sensitivity: units that a row's gradient has at most; they stand for the clip norm.
+        deviation: of the noise on each value, in units.
+        rows: that were sampled on average: the public rate times the rows that the noisy counts estimate.
+        seed: public, that rows' gradients were rounded by.
+    """
+
+    total: NDArray[np.int64]
+    sensitivity: int
+    deviation: float
+    rows: float
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StepCritic:
+    """Take a step of a critic by a noisy sum, or begin one; answer with `Recipe.add_model`: the critic's bytes.
+
+    Attributes:
+        mixture: bytes of the mixture fitted to noisy counts, whose draws stand beside the rows.
+        critic: bytes of the critic as the organisations had it; b"" to begin one.
+        gradient: of the rows; None where there is no critic yet.
+        terms: of training.
+        seed: public, of the first weights and the draws.
+    """
+
+    mixture: bytes = field(repr=False)
+    critic: bytes = field(repr=False)
+    gradient: SummedGradient | None
+    terms: CriticSettings
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WeighNoisy:
+    """Find whether a mixture's draws are better weighed by a critic; answer with `Recipe.add_model`: what is released.
+
+    Attributes:
+        mixture: as of `StepCritic`.
+        critic: bytes, after the last step.
+        marginals: the noisy counts.
+        terms: of training.
+        seed: public, of the draws.
+    """
+
+    mixture: bytes = field(repr=False)
+    critic: bytes = field(repr=False)
+    marginals: tuple[NoisyMarginal, ...]
+    terms: CriticSettings
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Done:
     """The recipe ended.
 
@@ -166,7 +238,7 @@ class Done:
     rows: int
 
 
-Computed = Fit | FitNoisy | Merge | Refine | Judge
+Computed = Fit | FitNoisy | Merge | Refine | Judge | StepCritic | WeighNoisy
 """What the coordinator computes without a row; answered with `Recipe.add_model`."""
 
 Action = Aggregate | Computed | Done

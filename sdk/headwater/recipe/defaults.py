@@ -1,9 +1,12 @@
 """Recipes of plans that say little: the kind by what the schema holds, the rounds where they are named."""
 
+from pydantic import ValidationError
+
 from headwater.encoding.settings import EncodingSettings
 from headwater.errors import InputError
 from headwater.images.convolution import ConvolutionSpec
 from headwater.images.settings import ConvolutionSettings, ImageSettings
+from headwater.recipe.private_settings import CriticSettings, PrivateSettings
 from headwater.recipe.settings import PRIVATE_KINDS, RecipeKind, RecipeSettings, SplitShares
 from headwater.recipe.training_settings import AdversarialSettings
 from headwater.schema import Schema
@@ -22,7 +25,7 @@ def recipe_of(
     Args:
         schema: of the plan.
         kind: what is fitted; None for what the schema's tables are fitted best by.
-        rounds: of training at the organisations; None leaves the kind's own number.
+        rounds: of training at the organisations, or of a critic by noisy sums; None leaves the kind's own number.
         private: whether the plan has a privacy budget: noise wants fewer cells.
 
     Raises:
@@ -37,6 +40,8 @@ def recipe_of(
         recipe = recipe.model_copy(update={"encoding": EncodingSettings(grid_cells=_CELLS_UNDER_NOISE)})
     if rounds is None:
         return recipe
+    if private and wanted == "hybrid":
+        return recipe.model_copy(update={"private": PrivateSettings(critic=_critic_of(rounds))})
     match wanted:
         case "hybrid":
             return RecipeSettings(kind=wanted, rounds=rounds)
@@ -53,6 +58,13 @@ def recipe_of(
             )
         case "marginals" | "mixture":
             return recipe
+
+
+def _critic_of(steps: int) -> CriticSettings:
+    try:
+        return CriticSettings(steps=steps)
+    except ValidationError as error:
+        raise InputError(f"a critic under a budget takes 1 to 900 steps, {steps} were asked for") from error
 
 
 def check_private(schema: Schema, kind: RecipeKind | None) -> None:

@@ -31,6 +31,8 @@ class LocalTraining:
 
 def local_training(terms: RecipeTerms) -> LocalTraining | None:
     """The training that a plan asks for; None where organisations are asked for sums alone."""
+    if terms.privacy != "none":
+        return None
     recipe = terms.recipe
     clip = recipe.training.clip
     if convolution_spec(terms) is not None:

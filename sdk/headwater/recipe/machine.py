@@ -14,6 +14,8 @@ from headwater.recipe.lifted import convolution_spec
 from headwater.recipe.picturing import Picturing
 from headwater.recipe.private_counting import PrivateCounting
 from headwater.recipe.private_fitting import PrivateFitting
+from headwater.recipe.private_steps import critic_event
+from headwater.recipe.private_training import PrivateTraining
 from headwater.recipe.refining import Base, Judging, Refining
 from headwater.recipe.settings import EVALUATIONS, RecipeTerms
 from headwater.recipe.stage import Record, Stage, out_of_place
@@ -131,7 +133,9 @@ class Recipe:
             return self._counting
         if isinstance(stage, PrivateCounting):
             return PrivateFitting(self._terms, stage.counted)
-        if isinstance(stage, PrivateFitting):
+        if isinstance(stage, PrivateFitting) and self._private and (event := critic_event(self._terms)) is not None:
+            return PrivateTraining(self._terms, self._private.counted, stage.model, event)
+        if isinstance(stage, PrivateFitting | PrivateTraining):
             self._model = stage.model
             return None
         terms, counted = self._terms, self._counted

@@ -2,7 +2,21 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["PrivateSettings"]
+__all__ = ["CriticSettings", "PrivateSettings"]
+
+
+class CriticSettings(BaseModel):
+    """How a hybrid under a budget trains a critic by noisy sums of gradients, and weighs the fitted mixture's draws."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    share: float = Field(default=0.25, gt=0, lt=1, description="of the budget; the counts have the rest")
+    steps: int = Field(default=100, ge=1, le=900, description="noisy sums, a step of the critic each")
+    rate: float = Field(default=0.1, gt=0, le=1, description="chance of each row to be in a sum, public")
+    width: int = Field(default=16, ge=1, le=256, description="of the critic's two hidden layers")
+    clip: float = Field(default=1.0, gt=0, le=1e6, description="norm that a row's gradient is clipped to")
+    learning_rate: float = Field(default=1.0, gt=0, le=1e4, description="of the first steps; it falls to a tenth")
+    draws: int = Field(default=4096, ge=16, le=65_536, description="of the mixture, beside the rows of a step")
 
 
 class PrivateSettings(BaseModel):
@@ -25,6 +39,7 @@ class PrivateSettings(BaseModel):
     fits: int = Field(default=2, ge=1, le=64, description="fits from different starts that are averaged")
     steps: int = Field(default=1500, ge=1, le=100_000, description="steps of each fit")
     learning_rate: float = Field(default=0.05, gt=0, le=10)
+    critic: CriticSettings = Field(default=CriticSettings(), description="of `hybrid` alone")
     pull: float = Field(
         default=0.05, ge=0, le=100, description="how strongly components are held to their class's own shares"
     )

@@ -1,7 +1,7 @@
 """What a run under a budget counts in each round, and with how much noise: fixed by the plan alone."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal, assert_never
 
@@ -9,25 +9,30 @@ from headwater.encoding.grid import CategoryGrid, Histograms
 from headwater.encoding.marginals import Subset, cells_of, choose_subsets
 from headwater.errors import InputError
 from headwater.privacy.budget import Budget
-from headwater.privacy.calibration import Part, calibrate
-from headwater.privacy.events import NoisyCounts
+from headwater.privacy.calibration import Part, calibrate, calibrate_gradients
+from headwater.privacy.events import Event, NoisyCounts, NoisyGradients
+from headwater.privacy.poisson_sample import rate_of
+from headwater.privacy.shares import LEAST_HONEST
 from headwater.recipe.settings import RecipeTerms
 from headwater.schema import CategoricalColumn, Schema
 from headwater.schema.columns import BooleanColumn
 
 __all__ = [
+    "PrivateRound",
     "PrivateStep",
     "StepName",
+    "critic_event",
     "grid_subsets",
     "most_cells",
     "private_bins",
     "private_budget",
+    "private_rounds",
     "private_steps",
     "private_subsets",
     "reserve_events",
 ]
 
-StepName = Literal["columns", "label", "pairs"]
+StepName = Literal["columns", "label", "pairs", "critic"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,21 @@ class PrivateStep:
     kind: Literal["histograms", "marginals"] = "marginals"
 
 
+@dataclass(frozen=True, slots=True)
+class PrivateRound:
+    """One noisy sum of a run.
+
+    Attributes:
+        name: of what is summed: a step of counts, or "critic" for clipped gradients of a critic.
+        event: what it costs at most.
+        kind: of its task.
+    """
+
+    name: StepName
+    event: Event
+    kind: Literal["histograms", "marginals", "gradient"]
+
+
 def private_budget(terms: RecipeTerms) -> Budget:
     """The budget of a plan that has one.
 
@@ -58,8 +78,34 @@ def private_budget(terms: RecipeTerms) -> Budget:
     raise InputError("noise is asked for under a plan without a privacy budget; give the plan one")
 
 
+def private_rounds(terms: RecipeTerms) -> tuple[PrivateRound, ...]:
+    """Every noisy sum of a run, in order.
+
+    Raises:
+        InputError: as `private_steps` and `critic_event`.
+    """
+    counts = tuple(PrivateRound(step.name, step.event, step.kind) for step in private_steps(terms))
+    gradients = critic_event(terms)
+    if gradients is None:
+        return counts
+    return (*counts, *(PrivateRound("critic", replace(gradients, steps=1), "gradient"),) * gradients.steps)
+
+
+def critic_event(terms: RecipeTerms) -> NoisyGradients | None:
+    """What all sums of a critic's gradients cost together; None for a recipe without a critic.
+
+    Raises:
+        InputError: the plan has no budget, or it leaves too little for gradients.
+    """
+    if terms.recipe.kind != "hybrid":
+        return None
+    budget, critic = private_budget(terms), terms.recipe.private.critic
+    beside = (*(step.event for step in private_steps(terms)), *reserve_events(terms))
+    return _gradients(beside, budget, rate_of(critic.rate), critic.steps)
+
+
 def private_steps(terms: RecipeTerms) -> tuple[PrivateStep, ...]:
-    """The rounds of a run, in order.
+    """The rounds of counts of a run, in order.
 
     Raises:
         InputError: the plan has no budget, or asks for more noise than can be drawn.
@@ -72,7 +118,8 @@ def private_steps(terms: RecipeTerms) -> tuple[PrivateStep, ...]:
         named.append(("label", Part(settings.label_share, columns - 1)))
     if pairs := len(private_subsets(terms)):
         named.append(("pairs", Part(settings.pairs_share, pairs)))
-    events = _events(tuple(part for _, part in named), budget)
+    held_back = settings.critic.share if terms.recipe.kind == "hybrid" else 0.0
+    events = _events(tuple(part for _, part in named), budget, held_back)
     alone = not grid_subsets(terms)
     return tuple(
         PrivateStep(name, event, "histograms" if name == "columns" and alone else "marginals")
@@ -81,7 +128,7 @@ def private_steps(terms: RecipeTerms) -> tuple[PrivateStep, ...]:
 
 
 def reserve_events(terms: RecipeTerms) -> tuple[NoisyCounts, ...]:
-    """What the budget holds back for aborted sums: each as dear as the run's dearest."""
+    """What the budget holds back for aborted sums: each as dear as the run's dearest count."""
     dearest = max((step.event for step in private_steps(terms)), key=lambda event: event.zcdp)
     return (dearest,) * private_budget(terms).retries
 
@@ -140,6 +187,8 @@ def most_cells(terms: RecipeTerms, step: StepName) -> int:
         case "pairs":
             sizes = [_most_bins(terms, place) for place in range(len(terms.schema_.columns))]
             return sum(cells_of(sizes, subset) for subset in private_subsets(terms))
+        case "critic":
+            return 0
         case _:
             assert_never(step)
 
@@ -156,7 +205,24 @@ def _most_bins(terms: RecipeTerms, place: int) -> int:
 
 
 @lru_cache(maxsize=64)
-def _events(parts: tuple[Part, ...], budget: Budget) -> tuple[NoisyCounts, ...]:
+def _events(parts: tuple[Part, ...], budget: Budget, held_back: float) -> tuple[NoisyCounts, ...]:
     # The dearest part is known before the calibration: shares are of ρ.
     dearest = max(parts, key=lambda part: part.share)
-    return calibrate([*parts, *[dearest] * budget.retries], budget.epsilon, budget.delta, budget.records)[: len(parts)]
+    asked = [*parts, *[dearest] * budget.retries]
+    if held_back:
+        # A part that nothing is counted for: what it would have cost is left.
+        asked.append(Part(sum(part.share for part in asked) * held_back / (1 - held_back), 1))
+    return calibrate(asked, budget.epsilon, budget.delta, budget.records)[: len(parts)]
+
+
+@lru_cache(maxsize=64)
+def _gradients(beside: tuple[NoisyCounts, ...], budget: Budget, rate: int, steps: int) -> NoisyGradients:
+    return calibrate_gradients(
+        budget.epsilon,
+        budget.delta,
+        rate=rate,
+        steps=steps,
+        records=budget.records,
+        honest=1 if budget.mode == "local" else LEAST_HONEST,
+        beside=beside,
+    )

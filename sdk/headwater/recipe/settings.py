@@ -42,8 +42,8 @@ EVALUATIONS = 3
 RecipeKind = Literal["hybrid", "marginals", "adversarial", "mixture"]
 """What a run fits."""
 
-PRIVATE_KINDS: tuple[RecipeKind, ...] = ("marginals",)
-"""Recipes that have a form under a privacy budget."""
+PRIVATE_KINDS: tuple[RecipeKind, ...] = ("marginals", "hybrid")
+"""Recipes that have a form under a privacy budget, the default one first."""
 
 
 class _Settings(BaseModel):

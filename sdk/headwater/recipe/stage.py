@@ -54,6 +54,8 @@ def out_of_place(what: str, action: Action) -> OutOfOrder:
         "Refine": "the first model",
         "Merge": "a merged model",
         "Judge": "the model that is released",
+        "StepCritic": "a critic",
+        "WeighNoisy": "the model that is released",
     }
     name = waits_for.get(type(action).__name__, "nothing more")
     return OutOfOrder(f"{what} came while the recipe waits for {name}; ask next() what to do")

@@ -9,10 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from headwater.canonical import canonical_json
 from headwater.errors import InputError, PeerError
 from headwater.privacy.discrete_gaussian import LARGEST_VARIANCE
+from headwater.privacy.events import LARGEST_SENSITIVITY
+from headwater.privacy.poisson_sample import WHOLE_RATE
 
-__all__ = ["Task", "TaskKind", "TaskNoise", "seed_for"]
+__all__ = ["GradientNoise", "Task", "TaskKind", "TaskNoise", "seed_for"]
 
-TaskKind = Literal["pixels", "histograms", "marginals", "expectation", "update", "evaluate"]
+TaskKind = Literal["pixels", "histograms", "marginals", "expectation", "update", "evaluate", "gradient"]
 
 _SEED_BITS = 48
 
@@ -31,18 +33,35 @@ class TaskNoise(BaseModel):
     tables: int = Field(ge=1, le=250_000)
 
 
+class GradientNoise(BaseModel):
+    """Noise that a sum of clipped gradients must carry for certain, and what it is a sum over.
+
+    Attributes:
+        variance: σ² of the discrete Gaussian on every value, in units squared.
+        sensitivity: Euclidean norm that a row's whole numbers have at most, in units.
+        rate: chance of each row to be in the sum, in parts of `headwater.privacy.poisson_sample.WHOLE_RATE`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    variance: int = Field(ge=8, le=2**53)
+    sensitivity: int = Field(ge=1, le=LARGEST_SENSITIVITY)
+    rate: int = Field(ge=1, le=WHOLE_RATE)
+
+
 class Task(BaseModel):
     """What each organisation is asked for in one round.
 
     Attributes:
         kind: "pixels" sums pictures, "histograms" and "marginals" count training rows, "expectation" sums what they
-            say of a mixture, "update" trains on them, "evaluate" counts what a critic says of them.
+            say of a mixture, "update" trains on them, "evaluate" counts what a critic says of them, "gradient" sums a
+            critic's clipped gradients over a sample of them.
         step: number of the round in the recipe, from 1; a retried round keeps it.
         length: values in the vector: payload, weight and metrics; check coordinates are not among them.
         value_bits: every value is below 2^value_bits in magnitude (protocol 2.2).
         parameters: what the kind needs: the encoding without its counts, the subsets to count, the bound on rows.
         seed: public start of the round's chance.
-        clip: Euclidean norm of an update before weighting; None for counts.
+        clip: Euclidean norm of an update before weighting, or of a row's gradient; None for counts.
         scale: fixed point: units for 1.0; 1 for counts.
         model_digest: SHA-256 of the model's bytes, "" if none goes along.
         noise: "none", or what the organisations add together before anything is masked (protocol 2.4).
@@ -60,7 +79,7 @@ class Task(BaseModel):
     clip: float | None = None
     scale: float = Field(default=1.0, gt=0)
     model_digest: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
-    noise: Literal["none"] | TaskNoise = "none"
+    noise: Literal["none"] | TaskNoise | GradientNoise = "none"
 
     def to_bytes(self) -> bytes:
         """Canonical JSON; equal tasks give equal bytes."""

@@ -9,15 +9,22 @@ from headwater.encoding.grid import Histograms
 from headwater.encoding.marginals import Subset, cells_of
 from headwater.mixture.parameters import Mixture
 from headwater.mixture.vector import StatisticsCode, values_of
-from headwater.privacy.events import NoisyCounts
+from headwater.privacy.events import NoisyCounts, NoisyGradients
 from headwater.recipe.evaluation import values_of_evaluation
 from headwater.recipe.fixed_point import scale_for
 from headwater.recipe.layout import layout_of_counts, layout_of_update
 from headwater.recipe.remedies import Remedies
 from headwater.recipe.settings import RecipeTerms
-from headwater.recipe.task import Task, TaskNoise, seed_for
+from headwater.recipe.task import GradientNoise, Task, TaskNoise, seed_for
 
-__all__ = ["evaluate_task", "expectation_task", "histograms_task", "marginals_task", "update_task"]
+__all__ = [
+    "evaluate_task",
+    "expectation_task",
+    "gradient_task",
+    "histograms_task",
+    "marginals_task",
+    "update_task",
+]
 
 
 def histograms_task(terms: RecipeTerms, step: int, noise: NoisyCounts | None = None) -> Task:
@@ -124,6 +131,34 @@ def evaluate_task(terms: RecipeTerms, step: int, encoding: Encoding, model: byte
         parameters={"encoding": encoding.to_document(masses=False)},
         seed=seed_for(terms.seed, "evaluate", step),
         model_digest=sha256_hex(model),
+    )
+
+
+def gradient_task(
+    terms: RecipeTerms, step: int, encoding: Encoding, critic: bytes, parameters: int, event: NoisyGradients
+) -> Task:
+    """Clipped gradients of a critic's opinion over a Poisson sample of rows, under noise.
+
+    Args:
+        terms: of the plan.
+        step: number of the summed round.
+        encoding: that rows are encoded with.
+        critic: bytes that go along.
+        parameters: of the critic, the values of a sum.
+        event: what the sum may cost.
+    """
+    clip = terms.recipe.private.critic.clip
+    return Task(
+        kind="gradient",
+        step=step,
+        length=layout_of_counts(parameters).length,
+        value_bits=terms.recipe.value_bits,
+        parameters={"encoding": encoding.to_document(masses=False)},
+        seed=seed_for(terms.seed, "gradient", step),
+        clip=clip,
+        scale=event.sensitivity / clip,
+        model_digest=sha256_hex(critic),
+        noise=GradientNoise(variance=event.variance, sensitivity=event.sensitivity, rate=event.rate),
     )
 
 

@@ -7,6 +7,7 @@ from headwater.mixture.vector import values_with
 from headwater.recipe.evaluation import values_of_evaluation
 from headwater.recipe.layout import COUNT_METRICS, UPDATE_METRICS
 from headwater.recipe.lifted import convolution_spec, widest_terms
+from headwater.recipe.private_steps import private_rounds
 from headwater.recipe.settings import RecipeTerms
 from headwater.recipe.shapes import CriticShape, GeneratorShape
 from headwater.schema import CategoricalColumn
@@ -65,6 +66,8 @@ def _most_codes(terms: RecipeTerms) -> list[int]:
 
 def longest_run(terms: RecipeTerms) -> int:
     """Most securely summed rounds that a run of this plan asks for: pictures take one more."""
+    if terms.privacy != "none":
+        return len(private_rounds(terms))
     if convolution_spec(terms) is not None:
         # Pixels and histograms are summed before.
         return 2 + terms.recipe.images.convolution.rounds
@@ -90,6 +93,8 @@ def longest_vector(terms: RecipeTerms) -> int:
     Raises:
         InputError: the table is too wide for the plan's budgets.
     """
+    if terms.privacy != "none":
+        return _longest_noisy(terms)
     pixels, networks = pixel_cells(terms.schema_.images), convolution_spec(terms)
     terms = widest_terms(terms)
     lengths = [
@@ -107,3 +112,16 @@ def longest_vector(terms: RecipeTerms) -> int:
     elif terms.recipe.training_rounds:
         lengths.append(most_parameters(terms) + 1 + len(UPDATE_METRICS))
     return max(lengths)
+
+
+def _longest_noisy(terms: RecipeTerms) -> int:
+    lengths = [Histograms.of(terms.schema_, terms.recipe.encoding).length, largest_cells(terms)]
+    if terms.recipe.kind == "hybrid":
+        lengths.append(_most_private_critic(terms))
+    return max(lengths) + 1 + len(COUNT_METRICS)
+
+
+def _most_private_critic(terms: RecipeTerms) -> int:
+    """Most weights of a critic under a budget: every code of every column is an input."""
+    width = terms.recipe.private.critic.width
+    return (sum(_most_codes(terms)) + 2) * width + (width + 1) * width + width + 1

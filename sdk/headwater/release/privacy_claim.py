@@ -10,7 +10,7 @@ from headwater.errors import InputError
 from headwater.privacy.accountant import spent
 from headwater.privacy.budget import LARGEST_EPSILON, Budget, PrivacyMode, Unit
 from headwater.privacy.calibration import rho_of_budget
-from headwater.privacy.events import NoisyCounts
+from headwater.privacy.events import Event, NoisyCounts, NoisyGradients, event_of
 from headwater.privacy.words import rounded_up
 
 __all__ = ["PUBLIC", "ChargedRound", "Privacy", "PrivacyClaim", "PublicFact"]
@@ -25,18 +25,22 @@ PUBLIC: tuple[PublicFact, ...] = ("bounds and categories", "plan", "organisation
 _SLACK = 1.2
 
 
-def _read(value: object) -> NoisyCounts:
-    if isinstance(value, NoisyCounts):
+def _read(value: object) -> Event:
+    if isinstance(value, NoisyCounts | NoisyGradients):
         return value
     if not isinstance(value, dict):
-        raise ValueError("an event is an object with kind, records, tables and variance")
+        raise ValueError("an event is an object with kind, records, variance and what its kind has beside them")
     try:
-        return NoisyCounts.from_document(value)
+        return event_of(value)
     except InputError as error:
         raise ValueError(str(error)) from error
 
 
-_Event = Annotated[NoisyCounts, PlainValidator(_read), PlainSerializer(NoisyCounts.to_document)]
+def _written(event: Event) -> dict[str, object]:
+    return event.to_document()
+
+
+_Event = Annotated[Event, PlainValidator(_read), PlainSerializer(_written)]
 
 
 class ChargedRound(Document):
@@ -44,7 +48,7 @@ class ChargedRound(Document):
 
     Attributes:
         round: t, counted over the whole run.
-        step: what was counted, in the recipe's word.
+        step: what was summed, in the recipe's word.
         completed: it ended in a sum, which its signed receipt shows; else in an abort.
         event: what it cost.
     """
@@ -119,19 +123,24 @@ class PrivacyClaim(Document):
 
     def _possible(self) -> Self:
         # By arithmetic alone, wherever a manifest is read; `headwater.release.replay` asks the accountant.
-        rho = sum(event.zcdp for event in self.noisy_counts)
+        rho = sum(event.least_rho for event in self.noisy_sums)
         most = rho_of_budget(self.epsilon, self.delta)
         if rho > most * _SLACK:
             raise ValueError(
-                f"ε = {self.epsilon:g} is less than the events can have cost: their ρ is {rho:.4g}, at this ε and δ "
-                f"it is at most {most:.4g}"
+                f"ε = {self.epsilon:g} is less than the events can have cost: their ρ is {rho:.4g} at least, at this ε "
+                f"and δ it is at most {most:.4g}"
             )
         return self
 
     @property
-    def noisy_counts(self) -> tuple[NoisyCounts, ...]:
+    def noisy_sums(self) -> tuple[Event, ...]:
         """The events as an accountant takes them."""
         return tuple(charged.event for charged in self.events)
+
+    @property
+    def gradients(self) -> int:
+        """Rounds among them that summed clipped gradients."""
+        return sum(isinstance(charged.event, NoisyGradients) for charged in self.events)
 
     @property
     def aborted(self) -> int:

@@ -79,7 +79,7 @@ def replay(claim: PrivacyClaim) -> Replay:
 @lru_cache(maxsize=64)
 def _replayed(claim: PrivacyClaim) -> Replay:
     # Cached: a loader verifies a dataset at each call, and an accountant takes a second.
-    rho = sum(event.zcdp for event in claim.noisy_counts)
+    rho = sum(event.zcdp for event in claim.noisy_sums)
     return Replay(
         stated=claim.epsilon,
         delta=claim.delta,
@@ -91,7 +91,7 @@ def _replayed(claim: PrivacyClaim) -> Replay:
 
 def _by_accountant(claim: PrivacyClaim) -> float | None:
     try:
-        return spent(claim.noisy_counts, claim.delta).epsilon
+        return spent(claim.noisy_sums, claim.delta).epsilon
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != _ACCOUNTANT:
             raise

@@ -107,7 +107,7 @@ def _private_statement(organisations: int, claim: PrivacyClaim) -> Sequence[tupl
         "Bounds and categories were read from rows by a program and not confirmed by a person, so they may themselves "
         "show values of real records, and no ε bounds that.",
     )
-    covered = covered_in_words(claim.epsilon, claim, len(claim.events), claim.aborted)
+    covered = covered_in_words(claim.epsilon, claim, len(claim.events), claim.aborted, claim.gradients)
     uncovered = uncovered_in_words(claim, disjoint_people=claim.disjoint_people)
     return [
         *([] if claim.schema_confirmed else [schema]),

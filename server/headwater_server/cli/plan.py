@@ -140,7 +140,10 @@ def check(plan: Annotated[Path, typer.Argument(help="The plan, TOML.")]) -> None
     console.print(f"[bold]{document.name}[/bold]: {len(schema.columns)} columns, target {escape(target)}")
     training = local_training(document)
     rounds = 0 if training is None else training.rounds
-    console.print(f"recipe {recipe.kind}, {rounds} rounds of training, at most {document.maximum_rounds} sums")
+    trained = f"{rounds} rounds of training"
+    if document.privacy != "none" and recipe.kind == "hybrid":
+        trained = f"{recipe.private.critic.steps} steps of a critic by noisy sums"
+    console.print(f"recipe {recipe.kind}, {trained}, at most {document.maximum_rounds} sums")
     console.print(f"at least {terms.minimum_cohort} organisations in each sum, {terms.retries} retries")
     print_privacy(console, document, terms.minimum_cohort)
     style = "bold" if terms.on_membership_change == "strict" else "bold red"

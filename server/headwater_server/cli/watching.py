@@ -8,7 +8,13 @@ from headwater.mixture.tilting import is_tilt
 from headwater.privacy.words import NOT_PRIVATE, private_in_words
 from headwater.release.privacy_claim import PrivacyClaim
 from headwater_server.runs.climb_words import RungTally, is_climb_round, round_in_words, verdict_in_words
-from headwater_server.runs.private_words import counts_in_words, is_noisy, misfit_in_words
+from headwater_server.runs.private_words import (
+    counts_in_words,
+    critic_in_words,
+    is_noisy,
+    misfit_in_words,
+    steps_in_words,
+)
 from headwater_server.runs.round_words import (
     ending_in_words,
     flags_in_words,
@@ -147,6 +153,12 @@ def describe(record: Mapping[str, Any]) -> str:
             return f"noisy counts: {counts_in_words(record)}{seconds}"
         case "fitted":
             return f"fit to the noisy counts: {misfit_in_words(record)}{seconds}"
+        case "gradient":
+            said = steps_in_words(record)
+            return f"critic: {said}{seconds}" if said else ""
+        case "weighed":
+            style = "green" if record["accepted"] else "yellow"
+            return f"[{style}]critic[/{style}]: {escape(critic_in_words(record))}{seconds}"
         case "histograms":
             return f"histograms: {record['rows']:,} training rows, {record['codes']} codes{seconds}"
         case "marginals":
@@ -249,6 +261,8 @@ def _doing(record: Mapping[str, Any]) -> str:
             return "waiting for the organisations"
         case "marginals" | "fitting" | "expectation":
             return "summing and fitting"
+        case "gradient":
+            return "training a critic by noisy sums"
         case "fit" | "refine" | "merge" | "update" | "evaluate":
             return "training at the organisations"
         case _:

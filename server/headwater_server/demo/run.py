@@ -34,6 +34,9 @@ _AT_ONCE = 2
 _FEW_ROUNDS: Mapping[RecipeKind, int] = {"hybrid": 4}
 """What takes the place of a recipe's own number of rounds: a demo is to be over soon."""
 
+_FEW_NOISY: Mapping[RecipeKind, int] = {"hybrid": 30}
+"""The same under a budget, where a round is one step of a critic."""
+
 _TRAINING: Mapping[RecipeKind, str] = {
     "hybrid": "the run: secure sums over gRPC, a mixture that climbs with them, local adversarial training",
     "marginals": "the run: secure sums over gRPC, fit",
@@ -94,7 +97,8 @@ def run_demo(request: DemoRequest) -> None:
             request.data, request.target, request.schema, request.organisations, request.partition, request.budget
         )
     recipe = request.recipe or ("hybrid" if request.budget is None else PRIVATE_KINDS[0])
-    rounds = _FEW_ROUNDS.get(recipe) if request.rounds is None else request.rounds
+    few = _FEW_ROUNDS if request.budget is None else _FEW_NOISY
+    rounds = few.get(recipe) if request.rounds is None else request.rounds
     # A recipe that has no such rounds, or no private form, is refused before anything starts.
     recipe_of(data.schema, recipe, rounds, private=request.budget is not None)
     claim_folder(request.out, "demo")

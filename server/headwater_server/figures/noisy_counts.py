@@ -25,7 +25,7 @@ def draw_noisy_counts(records: Sequence[Record], path: Path) -> None:
     """Draw the noisy counts of a run's history; nothing is drawn before the first.
 
     Left, on a scale of powers of ten, what a cell of each round's tables holds on average beside the standard deviation
-    of its noise; right the share of each round in what was spent (ρ).
+    of its noise; right the share of each round in what the counts spent (ρ).
 
     Args:
         records: a recipe's history, in order.
@@ -77,7 +77,7 @@ def _draw_shares(axes: "Axes", counts: Sequence[Record]) -> None:
     axes.bar_label(bars, [f"{share:.0%}" for share in shares], padding=3, fontsize=8)
     axes.set_xlim(0, 1.15)
     axes.set_xticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
-    axes.set_title("Share of what was spent", **_TITLE)
+    axes.set_title("Share of what the counts spent", **_TITLE)
     _finish(axes, ["" for _ in counts])
 
 

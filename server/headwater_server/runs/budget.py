@@ -8,7 +8,7 @@ from headwater.agreement.plan import Plan
 from headwater.errors import BudgetExceeded
 from headwater.privacy.accountant import beyond, spent
 from headwater.privacy.words import rounded_up
-from headwater.recipe.private_steps import private_steps
+from headwater.recipe.private_steps import private_rounds
 from headwater.recipe.task import Task
 from headwater.release.privacy_claim import ChargedRound, Privacy, PrivacyClaim
 from headwater_server.runs.replay import RunJournal
@@ -40,7 +40,7 @@ class RunBudget:
         budget = self._plan.privacy
         if isinstance(budget, str):
             return
-        steps, begun = private_steps(self._plan), self.rounds
+        steps, begun = private_rounds(self._plan), self.rounds
         done = task.step - 1
         # As the plan has it: calibration asked the accountant.
         if len(begun) > done or not all(charged.completed for charged in begun):

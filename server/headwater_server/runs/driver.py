@@ -181,8 +181,8 @@ class RunDriver:
         fresh = recipe.history[max(seen, self._recorder.steps) :]
         for record in fresh:
             self._recorder.add_step(record, seconds)
-        # A climb has many rounds; its plot is drawn when a rung ends.
-        if any(record["kind"] != "expectation" or "passed" in record for record in fresh):
+        # A climb has many rounds, and so has a critic under noise; a plot is drawn when a rung or the training ends.
+        if any(record["kind"] not in ("expectation", "gradient") or "passed" in record for record in fresh):
             await asyncio.to_thread(self._recorder.draw)
 
     async def _sum(

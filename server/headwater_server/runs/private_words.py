@@ -1,11 +1,11 @@
-"""Rounds under a privacy budget in plain words: noisy counts, and the fit to them."""
+"""Rounds under a privacy budget in plain words: noisy counts, the fit to them, and a critic's noisy gradients."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from headwater_server.cost_words import step_in_words
 
-__all__ = ["counts_in_words", "is_noisy", "misfit_in_words"]
+__all__ = ["counts_in_words", "critic_in_words", "is_noisy", "misfit_in_words", "steps_in_words"]
 
 Record = Mapping[str, Any]
 
@@ -27,3 +27,24 @@ def counts_in_words(record: Record) -> str:
 def misfit_in_words(record: Record) -> str:
     """How near the fitted model is to the noisy counts."""
     return f"misfit {record['misfit']:.2f} in variances of the noise, about 1 where nothing but noise is left"
+
+
+def steps_in_words(record: Record) -> str:
+    """How far a critic's training is, told once at its end; "" before."""
+    if record["done"] < record["of"]:
+        return ""
+    return (
+        f"{record['of']:,} noisy sums of clipped gradients of {record['parameters']:,} weights, over samples of "
+        f"the rows of {record['contributors']} organisations"
+    )
+
+
+def critic_in_words(record: Record) -> str:
+    """Whether a critic's opinion weighs what is released, and by which signs."""
+    signs = (
+        f"its steps gained {record['gain']:.4f} ± {record['gain_deviation']:.4f} nats a row, the misfit went from "
+        f"{record['base_misfit']:.2f} to {record['misfit']:.2f}"
+    )
+    if record["accepted"]:
+        return f"draws are weighed by the critic: {signs}"
+    return f"the fitted generator is released, the critic is not used, for {record['reason']}: {signs}"

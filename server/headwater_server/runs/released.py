@@ -83,7 +83,13 @@ def _fitted(history: Sequence[Record]) -> str:
     tables = sum(record["tables"] for record in history if "deviation" in record)
     components = [record["components"] for record in history if "components" in record]
     model = f"a mixture of {components[-1]} components" if components else "a generator"
-    return f"{model} fitted to noisy counts of {tables:,} tables and to nothing else"
+    fitted = f"{model} fitted to noisy counts of {tables:,} tables"
+    weighed = [record for record in history if record["kind"] == "weighed"]
+    if not weighed:
+        return f"{fitted} and to nothing else"
+    if weighed[-1]["accepted"]:
+        return f"{fitted}, draws weighed by a critic that noisy sums of clipped gradients trained"
+    return f"{fitted}; a critic that noisy sums trained is not used, for {weighed[-1]['reason']}"
 
 
 def _mixture(terms: RecipeTerms, standing: Record, judged: Record | None) -> str:

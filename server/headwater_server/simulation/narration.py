@@ -8,7 +8,13 @@ from rich.console import Console
 
 from headwater.mixture.tilting import is_tilt
 from headwater_server.runs.climb_words import RungTally, is_climb_round, round_in_words, verdict_in_words
-from headwater_server.runs.private_words import counts_in_words, is_noisy, misfit_in_words
+from headwater_server.runs.private_words import (
+    counts_in_words,
+    critic_in_words,
+    is_noisy,
+    misfit_in_words,
+    steps_in_words,
+)
 from headwater_server.runs.round_words import (
     ending_in_words,
     flags_in_words,
@@ -31,12 +37,18 @@ _WORDS = {
     "judge": "Judging what is released",
     "fit": "Fitting the generator to the sums",
     "fitnoisy": "Fitting the generator to the noisy sums",
+    "gradient": "Training a critic by noisy sums",
+    "stepcritic": "Training a critic by noisy sums",
+    "weighnoisy": "Judging the critic by the noisy sums",
     "update": "Training at the organisations",
     "merge": "Merging the update",
     "sample": "Sampling rows",
     "score": "Scoring on held-out rows",
     "curve": "Measuring the sample-size curve",
 }
+
+# Hundreds of steps, told by the last.
+_QUIET = ("gradient", "stepcritic")
 
 
 class Narrator:
@@ -79,6 +91,9 @@ class Narrator:
             seconds, records = whole["seconds"], [whole, *records[1:]]
         elif self._rung is not None and (begun := self._rung.close()) is not None:
             self._bar.end(_line("expectation", begun["seconds"], [begun]))
+        if what in _QUIET and not any(_say(record) for record in records):
+            self._bar.end()
+            return
         self._bar.end(_line(what, seconds, records))
 
 
@@ -96,6 +111,10 @@ def _say(record: Mapping[str, object]) -> str:
             return counts_in_words(record)
         case "fitted":
             return misfit_in_words(record)
+        case "gradient":
+            return steps_in_words(record)
+        case "weighed":
+            return critic_in_words(record)
         case "histograms":
             return f"{record['rows']:,} training rows of {record['contributors']} organisations"
         case "marginals":

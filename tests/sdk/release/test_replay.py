@@ -40,7 +40,7 @@ def signed_again(folder: Path, consortium: Consortium, claim: PrivacyClaim) -> N
 
 def test_replay_is_the_accountant_s_own_number() -> None:
     found = replay(CLAIM)
-    events = CLAIM.noisy_counts
+    events = CLAIM.noisy_sums
     assert found.epsilon == spent(events, CLAIM.delta).epsilon
     assert found.epsilon_zcdp == epsilon_of_zcdp(sum(event.zcdp for event in events), CLAIM.delta)
     assert found.exact

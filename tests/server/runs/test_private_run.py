@@ -86,9 +86,9 @@ def test_what_a_run_claims_is_what_its_signed_receipts_come_to(finished: RunWorl
     claim = claimed(world)
     receipts = [entry.data for entry in entries(world) if entry.kind == "receipt"]
     charges = [Receipt.decode(open_envelope(data)).charge for data in receipts]
-    assert [NoisyCounts.from_document(json.loads(charge)) for charge in charges] == list(claim.noisy_counts)
-    assert claim.noisy_counts == plan_events(world.plan)
-    assert claim.epsilon == rounded_up(spent(claim.noisy_counts, BUDGET.delta).epsilon) <= BUDGET.epsilon
+    assert [NoisyCounts.from_document(json.loads(charge)) for charge in charges] == list(claim.noisy_sums)
+    assert claim.noisy_sums == plan_events(world.plan)
+    assert claim.epsilon == rounded_up(spent(claim.noisy_sums, BUDGET.delta).epsilon) <= BUDGET.epsilon
     assert [(each.round, each.step, each.completed) for each in claim.events] == [
         (1, "columns", True),
         (2, "label", True),
@@ -124,7 +124,7 @@ def test_an_aborted_round_that_is_paid_for_is_tried_again_and_stands_in_the_clai
         ("pairs", True),
     ]
     assert claim.aborted == 1
-    assert claim.epsilon == rounded_up(spent(claim.noisy_counts, BUDGET.delta).epsilon) <= BUDGET.epsilon
+    assert claim.epsilon == rounded_up(spent(claim.noisy_sums, BUDGET.delta).epsilon) <= BUDGET.epsilon
     world.storage.close()
 
 

@@ -13,7 +13,7 @@ from headwater.mixture.form import Form, RowFeatures
 from headwater.recipe.evaluation import BINS, STRENGTHS, Evaluation, bins_of, gain_of
 from headwater.recipe.verdict import Candidate
 
-__all__ = ["Measured", "measure_candidates"]
+__all__ = ["Measured", "measure_candidates", "weighing_of"]
 
 F64 = NDArray[np.float64]
 
@@ -62,7 +62,7 @@ def measure_candidates(
         for strength in STRENGTHS:
             if not (moved or strength):
                 continue
-            weighing, weights = _weighing(model, base, rows, logits, strength)
+            weighing, weights = weighing_of(model, base, rows, logits, strength)
             new = _by_logit(model, rows, logits, weights)
             first, second, error = gain_of(evaluation.judges, former, new, _DRAWS)
             attack = evaluation.attack(strength)
@@ -87,10 +87,20 @@ def measure_candidates(
     return found
 
 
-def _weighing(
+def weighing_of(
     model: RefinedMixture, base: RowFeatures, rows: RowFeatures, logits: F64, strength: float
 ) -> tuple[Weighing, F64]:
     """Tables that keep each unit's shares in a class as the base has them, by iterative proportional fitting.
+
+    Args:
+        model: with its critic.
+        base: draws of the mixture as it stands.
+        rows: the same draws as they are released, not yet weighed.
+        logits: the critic's opinion of them.
+        strength: of that opinion, 0 to 1.
+
+    Returns:
+        The weighing, and the weight of each of `rows`.
 
     Source: Deming & Stephan 1940.
     """

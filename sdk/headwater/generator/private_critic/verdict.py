@@ -1,0 +1,101 @@
+"""Whether a critic's opinion makes a fitted mixture better, told from noisy sums alone."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headwater.encoding.noisy import NoisyMarginal, total_rows
+from headwater.generator.private_critic.training import draws_of, weighed_model
+from headwater.generator.refiner.drawing import RefinedDraws
+from headwater.generator.refiner.weighing import weighing_of
+from headwater.mixture.form import Form, RowFeatures
+from headwater.mixture.parameters import Mixture
+from headwater.recipe.actions import ModelReport, WeighNoisy
+from headwater.recipe.private_critic import PrivateCritic
+
+__all__ = ["Signals", "weigh_noisy"]
+
+F64 = NDArray[np.float64]
+I32 = NDArray[np.int32]
+
+_DRAWS = 40_000
+# Standard deviations of its own noise that a sign must show.
+_SURE = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What noisy sums say of weighed draws beside draws as they were fitted.
+
+    Attributes:
+        gain: estimate of how much the steps raised the rows' mean log-likelihood, in nats a row.
+        gain_deviation: of the noise in it.
+        base_misfit: mean squared deviation from the noisy counts, in variances of their noise, of draws as fitted.
+        misfit: of weighed draws.
+        cells: that both are means over.
+    """
+
+    gain: float
+    gain_deviation: float
+    base_misfit: float
+    misfit: float
+    cells: int
+
+    @property
+    def against(self) -> str:
+        """Why the critic is not used; "" where nothing speaks against it."""
+        if self.gain <= _SURE * self.gain_deviation:
+            return "its steps gained no more than the noise in what they gained"
+        # A cell's squared deviation in units of its variance has a variance of 2.
+        if self.misfit - self.base_misfit > _SURE * math.sqrt(2 / self.cells):
+            return "it leads away from the noisy counts by more than their noise"
+        return ""
+
+
+def weigh_noisy(action: WeighNoisy) -> tuple[bytes, ModelReport]:
+    """The answer to `WeighNoisy`: the bytes of what is released, and the verdict.
+
+    Both signs follow from sums that were paid for, so that choosing by them costs nothing.
+
+    Raises:
+        InputError: the bytes are no mixture or no critic, or do not belong together.
+    """
+    mixture, critic = Mixture.from_bytes(action.mixture), PrivateCritic.from_bytes(action.critic)
+    draws = draws_of(action.mixture, _DRAWS, action.seed)
+    model = weighed_model(mixture, critic.average, action.terms.width)
+    weighing, weights = weighing_of(model, draws, draws, RefinedDraws(model).logits(draws), 1.0)
+    base, cells = _misfit(mixture.form, draws, np.ones(_DRAWS), action.marginals)
+    misfit, _ = _misfit(mixture.form, draws, weights, action.marginals)
+    signals = Signals(critic.gain, math.sqrt(critic.gain_variance), base, misfit, cells)
+    verdict: dict[str, object] = {
+        "accepted": not signals.against,
+        "reason": signals.against,
+        "gain": round(signals.gain, 6),
+        "gain_deviation": round(signals.gain_deviation, 6),
+        "base_misfit": round(base, 5),
+        "misfit": round(misfit, 5),
+    }
+    released = action.mixture if signals.against else replace(model, weighing=weighing).to_bytes()
+    return released, ModelReport(misfit, 0, {}, verdict)
+
+
+def _misfit(form: Form, draws: RowFeatures, weights: F64, marginals: Sequence[NoisyMarginal]) -> tuple[float, int]:
+    """Mean squared deviation over all cells, and how many there are."""
+    codes, rows = _codes(form, draws), total_rows(marginals)
+    squares, cells = 0.0, 0
+    for marginal in marginals:
+        places = [by_code[codes[column]] for column, by_code in zip(marginal.columns, marginal.maps, strict=True)]
+        flat = np.ravel_multi_index(places, marginal.shape)
+        drawn = np.bincount(flat, weights, minlength=len(marginal.counts)) * (rows / weights.sum())
+        squares += float((np.square(drawn - marginal.counts) / marginal.variance).sum())
+        cells += len(marginal.counts)
+    return squares / max(cells, 1), cells
+
+
+def _codes(form: Form, draws: RowFeatures) -> dict[int, I32]:
+    """The code of each column; a mixture that was fitted to noisy counts has neither groups nor scores."""
+    found = {column: draws.units[:, place] for place, column in enumerate(form.alone)}
+    return found | ({} if form.label is None else {form.label: draws.classes})

@@ -1,0 +1,143 @@
+"""A critic that is trained by noisy sums, as bytes: what organisations are asked about, and what training remembers."""
+
+import json
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+from headwater.canonical import canonical_json
+from headwater.errors import InputError
+from headwater.model_header import check_version, metadata_of
+
+__all__ = ["PrivateCritic"]
+
+F32 = NDArray[np.float32]
+
+_VERSION = 1
+_KEY = "headwater-private-critic"
+_MOST_BYTES = 2**27
+# No training comes near it.
+_MOST_WEIGHT = 1e6
+_NAMES = ("average", "moved", "weights")
+_WHAT = "critic under privacy"
+
+
+def _nothing() -> F32:
+    return np.zeros(0, np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class PrivateCritic:
+    """A critic between two steps. Everything in it follows from noisy sums.
+
+    Attributes:
+        weights: float32, shape (parameters,): weight and bias of each layer in order.
+        scales: units for 1.0 of what goes into each layer.
+        average: float32, of the weights over the last steps; empty where organisations are asked.
+        moved: float32, how the last step changed the weights; empty before the first step, or as `average`.
+        steps: done.
+        gain: estimate of how much the steps raised the rows' mean log-likelihood.
+        gain_variance: of the noise in that estimate.
+    """
+
+    weights: F32
+    scales: tuple[int, ...]
+    average: F32 = field(default_factory=_nothing)
+    moved: F32 = field(default_factory=_nothing)
+    steps: int = 0
+    gain: float = 0.0
+    gain_variance: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check shapes and ranges; the parts may come from a peer.
+
+        Raises:
+            InputError: a part is of another shape, or not finite.
+        """
+        for name in _NAMES:
+            part = getattr(self, name)
+            allowed = (len(self.weights),) if name == "weights" else (0, len(self.weights))
+            if part.ndim != 1 or part.dtype != np.float32 or len(part) not in allowed:
+                raise InputError(f"a critic's {name} are not of its shape; fetch it again")
+            # Written so that NaN does not pass.
+            if not np.abs(part).max(initial=0.0) <= _MOST_WEIGHT:
+                raise InputError(
+                    "a critic under privacy left the range of its numbers; lower recipe.private.critic.learning_rate"
+                )
+        if not all(type(scale) is int for scale in self.scales) or type(self.steps) is not int or self.steps < 0:
+            raise InputError("a critic's scales or steps are no whole numbers; fetch it again")
+        if not (np.isfinite(self.gain) and 0 <= self.gain_variance < np.inf):
+            raise InputError("what a critic's steps gained is no number; fetch it again")
+
+    def asked(self) -> "PrivateCritic":
+        """What organisations need of it."""
+        return PrivateCritic(self.weights, self.scales)
+
+    def after(self, gradient: NDArray[np.float64], rate: float, deviation: float, forgets: float) -> "PrivateCritic":
+        """The critic after a step uphill.
+
+        Args:
+            gradient: of the mean log-likelihood, with noise, shape (parameters,).
+            rate: of the step.
+            deviation: of the noise on each of the gradient's numbers.
+            forgets: weight of the new weights in the average.
+
+        Raises:
+            InputError: the weights leave the range of their numbers.
+
+        The noise of this gradient is independent of the step before it, so their product estimates without bias how
+        much that step gained, to first order.
+        """
+        moved = (rate * gradient).astype(np.float32)
+        weights = self.weights + moved
+        average = weights if not len(self.average) else self.average + forgets * (weights - self.average)
+        gain, variance = self.gain, self.gain_variance
+        if len(self.moved):
+            gain += float(gradient @ self.moved)
+            variance += deviation**2 * float(self.moved.astype(np.float64) @ self.moved)
+        return replace(
+            self,
+            weights=weights,
+            average=average.astype(np.float32),
+            moved=moved,
+            steps=self.steps + 1,
+            gain=gain,
+            gain_variance=variance,
+        )
+
+    def to_bytes(self) -> bytes:
+        """Safetensors; equal critics give equal bytes."""
+        document = {
+            "version": _VERSION,
+            "scales": list(self.scales),
+            "steps": self.steps,
+            "gain": self.gain,
+            "gain_variance": self.gain_variance,
+        }
+        tensors = {name: np.ascontiguousarray(getattr(self, name)) for name in _NAMES}
+        return bytes(save_tensors(tensors, metadata={_KEY: canonical_json(document).decode()}))
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "PrivateCritic":
+        """Read a critic.
+
+        Raises:
+            InputError: none of this version, too large, of the wrong shape, or not finite.
+        """
+        problem = f"these bytes are no {_WHAT} of Headwater; fetch it again"
+        metadata = metadata_of(data, _WHAT, _MOST_BYTES)
+        try:
+            document = json.loads(metadata[_KEY])
+            tensors = load_tensors(data)
+            check_version(document, _WHAT, _VERSION)
+            scales, steps = tuple(document["scales"]), document["steps"]
+            gain, variance = float(document["gain"]), float(document["gain_variance"])
+        except (SafetensorError, KeyError, ValueError, TypeError, OverflowError, RecursionError) as error:
+            raise InputError(problem) from error
+        if set(tensors) != set(_NAMES):
+            raise InputError(problem)
+        return cls(tensors["weights"], scales, tensors["average"], tensors["moved"], steps, gain, variance)
