@@ -64,7 +64,7 @@ def _critic_of(steps: int) -> CriticSettings:
     try:
         return CriticSettings(steps=steps)
     except ValidationError as error:
-        raise InputError(f"a critic under a budget takes 1 to 900 steps, {steps} were asked for") from error
+        raise InputError(f"a critic under a budget takes 2 to 900 steps, {steps} were asked for") from error
 
 
 def check_private(schema: Schema, kind: RecipeKind | None) -> None:

@@ -16,13 +16,14 @@ from headwater.model_header import check_version, metadata_of
 __all__ = ["PrivateCritic"]
 
 F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
 
 _VERSION = 1
 _KEY = "headwater-private-critic"
 _MOST_BYTES = 2**27
 # No training comes near it.
 _MOST_WEIGHT = 1e6
-_NAMES = ("average", "moved", "weights")
+_NAMES = ("average", "first", "weights")
 _WHAT = "critic under privacy"
 
 
@@ -38,16 +39,16 @@ class PrivateCritic:
         weights: float32, shape (parameters,): weight and bias of each layer in order.
         scales: units for 1.0 of what goes into each layer.
         average: float32, of the weights over the last steps; empty where organisations are asked.
-        moved: float32, how the last step changed the weights; empty before the first step, or as `average`.
-        steps: done.
-        gain: estimate of how much the steps raised the rows' mean log-likelihood.
+        first: float32, the weights that training began with; empty where organisations are asked.
+        steps: done, checks included.
+        gain: estimate of how much the steps raised the rows' mean log-likelihood, as far as clipping shows it.
         gain_variance: of the noise in that estimate.
     """
 
     weights: F32
     scales: tuple[int, ...]
     average: F32 = field(default_factory=_nothing)
-    moved: F32 = field(default_factory=_nothing)
+    first: F32 = field(default_factory=_nothing)
     steps: int = 0
     gain: float = 0.0
     gain_variance: float = 0.0
@@ -77,36 +78,47 @@ class PrivateCritic:
         """What organisations need of it."""
         return PrivateCritic(self.weights, self.scales)
 
-    def after(self, gradient: NDArray[np.float64], rate: float, deviation: float, forgets: float) -> "PrivateCritic":
+    @classmethod
+    def begin(cls, weights: F32, scales: tuple[int, ...]) -> "PrivateCritic":
+        """A critic before its first step."""
+        return cls(weights, scales, weights, weights)
+
+    def after(self, gradient: F64, rate: float, forgets: float) -> "PrivateCritic":
         """The critic after a step uphill.
 
         Args:
             gradient: of the mean log-likelihood, with noise, shape (parameters,).
             rate: of the step.
-            deviation: of the noise on each of the gradient's numbers.
             forgets: weight of the new weights in the average.
 
         Raises:
             InputError: the weights leave the range of their numbers.
-
-        The noise of this gradient is independent of the step before it, so their product estimates without bias how
-        much that step gained, to first order.
         """
-        moved = (rate * gradient).astype(np.float32)
-        weights = self.weights + moved
-        average = weights if not len(self.average) else self.average + forgets * (weights - self.average)
-        gain, variance = self.gain, self.gain_variance
-        if len(self.moved):
-            gain += float(gradient @ self.moved)
-            variance += deviation**2 * float(self.moved.astype(np.float64) @ self.moved)
+        weights = (self.weights + rate * gradient).astype(np.float32)
+        average = (self.average + forgets * (weights - self.average)).astype(np.float32)
+        return replace(self, weights=weights, average=average, steps=self.steps + 1)
+
+    def halfway(self) -> "PrivateCritic":
+        """The critic that checks ask about: in the middle of the way from its first weights to their average.
+
+        The mean slope of a smooth function along a way is that in its middle, but for terms of third order.
+        """
+        return replace(self, weights=((self.first + self.average) / 2).astype(np.float32))
+
+    def checked(self, gradient: F64, deviation: float, checks: int) -> "PrivateCritic":
+        """The critic after one of so many checks, whose noise is independent of every step.
+
+        Args:
+            gradient: halfway, with noise, shape (parameters,).
+            deviation: of the noise on each of its numbers.
+            checks: in all.
+        """
+        way = self.average.astype(np.float64) - self.first
         return replace(
             self,
-            weights=weights,
-            average=average.astype(np.float32),
-            moved=moved,
             steps=self.steps + 1,
-            gain=gain,
-            gain_variance=variance,
+            gain=self.gain + float(gradient @ way) / checks,
+            gain_variance=self.gain_variance + deviation**2 * float(way @ way) / checks**2,
         )
 
     def to_bytes(self) -> bytes:
@@ -140,4 +152,4 @@ class PrivateCritic:
             raise InputError(problem) from error
         if set(tensors) != set(_NAMES):
             raise InputError(problem)
-        return cls(tensors["weights"], scales, tensors["average"], tensors["moved"], steps, gain, variance)
+        return cls(tensors["weights"], scales, tensors["average"], tensors["first"], steps, gain, variance)

@@ -11,12 +11,17 @@ class CriticSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     share: float = Field(default=0.25, gt=0, lt=1, description="of the budget; the counts have the rest")
-    steps: int = Field(default=100, ge=1, le=900, description="noisy sums, a step of the critic each")
+    steps: int = Field(default=100, ge=2, le=900, description="noisy sums; the last eighth checks what the others did")
     rate: float = Field(default=0.1, gt=0, le=1, description="chance of each row to be in a sum, public")
     width: int = Field(default=16, ge=1, le=256, description="of the critic's two hidden layers")
     clip: float = Field(default=1.0, gt=0, le=1e6, description="norm that a row's gradient is clipped to")
-    learning_rate: float = Field(default=1.0, gt=0, le=1e4, description="of the first steps; it falls to a tenth")
+    learning_rate: float = Field(default=20.0, gt=0, le=1e4, description="of the first steps; it falls to a tenth")
     draws: int = Field(default=4096, ge=16, le=65_536, description="of the mixture, beside the rows of a step")
+
+    @property
+    def checks(self) -> int:
+        """Sums that move nothing: they tell what the steps before them gained."""
+        return max(1, self.steps // 8)
 
 
 class PrivateSettings(BaseModel):

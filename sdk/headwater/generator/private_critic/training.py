@@ -45,11 +45,14 @@ def step_critic(action: StepCritic) -> tuple[bytes, ModelReport]:
     summed, terms = action.gradient, action.terms
     clip = Clip(terms.clip, summed.sensitivity)
     gradient = summed.total / (summed.rows * clip.scale) - _of_draws(action, mixture, critic, summed, clip)
-    done = critic.steps
-    rate = terms.learning_rate * min(1.0, (done + 1) / _WARM_UP) * (1 - (1 - _LAST_RATE) * done / terms.steps)
-    deviation = summed.deviation / (summed.rows * clip.scale)
-    moved = critic.after(gradient, rate, deviation, max(_FORGETS, 1 / (done + 1)))
-    return moved.to_bytes(), ModelReport(0.0, len(moved.weights), {})
+    done, last = critic.steps, terms.steps - terms.checks
+    if done >= last:
+        critic = critic.checked(gradient, summed.deviation / (summed.rows * clip.scale), terms.checks)
+    else:
+        rate = terms.learning_rate * min(1.0, (done + 1) / _WARM_UP) * (1 - (1 - _LAST_RATE) * done / last)
+        critic = critic.after(gradient, rate, max(_FORGETS, 1 / (done + 1)))
+        critic = critic.halfway() if done + 1 == last else critic
+    return critic.to_bytes(), ModelReport(0.0, len(critic.weights), {})
 
 
 def weighed_model(mixture: Mixture, weights: NDArray[np.float32], width: int) -> RefinedMixture:
@@ -71,7 +74,7 @@ def _begun(action: StepCritic) -> tuple[bytes, ModelReport]:
     weights = flat_parameters(model.build_critic()).numpy()
     pool = CodedRows.of(draws_of(action.mixture, _POOL, action.seed), model.features)
     scales = activation_scales(layers_of(weights, model.features, action.terms.width), SLOPE, pool)
-    return PrivateCritic(weights, scales).to_bytes(), ModelReport(0.0, len(weights), {})
+    return PrivateCritic.begin(weights, scales).to_bytes(), ModelReport(0.0, len(weights), {})
 
 
 def _of_draws(action: StepCritic, mixture: Mixture, critic: PrivateCritic, summed: SummedGradient, clip: Clip) -> F64:
