@@ -1,6 +1,6 @@
 """A plan under a privacy budget, for small tables."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from headwater.recipe.task import Task
 from headwater.schema.table import Table
 from support.recipes import small_plan
 
-__all__ = ["Entropy", "clear_sum", "first_task", "followed", "private_plan"]
+__all__ = ["Entropy", "clear_sum", "first_task", "followed", "hybrid_plan", "private_plan"]
 
 
 def private_plan(epsilon: float = 3.0, *, schema: object = None, **budget: object) -> Plan:
@@ -26,6 +26,15 @@ def private_plan(epsilon: float = 3.0, *, schema: object = None, **budget: objec
     document["privacy"] = Budget(epsilon=epsilon, **budget).model_dump(mode="json")  # type: ignore[arg-type]
     if schema is not None:
         document["schema"] = schema
+    return Plan.model_validate(document)
+
+
+def hybrid_plan(epsilon: float = 3.0, *, critic: Mapping[str, object] | None = None, **budget: object) -> Plan:
+    """The same with a small critic behind the fit, trained by a few noisy sums."""
+    document = private_plan(epsilon, **budget).model_dump(mode="json", by_alias=True)
+    document["recipe"]["kind"] = "hybrid"
+    small = {"steps": 4, "width": 4, "draws": 64, "rate": 0.2}
+    document["recipe"]["private"]["critic"] |= {**small, **(critic or {})}
     return Plan.model_validate(document)
 
 
@@ -49,16 +58,22 @@ def first_task(plan: Plan) -> Task:
 
 
 def clear_sum(
-    task: Task, plan: Plan, parts: Sequence[Table], seed: int | None = None, *, members: int | None = None
+    task: Task,
+    plan: Plan,
+    parts: Sequence[Table],
+    seed: int | None = None,
+    *,
+    members: int | None = None,
+    model: bytes = b"",
 ) -> NDArray[np.uint32]:
     """The sum of every organisation's contribution; with a seed, from noise that comes again.
 
-    `members` is the session's number where some of it dropped out.
+    `members` is the session's number where some of it dropped out; `model` goes along with the task.
     """
     total = np.zeros(task.length, np.uint32)
     for number, rows in enumerate(parts):
         chance = {} if seed is None else {"entropy": Entropy(seed * 1000 + number)}
-        total += contribute(task, b"", rows, plan, members=members or len(parts), **chance)
+        total += contribute(task, model, rows, plan, members=members or len(parts), **chance)
     return total
 
 
@@ -69,7 +84,7 @@ def followed(plan: Plan, parts: Sequence[Table], seed: int | None = None) -> tup
         step += 1
         if isinstance(action, Aggregate):
             again = None if seed is None else seed * 100 + step
-            recipe.add_sum(clear_sum(action.task, plan, parts, again), len(parts))
+            recipe.add_sum(clear_sum(action.task, plan, parts, again, model=action.model), len(parts))
         else:
             recipe.add_model(*execute(action, device="cpu"))
     return recipe, action

@@ -96,7 +96,7 @@ class Recipe:
             raise out_of_place("a sum", action)
         if contributors < 1:
             raise InputError(f"a sum of {contributors} contributions is none; give the number of organisations in it")
-        if isinstance(self._stage, PrivateCounting):
+        if isinstance(self._stage, PrivateCounting | PrivateTraining):
             first, *rest = self._stage.add_sum(action.task, vector, contributors, members)
         else:
             first, *rest = self._stage.add_sum(action.task, vector, contributors)

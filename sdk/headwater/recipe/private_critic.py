@@ -66,9 +66,7 @@ class PrivateCritic:
                 raise InputError(f"a critic's {name} are not of its shape; fetch it again")
             # Written so that NaN does not pass.
             if not np.abs(part).max(initial=0.0) <= _MOST_WEIGHT:
-                raise InputError(
-                    "a critic under privacy left the range of its numbers; lower recipe.private.critic.learning_rate"
-                )
+                raise InputError(f"a critic's {name} hold numbers that are not finite, or huge; it must not be used")
         if not all(type(scale) is int for scale in self.scales) or type(self.steps) is not int or self.steps < 0:
             raise InputError("a critic's scales or steps are no whole numbers; fetch it again")
         if not (np.isfinite(self.gain) and 0 <= self.gain_variance < np.inf):
@@ -91,10 +89,9 @@ class PrivateCritic:
             rate: of the step.
             forgets: weight of the new weights in the average.
 
-        Raises:
-            InputError: the weights leave the range of their numbers.
+        Weights that run away stay at the end of their range: what was paid for is spent, and the verdict comes later.
         """
-        weights = (self.weights + rate * gradient).astype(np.float32)
+        weights = np.clip(self.weights + rate * gradient, -_MOST_WEIGHT, _MOST_WEIGHT).astype(np.float32)
         average = (self.average + forgets * (weights - self.average)).astype(np.float32)
         return replace(self, weights=weights, average=average, steps=self.steps + 1)
 

@@ -65,11 +65,11 @@ class PrivateTraining:
             self._mixture, self._critic, self._counted.marginals, settings, seed_for(self._terms.seed, "weigh")
         )
 
-    def add_sum(self, task: Task, vector: RingVector, contributors: int) -> list[Record]:
-        """As `Stage.add_sum`."""
+    def add_sum(self, task: Task, vector: RingVector, contributors: int, members: int | None = None) -> list[Record]:
+        """As `PrivateCounting.add_sum`."""
         event, room = self._event, HeadRoom(contributors, task.value_bits)
         total = read_noisy(vector, task.length, room)
-        honest = honest_members(private_budget(self._terms), contributors, self._terms.colluders)
+        honest = honest_members(private_budget(self._terms), members or contributors, self._terms.colluders)
         noise = math.sqrt(carried_variance(event.variance, honest, contributors))
         # privacy.md 3: both factors are public, or were counted under noise; never how many rows were sampled.
         rows = event.share * self._counted.rows

@@ -144,8 +144,8 @@ def test_people_who_are_at_one_organisation_alone_have_the_run_s_epsilon_and_no_
     assert claim != "none"
     assert claim.disjoint_people
     # Each organisation's people are charged the same events, and ε is theirs: the largest, not three times as much.
-    assert claim.noisy_counts == plan_events(declared.plan)
-    assert claim.epsilon == rounded_up(spent(claim.noisy_counts, claim.delta).epsilon)
+    assert claim.noisy_sums == plan_events(declared.plan)
+    assert claim.epsilon == rounded_up(spent(claim.noisy_sums, claim.delta).epsilon)
     assert verification.replay is not None
     assert rounded_up(verification.replay.epsilon or 0.0) == claim.epsilon
     assert "which the charter declares that nobody's are" in (folder / "README.md").read_text()

@@ -37,7 +37,7 @@ def step_critic(action: StepCritic) -> tuple[bytes, ModelReport]:
     nothing is left of either. No row is seen here: what follows from a noisy sum costs nothing more.
 
     Raises:
-        InputError: the parts do not belong together, or the critic left the range of its numbers.
+        InputError: the parts do not belong together.
     """
     if action.gradient is None:
         return _begun(action)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headwater.encoding.noisy import NoisyMarginal, total_rows
+from headwater.errors import InputError
 from headwater.generator.private_critic.training import draws_of, weighed_model
 from headwater.generator.refiner.drawing import RefinedDraws
 from headwater.generator.refiner.weighing import weighing_of
@@ -69,16 +70,22 @@ def weigh_noisy(action: WeighNoisy) -> tuple[bytes, ModelReport]:
     weighing, weights = weighing_of(model, draws, draws, RefinedDraws(model).logits(draws), 1.0)
     base, cells = _misfit(mixture.form, draws, np.ones(_DRAWS), action.marginals)
     misfit, _ = _misfit(mixture.form, draws, weights, action.marginals)
-    signals = Signals(critic.gain, math.sqrt(critic.gain_variance), base, misfit, cells)
+    against = Signals(critic.gain, math.sqrt(critic.gain_variance), base, misfit, cells).against
+    released = action.mixture
+    if not against:
+        try:
+            released = replace(model, weighing=weighing).to_bytes()
+        except InputError:
+            # Its opinion is beyond what a weighing may hold.
+            against = "it ran away"
     verdict: dict[str, object] = {
-        "accepted": not signals.against,
-        "reason": signals.against,
-        "gain": round(signals.gain, 6),
-        "gain_deviation": round(signals.gain_deviation, 6),
+        "accepted": not against,
+        "reason": against,
+        "gain": round(critic.gain, 6),
+        "gain_deviation": round(math.sqrt(critic.gain_variance), 6),
         "base_misfit": round(base, 5),
         "misfit": round(misfit, 5),
     }
-    released = action.mixture if signals.against else replace(model, weighing=weighing).to_bytes()
     return released, ModelReport(misfit, 0, {}, verdict)
 
 
