@@ -1,6 +1,6 @@
 """A run's rounds at the ledger: held to the plan's budget, to the organisation's own limit, and to what was signed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -9,10 +9,12 @@ from headwater.agreement.charge import dearest_charge, plan_events
 from headwater.agreement.ledger import UNKNOWN_TASK
 from headwater.agreement.plan import Plan
 from headwater.errors import BudgetExceeded, PeerError, StorageError
-from headwater.privacy.accountant import spent
-from headwater.privacy.events import read_charge, write_charge
+from headwater.privacy.accountant import beyond, spent
+from headwater.privacy.events import Event, read_charge, write_charge
+from headwater.recipe.private_steps import private_rounds
 from headwater.secagg.protocol.receipts import Document
 from headwater.secagg.wire.messages import Abort, Receipt
+from headwater_client import budget
 from headwater_client.budget import OwnLimit, cost_in_words, plan_problems
 from headwater_client.charging import Charging
 from headwater_client.store import Store
@@ -184,3 +186,53 @@ def test_a_run_from_before_the_ledger_is_not_held_to_it(charging: Callable[..., 
         connection.execute("INSERT INTO run_before_ledger VALUES (?)", (RUN,))
     run.settle(receipt(), "org-1")
     assert run.store.ledger() == ()
+
+
+HYBRID = CONSORTIUM.plan(
+    recipe={"kind": "hybrid", "private": {"critic": {"steps": 40}}}, privacy={"epsilon": 1.0, "most_rows": 1000}
+)
+SINGLE = [write_charge(each.event) for each in private_rounds(HYBRID)]
+
+
+def test_a_critic_s_steps_are_charged_one_by_one_and_come_to_what_the_plan_names(
+    charging: Callable[..., Charging],
+) -> None:
+    run = charging(plan=HYBRID)
+    charge_all(run, SINGLE)
+    held = [entry.event for entry in run.store.ledger() if entry.event]
+    assert len(held) == len(SINGLE) == 43
+    assert spent(held, 1e-6) == spent(plan_events(HYBRID), 1e-6)
+    with pytest.raises(PeerError, match=r"its plan's budget is 1; nothing was charged"):
+        run.charge(1, 101, 101, TASK, SINGLE[0])
+
+
+def test_charges_within_the_plan_are_not_accounted_for_anew_in_each_round(
+    charging: Callable[..., Charging], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def counting(events: Iterable[Event], epsilon: float, delta: float) -> float | None:
+        listed = list(events)
+        asked.append(len(listed))
+        return beyond(listed, epsilon, delta)
+
+    monkeypatch.setattr(budget, "beyond", counting)
+    budget._within.cache_clear()
+    charge_all(charging(plan=HYBRID, limit=OwnLimit(epsilon=1.5)), SINGLE)
+    # Once for the plan's budget, and once for the organisation's own limit.
+    assert len(asked) == 2
+
+
+def test_an_own_limit_stops_a_critic_where_other_runs_leave_it_too_little(charging: Callable[..., Charging]) -> None:
+    limit = OwnLimit(epsilon=1.2)
+    charge_all(charging(limit=limit))
+    other = charging(OTHER_RUN, plan=HYBRID, limit=limit)
+    with pytest.raises(BudgetExceeded, match=r"this organisation's limit is 1\.2"):
+        charge_all(other, SINGLE)
+    assert spent([entry.event for entry in other.store.ledger() if entry.event], 1e-6).epsilon <= 1.2
+
+
+def test_an_abort_that_names_no_charge_costs_the_dearest_by_the_accountant() -> None:
+    # By arithmetic alone a step of the critic would look dearer than every count: it knows nothing of the sample.
+    dearest = read_charge(dearest_charge(HYBRID))
+    assert dearest == max((each.event for each in private_rounds(HYBRID)), key=lambda each: spent([each], 1e-6).epsilon)

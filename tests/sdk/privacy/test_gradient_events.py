@@ -9,7 +9,7 @@ from scipy import integrate, stats
 from headwater.errors import HeadwaterError, InputError
 from headwater.privacy import accountant
 from headwater.privacy.accountant import beyond, spent
-from headwater.privacy.calibration import Part, calibrate, calibrate_gradients
+from headwater.privacy.calibration import Part, calibrate, calibrate_gradients, rho_of_budget
 from headwater.privacy.discrete_gaussian import LARGEST_VARIANCE
 from headwater.privacy.events import LARGEST_SENSITIVITY, Event, NoisyCounts, NoisyGradients, event_of
 from headwater.privacy.poisson_sample import WHOLE_RATE, rate_of
@@ -145,3 +145,21 @@ def test_an_event_is_written_and_read_and_nothing_else_is_one() -> None:
     ):
         with pytest.raises(InputError):
             event_of(spoilt)
+
+
+@pytest.mark.parametrize(
+    ("multiplier", "share", "steps", "records"),
+    [(3.0, 0.1, 100, 1), (0.8, 0.01, 300, 1), (6.0, 0.2, 50, 5), (4.0, 1.0, 10, 1)],
+)
+def test_arithmetic_never_finds_more_than_the_accountant(
+    multiplier: float, share: float, steps: int, records: int
+) -> None:
+    # What is told without an accountant refutes a claim that is too small, and must never refute an honest one.
+    event = gradients(multiplier, share, steps, records)
+    found = spent([event], DELTA).epsilon
+    assert event.least_rho <= 1.01 * rho_of_budget(found, DELTA)
+    assert event.least_rho <= event.zcdp
+
+
+def test_without_a_sample_arithmetic_is_exact() -> None:
+    assert gradients(4.0, 1.0, 10).least_rho == gradients(4.0, 1.0, 10).zcdp
