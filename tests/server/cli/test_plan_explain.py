@@ -11,7 +11,7 @@ from headwater.errors import InputError
 from headwater.privacy.words import rounded_up
 from headwater_server.cli import app
 from support.coordinator_home import home_with_charter
-from support.private import private_plan
+from support.private import hybrid_plan, private_plan
 from support.recipes import small_plan
 
 
@@ -48,6 +48,19 @@ def test_each_round_and_the_whole_are_told_in_words_and_numbers(tmp_path: Path) 
         "a person whose records several organisations hold",
     ):
         assert words in said, words
+
+
+def test_a_critic_s_sums_are_told_with_their_sample_their_noise_and_what_they_are_for(tmp_path: Path) -> None:
+    said = explained(tmp_path, hybrid_plan(1.0), "--organisations", "5")
+    for words in (
+        "4 sums of clipped gradients follow the counts, and ε is ",
+        "with every row in it by a chance of 0.2",
+        "times what one row may move the whole sum by",
+        "the sums are asked for and paid for either way",
+    ):
+        assert words in said, words
+    facts = json.loads(explained(tmp_path, hybrid_plan(1.0), "--organisations", "5", "--json"))
+    assert facts["rounds"][-1]["epsilon"] < facts["critic"]["epsilon"] == facts["epsilon"] <= 1.0
 
 
 def test_sums_that_the_budget_pays_for_are_told_with_what_they_take(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from support.recipes import small_plan
     [
         (["--epsilon", "0"], "--epsilon is 0, expected a number above 0"),
         (["--mode", "local"], "--mode belongs to a privacy budget"),
-        (["--epsilon", "3", "--recipe", "hybrid"], "the recipe hybrid has no form under a privacy budget"),
+        (["--epsilon", "3", "--recipe", "mixture"], "the recipe mixture has no form under a privacy budget"),
         (["--epsilon", "3", "--rounds", "2"], "the recipe marginals has no rounds of training"),
         (["--epsilon", "3", "--unit", "entity", "--records", "2"], "have no column that names persons"),
         (["--epsilon", "3", "--most-rows", "100"], "training rows, the budget's public bound says at most 100"),

@@ -110,7 +110,7 @@ def test_a_plan_s_own_budget_is_spent_where_no_other_is_named(data: Path, tmp_pa
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (["--epsilon", "3", "--recipe", "hybrid"], "the recipe hybrid has no form under a privacy budget; choose"),
+        (["--epsilon", "3", "--recipe", "mixture"], "the recipe mixture has no form under a privacy budget; choose"),
         (["--epsilon", "3", "--most-rows", "100"], "training rows, the budget's public bound says at most 100"),
         (["--epsilon", "3", "--unit", "entity", "--records", "2"], "name the column with --entity"),
         (["--epsilon", "3", "--entity", "patient"], "there is no column 'patient'"),
@@ -129,8 +129,8 @@ def test_what_no_budget_can_be_spent_on_is_refused_before_anything_is_written(
 
 def test_a_plan_of_another_recipe_is_not_given_a_budget(data: Path, tmp_path: Path) -> None:
     plan = tmp_path / "plan.toml"
-    plan.write_text(small_plan("hybrid").to_toml(), encoding="utf-8")
-    with pytest.raises(InputError, match="the recipe hybrid has no form under a privacy budget; choose marginals"):
+    plan.write_text(small_plan("mixture").to_toml(), encoding="utf-8")
+    with pytest.raises(InputError, match="the recipe mixture has no form under a privacy budget; choose marginals"):
         simulated(data, "--plan", str(plan), "--epsilon", "3")
 
 
