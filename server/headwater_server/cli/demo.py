@@ -54,7 +54,8 @@ def demo(
     approve a plan (the demo approves for them), train together, and release a signed dataset, which is then downloaded
     and verified as a researcher would. At the end one table compares what each organisation's own generator achieves
     alone, what the shared one achieves, and what pooled real rows would. Of hybrid the demo trains 4
-    rounds, or under --epsilon 30 steps of its critic, unless --rounds says otherwise. Nothing of it stays running, unless --keep leaves the whole consortium up.
+    rounds, or under --epsilon 30 steps of its critic, unless --rounds says otherwise. Nothing of it stays running,
+    unless --keep leaves the whole consortium up.
 
     With --epsilon every sum carries noise. Each organisation alone then has the same ε and noise of its own, and in the
     end the card, every organisation's ledger and `headwater verify` must come to the same ε.
