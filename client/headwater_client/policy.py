@@ -93,10 +93,10 @@ class Policy(_Rules):
     minimum_cohort: int = Field(ge=3)
     allowed_columns: Literal["all"] | tuple[str, ...]
     required_members: tuple[str, ...] = ()
-    maximum_epsilon: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    delta: float = Field(default=DEFAULT_DELTA, gt=0, lt=1)
-    non_private_runs: bool | None = None
-    disjoint_data_sets: bool = False
+    maximum_epsilon: float | None = Field(default=None, gt=0, allow_inf_nan=False, strict=True)
+    delta: float = Field(default=DEFAULT_DELTA, gt=0, lt=1, strict=True)
+    non_private_runs: bool | None = Field(default=None, strict=True)
+    disjoint_data_sets: bool = Field(default=False, strict=True)
     standing_approval: StandingApproval = StandingApproval()
 
     @property

@@ -101,6 +101,10 @@ def test_a_rule_never_approves_what_the_policy_refuses(maximum: int, cohort: int
         (DEFAULT_POLICY_TOML + "\nsurprise = 1\n", "surprise"),
         (DEFAULT_POLICY_TOML.replace("minimum_cohort = 3", "minimum_cohort = 2"), "minimum_cohort"),
         ("version = 1\n", "maximum_rounds"),
+        # true would be read as a limit of 1.
+        (DEFAULT_POLICY_TOML.replace("# maximum_epsilon = 3.0", "maximum_epsilon = true"), "maximum_epsilon"),
+        (DEFAULT_POLICY_TOML.replace("delta = 1e-6", 'delta = "1e-6"'), "delta"),
+        (DEFAULT_POLICY_TOML.replace("disjoint_data_sets = false", 'disjoint_data_sets = "yes"'), "disjoint_data_sets"),
     ],
 )
 def test_a_bad_policy_file_is_one_line_that_names_the_entry(text: str, said: str) -> None:

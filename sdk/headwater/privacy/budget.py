@@ -42,13 +42,14 @@ class Budget(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    epsilon: float = Field(gt=0, le=LARGEST_EPSILON)
-    delta: float = Field(default=1e-6, ge=SMALLEST_DELTA, le=LARGEST_DELTA)
+    # Strict: true is no ε of 1, and "1" none either.
+    epsilon: float = Field(gt=0, le=LARGEST_EPSILON, strict=True)
+    delta: float = Field(default=1e-6, ge=SMALLEST_DELTA, le=LARGEST_DELTA, strict=True)
     unit: Unit = "record"
-    records: int = Field(default=1, ge=1, le=10_000)
-    most_rows: int = Field(default=100_000, ge=1, le=_MOST_ROWS)
+    records: int = Field(default=1, ge=1, le=10_000, strict=True)
+    most_rows: int = Field(default=100_000, ge=1, le=_MOST_ROWS, strict=True)
     mode: PrivacyMode = "joint"
-    retries: int = Field(default=0, ge=0, le=10)
+    retries: int = Field(default=0, ge=0, le=10, strict=True)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -14,7 +14,7 @@ from headwater.privacy.events import Event, NoisyCounts, NoisyGradients
 from headwater.privacy.poisson_sample import rate_of
 from headwater.privacy.shares import LEAST_HONEST
 from headwater.recipe.settings import RecipeTerms
-from headwater.schema import CategoricalColumn, Schema
+from headwater.schema import CategoricalColumn
 from headwater.schema.columns import BooleanColumn
 
 __all__ = [
@@ -150,12 +150,11 @@ def grid_subsets(terms: RecipeTerms) -> Sequence[Subset]:
 
 def private_subsets(terms: RecipeTerms) -> Sequence[Subset]:
     """The tables of the last round, by the schema alone: bins are at most as many as the settings allow."""
-    schema = terms.schema_
-    features = len(schema.columns) - (schema.target_index is not None)
-    if features < 2:
+    columns, label = len(terms.schema_.columns), terms.schema_.target_index
+    if columns - (label is not None) < 2:
         return ()
-    sizes = [_most_bins(terms, place) for place in range(len(schema.columns))]
-    return [s for s in choose_subsets(sizes, schema.target_index, terms.recipe.marginals.cells) if _new(s, schema)]
+    sizes = [_most_bins(terms, place) for place in range(columns)]
+    return [subset for subset in choose_subsets(sizes, label, terms.recipe.marginals.cells) if _new(subset, label)]
 
 
 def private_bins(terms: RecipeTerms) -> list[int]:
@@ -193,9 +192,9 @@ def most_cells(terms: RecipeTerms, step: StepName) -> int:
             assert_never(step)
 
 
-def _new(subset: Subset, schema: Schema) -> bool:
+def _new(subset: Subset, label: int | None) -> bool:
     """Whether a table says more than the round before it: (feature, label) is counted there, in finer codes."""
-    return len(subset) > (1 if schema.target_index is None else 2) or schema.target_index not in subset
+    return len(subset) > (1 if label is None else 2) or label not in subset
 
 
 def _most_bins(terms: RecipeTerms, place: int) -> int:

@@ -31,6 +31,28 @@ def test_delta_stays_below_one_in_the_public_number_of_rows(delta: float) -> Non
     Budget(epsilon=1.0, delta=0.99e-5, most_rows=100_000)
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"epsilon": True},
+        {"epsilon": "1"},
+        {"delta": "1e-6"},
+        {"records": True},
+        {"records": 1.0},
+        {"most_rows": "5000"},
+        {"retries": True},
+    ],
+    ids=str,
+)
+def test_what_is_no_number_is_no_budget(given: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match="should be a valid"):
+        Budget.model_validate({"epsilon": 1.0, **given})
+
+
+def test_a_whole_epsilon_is_a_number() -> None:
+    assert Budget.model_validate({"epsilon": 1}) == Budget(epsilon=1.0)
+
+
 def test_a_record_is_one_record() -> None:
     with pytest.raises(ValidationError, match="entity"):
         Budget(epsilon=1.0, records=4)

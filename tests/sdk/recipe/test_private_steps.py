@@ -3,10 +3,11 @@
 import pytest
 from pydantic import ValidationError
 
-from headwater.agreement.charge import charge_of, plan_events, possible_charges
+from headwater.agreement.charge import charge_of, dearest_charge, plan_events, possible_charges
 from headwater.agreement.plan import Plan
 from headwater.errors import InputError
 from headwater.privacy.accountant import spent
+from headwater.privacy.events import read_charge
 from headwater.recipe.private_steps import most_cells, private_bins, private_budget, private_steps
 from support.pictures import picture_plan
 from support.private import first_task, private_plan
@@ -104,3 +105,11 @@ def test_a_number_of_few_values_is_counted_in_all_of_them_with_every_other_colum
     sizes = [13, settings.numeric_bins + 2, 4, 3, 2, settings.numeric_bins]
     pairs = (sum(sizes) ** 2 - sum(size**2 for size in sizes)) // 2
     assert most_cells(plan, "pairs") == 2 * pairs
+
+
+@pytest.mark.parametrize("epsilon", [0.3, 3.0, 20.0])
+def test_no_charge_that_a_round_may_state_is_dearer_than_the_dearest(epsilon: float) -> None:
+    plan = private_plan(epsilon)
+    costs = {charge: event.zcdp for charge in possible_charges(plan) if (event := read_charge(charge))}
+    assert costs[dearest_charge(plan)] == max(costs.values())
+    assert len(costs) > 3
