@@ -17,7 +17,13 @@ class EncodingSettings(BaseModel):
         le=2**26,
         description="cells of all columns' grids together, but for those of single values in wide columns",
     )
-    numeric_codes: int = Field(default=32, ge=2, le=256, description="most codes of a numeric column")
+    numeric_codes: int = Field(
+        default=32,
+        ge=2,
+        le=256,
+        description="most codes of a numeric column; under a privacy budget about as many, more where noise leaves "
+        "them apart",
+    )
     rows_per_code: int = Field(
         default=40, ge=1, le=2**31, description="small tables get fewer codes: rows / this, 6 at least"
     )

@@ -1,5 +1,7 @@
 """Bounds on what a plan's rounds may ask for, known before the first one."""
 
+from typing import get_args
+
 from headwater.encoding.grid import Histograms
 from headwater.images.pixels import pixel_cells
 from headwater.mixture.form import MOST_CELLS, MOST_CLASSES
@@ -7,7 +9,7 @@ from headwater.mixture.vector import values_with
 from headwater.recipe.evaluation import values_of_evaluation
 from headwater.recipe.layout import COUNT_METRICS, UPDATE_METRICS
 from headwater.recipe.lifted import convolution_spec, widest_terms
-from headwater.recipe.private_steps import private_rounds
+from headwater.recipe.private_steps import StepName, most_cells, private_rounds
 from headwater.recipe.settings import RecipeTerms
 from headwater.recipe.shapes import CriticShape, GeneratorShape
 from headwater.schema import CategoricalColumn
@@ -17,7 +19,13 @@ __all__ = ["largest_cells", "longest_run", "longest_vector", "most_parameters", 
 
 
 def largest_cells(terms: RecipeTerms) -> int:
-    """Most cells that one round of counts may ask for: the budget, or every (feature, label) where that is more."""
+    """Most cells that one round of counts may ask for: the budget, or every (feature, label) where that is more.
+
+    Under a privacy budget codes are the runs of grid cells that noise leaves apart, which may be more than
+    `encoding.numeric_codes`: each round is bounded by the public grids, as `plan explain` tells it.
+    """
+    if terms.privacy != "none":
+        return max(most_cells(terms, step) for step in get_args(StepName))
     sizes, label = _most_codes(terms), terms.schema_.target_index
     pairs = sum(sizes) * (1 if label is None else sizes[label])
     return max(terms.recipe.marginals.cells, pairs)

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from headwater.agreement.plan import Plan
+from headwater.contribution.allowed import check_task
 from headwater.errors import InputError
 from headwater.mixture.parameters import Mixture
 from headwater.privacy.shares import honest_members, share_of_noise
@@ -10,6 +12,8 @@ from headwater.recipe.actions import Aggregate, FitNoisy
 from headwater.recipe.machine import build_recipe
 from headwater.recipe.private_steps import private_budget
 from headwater.recipe.sums import ImplausibleSum
+from headwater.recipe.vectors import longest_vector
+from headwater.schema.table import Table
 from support.private import clear_sum, first_task, followed, private_plan
 from support.recipes import small_table
 
@@ -89,3 +93,23 @@ def test_more_rows_than_the_public_bound_end_the_run() -> None:
     recipe = build_recipe(plan)
     with pytest.raises(InputError, match="at most 3,000"):
         recipe.add_sum(clear_sum(first_task(plan), plan, PARTS), len(PARTS))
+
+
+def test_codes_beyond_numeric_codes_stay_within_what_the_plan_may_ask() -> None:
+    """Noise leaves every second cell of the grids apart: far more codes than the plan wished for."""
+    spiky = [{"name": f"x{n}", "kind": "numeric", "lower": 0, "upper": 255, "integer": True} for n in range(3)]
+    label = {"name": "y", "kind": "categorical", "categories": [f"c{n}" for n in range(40)], "role": "target"}
+    schema = {"version": 1, "name": "spiky", "columns": [*spiky, label]}
+    document = private_plan(20.0, most_rows=200_000, schema=schema).model_dump(mode="json", by_alias=True)
+    document["recipe"] |= {"encoding": {"numeric_codes": 2, "grid_cells": 256}, "marginals": {"cells": 1024}}
+    plan = Plan.model_validate(document)
+    random = np.random.default_rng(5)
+    columns = {f"x{n}": 2.0 * random.integers(0, 128, 40_000) for n in range(3)}
+    rows = Table(plan.schema_, columns | {"y": random.integers(0, 40, 40_000).astype(np.int32)}, 40_000)
+    recipe = build_recipe(plan)
+    recipe.add_sum(clear_sum(first_task(plan), plan, [rows] * 3), 3)
+    action = recipe.next()
+    assert isinstance(action, Aggregate)
+    # Codes as many as numeric_codes has them, special values and missing would make no more cells.
+    assert 3 * (2 + 2) * 40 < 1024 < action.task.length <= longest_vector(plan)
+    check_task(action.task, action.model, plan)
