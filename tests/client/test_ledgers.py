@@ -19,7 +19,7 @@ from headwater.agreement.troubles import Trouble
 from headwater.errors import HeadwaterError, InputError
 from headwater.privacy.accountant import spent
 from headwater.privacy.events import NoisyCounts, read_charge, write_charge
-from headwater.secagg.protocol.events import RoundSummed
+from headwater.secagg.protocol.events import RoundAborted, RoundClosed, RoundSummed
 from headwater_client.budget import OwnLimit
 from headwater_client.cli import app
 from headwater_client.connectors import ArrowSource
@@ -331,3 +331,42 @@ def test_a_limit_that_other_runs_used_up_meanwhile_ends_a_run_in_one_line(consor
     assert "nothing was charged" in reason
     assert told == [Trouble.LIMIT_REACHED]
     assert {entry.run_id for entry in entries_of(folder)} == {OTHER_RUN}
+
+
+def test_below_the_threshold_each_ledger_holds_what_it_was_asked_for_and_no_more(
+    consortium: EnrolledConsortium,
+) -> None:
+    plan = approve_everywhere(consortium, **PRIVATE)
+    desk, folders = Desk(consortium, plan), consortium.homes
+    (first, *_), leaver = plan_events(plan), folders["org-3"]
+    set_limit(leaver, spent(plan_events(plan), DELTA).epsilon * 1.001)
+
+    def leave_after_the_first_sum(event: object) -> None:
+        if isinstance(event, RoundClosed):
+            # Another run uses up its limit, so that it takes no part in the second.
+            with closing(Store(leaver / "state.db")) as store:
+                for number, each in enumerate(plan_events(plan), 1):
+                    store.charge(charge_of_round(number, each, run_id=OTHER_RUN), lambda entries: None)
+
+    offices = [Office(home) for member, home in folders.items() if member != "org-3"]
+    offices.append(Office(leaver, on_progress=leave_after_the_first_sum))
+    try:
+        assert isinstance(desk.sum(1), RoundSummed)
+        ended = desk.sum(2)
+        assert isinstance(ended, RoundAborted)
+        assert ended.reason == "org-3 refused: its part broke off; its own log says why"
+        desk.end()
+    finally:
+        for office in offices:
+            office.stop.set()
+            office.join()
+    charged = {name: [e for e in entries_of(folder) if e.run_id == RUN] for name, folder in folders.items()}
+    # The first sum at each; the second at those who were asked before it came to nothing, and it stays charged.
+    assert {name: [entry.attempt for entry in found] for name, found in charged.items()} == {
+        "org-1": [1, 2],
+        "org-2": [1, 2],
+        "org-3": [1],
+    }
+    assert {entry.event for found in charged.values() for entry in found} == {first}
+    for folder in folders.values():
+        assert "the ledger holds" in done("verify", "--home", str(folder))

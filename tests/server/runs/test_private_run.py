@@ -112,6 +112,22 @@ def test_an_aborted_round_that_is_not_paid_for_ends_the_run_before_anything_more
     world.storage.close()
 
 
+def test_a_run_that_falls_below_its_threshold_ends_with_what_it_spent_and_asks_nothing_more(tmp_path: Path) -> None:
+    world = private_world(tmp_path)
+    drive(world, *everybody(world)[:2], world.member("org-3", leaves_at=2))
+    assert world.storage.run_state(RUN) is RunState.FAILED
+    # The second sum was begun, so it is paid; the third was not.
+    assert kinds(world) == ["start", "receipt", "start", "abort"]
+    charged = RunBudget(world.plan, RunJournal(world.storage, BlobStore(world.home.blobs), RUN)).rounds
+    assert [(each.step, each.completed) for each in charged] == [("columns", True), ("label", False)]
+    assert tuple(each.event for each in charged) == plan_events(world.plan)[:2]
+    whole = rounded_up(spent([each.event for each in charged], BUDGET.delta).epsilon)
+    assert world.detail.endswith(f"of the budget of ε = 3, {whole:g} is spent all the same")
+    assert "\n" not in world.detail
+    assert world.storage.result(RUN) is None
+    world.storage.close()
+
+
 def test_an_aborted_round_that_is_paid_for_is_tried_again_and_stands_in_the_claim(tmp_path: Path) -> None:
     world = private_world(tmp_path, members=4, retries=1)
     drive(world, *everybody(world)[:3], world.member("org-4", refuses=True))
