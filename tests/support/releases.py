@@ -120,6 +120,7 @@ def publish(
         generator_digest="ef" * 32,
         differencing="unprotected",
         privacy=privacy,
+        schema_from_rows=privacy != "none" and not privacy.schema_confirmed,
     )
     request = ReleaseRequest(name=name, title="Hospital visits", description="Stays of five years in three hospitals.")
     return publish_release(releases, table or make_table(), request, run, consortium.coordinator_key, NOON)

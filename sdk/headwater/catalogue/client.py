@@ -41,7 +41,7 @@ class Listing(BaseModel):
     columns: int = Field(ge=0)
     size_bytes: int = Field(ge=0)
     digest: HexDigest
-    privacy: str = Field(max_length=40)
+    privacy: str = Field(max_length=60)
     organisations: int = Field(ge=0)
 
 

@@ -9,7 +9,8 @@ from rich.text import Text
 
 from headwater.cli.wording import printable
 from headwater.file_size import size_in_words
-from headwater.privacy.words import NOT_PRIVATE
+from headwater.privacy.words import NOT_PRIVATE, SCHEMA_FROM_ROWS
+from headwater.release.statement import OUTSIDE
 
 if TYPE_CHECKING:
     from headwater.catalogue import Listing
@@ -51,6 +52,8 @@ def listing_grid(listings: "Sequence[Listing]", title: str, width: int) -> Grid:
     notes = []
     if any(each.privacy == _NONE for each in listings):
         notes.append(f"privacy {_NONE}: {NOT_PRIVATE}.")
+    if any(each.privacy.endswith(OUTSIDE) for each in listings):
+        notes.append(f"{OUTSIDE} {SCHEMA_FROM_ROWS}.")
     if left_out := [heading for heading in cells if heading not in shown]:
         notes.append(f"No room for: {', '.join(left_out)}; `headwater show NAME` has them.")
     grid.caption = " ".join(notes) or None

@@ -17,6 +17,7 @@ from headwater.release.manifest import Protection
 from headwater.release.privacy_claim import Privacy, PrivacyClaim
 
 __all__ = [
+    "OUTSIDE",
     "SIGNATURES",
     "citation",
     "headline",
@@ -25,6 +26,9 @@ __all__ = [
     "privacy_tag",
     "protection_statement",
 ]
+
+OUTSIDE = "*"
+"""In a list, behind an ε outside of which the schema was read from the rows."""
 
 SIGNATURES = "signed by the coordinator; no organisation has signed yet"
 """Who stands behind a release until organisations sign releases too."""
@@ -39,8 +43,14 @@ def headline(privacy: Privacy) -> str:
 
 
 def privacy_in_short(privacy: Privacy) -> str:
-    """What a list shows, in at most 40 letters; "none" without differential privacy."""
-    return guarantee_in_short(privacy.epsilon, privacy) if isinstance(privacy, PrivacyClaim) else "none"
+    """What a list shows, in at most 41 letters; "none" without differential privacy.
+
+    A star stands for what has no room there: `SCHEMA_FROM_ROWS`.
+    """
+    if not isinstance(privacy, PrivacyClaim):
+        return "none"
+    said = guarantee_in_short(privacy.epsilon, privacy)
+    return said if privacy.schema_confirmed else f"{said}{OUTSIDE}"
 
 
 def privacy_tag(privacy: Privacy) -> str:

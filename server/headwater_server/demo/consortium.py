@@ -162,9 +162,8 @@ class Consortium:
         words = "Made by the demo, on one machine."
         if self._data.schema_was_drafted:
             words += " Its schema was read from the rows: bounds and categories are those of the records."
-        private = self._plan().privacy != "none"
-        # The demo confirms its guesses itself, where a person would have to; a claim of privacy must say so.
-        outside = ("--schema-from-rows",) if private and self._data.schema_was_drafted else ()
+        # The demo confirms its guesses itself, where a person would have to; its release must say so.
+        outside = ("--schema-from-rows",) if self._data.schema_was_drafted else ()
         self._coordinate("release", self.run_id, "--name", name, "--rows", str(rows), "--description", words, *outside)
 
     def ledgers(self) -> dict[str, SignedLedger]:

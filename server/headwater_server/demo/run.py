@@ -17,6 +17,7 @@ from rich.console import Console
 from headwater.errors import ReleaseRefused
 from headwater.evaluation.usefulness import Usefulness
 from headwater.privacy.budget import Budget
+from headwater.privacy.words import SCHEMA_FROM_ROWS
 from headwater.recipe.defaults import recipe_of
 from headwater.recipe.settings import PRIVATE_KINDS, RecipeKind
 from headwater.schema import Schema
@@ -176,7 +177,7 @@ def _stages(
         "manifest_sha256": _digest(dataset),
         "plan_digest": plan_digest,
         "charter_digest": consortium.charter_digest,
-        "schema": "read from the rows" if data.schema_was_drafted else "given",
+        "schema": SCHEMA_FROM_ROWS if data.schema_was_drafted else "given",
         "privacy": "none" if privacy is None else privacy.to_document(),
         "protection": run.get("protection"),
     }

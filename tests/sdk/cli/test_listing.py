@@ -57,6 +57,13 @@ def test_a_wide_terminal_shows_every_column() -> None:
     assert "No room" not in text
 
 
+def test_a_schema_that_was_read_from_the_rows_is_marked_and_the_mark_explained() -> None:
+    said = shown(200, listing("a", privacy=PRIVATE), listing("b", privacy=f"{PRIVATE}*"))
+    assert f"{PRIVATE}*" in said
+    assert "* schema read from the rows, outside ε." in said
+    assert "outside ε" not in shown(200, listing("a", privacy=PRIVATE))
+
+
 def test_a_narrow_terminal_leaves_out_what_is_less_needed_and_says_where_it_stands() -> None:
     text = " ".join(shown(80, listing("readmissions-2026")).split())
     assert "No room for: columns, size, made; `headwater show NAME` has them." in text

@@ -16,6 +16,7 @@ def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     with run_catalogue(tmp_path_factory.mktemp("catalogue")) as running:
         publish(running.releases, running.consortium, name="bare")
         publish(running.releases, running.consortium, name="private", privacy=make_claim())
+        publish(running.releases, running.consortium, name="read", privacy=make_claim(schema_confirmed=False))
         context = ssl.create_default_context(cafile=str(running.ca))
         with httpx.Client(
             base_url=running.url, verify=context, trust_env=False, headers={"accept": "text/html"}
@@ -45,15 +46,22 @@ def test_a_page_without_privacy_is_as_loud_as_it_was(http: httpx.Client) -> None
     assert 'class="callout"' in page
 
 
+def test_a_schema_that_was_read_from_rows_is_said_on_page_index_and_list(http: httpx.Client) -> None:
+    assert "Schema read from the rows, outside ε." in http.get("/datasets/read").text
+    assert '<span class="tag warn">schema read from the rows, outside ε</span>' in http.get("/").text
+    listed = {entry["name"]: entry["privacy"] for entry in http.get("/api/v1/releases").json()["releases"]}
+    assert listed["read"] == "ε = 0.9995 at δ = 1e-06 per record*"
+
+
 def test_the_index_tells_the_two_apart(http: httpx.Client) -> None:
     page = http.get("/").text
     assert page.count('<span class="tag warn">not differentially private</span>') == 1
-    assert page.count('<span class="tag good">ε = 0.9995 at δ = 1e-06 per record</span>') == 1
+    assert page.count('<span class="tag good">ε = 0.9995 at δ = 1e-06 per record</span>') == 2
 
 
 def test_the_api_has_the_short_words_and_the_whole_claim(http: httpx.Client) -> None:
     listed = {entry["name"]: entry["privacy"] for entry in http.get("/api/v1/releases").json()["releases"]}
-    assert listed == {"bare": "none", "private": "ε = 0.9995 at δ = 1e-06 per record"}
+    assert (listed["bare"], listed["private"]) == ("none", "ε = 0.9995 at δ = 1e-06 per record")
     protection = http.get("/api/v1/releases/private/1").json()["protection"]
     assert protection["coordinator_saw"] == "noisy sums"
     assert protection["privacy"]["epsilon"] == 0.9995
