@@ -13,6 +13,7 @@ from headwater.privacy.events import Event
 from headwater_client.budget import OwnLimit
 from headwater_client.membership import Membership
 from headwater_client.receipts import Receipts
+from headwater_client.release_check import ReleaseCheck, check_release
 
 __all__ = ["ChargedRun", "DataSetTotal", "LedgerReview", "Ledgers", "VerifiedLedger", "read_ledger_file", "review_of"]
 
@@ -137,6 +138,14 @@ class Ledgers:
                     )
             compared += len(rounds)
         return VerifiedLedger(self._review(entries), compared, tuple(before))
+
+    def check(self, release: Path) -> ReleaseCheck:
+        """Hold a downloaded release against the ledger.
+
+        Raises:
+            HeadwaterError: as `check_release`.
+        """
+        return check_release(self._membership, release)
 
     def export(self) -> SignedLedger:
         """The whole ledger, signed by this organisation; no row, no vector and no secret is in it.

@@ -17,13 +17,14 @@ from headwater_client.cli.text import shown
 if TYPE_CHECKING:
     from headwater.agreement.ledger import Ledger
     from headwater_client.ledgers import DataSetTotal, LedgerReview, VerifiedLedger
+    from headwater_client.release_check import ReleaseCheck
 
 __all__ = ["register"]
 
 _group = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
-    help="What every run cost the people in your records; show, verify and export the ledger.",
+    help="What every run cost the people in your records; show, verify and export the ledger, check a release by it.",
     epilog="Example:  headwater-org ledger show --home hospital",
 )
 
@@ -133,6 +134,43 @@ def export(
     except FileExistsError as error:
         raise InputError(f"{out} is there already; give another --out") from error
     typer.echo(f"wrote {_entries(len(signed.ledger.entries))} to {out}")
+
+
+@_group.command(epilog="Example:  headwater-org ledger check visits --home hospital")
+def check(
+    release: Annotated[Path, typer.Argument(help="A downloaded release: its folder.")],
+    home: Home = Path("organisation"),
+    as_json: _Json = False,
+) -> None:
+    """Hold a published release against your own ledger; exit status 1 and a line for each thing that is off.
+
+    The release is verified first, under the charter in force here. Then each round that it counts must stand in your
+    ledger, under its plan and at its cost, and nothing else may have been charged under its run: a release that leaves
+    a round out states a smaller ε than was spent, and nobody but an organisation can see that.
+    """
+    from headwater_client.organisation import Organisation
+
+    with Organisation.open(home) as organisation:
+        checked = organisation.ledger.check(release)
+    if as_json:
+        typer.echo(json.dumps({"ok": not checked.findings} | asdict(checked)))
+    else:
+        for finding in checked.findings:
+            typer.echo(f"run {checked.run_id[:8]}: {finding}", err=True)
+        if not checked.findings:
+            typer.echo(_agreed(checked))
+    if checked.findings:
+        raise typer.Exit(1)
+
+
+def _agreed(checked: "ReleaseCheck") -> str:
+    if not checked.rounds:
+        return f"run {checked.run_id[:8]} is {NOT_PRIVATE}, as the ledger says of {_entries(checked.charged)}"
+    apart = f"; no vector of yours is in {len(checked.apart)} of them" if checked.apart else ""
+    return (
+        f"release and ledger agree on run {checked.run_id[:8]}: {checked.rounds} rounds, each charged as the release "
+        f"counts it, and nothing else{apart}"
+    )
 
 
 def _show(console: Console, review: "LedgerReview") -> None:
