@@ -153,7 +153,7 @@ def private_subsets(terms: RecipeTerms) -> Sequence[Subset]:
     columns, label = len(terms.schema_.columns), terms.schema_.target_index
     if columns - (label is not None) < 2:
         return ()
-    sizes = [_most_bins(terms, place) for place in range(columns)]
+    sizes = _most_bins(terms)
     return [subset for subset in choose_subsets(sizes, label, terms.recipe.marginals.cells) if _new(subset, label)]
 
 
@@ -184,7 +184,7 @@ def most_cells(terms: RecipeTerms, step: StepName) -> int:
             # A code holds one cell of its grid at least.
             return 0 if label is None else (sum(cells) - cells[label]) * cells[label]
         case "pairs":
-            sizes = [_most_bins(terms, place) for place in range(len(terms.schema_.columns))]
+            sizes = _most_bins(terms)
             return sum(cells_of(sizes, subset) for subset in private_subsets(terms))
         case "critic":
             return 0
@@ -197,10 +197,11 @@ def _new(subset: Subset, label: int | None) -> bool:
     return len(subset) > (1 if label is None else 2) or label not in subset
 
 
-def _most_bins(terms: RecipeTerms, place: int) -> int:
-    grid = Histograms.of(terms.schema_, terms.recipe.encoding).grids[place]
-    own = 0 if isinstance(grid, CategoryGrid) else len(grid.special) + int(grid.column.missing)
-    return min(grid.cells, private_bins(terms)[place] + own)
+def _most_bins(terms: RecipeTerms) -> list[int]:
+    """Most cells of each column in the pairs."""
+    grids = Histograms.of(terms.schema_, terms.recipe.encoding).grids
+    own = [0 if isinstance(grid, CategoryGrid) else len(grid.special) + int(grid.column.missing) for grid in grids]
+    return [min(grid.cells, bins + more) for grid, bins, more in zip(grids, private_bins(terms), own, strict=True)]
 
 
 @lru_cache(maxsize=64)
