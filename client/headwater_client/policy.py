@@ -12,6 +12,7 @@ from headwater.agreement.charter import Charter
 from headwater.agreement.documents import first_problem
 from headwater.agreement.plan import Plan
 from headwater.errors import InputError
+from headwater.privacy.budget import Delta
 from headwater.privacy.events import Event
 from headwater_client.budget import DEFAULT_DELTA, OwnLimit, plan_problems
 
@@ -35,7 +36,8 @@ required_members = []
 
 # What all runs on your records may cost the people in them, together: the largest ε that the privacy ledger may come
 # to, at this δ and over all your data sets (headwater-org ledger show). Without maximum_epsilon there is no limit
-# beyond the plans you approve.
+# beyond the plans you approve. delta is from 1e-12 to 1e-3, and below one in the number of your records: at a larger
+# one every ε looks small.
 # maximum_epsilon = 3.0
 delta = 1e-6
 
@@ -81,7 +83,7 @@ class Policy(_Rules):
         allowed_columns: "all", or the columns that may take part.
         required_members: ids of members without whom this organisation takes no part (protocol 1.2).
         maximum_epsilon: most that all runs here may come to together; None for no limit of its own.
-        delta: at which ε is read off the ledger.
+        delta: at which ε is read off the ledger; in the range of plans, for at a larger one no ε is left to limit.
         non_private_runs: whether runs without differential privacy are let through; None means so while there is no
             `maximum_epsilon`.
         disjoint_data_sets: nobody is in two of the organisation's data sets, which `maximum_epsilon` then bounds apart.
@@ -94,7 +96,7 @@ class Policy(_Rules):
     allowed_columns: Literal["all"] | tuple[str, ...]
     required_members: tuple[str, ...] = ()
     maximum_epsilon: float | None = Field(default=None, gt=0, allow_inf_nan=False, strict=True)
-    delta: float = Field(default=DEFAULT_DELTA, gt=0, lt=1, strict=True)
+    delta: Delta = DEFAULT_DELTA
     non_private_runs: bool | None = Field(default=None, strict=True)
     disjoint_data_sets: bool = Field(default=False, strict=True)
     standing_approval: StandingApproval = StandingApproval()

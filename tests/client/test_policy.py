@@ -111,3 +111,18 @@ def test_a_bad_policy_file_is_one_line_that_names_the_entry(text: str, said: str
     with pytest.raises(InputError, match=r"policy\.toml") as refusal:
         Policy.from_toml(text)
     assert said in str(refusal.value)
+
+
+@pytest.mark.parametrize("delta", ["0.1", "0.5", "0.99", "1e-300", "0.0", "nan", "2e-3", "1e-13"])
+def test_a_delta_that_switches_the_limit_off_is_one_clear_line(delta: str) -> None:
+    with pytest.raises(InputError) as caught:
+        Policy.from_toml(DEFAULT_POLICY_TOML.replace("delta = 1e-6", f"maximum_epsilon = 3.0\ndelta = {delta}"))
+    said = str(caught.value)
+    assert f"delta: δ is {float(delta):g}, expected a number from 1e-12 to 0.001" in said
+    assert "Value error" not in said
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize("delta", ["1e-12", "1e-3"])
+def test_the_ends_of_the_range_of_delta_are_in_it(delta: str) -> None:
+    assert Policy.from_toml(DEFAULT_POLICY_TOML.replace("delta = 1e-6", f"delta = {delta}")).delta == float(delta)

@@ -1,10 +1,10 @@
 """What a run may cost the people behind the rows: the part of a plan that privacy is accounted by."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["LARGEST_DELTA", "LARGEST_EPSILON", "SMALLEST_DELTA", "Budget", "PrivacyMode", "Unit"]
+__all__ = ["LARGEST_DELTA", "LARGEST_EPSILON", "SMALLEST_DELTA", "Budget", "Delta", "PrivacyMode", "Unit"]
 
 LARGEST_EPSILON = 20.0
 """At a larger ε one person's presence may change a probability by e^20 and more: no protection worth the word."""
@@ -14,6 +14,19 @@ LARGEST_DELTA = 1e-3
 
 SMALLEST_DELTA = 1e-12
 """Below it, sums of probabilities leave float64."""
+
+
+def _check_delta(delta: float) -> float:
+    if not SMALLEST_DELTA <= delta <= LARGEST_DELTA:
+        raise ValueError(
+            f"δ is {delta:g}, expected a number from {SMALLEST_DELTA:g} to {LARGEST_DELTA:g}, and below one in the "
+            "number of records: a mechanism may publish one record in 1 / δ whole"
+        )
+    return delta
+
+
+Delta = Annotated[float, Field(strict=True), AfterValidator(_check_delta)]
+"""A δ that says something: in the plans of coordinators and in the limits of organisations."""
 
 Unit = Literal["record", "entity"]
 """Whom a budget protects: one record, or a person with all of at most `records` records."""
@@ -44,7 +57,7 @@ class Budget(BaseModel):
 
     # Strict: true is no ε of 1, and "1" none either.
     epsilon: float = Field(gt=0, le=LARGEST_EPSILON, strict=True)
-    delta: float = Field(default=1e-6, ge=SMALLEST_DELTA, le=LARGEST_DELTA, strict=True)
+    delta: Delta = 1e-6
     unit: Unit = "record"
     records: int = Field(default=1, ge=1, le=10_000, strict=True)
     most_rows: int = Field(default=100_000, ge=1, le=_MOST_ROWS, strict=True)
