@@ -13,7 +13,8 @@ from headwater.generator.private_step.coded_rows import CodedRows
 from headwater.generator.private_step.integer_critic import IntegerCritic
 from headwater.generator.private_step.noisy_sum import noisy_sum
 from headwater.generator.refiner.features import Features
-from headwater.mixture.form import Form, label_of
+from headwater.mixture.form import label_of
+from headwater.mixture.form_parts import form_digest
 from headwater.privacy.discrete_gaussian import Entropy
 from headwater.privacy.shares import honest_members, share_of_noise
 from headwater.recipe.fixed_point import largest_magnitude
@@ -66,9 +67,7 @@ def sum_gradients(
     noise = task.noise
     if not isinstance(noise, GradientNoise) or task.clip is None:
         raise PeerError("a task of gradients needs noise and a clip norm; compare the versions")
-    form = Form(encoding.sizes, label_of(plan.schema_.target_index, encoding.sizes), (), ())
-    features = Features(form)
-    critic = _critic(model, features, plan)
+    features, critic = _critic(model, encoding, plan)
     layout = layout_of_counts(critic.parameters)
     if layout.length != task.length:
         raise PeerError(f"the task names {task.length} values and asks for {layout.length}; it contradicts itself")
@@ -79,7 +78,7 @@ def sum_gradients(
         raise InputError(
             f"values of {task.value_bits} bits leave the noise of a gradient no room; raise recipe.value_bits"
         )
-    key = (encoding.digest, plan.splits)
+    key = (encoding.digest, form_digest(features.form), plan.splits)
     coded = _PREPARED.get(rows, key, lambda: _prepare(rows, encoding, features, plan.splits))
     total = noisy_sum(
         critic,
@@ -94,9 +93,15 @@ def sum_gradients(
     return layout.join(total, 0, {"skipped_rows": 0}, largest=most, ring_bits=plan.ring_bits)
 
 
-def _critic(model: bytes, features: Features, plan: RecipeTerms) -> IntegerCritic:
+def _critic(model: bytes, encoding: Encoding, plan: RecipeTerms) -> tuple[Features, IntegerCritic]:
+    """What rows are to the critic, and its network."""
     try:
-        return integer_critic_of(PrivateCritic.from_bytes(model), features, plan.recipe.private.critic.width)
+        critic = PrivateCritic.from_bytes(model)
+        form, label = critic.form, label_of(plan.schema_.target_index, encoding.sizes)
+        if (form.sizes, form.label) != (encoding.sizes, label) or form.scores:
+            raise InputError("its columns or its label are not those of plan and encoding")
+        features = Features(form)
+        return features, integer_critic_of(critic, features, plan.recipe.private.critic.width)
     except InputError as error:
         raise PeerError(f"the task's critic is unusable: {error}") from error
 

@@ -11,6 +11,8 @@ from safetensors.numpy import save as save_tensors
 
 from headwater.canonical import canonical_json
 from headwater.errors import InputError
+from headwater.mixture.form import Form
+from headwater.mixture.form_parts import FORM_ARRAYS, form_parts, read_form
 from headwater.model_header import check_version, metadata_of
 
 __all__ = ["PrivateCritic"]
@@ -36,6 +38,7 @@ class PrivateCritic:
     """A critic between two steps. Everything in it follows from noisy sums.
 
     Attributes:
+        form: of the mixture whose draws it judges; what a row is to it.
         weights: float32, shape (parameters,): weight and bias of each layer in order.
         scales: units for 1.0 of what goes into each layer.
         average: float32, of the weights over the last steps; empty where organisations are asked.
@@ -45,6 +48,7 @@ class PrivateCritic:
         gain_variance: of the noise in that estimate.
     """
 
+    form: Form
     weights: F32
     scales: tuple[int, ...]
     average: F32 = field(default_factory=_nothing)
@@ -74,12 +78,12 @@ class PrivateCritic:
 
     def asked(self) -> "PrivateCritic":
         """What organisations need of it."""
-        return PrivateCritic(self.weights, self.scales)
+        return PrivateCritic(self.form, self.weights, self.scales)
 
     @classmethod
-    def begin(cls, weights: F32, scales: tuple[int, ...]) -> "PrivateCritic":
+    def begin(cls, form: Form, weights: F32, scales: tuple[int, ...]) -> "PrivateCritic":
         """A critic before its first step."""
-        return cls(weights, scales, weights, weights)
+        return cls(form, weights, scales, weights, weights)
 
     def after(self, gradient: F64, rate: float, forgets: float) -> "PrivateCritic":
         """The critic after a step uphill.
@@ -120,14 +124,17 @@ class PrivateCritic:
 
     def to_bytes(self) -> bytes:
         """Safetensors; equal critics give equal bytes."""
+        form, arrays = form_parts(self.form)
         document = {
             "version": _VERSION,
+            "form": form,
             "scales": list(self.scales),
             "steps": self.steps,
             "gain": self.gain,
             "gain_variance": self.gain_variance,
         }
         tensors = {name: np.ascontiguousarray(getattr(self, name)) for name in _NAMES}
+        tensors |= {f"form.{name}": values for name, values in arrays.items()}
         return bytes(save_tensors(tensors, metadata={_KEY: canonical_json(document).decode()}))
 
     @classmethod
@@ -143,10 +150,21 @@ class PrivateCritic:
             document = json.loads(metadata[_KEY])
             tensors = load_tensors(data)
             check_version(document, _WHAT, _VERSION)
+            form = dict(document["form"])
             scales, steps = tuple(document["scales"]), document["steps"]
             gain, variance = float(document["gain"]), float(document["gain_variance"])
         except (SafetensorError, KeyError, ValueError, TypeError, OverflowError, RecursionError) as error:
             raise InputError(problem) from error
-        if set(tensors) != set(_NAMES):
+        arrays = {name.removeprefix("form."): values for name, values in tensors.items() if name not in _NAMES}
+        if set(tensors) != {*_NAMES, *(f"form.{name}" for name in FORM_ARRAYS)}:
             raise InputError(problem)
-        return cls(tensors["weights"], scales, tensors["average"], tensors["first"], steps, gain, variance)
+        return cls(
+            read_form(form, arrays),
+            tensors["weights"],
+            scales,
+            tensors["average"],
+            tensors["first"],
+            steps,
+            gain,
+            variance,
+        )

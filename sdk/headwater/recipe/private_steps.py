@@ -24,6 +24,7 @@ __all__ = [
     "critic_event",
     "grid_subsets",
     "most_cells",
+    "most_coupled",
     "private_bins",
     "private_budget",
     "private_rounds",
@@ -190,6 +191,12 @@ def most_cells(terms: RecipeTerms, step: StepName) -> int:
             return 0
         case _:
             assert_never(step)
+
+
+def most_coupled(terms: RecipeTerms) -> int:
+    """Most combinations of columns that a fit holds as one: pairs that are disjoint, in the bins of the last round."""
+    bins = _most_bins(terms)
+    return len(bins) // 2 * max(bins) ** 2
 
 
 def _new(subset: Subset, label: int | None) -> bool:

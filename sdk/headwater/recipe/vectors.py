@@ -9,7 +9,7 @@ from headwater.mixture.vector import values_with
 from headwater.recipe.evaluation import values_of_evaluation
 from headwater.recipe.layout import COUNT_METRICS, UPDATE_METRICS
 from headwater.recipe.lifted import convolution_spec, widest_terms
-from headwater.recipe.private_steps import StepName, most_cells, private_rounds
+from headwater.recipe.private_steps import StepName, most_cells, most_coupled, private_rounds
 from headwater.recipe.settings import RecipeTerms
 from headwater.recipe.shapes import CriticShape, GeneratorShape
 from headwater.schema import CategoricalColumn
@@ -130,6 +130,6 @@ def _longest_noisy(terms: RecipeTerms) -> int:
 
 
 def _most_private_critic(terms: RecipeTerms) -> int:
-    """Most weights of a critic under a budget: every code of every column is an input."""
-    width = terms.recipe.private.critic.width
-    return (sum(_most_codes(terms)) + 2) * width + (width + 1) * width + width + 1
+    """Most weights of a critic under a budget: every code, and every combination of coupled columns, is an input."""
+    width, wide = terms.recipe.private.critic.width, sum(_most_codes(terms)) + most_coupled(terms)
+    return (wide + 2) * width + (width + 1) * width + width + 1

@@ -1,5 +1,7 @@
 """A task of gradients is answered only as the approved plan has it: steps, sample, noise, clip and critic."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from headwater.contribution.allowed import check_task
 from headwater.contribution.contribute import contribute
 from headwater.contribution.execution import execute
 from headwater.errors import InputError, PeerError
+from headwater.mixture.form import Form
 from headwater.recipe.actions import Aggregate, Done
 from headwater.recipe.layout import layout_of_counts
 from headwater.recipe.machine import build_recipe
@@ -94,7 +97,7 @@ def test_a_critic_that_is_not_the_named_one_is_refused() -> None:
 
 def spoilt(**changes: object) -> bytes:
     critic = PrivateCritic.from_bytes(MODEL)
-    parts = {"weights": critic.weights, "scales": critic.scales, **changes}
+    parts = {"form": critic.form, "weights": critic.weights, "scales": critic.scales, **changes}
     return PrivateCritic(**parts).to_bytes()  # type: ignore[arg-type]
 
 
@@ -104,6 +107,8 @@ def spoilt(**changes: object) -> bytes:
         b"no critic",
         spoilt(weights=PrivateCritic.from_bytes(MODEL).weights[:-1]),
         spoilt(scales=(1, 1)),
+        spoilt(form=Form((2, 2), None, (), ())),
+        spoilt(form=replace(PrivateCritic.from_bytes(MODEL).form, label=None)),
         spoilt(scales=(8, 1, 10**6)),
     ],
 )
@@ -143,7 +148,8 @@ def test_a_row_that_is_not_finite_adds_nothing() -> None:
 
 
 def test_a_critic_is_read_back_and_says_to_organisations_only_what_they_need() -> None:
-    critic = PrivateCritic.begin(PrivateCritic.from_bytes(MODEL).weights, (8, 1, 1))
+    read = PrivateCritic.from_bytes(MODEL)
+    critic = PrivateCritic.begin(read.form, read.weights, (8, 1, 1))
     again = PrivateCritic.from_bytes(critic.to_bytes())
     assert np.array_equal(again.weights, critic.weights)
     assert (again.scales, again.steps, again.gain) == (critic.scales, 0, 0.0)
@@ -153,7 +159,8 @@ def test_a_critic_is_read_back_and_says_to_organisations_only_what_they_need() -
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e9])
 def test_a_critic_of_numbers_that_are_none_is_refused(value: float) -> None:
-    weights = PrivateCritic.from_bytes(MODEL).weights.copy()
+    critic = PrivateCritic.from_bytes(MODEL)
+    weights = critic.weights.copy()
     weights[0] = value
     with pytest.raises(InputError, match="not finite, or huge"):
-        PrivateCritic(weights, (8, 1, 1))
+        PrivateCritic(critic.form, weights, (8, 1, 1))

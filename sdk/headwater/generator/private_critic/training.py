@@ -74,7 +74,7 @@ def _begun(action: StepCritic) -> tuple[bytes, ModelReport]:
     weights = flat_parameters(model.build_critic()).numpy()
     pool = CodedRows.of(draws_of(action.mixture, _POOL, action.seed), model.features)
     scales = activation_scales(layers_of(weights, model.features, action.terms.width), SLOPE, pool)
-    return PrivateCritic.begin(weights, scales).to_bytes(), ModelReport(0.0, len(weights), {})
+    return PrivateCritic.begin(model.mixture.form, weights, scales).to_bytes(), ModelReport(0.0, len(weights), {})
 
 
 def _of_draws(action: StepCritic, mixture: Mixture, critic: PrivateCritic, summed: SummedGradient, clip: Clip) -> F64:

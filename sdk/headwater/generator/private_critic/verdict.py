@@ -11,7 +11,7 @@ from headwater.encoding.noisy import NoisyMarginal, total_rows
 from headwater.errors import InputError
 from headwater.generator.private_critic.training import draws_of, weighed_model
 from headwater.generator.refiner.drawing import RefinedDraws
-from headwater.generator.refiner.weighing import weighing_of
+from headwater.generator.refiner.weighing import codes_of, weighing_of
 from headwater.mixture.form import Form, RowFeatures
 from headwater.mixture.parameters import Mixture
 from headwater.recipe.actions import ModelReport, WeighNoisy
@@ -20,7 +20,6 @@ from headwater.recipe.private_critic import PrivateCritic
 __all__ = ["Signals", "weigh_noisy"]
 
 F64 = NDArray[np.float64]
-I32 = NDArray[np.int32]
 
 _DRAWS = 40_000
 # Standard deviations of its own noise that a sign must show.
@@ -91,18 +90,12 @@ def weigh_noisy(action: WeighNoisy) -> tuple[bytes, ModelReport]:
 
 def _misfit(form: Form, draws: RowFeatures, weights: F64, marginals: Sequence[NoisyMarginal]) -> tuple[float, int]:
     """Mean squared deviation over all cells, and how many there are."""
-    codes, rows = _codes(form, draws), total_rows(marginals)
+    codes, rows = codes_of(form, draws), total_rows(marginals)
     squares, cells = 0.0, 0
     for marginal in marginals:
-        places = [by_code[codes[column]] for column, by_code in zip(marginal.columns, marginal.maps, strict=True)]
+        places = [by_code[codes[:, column]] for column, by_code in zip(marginal.columns, marginal.maps, strict=True)]
         flat = np.ravel_multi_index(places, marginal.shape)
         drawn = np.bincount(flat, weights, minlength=len(marginal.counts)) * (rows / weights.sum())
         squares += float((np.square(drawn - marginal.counts) / marginal.variance).sum())
         cells += len(marginal.counts)
     return squares / max(cells, 1), cells
-
-
-def _codes(form: Form, draws: RowFeatures) -> dict[int, I32]:
-    """The code of each column; a mixture that was fitted to noisy counts has neither groups nor scores."""
-    found = {column: draws.units[:, place] for place, column in enumerate(form.alone)}
-    return found | ({} if form.label is None else {form.label: draws.classes})

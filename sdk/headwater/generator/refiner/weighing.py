@@ -13,7 +13,7 @@ from headwater.mixture.form import Form, RowFeatures
 from headwater.recipe.evaluation import BINS, STRENGTHS, Evaluation, bins_of, gain_of
 from headwater.recipe.verdict import Candidate
 
-__all__ = ["Measured", "measure_candidates", "weighing_of"]
+__all__ = ["Measured", "codes_of", "measure_candidates", "weighing_of"]
 
 F64 = NDArray[np.float64]
 
@@ -163,7 +163,7 @@ def _distance(form: Form, rows: RowFeatures, weights: F64, known: Sequence[tuple
     """Mean total variation distance from the counted tables."""
     if not known:
         return 0.0
-    codes = _codes(form, rows)
+    codes = codes_of(form, rows)
     total, away = weights.sum(), 0.0
     for marginal, shares in known:
         shape = [form.sizes[column] for column in marginal.columns]
@@ -172,7 +172,7 @@ def _distance(form: Form, rows: RowFeatures, weights: F64, known: Sequence[tuple
     return away / len(known)
 
 
-def _codes(form: Form, rows: RowFeatures) -> NDArray[np.int32]:
+def codes_of(form: Form, rows: RowFeatures) -> NDArray[np.int32]:
     """Codes of the columns that the mixture holds as codes; zeros in the others."""
     codes = np.zeros((len(rows.classes), len(form.sizes)), np.int32)
     if form.label is not None:
