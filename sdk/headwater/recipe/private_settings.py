@@ -15,7 +15,7 @@ class CriticSettings(BaseModel):
     rate: float = Field(default=0.1, gt=0, le=1, description="chance of each row to be in a sum, public")
     width: int = Field(default=16, ge=1, le=256, description="of the critic's two hidden layers")
     clip: float = Field(default=1.0, gt=0, le=1e6, description="norm that a row's gradient is clipped to")
-    learning_rate: float = Field(default=20.0, gt=0, le=1e4, description="of the first steps; it falls to a tenth")
+    learning_rate: float = Field(default=10.0, gt=0, le=1e4, description="of the first steps; it falls to a tenth")
     draws: int = Field(default=4096, ge=16, le=65_536, description="of the mixture, beside the rows of a step")
 
     @property
