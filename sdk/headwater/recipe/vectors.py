@@ -131,5 +131,7 @@ def _longest_noisy(terms: RecipeTerms) -> int:
 
 def _most_private_critic(terms: RecipeTerms) -> int:
     """Most weights of a critic under a budget: every code, and every combination of coupled columns, is an input."""
-    width, wide = terms.recipe.private.critic.width, sum(_most_codes(terms)) + most_coupled(terms)
+    # A code holds one cell of its grid at least.
+    cells = Histograms.of(terms.schema_, terms.recipe.encoding).length
+    width, wide = terms.recipe.private.critic.width, cells + most_coupled(terms)
     return (wide + 2) * width + (width + 1) * width + width + 1
