@@ -3,6 +3,8 @@
 import pathlib
 import xml.etree.ElementTree
 
+import pytest
+
 from privacy.pictures import MEMBERS_PICTURE, UTILITY, draw
 from privacy.report import describe
 from support.privacy_bench import full_run
@@ -43,6 +45,26 @@ def test_fits_stand_beside_the_default_where_they_were_measured() -> None:
         for fit in ("mixture, **the default**", "network on the same tables", "mixture by noised EM")
     ]
     assert "the default" not in describe({"machine": "a machine", "rows": {"adult-ours-1": full_run()["adult-ours-1"]}})
+
+
+@pytest.mark.parametrize(
+    ("better", "said"),
+    [
+        ((), "It helps nowhere; `marginals` is the default"),
+        (
+            ("adult-hybrid-3",),
+            "beyond the spread of the seeds on Adult, ε = 3, and not on Adult, ε = 1; Adult, ε = 8; ",
+        ),
+    ],
+)
+def test_where_a_critic_helps_is_told_from_the_figures(better: tuple[str, ...], said: str) -> None:
+    measured = full_run()
+    for name in better:
+        measured[name] = [{**figures, "gbm": figures["gbm"] + 0.01} for figures in measured[name]]
+    text = describe({"machine": "a machine", "rows": measured}).split("#### Marginals and a critic")[1].split("####")[0]
+
+    assert said in text
+    assert sum(line.count("hybrid") for line in text.splitlines() if line.startswith("| ")) == 4
 
 
 def test_a_seed_that_failed_is_told_and_not_counted() -> None:

@@ -12,6 +12,7 @@ __all__ = [
     "DELTA",
     "EPSILONS",
     "FITS",
+    "HYBRIDS",
     "MEMBERS",
     "MODEL_SIZES",
     "MODES",
@@ -48,16 +49,27 @@ FITS = {"network": "network on the same tables", "em": "mixture by noised EM"}
 _FITTED_AT = (1.0, 3.0)
 
 
-def ours(table: str, epsilon: float, seeds: tuple[int, ...]) -> Row:
-    """A row of `simulate --epsilon`, judged; five organisations, IID."""
+HYBRIDS: Mapping[str, tuple[float, ...]] = {"adult": (1.0, 3.0, 8.0), "magic": (1.0,)}
+"""Table → the ε at which `hybrid` stands beside `marginals`, at the same total."""
+
+
+def ours(table: str, epsilon: float, seeds: tuple[int, ...], recipe: str | None = None) -> Row:
+    """A row of `simulate --epsilon`, judged; five organisations, IID.
+
+    Args:
+        table: by name.
+        epsilon: of everything.
+        seeds: of the plan.
+        recipe: a kind; None for the default plan's.
+    """
     settings: dict[str, Any] = {
-        "recipe": None,
+        "recipe": recipe,
         "partition": "iid",
         "organisations": 5,
         "changes": [],
         "budget": {"epsilon": epsilon, "delta": DELTA},
     }
-    return Row(f"{table}-ours-{epsilon:g}", "simulated", table, settings, seeds)
+    return Row(f"{table}-{recipe or 'ours'}-{epsilon:g}", "simulated", table, settings, seeds)
 
 
 def peer_rows() -> list[Row]:
@@ -82,6 +94,8 @@ def private_rows() -> list[Row]:
     for table in ("credit", "diabetes130"):
         rows.append(Row(f"{table}-real", "ceilings", table))
         rows += [ours(table, epsilon, _OTHER_SEEDS) for epsilon in (1.0, 3.0)]
+    rows += [ours(name, epsilon, _OTHER_SEEDS, "hybrid") for name, found in HYBRIDS.items() for epsilon in found]
+    rows += [ours("magic", epsilon, _OTHER_SEEDS) for epsilon in HYBRIDS["magic"]]
     if CRITIC.is_file():
         rows.append(Row("critic-step", "critic", None, alone=True))
     return rows + [_fit(name, epsilon) for epsilon in _FITTED_AT for name in FITS]
