@@ -77,7 +77,7 @@ def plan_problems(plan: Plan, charged: Sequence[Event], limit: OwnLimit) -> tupl
 
 
 def cost_in_words(plan: Plan, charged: Sequence[Event], limit: OwnLimit) -> str:
-    """What a run would cost the people in the rows, alone and with all other runs, in one sentence.
+    """What a run would cost the records here, alone and with all other runs, in one sentence.
 
     Args:
         plan: as proposed.

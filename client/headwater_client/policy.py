@@ -34,8 +34,9 @@ allowed_columns = "all"
 # Members without whom this organisation takes no part, by id.
 required_members = []
 
-# What all runs on your records may cost the people in them, together: the largest ε that the privacy ledger may come
-# to, at this δ and over all your data sets (headwater-org ledger show). Without maximum_epsilon there is no limit
+# What all runs may cost each of your records, together: the largest ε that the privacy ledger may come to, at this δ
+# and over all your data sets (headwater-org ledger show). It counts records: a person with k of them has k times this
+# ε or more, unless plans protect persons. Without maximum_epsilon there is no limit
 # beyond the plans you approve. delta is from 1e-12 to 1e-3, and below one in the number of your records: at a larger
 # one every ε looks small.
 # maximum_epsilon = 3.0

@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from rich.console import Console
 from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
@@ -22,6 +23,7 @@ from headwater.privacy.events import NoisyCounts, read_charge, write_charge
 from headwater.secagg.protocol.events import RoundAborted, RoundClosed, RoundSummed
 from headwater_client.budget import OwnLimit
 from headwater_client.cli import app
+from headwater_client.cli.ledger import print_totals
 from headwater_client.connectors import ArrowSource
 from headwater_client.ledgers import review_of
 from headwater_client.membership import Membership
@@ -156,6 +158,18 @@ def test_a_ledger_is_shown_run_by_run_with_its_limit_and_what_is_left(home: Path
     total = json.loads(done("show", "--home", str(home), "--json"))["totals"][0]
     assert f"your limit is 3, of which {3 - total['epsilon']:.4g} is left" in done("show", "--home", str(home))
     assert total["epsilon_everywhere"] > 2 * total["epsilon"]
+
+
+def test_a_total_for_one_record_says_that_it_is_for_no_person(home: Path, tmp_path: Path) -> None:
+    said = "One record, not one person: who has k records here has k times this or more."
+    assert said in done("show", "--home", str(home))
+    done("export", "--out", str(tmp_path / "ledger.json"), "--home", str(home))
+    assert said in done("verify", str(tmp_path / "ledger.json"))
+    console = Console(width=200)
+    with console.capture() as capture:
+        print_totals(console, review_of(chained(charges=[charge_of_round(1, NoisyCounts(900, 2, 5))]), DELTA))
+    assert "for a person with at most 5 records here" in capture.get()
+    assert said not in capture.get()
 
 
 def test_runs_without_privacy_are_called_so_and_bounded_by_no_number() -> None:

@@ -21,7 +21,7 @@ app = typer.Typer(
     show`, `check` your rows against it, `plan approve` or `plan refuse`. And
     `serve`, which takes part in the runs that you approved and in no other. Afterwards `receipts verify`
     proves what was summed, `cohort list` with whom, and
-    `ledger show` what it cost the people in your rows.
+    `ledger show` what it cost each of your records.
 
     Everything lives in one folder: give it with --home, or set HEADWATER_ORG_HOME.
     """,

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from headwater_client.ledgers import DataSetTotal, LedgerReview, VerifiedLedger
     from headwater_client.release_check import ReleaseCheck
 
-__all__ = ["register"]
+__all__ = ["print_totals", "register"]
 
 _group = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
-    help="What every run cost the people in your records; show, verify and export the ledger, check a release by it.",
+    help="What every run cost each of your records; show, verify and export the ledger, check a release by it.",
     epilog="Example:  headwater-org ledger show --home hospital",
 )
 
@@ -91,7 +91,7 @@ def verify(
     console.print(f"[green]the ledger holds[/green]: {_entries(review.entries)}, in one chain", soft_wrap=True)
     for line in (*lines, *([f"head {review.head}"] if review.head else [])):
         console.print(shown(line), soft_wrap=True)
-    _show_totals(console, review)
+    print_totals(console, review)
 
 
 def _of_file(ledger: "Ledger") -> tuple[dict[str, object], list[str]]:
@@ -188,10 +188,11 @@ def _show(console: Console, review: "LedgerReview") -> None:
     for column in grid.columns:
         column.overflow = "fold"
     console.print(grid)
-    _show_totals(console, review)
+    print_totals(console, review)
 
 
-def _show_totals(console: Console, review: "LedgerReview") -> None:
+def print_totals(console: Console, review: "LedgerReview") -> None:
+    """What data sets were charged in all, what is left of the limit, and whom that leaves out: a line each."""
     for total in review.totals:
         for line in _total_in_words(total, review):
             console.print(line, soft_wrap=True)
@@ -208,6 +209,8 @@ def _total_in_words(total: "DataSetTotal", review: "LedgerReview") -> list[str]:
             f"{charged}: ε = {rounded_up(total.epsilon):g} at δ = {review.delta:g} for {whom} here, "
             f"added or removed, over all runs together; {_limit_in_words(total, review)}."
         )
+    if total.records == 1:
+        lines.append("One record, not one person: who has k records here has k times this or more.")
     if total.records and total.organisations > 1:
         lines.append(
             "The charter does not say that nobody is at two members: somebody with as many records at each of the "
