@@ -1,6 +1,7 @@
 """The checks behind every consent of this organisation: to a charter, to a plan, to taking part right now."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -11,13 +12,35 @@ from headwater.agreement.documents import instant_of
 from headwater.agreement.ledger import LedgerEntry
 from headwater.agreement.signing import public_key_hex
 from headwater.agreement.succession import CharterHistory
+from headwater.agreement.troubles import Trouble
 from headwater.errors import InputError, PeerError
 from headwater_client.policy import Policy, decide
 from headwater_client.store import StoredDecision
 
-__all__ = ["check_digest_named", "check_own_entry", "check_proposal", "is_digest_named", "refusals", "sign_decision"]
+__all__ = [
+    "Refusal",
+    "check_digest_named",
+    "check_own_entry",
+    "check_proposal",
+    "is_digest_named",
+    "refusal_of",
+    "sign_decision",
+]
 
 _SHORTEST_DIGEST = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why this organisation takes no part in a run.
+
+    Attributes:
+        reasons: for its own log, one line each.
+        trouble: the one word that the operator is told.
+    """
+
+    reasons: tuple[str, ...]
+    trouble: Trouble = Trouble.NOT_AGREED
 
 
 def check_digest_named(named: str, actual: str, what: str) -> None:
@@ -103,7 +126,7 @@ def check_proposal(signed: SignedProposal, run_id: str, charter: Charter) -> Non
     signed.verify(charter)
 
 
-def refusals(
+def refusal_of(
     decision: StoredDecision | None,
     pinned: SignedCharter | None,
     history: CharterHistory | None,
@@ -111,8 +134,8 @@ def refusals(
     installed_stub: str,
     member_id: str,
     ledger: Sequence[LedgerEntry],
-) -> tuple[str, ...]:
-    """Why this organisation takes no part in a run right now; nothing when it does.
+) -> Refusal | None:
+    """Why this organisation takes no part in a run right now; None when it does.
 
     What it approved is checked again at each start: the policy may have changed, or the installed code. A run stands
     under the version of the charter that it was proposed under, whichever came in force since.
@@ -127,25 +150,30 @@ def refusals(
         ledger: what was charged to its records so far.
     """
     if pinned is None:
-        return ("no charter is accepted here",)
+        return Refusal(("no charter is accepted here",))
     if history is None:
-        return (f"the charter is not signed by {', '.join(pinned.missing_signatures)} yet",)
+        return Refusal((f"the charter is not signed by {', '.join(pinned.missing_signatures)} yet",))
     if decision is None:
-        return ("nobody here has approved this run",)
+        return Refusal(("nobody here has approved this run",))
     if decision.signed.approval.decision != "approve":
-        return ("this organisation refused this run",)
+        return Refusal(("this organisation refused this run",))
     proposal = decision.proposal.proposal
     charter = history.find(proposal.charter_digest)
     if charter is None:
-        return ("the run was proposed under another charter than those that are or were in force here",)
+        return Refusal(("the run was proposed under another charter than those that are or were in force here",))
     charged = policy.limit.counted(ledger, charter.member(member_id).data_set, but_run=proposal.run_id)
-    problems = list(decide(policy, proposal.plan, charter, charged).problems)
+    weighed = decide(policy, proposal.plan, charter, charged)
+    problems = list(weighed.problems)
     if proposal.plan.stub_sha256 != installed_stub:
         problems.append(
             f"the plan runs bundle {proposal.plan.stub_sha256[:16]}, installed is {installed_stub[:16]}: "
             "another version of headwater is needed"
         )
-    return tuple(problems)
+    if not problems:
+        return None
+    # Where something else keeps it away too, a smaller ε would not help: the log has all reasons.
+    only_limit = weighed.over_limit and len(problems) == 1
+    return Refusal(tuple(problems), Trouble.LIMIT_REACHED if only_limit else Trouble.NOT_AGREED)
 
 
 def sign_decision(

@@ -36,7 +36,7 @@ from headwater.secagg.protocol.receipts import blamed_by, read_document
 from headwater_client.budget import OwnLimit
 from headwater_client.charging import Charging
 from headwater_client.connectors import RowSource
-from headwater_client.consent import check_proposal, refusals
+from headwater_client.consent import Refusal, check_proposal, refusal_of
 from headwater_client.flower.client_app import Outcome
 from headwater_client.membership import Membership
 from headwater_client.plan_rows import read_rows
@@ -101,12 +101,15 @@ def join_run(
     store = membership.store
     history, decision = store.charter_history(), store.decision(run_id)
     policy, ledger = membership.policy(), store.ledger()
-    reasons = refusals(decision, store.pinned_charter(), history, policy, bundle_sha256(), membership.member_id, ledger)
+    refusal = refusal_of(
+        decision, store.pinned_charter(), history, policy, bundle_sha256(), membership.member_id, ledger
+    )
     # protocol 1.1: a run stands under the version that it was proposed under, whichever came in force since.
     charter = None if history is None or decision is None else history.find(decision.proposal.proposal.charter_digest)
-    if reasons or charter is None or decision is None:
-        _log.warning("run_refused", run=run_id, reasons=list(reasons))
-        report(Trouble.NOT_AGREED)
+    if refusal is not None or charter is None or decision is None:
+        refusal = refusal or Refusal(())
+        _log.warning("run_refused", run=run_id, reasons=list(refusal.reasons))
+        report(refusal.trouble)
         return OUTCOME_REFUSED
     check_proposal(decision.proposal, run_id, charter)
     plan = decision.proposal.proposal.plan

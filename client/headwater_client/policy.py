@@ -130,10 +130,12 @@ class Decision:
     Attributes:
         problems: why the plan may not run here, one line each; empty when it may.
         person_needed: why the standing rule does not approve it, one line each; empty when it does.
+        over_limit: the organisation's own limit on ε is among the problems.
     """
 
     problems: tuple[str, ...]
     person_needed: tuple[str, ...]
+    over_limit: bool = False
 
     @property
     def allowed(self) -> bool:
@@ -173,8 +175,10 @@ def decide(policy: Policy, plan: Plan, charter: Charter, charged: Sequence[Event
         for member_id in policy.required_members
         if member_id not in members
     )
-    problems.extend(plan_problems(plan, charged, policy.limit))
-    return Decision(tuple(problems), tuple(_reasons_for_a_person(policy, plan)))
+    of_limit = plan_problems(plan, charged, policy.limit)
+    problems.extend(of_limit)
+    over_limit = plan.privacy != "none" and bool(of_limit)
+    return Decision(tuple(problems), tuple(_reasons_for_a_person(policy, plan)), over_limit)
 
 
 def _reasons_for_a_person(policy: Policy, plan: Plan) -> list[str]:

@@ -6,9 +6,10 @@ import pytest
 
 from headwater.agreement.charter import SignedCharter
 from headwater.agreement.succession import CharterHistory
+from headwater.agreement.troubles import Trouble, trouble_in_words
 from headwater.flower_bundle import bundle_sha256
 from headwater.schema import Schema
-from headwater_client.consent import refusals, sign_decision
+from headwater_client.consent import Refusal, refusal_of, sign_decision
 from headwater_client.policy import DEFAULT_POLICY_TOML, Policy
 from headwater_client.store import StoredDecision
 from headwater_client.wording import (
@@ -38,7 +39,7 @@ def reasons(
 ) -> tuple[str, ...]:
     """Refusals under a charter that is in force if all its members signed it."""
     in_force = None if charter is None or charter.missing_signatures else CharterHistory((charter,))
-    return refusals(decision, charter, in_force, policy, stub, "org-1", ())
+    return (refusal_of(decision, charter, in_force, policy, stub, "org-1", ()) or Refusal(())).reasons
 
 
 def test_an_approved_run_under_a_complete_charter_has_no_refusal() -> None:
@@ -53,7 +54,7 @@ def test_a_run_goes_on_under_the_version_that_it_was_proposed_under() -> None:
         CONSORTIUM.keys,
     )
     history = CharterHistory((first, second))
-    assert refusals(decided(), second, history, POLICY, STUB, "org-1", ()) == ()
+    assert refusal_of(decided(), second, history, POLICY, STUB, "org-1", ()) is None
 
 
 def test_each_condition_alone_keeps_the_organisation_out() -> None:
@@ -72,6 +73,23 @@ def test_each_condition_alone_keeps_the_organisation_out() -> None:
     for found, said in cases:
         assert len(found) == 1
         assert said in found[0]
+
+
+def test_the_operator_is_told_of_the_privacy_limit_where_nothing_else_is_in_the_way() -> None:
+    charter = CONSORTIUM.signed_charter()
+    private = decided(recipe={"kind": "marginals"}, privacy={"epsilon": 2.0, "most_rows": 1000})
+
+    def told(decision: StoredDecision, stub: str = STUB, **policy: object) -> Trouble:
+        own = POLICY.model_copy(update=policy)
+        refusal = refusal_of(decision, charter, CharterHistory((charter,)), own, stub, "org-1", ())
+        assert refusal is not None
+        return refusal.trouble
+
+    assert told(private, maximum_epsilon=1.0) is Trouble.LIMIT_REACHED
+    assert told(private, maximum_epsilon=1.0, maximum_rounds=1) is Trouble.NOT_AGREED
+    assert told(private, "00" * 32, maximum_epsilon=1.0) is Trouble.NOT_AGREED
+    assert told(decided(), maximum_epsilon=1.0) is Trouble.NOT_AGREED
+    assert trouble_in_words(Trouble.LIMIT_REACHED).startswith("its privacy limit is reached")
 
 
 def test_a_decision_is_signed_over_run_and_plan() -> None:

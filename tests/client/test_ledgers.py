@@ -312,7 +312,7 @@ def test_a_run_beyond_the_own_limit_is_not_approved_and_does_not_start(consortiu
     finally:
         membership.store.close()
     assert logs[-1]["reasons"] == [problem]
-    assert told == [Trouble.NOT_AGREED]
+    assert told == [Trouble.LIMIT_REACHED]
 
 
 def test_a_limit_that_other_runs_used_up_meanwhile_ends_a_run_in_one_line(consortium: EnrolledConsortium) -> None:

@@ -23,7 +23,7 @@ _WORDS = {
     Trouble.NOT_AGREED: "it takes no part: its approval, policy or installed version does not allow the run now; its "
     "own log says which",
     Trouble.SETUPS_USED: "it has used up its setups of this run; propose a new one",
-    Trouble.LIMIT_REACHED: "the run came to its own privacy limit; its own log says by how much",
+    Trouble.LIMIT_REACHED: "its privacy limit is reached: the run would take it beyond; its own log says by how much",
     Trouble.BROKEN: "its part broke off; its own log says why",
 }
 
