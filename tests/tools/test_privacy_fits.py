@@ -7,6 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from headwater.contribution.execution import sample_table
 from headwater.encoding.noisy import NoisyMarginal
 from headwater.generator.private_fit.tables import Tables
 from headwater.generator.sampling import sample_codes
@@ -22,7 +23,8 @@ from headwater_server.simulation.inputs import read_inputs
 from privacy.fits import measuring
 from privacy.fits.network import fit_network, unbiased_misfit
 from privacy.fits.noised_em import posterior_sums, sums_in_budget, tables_of
-from privacy.fits.settings import NetworkFit
+from privacy.fits.settings import EmFit, NetworkFit
+from privacy.rows import FITS
 from support.magic_table import write_magic
 
 FORM = Form((5, 3, 2, 4), 2, (), ())
@@ -141,10 +143,15 @@ def test_a_network_is_fitted_to_the_default_recipes_rounds(tmp_path: pathlib.Pat
     assert len(fitted.events) == 3
 
 
-def test_a_fit_is_judged_and_its_budget_said(tmp_path: pathlib.Path) -> None:
-    file = str(write_magic(tmp_path))
-    figures = measuring.measure(file=file, table="magic", fit="em", organisations=5, epsilon=8.0, delta=1e-6, seed=1)
+def test_noised_em_keeps_the_budget_with_its_codes(tmp_path: pathlib.Path) -> None:
+    budget, changes = Budget(epsilon=8.0), measuring.em_changes(EmFit())
+    inputs = read_inputs(write_magic(tmp_path), "class", 5, "iid", seed=1, changes=changes, budget=budget)
+    fitted = measuring.make_em(inputs)
 
-    assert figures["spent"] <= 8.0
-    assert 0.5 < figures["gbm"] <= 1.0
-    assert figures["bytes_up"] > 0
+    assert 7.8 < spent(fitted.events, budget.delta).epsilon <= 8.0
+    assert fitted.cost.bytes_up > 0
+    assert sample_table(fitted.model, fitted.encoding, 50, seed=1).rows == 50
+
+
+def test_every_fit_of_the_benchmark_is_made() -> None:
+    assert set(measuring.MAKERS) == set(FITS)

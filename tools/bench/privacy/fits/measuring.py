@@ -29,7 +29,7 @@ from privacy.fits.noised_em import fit_em, sums_in_budget
 from privacy.fits.rounds import count_codes, count_tables
 from privacy.fits.settings import EmFit, NetworkFit
 
-__all__ = ["Fitted", "em_changes", "make_em", "make_network", "measure"]
+__all__ = ["MAKERS", "Fitted", "em_changes", "make_em", "make_network", "measure"]
 
 _BYTES_OF_A_VALUE = 4
 
@@ -69,7 +69,7 @@ def measure(
         Figures of the judge, CPU seconds, bytes, ε by the accountant.
     """
     path, target = pathlib.Path(file), DATASETS[table].target
-    make, changes = _MADE[fit]
+    make, changes = MAKERS[fit]
     budget = Budget(epsilon=epsilon, delta=delta)
     inputs = read_inputs(path, target, organisations, "iid", seed=seed, changes=changes, budget=budget)
     fitted = make(inputs)
@@ -126,7 +126,7 @@ def em_changes(settings: EmFit) -> list[str]:
     ]
 
 
-_MADE: dict[str, tuple[Callable[[SimulationInputs], Fitted], list[str]]] = {
+MAKERS: dict[str, tuple[Callable[[SimulationInputs], Fitted], list[str]]] = {
     "network": (make_network, []),
     "em": (make_em, em_changes(EmFit())),
 }
