@@ -179,7 +179,9 @@ def _fits(measured: Measured) -> str:
 
 def _hybrids(measured: Measured) -> str:
     """The recipe `hybrid` beside the default, at the same total budget, and where it is better."""
-    lines, better, worse = [], [], []
+    lines: list[Sequence[str]] = []
+    better: list[str] = []
+    worse: list[str] = []
     for name, found in HYBRIDS.items():
         for epsilon in found:
             plain, hybrid = f"{name}-ours-{epsilon:g}", f"{name}-hybrid-{epsilon:g}"
