@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from headwater.agreement.documents import why_none
 from headwater.agreement.ledger import Ledger, LedgerEntry, SignedLedger, events_of, uncharged_problem
 from headwater.agreement.overlap import event_for_person, organisations_of_person
 from headwater.agreement.signing import public_key_hex
@@ -213,13 +214,13 @@ def read_ledger_file(path: Path) -> SignedLedger:
         PeerError: something in it is off; the line says what.
     """
     try:
-        signed = SignedLedger.from_bytes(path.read_bytes())
+        signed = SignedLedger.from_bytes(path.read_bytes().removesuffix(b"\n"))
     except FileNotFoundError as error:
         raise InputError(f"there is no file {path}; headwater-org ledger export writes one") from error
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); check its owner and mode") from error
     except InputError as error:
-        raise InputError(f"{path} is no export of a ledger, or was edited; ask the member for it again") from error
+        raise InputError(f"{path} is no export of a ledger ({why_none(error)}); ask the member for it again") from error
     try:
         signed.verify()
     except PeerError as error:

@@ -13,7 +13,7 @@ from headwater.agreement.charter import SignedCharter
 from headwater.agreement.charter_words import signatures_in_words
 from headwater.agreement.documents import instant_of
 from headwater.agreement.invitation import Invitation
-from headwater.errors import HeadwaterError, InputError, OutOfOrder
+from headwater.errors import HeadwaterError, InputError, OutOfOrder, StorageError
 from headwater.rpc.certificates import load_certificate
 from headwater.schema import Schema
 from headwater.schema.conform import Problem, check
@@ -320,6 +320,7 @@ class Organisation:
             problem = str(error)
         certificate = load_certificate(self._membership.keys.certificate_pem(), "this organisation's certificate")
         settings = self._membership.settings
+        ledger, ledger_holds = self._ledger_standing()
         return OrganisationStatus(
             member_id=settings.member_id,
             name=settings.name,
@@ -327,6 +328,8 @@ class Organisation:
             certificate_expires=certificate.not_valid_after_utc,
             charter=self._membership.store.pinned_charter(),
             charter_standing=self._charter_standing(),
+            ledger=ledger,
+            ledger_holds=ledger_holds,
             serving=is_served(self._membership.home),
             reachable=not problem,
             problem=problem,
@@ -346,6 +349,13 @@ class Organisation:
         if pinned.charter.digest in (accepted.charter.digest, accepted.charter.previous):
             return standing
         return f"{standing} and not accepted here yet: headwater-org charter show"
+
+    def _ledger_standing(self) -> tuple[str, bool]:
+        try:
+            count = len(self._membership.store.ledger())
+        except StorageError as error:
+            return str(error), False
+        return "1 entry" if count == 1 else f"{count} entries", True
 
     @contextmanager
     def _decisions(self) -> Iterator[Decisions]:

@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from headwater.agreement.documents import first_problem
+from headwater.agreement.documents import why_none
 from headwater.agreement.receipt_check import CheckedReceipts, check_receipts
 from headwater.agreement.receipt_file import ReceiptFile
 from headwater.agreement.run_ids import find_run
@@ -115,22 +113,8 @@ def verify_file(path: Path) -> CheckedReceipts:
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); check its owner and mode") from error
     except InputError as error:
-        raise InputError(
-            f"{path} is no export of receipts ({_why_none(error)}); ask the member for it again"
-        ) from error
+        raise InputError(f"{path} is no export of receipts ({why_none(error)}); ask the member for it again") from error
     try:
         return check_receipts(file)
     except PeerError as error:
         raise PeerError(f"{path} does not hold: {error}") from error
-
-
-def _why_none(error: InputError) -> str:
-    match error.__cause__:
-        case ValidationError() as cause if cause.errors()[0]["loc"]:
-            return first_problem(cause)
-        case ValidationError():
-            return "other JSON"
-        case None:
-            return "not in canonical form"
-        case _:
-            return "not JSON"

@@ -88,6 +88,8 @@ class OrganisationStatus:
         certificate_expires: UTC.
         charter: the version that it holds to, if any.
         charter_standing: what is to be known of that version, one line.
+        ledger: how many entries its privacy ledger has, or what is wrong with it, one line.
+        ledger_holds: whether nothing is; if not, it takes part in no run.
         serving: whether a process serves from this folder.
         reachable: whether the coordinator answered.
         problem: why not, one line; empty when it did.
@@ -100,6 +102,8 @@ class OrganisationStatus:
     certificate_expires: datetime
     charter: SignedCharter | None
     charter_standing: str
+    ledger: str
+    ledger_holds: bool
     serving: bool
     reachable: bool
     problem: str

@@ -239,12 +239,31 @@ def test_an_exported_ledger_that_was_changed_does_not_hold(
     )
 
 
-@pytest.mark.parametrize("data", [b"", b"{}", b"[]", b"\xff"])
-def test_what_is_no_export_is_one_clear_line(tmp_path: Path, data: bytes) -> None:
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [(b"", "not JSON"), (b"{}", "ledger: Field required (and 1 more)"), (b"[]", "other JSON"), (b"\xff", "not JSON")],
+)
+def test_what_is_no_export_is_one_clear_line(tmp_path: Path, data: bytes, why: str) -> None:
     path = tmp_path / "file.json"
     path.write_bytes(data)
-    assert "is no export of a ledger, or was edited" in refused("verify", str(path))
+    assert f"is no export of a ledger ({why}); ask the member for it again" in refused("verify", str(path))
     assert "there is no file" in refused("verify", str(tmp_path / "none.json"))
+
+
+def test_an_export_that_was_indented_is_told_from_one_with_other_content(home: Path, tmp_path: Path) -> None:
+    path = tmp_path / "ledger.json"
+    done("export", "--out", str(path), "--home", str(home))
+    path.write_text(json.dumps(json.loads(path.read_bytes()), indent=2))
+    assert refused("verify", str(path)) == (
+        f"{path} is no export of a ledger (not in canonical form: it was indented, sorted or edited since it was "
+        "written); ask the member for it again"
+    )
+
+
+def test_an_export_to_standard_output_is_verified_as_a_file(home: Path, tmp_path: Path) -> None:
+    path = tmp_path / "ledger.json"
+    path.write_text(done("export", "--home", str(home)))
+    assert "the ledger holds: 2 entries" in done("verify", str(path))
 
 
 def test_a_charge_that_was_made_cheaper_with_all_digests_is_found_by_its_receipt(home: Path) -> None:
@@ -278,6 +297,19 @@ def test_a_ledger_that_was_cut_short_is_neither_shown_nor_handed_out(home: Path,
     with closing(sqlite3.connect(home / "state.db", isolation_level=None)) as database:
         database.execute("DELETE FROM ledger WHERE position = 2")
     assert "has 1 entries and had 2: it was cut short or set back" in refused(command, "--home", str(home))
+
+
+def test_status_tells_whether_the_ledger_holds(home: Path) -> None:
+    def status(folder: Path) -> str:
+        result = CliRunner().invoke(app, ["status", "--home", str(folder)])
+        assert result.exception is None, result.exception
+        return " ".join(result.output.split())
+
+    assert "ledger 2 entries" in status(home)
+    with closing(sqlite3.connect(home / "state.db", isolation_level=None)) as database:
+        database.execute("DELETE FROM ledger WHERE position = 2")
+    assert "ledger no part in any run: " in status(home)
+    assert "it was cut short or set back" in status(home)
 
 
 def test_an_empty_ledger_is_shown_and_handed_out_as_such(consortium: EnrolledConsortium) -> None:

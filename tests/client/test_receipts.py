@@ -267,7 +267,9 @@ def test_a_file_that_is_no_export_is_one_clear_line(tmp_path: Path, data: bytes,
 def test_a_file_that_was_laid_out_anew_is_one_clear_line(home: Path) -> None:
     out = home / "pretty.json"
     out.write_text(json.dumps(exported(home), indent=2))
-    assert "(not in canonical form)" in refused("receipts", "verify", "--file", str(out))
+    assert "(not in canonical form: it was indented, sorted or edited since it was written)" in refused(
+        "receipts", "verify", "--file", str(out)
+    )
 
 
 @pytest.mark.parametrize(

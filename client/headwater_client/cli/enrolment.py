@@ -56,7 +56,7 @@ def enroll(
 
 
 def status(home: Home = Path("organisation")) -> None:
-    """Show how things stand: certificate, charter, agent, coordinator, runs.
+    """Show how things stand: certificate, charter, privacy ledger, agent, coordinator, runs.
 
     Works while the coordinator is away; it then says so and shows what is known here.
     """
@@ -72,6 +72,8 @@ def status(home: Home = Path("organisation")) -> None:
     facts.add_row("charter", standing.charter_standing)
     if standing.charter is not None:
         facts.add_row("", digest_in_groups(standing.charter.charter.digest))
+    ledger = shown(standing.ledger)
+    facts.add_row("ledger", ledger if standing.ledger_holds else f"[bold red]no part in any run:[/bold red] {ledger}")
     facts.add_row("agent", "serving" if standing.serving else "not serving: headwater-org serve --data FILE")
     facts.add_row(
         "coordinator", f"{standing.coordinator}: {'reachable' if standing.reachable else shown(standing.problem)}"

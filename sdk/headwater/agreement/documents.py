@@ -20,6 +20,7 @@ __all__ = [
     "RunId",
     "first_problem",
     "instant_of",
+    "why_none",
 ]
 
 DataSetId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,47}$")]
@@ -54,6 +55,23 @@ def first_problem(error: ValidationError) -> str:
     where = ".".join(str(part) for part in first["loc"]) or "the document"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return f"{where}: {first['msg'].removeprefix('Value error, ')}{more}"
+
+
+def why_none(error: InputError) -> str:
+    """Why `Document.from_bytes` refused a file, in a few words for whoever was handed it.
+
+    Args:
+        error: as it was raised.
+    """
+    match error.__cause__:
+        case ValidationError() as cause if cause.errors()[0]["loc"]:
+            return first_problem(cause)
+        case ValidationError():
+            return "other JSON"
+        case None:
+            return "not in canonical form: it was indented, sorted or edited since it was written"
+        case _:
+            return "not JSON"
 
 
 class Document(BaseModel):
