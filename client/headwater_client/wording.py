@@ -50,7 +50,8 @@ def plan_in_words(plan: Plan, charter: Charter) -> tuple[tuple[str, str], ...]:
     terms = plan.aggregation
     target = plan.schema_.target
     sensitive = [column.name for column in plan.schema_.columns if column.sensitive]
-    rows = f"{plan.rows:,}" if plan.rows else "as many as the organisations' training rows together"
+    as_many = "the organisations have training rows" if plan.privacy == "none" else "the noisy counts estimate"
+    result = f"{plan.rows:,} synthetic rows" if plan.rows else f"as many synthetic rows as {as_many}"
     return (
         ("plan", f"{plan.name}, digest {digest_in_groups(plan.digest)}"),
         ("what it does", _steps_in_words(plan)),
@@ -69,7 +70,7 @@ def plan_in_words(plan: Plan, charter: Charter) -> tuple[tuple[str, str], ...]:
         ),
         ("privacy", _NO_PRIVACY if plan.privacy == "none" else budget_in_words(plan.privacy)),
         ("when one drops out", choice_in_words(terms.on_membership_change)),
-        ("result", f"{rows} synthetic rows"),
+        ("result", result),
         ("code", f"only what is installed here; Flower bundle {plan.stub_sha256[:16]}"),
     )
 

@@ -20,6 +20,10 @@ _BUDGET = {
     "retries": "Aborted sums that are paid for in advance, by more noise in every round. What was uploaded counts as "
     "released, so a sum that is tried again is paid twice; where nothing is left for it the run ends.",
 }
+_ROWS = (
+    "Synthetic rows to release. 0: as many as the noisy counts estimate. Another number must be public anyway: that of "
+    "the true rows, in a plan or in `release --rows`, would be a count without noise."
+)
 _NO_BUDGET = (
     f"{NOT_PRIVATE}: no number bounds what results tell of one person. With a budget in its place, as "
     "`plan draft --epsilon` writes it, every sum carries noise."
@@ -36,7 +40,7 @@ def explained(text: str) -> str:
     text = _above(text, "on_membership_change", choices)
     if "\n[privacy]\n" not in text:
         return _above(text, "privacy", [_NO_BUDGET])
-    before, after = text.split("\n[privacy]\n", 1)
+    before, after = _above(text, "rows", [_ROWS]).split("\n[privacy]\n", 1)
     for key, words in _BUDGET.items():
         after = _above(after, key, [words])
     return f"{before}\n[privacy]\n{after}"

@@ -21,6 +21,7 @@ from headwater_client.wording import (
 )
 from support.consortium import ConsortiumInMemory
 from support.pictures import PICTURES
+from support.private import private_plan
 from support.succession import following, signed_by
 
 STRICT = {"on_membership_change": "strict"}
@@ -110,6 +111,13 @@ def test_the_plan_says_aloud_what_it_does_not_protect() -> None:
     assert "no protection" not in strict["when one drops out"]
     assert words["to be predicted"] == "returned"
     assert digest_in_groups(CONSORTIUM.plan().digest) in words["plan"]
+
+
+def test_a_plan_with_a_budget_promises_no_true_number_of_rows() -> None:
+    words = dict(plan_in_words(CONSORTIUM.plan(), CONSORTIUM.charter()))
+    assert words["result"] == "as many synthetic rows as the organisations have training rows"
+    private = dict(plan_in_words(private_plan(), CONSORTIUM.charter()))
+    assert private["result"] == "as many synthetic rows as the noisy counts estimate"
 
 
 def test_the_cohort_in_words_is_the_stricter_one() -> None:

@@ -9,10 +9,12 @@ import pyarrow.parquet
 import pytest
 from typer.testing import CliRunner
 
+from headwater.cli import app as researcher
 from headwater.privacy.accountant import spent
 from headwater.release.layout import MANIFEST
 from headwater.release.privacy_claim import PrivacyClaim
 from headwater.release.verification import read_manifest
+from headwater_client.cli import app as organisation
 from headwater_server.cli import app
 
 pytestmark = pytest.mark.slow
@@ -40,7 +42,8 @@ def test_a_private_demo_ends_with_one_epsilon_on_card_in_ledgers_and_by_verifica
     result = json.loads((out / "result.json").read_text())
     privacy = result["privacy"]
     assert set(privacy["ledgers"].values()) == {privacy["replayed"]} == {privacy["epsilon"]}
-    claim = read_manifest((out / "dataset" / MANIFEST).read_bytes()).manifest.protection.privacy
+    manifest = read_manifest((out / "dataset" / MANIFEST).read_bytes()).manifest
+    claim = manifest.protection.privacy
     assert isinstance(claim, PrivacyClaim)
     assert spent([each.event for each in claim.events], claim.delta).epsilon <= claim.epsilon <= 3.0
     # The demo confirmed its own guesses: that makes no public schema of them.
@@ -50,3 +53,13 @@ def test_a_private_demo_ends_with_one_epsilon_on_card_in_ledgers_and_by_verifica
     assert "organisation 1's own generator, alone, at ε = 3 too" in ended.output
     assert "NOT DIFFERENTIALLY PRIVATE" not in ended.output
     assert result["together"]["gbm"] > 0.6
+    # As many rows as the noisy counts of 95 % of the 720 estimate: the true number is nowhere.
+    assert manifest.rows != sum(result["rows_of_organisations"])
+    assert abs(manifest.rows - 0.95 * 720) < 60
+    # What the consortium left is enough for the commands that the demo ends with.
+    assert not (out / "consortium").exists()
+    monkeypatch.setenv("HEADWATER_HOME", str(out / "researcher"))
+    assert CliRunner().invoke(researcher, ["verify", str(out / "dataset")]).exit_code == 0
+    ledgers = sorted((out / "ledgers").iterdir())
+    assert [file.name for file in ledgers] == [f"hospital-{letter}.json" for letter in "abc"]
+    assert CliRunner().invoke(organisation, ["ledger", "verify", str(ledgers[0])]).exit_code == 0

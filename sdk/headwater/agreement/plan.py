@@ -69,7 +69,9 @@ class Plan(Document):
         aggregation: the terms of secure aggregation.
         privacy: "none", or the budget that the run may spend: the word is required, there is no default.
         splits: shares of each organisation's rows.
-        rows: synthetic rows to sample; 0 samples as many as the organisations' training rows together.
+        rows: synthetic rows to sample; 0 samples as many as the organisations' training rows together, under a budget
+            as their noisy counts estimate. Under a budget the true number has no place here: it would be a count
+            without noise.
         seed: public seed of every random draw that is not a secret.
         stub_sha256: digest of the one Flower bundle that organisations run (flower.md).
     """

@@ -18,7 +18,12 @@ def register(app: typer.Typer) -> None:
 def release(
     run: Annotated[str, typer.Argument(help="A finished run's id, or its first digits.")],
     name: Annotated[str, typer.Option(help="The dataset's name; the same name again makes the next version.")],
-    rows: Annotated[int, typer.Option(help="Synthetic rows; 0 for as many as the plan says.", min=0)] = 0,
+    rows: Annotated[
+        int,
+        typer.Option(
+            help="Synthetic rows; 0 for as many as the plan says. Under a budget never the true number of rows.", min=0
+        ),
+    ] = 0,
     title: Annotated[str, typer.Option(help="A title for people.")] = "",
     description: Annotated[str, typer.Option(help="What the rows are about.")] = "",
     licence: Annotated[str, typer.Option(help="The consortium's terms, in a few words.")] = "",

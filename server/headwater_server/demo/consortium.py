@@ -157,14 +157,14 @@ class Consortium:
         finally:
             storage.close()
 
-    def release(self, name: str, rows: int) -> None:
-        """Publish the dataset."""
+    def release(self, name: str) -> None:
+        """Publish the dataset, with as many rows as the plan says."""
         words = "Made by the demo, on one machine."
         if self._data.schema_was_drafted:
             words += " Its schema was read from the rows: bounds and categories are those of the records."
         # The demo confirms its guesses itself, where a person would have to; its release must say so.
         outside = ("--schema-from-rows",) if self._data.schema_was_drafted else ()
-        self._coordinate("release", self.run_id, "--name", name, "--rows", str(rows), "--description", words, *outside)
+        self._coordinate("release", self.run_id, "--name", name, "--description", words, *outside)
 
     def ledgers(self) -> dict[str, SignedLedger]:
         """What each organisation's ledger holds, as it exports it."""
@@ -190,8 +190,10 @@ class Consortium:
 
     def _edit(self, plan_file: Path, edits: Mapping[str, Mapping[str, object]]) -> None:
         document = tomlkit.parse(plan_file.read_text(encoding="utf-8"))
-        # As many synthetic rows as the training part has; the plan says so before anybody approves.
-        document["rows"] = self._data.train.num_rows
+        # As many synthetic rows as the training part has; the plan says so before anybody approves. Under a budget that
+        # would publish a count without noise: the plan's 0 then takes the number that the noisy counts estimate.
+        if document["privacy"] == "none":
+            document["rows"] = self._data.train.num_rows
         for path, entries in edits.items():
             table: Any = document
             for part in path.split("."):

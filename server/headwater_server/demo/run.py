@@ -25,7 +25,7 @@ from headwater.schema.writing import write_csv
 from headwater_server.demo.consortium import Consortium
 from headwater_server.demo.data import DemoData, prepare
 from headwater_server.demo.processes import ProcessGroup
-from headwater_server.demo.spent import SpentByAll, compare, stated_in
+from headwater_server.demo.spent import SpentByAll, compare, keep_ledgers, stated_in
 from headwater_server.demo.telling import conclude, introduce, print_quoted
 from headwater_server.output_folder import claim_folder
 
@@ -111,7 +111,7 @@ def run_demo(request: DemoRequest) -> None:
             asked = replace(request, rounds=rounds)
             result, privacy = _stages(console, steps, asked, recipe, data, consortium, processes)
             (request.out / "result.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-            conclude(console, request.out, result, privacy)
+            conclude(console, request.out, result, privacy, keep=request.keep)
             if request.keep:
                 _keep(console, consortium, processes)
     finally:
@@ -146,21 +146,23 @@ def _stages(
         run = consortium.train()
     name = _dataset_name(data.name)
     with steps.step("release", "sample, sign and publish the dataset"):
-        consortium.release(name, data.train.num_rows)
-    dataset = request.out / "dataset"
+        consortium.release(name)
+    dataset, researcher = request.out / "dataset", request.out / "researcher"
     with steps.step("download", "a researcher downloads it and verifies every signature and digest"):
-        said = consortium.download(name, dataset, request.out / "consortium" / "researcher")
+        said = consortium.download(name, dataset, researcher)
     print_quoted(console, said)
     privacy: SpentByAll | None = None
     if request.budget is not None:
         with steps.step("account", "add ε up from the card, from every organisation's ledger, and from signed events"):
-            privacy = compare(stated_in(dataset), consortium.run_id, consortium.ledgers(), said)
+            ledgers = consortium.ledgers()
+            keep_ledgers(request.out / "ledgers", ledgers)
+            privacy = compare(stated_in(dataset), consortium.run_id, ledgers, said)
     synthetic = pyarrow.parquet.read_table(dataset / "data.parquet")
     write_csv(synthetic, request.out / "synthetic.csv")
     _keep_plot(request.out, consortium)
     own_noise = "" if request.budget is None else ", at the same ε with noise of its own"
     with steps.step("alone", f"for comparison, each organisation's own generator on its own rows only{own_noise}"):
-        alone_tables = _train_alone(request.out / "consortium", plan_file, data, processes)
+        alone_tables = _train_alone(request.out / "consortium", plan_file, data, synthetic.num_rows, processes)
     with steps.step("judge", "judge all by models trained on them and tested on the held-out real rows"):
         scores = _score(data, synthetic, alone_tables)
     result = {
@@ -212,7 +214,7 @@ def _keep_plot(out: Path, consortium: Consortium) -> None:
         shutil.copyfile(plot, out / "health.svg")
 
 
-def _train_alone(folder: Path, plan_file: Path, data: DemoData, processes: ProcessGroup) -> list[pa.Table]:
+def _train_alone(folder: Path, plan_file: Path, data: DemoData, wanted: int, processes: ProcessGroup) -> list[pa.Table]:
     names = [f"alone-{number}" for number in range(len(data.parts))]
     for number, name in enumerate(names):
         pyarrow.parquet.write_table(data.rows_of(number), folder / f"{name}-rows.parquet")
@@ -220,7 +222,7 @@ def _train_alone(folder: Path, plan_file: Path, data: DemoData, processes: Proce
         for name in batch:
             processes.start(
                 name, "headwater_server.demo.alone", str(plan_file), str(folder / f"{name}-rows.parquet"),
-                str(folder / f"{name}.parquet"), str(data.train.num_rows),
+                str(folder / f"{name}.parquet"), str(wanted),
             )  # fmt: skip
         for name in batch:
             processes.wait(name)

@@ -13,7 +13,7 @@ from headwater.release.privacy_claim import PrivacyClaim
 from headwater.release.replay import replay
 from headwater.release.verification import read_manifest
 
-__all__ = ["SpentByAll", "compare", "stated_in"]
+__all__ = ["SpentByAll", "compare", "keep_ledgers", "stated_in"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,18 @@ def stated_in(dataset: Path) -> PrivacyClaim:
     if isinstance(privacy, PrivacyClaim):
         return privacy
     raise ReleaseRefused(f"{dataset} is of a run under a privacy budget and claims none; do not rely on it")
+
+
+def keep_ledgers(folder: Path, ledgers: Mapping[str, SignedLedger]) -> None:
+    """Leave every organisation's ledger as it exported it, a file for each, for whoever checks them by hand.
+
+    Args:
+        folder: to make.
+        ledgers: by member.
+    """
+    folder.mkdir()
+    for member, signed in ledgers.items():
+        (folder / f"{member}.json").write_bytes(signed.to_bytes())
 
 
 def compare(claim: PrivacyClaim, run_id: str, ledgers: Mapping[str, SignedLedger], said: str) -> SpentByAll:

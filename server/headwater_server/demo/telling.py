@@ -1,6 +1,7 @@
 """What the demo tells on the terminal before and after its steps."""
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def print_quoted(console: Console, text: str) -> None:
         console.print(f"  {line}", style="dim", markup=False, highlight=False)
 
 
-def conclude(console: Console, out: Path, result: Mapping[str, Any], privacy: SpentByAll | None) -> None:
+def conclude(console: Console, out: Path, result: Mapping[str, Any], privacy: SpentByAll | None, *, keep: bool) -> None:
     """Scores side by side, what was released, and what protects the people in the rows.
 
     Args:
@@ -47,6 +48,7 @@ def conclude(console: Console, out: Path, result: Mapping[str, Any], privacy: Sp
         out: the folder of the results.
         result: as result.json has it.
         privacy: what was spent; None without a budget.
+        keep: the consortium stays up; else its homes, with keys and ledgers, go with it.
     """
     same = "" if privacy is None else f", at ε = {privacy.claim.budget_epsilon:g} too"
     grid = Grid("train a model on …", "gbm AUC", "lr AUC", title="… and test it on real rows that nobody trained on")
@@ -63,8 +65,22 @@ def conclude(console: Console, out: Path, result: Mapping[str, Any], privacy: Sp
         console.print(f"released by {released}", soft_wrap=True, markup=False, highlight=False)
     _print_privacy(console, privacy)
     console.print(str(result["protection"]), soft_wrap=True)
-    files = "synthetic.csv, dataset/, result.json, health.svg"
+    kept = "" if privacy is None else ", ledgers/"
+    files = f"synthetic.csv, dataset/, researcher/{kept}, result.json, health.svg"
     console.print(f"results in {out}: {files}", soft_wrap=True, markup=False)
+    gone = "" if keep else "; the organisations' homes are gone with the demo, --keep leaves them"
+    console.print(f"check by hand what it left{gone}:", soft_wrap=True)
+    for command in _checks(out, () if privacy is None else sorted(privacy.ledgers)):
+        console.print(f"  {command}", soft_wrap=True, markup=False, highlight=False)
+
+
+def _checks(out: Path, members: Sequence[str]) -> list[str]:
+    """The commands that check a demo's results after it, for a shell."""
+    verify = (
+        f"HEADWATER_HOME={shlex.quote(str(out / 'researcher'))} headwater verify {shlex.quote(str(out / 'dataset'))}"
+    )
+    ledgers = (shlex.quote(str(out / "ledgers" / f"{member}.json")) for member in members)
+    return [verify, *(f"headwater-org ledger verify {ledger}" for ledger in ledgers)]
 
 
 def _print_privacy(console: Console, privacy: SpentByAll | None) -> None:

@@ -51,6 +51,7 @@ def test_every_part_of_a_budget_has_its_option(schema: Path) -> None:
 def test_every_entry_of_a_drafted_budget_is_explained(schema: Path) -> None:
     drafted(schema, "--epsilon", "3")
     text = (schema.parent / "plan.toml").read_text(encoding="utf-8")
+    assert "the true rows, in a plan or in `release --rows`" in text[: text.index("\nrows = 0\n")].splitlines()[-1]
     block = text[text.index("[privacy]") : text.index("[splits]")]
     for name in Budget.model_fields:
         above = block[: block.index(f"\n{name} = ")].splitlines()[-1]

@@ -5,11 +5,15 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from headwater.errors import InputError
+from headwater.agreement.plan import Plan
+from headwater.errors import HeadwaterError, InputError
 from headwater.privacy.budget import Budget
 from headwater_server.cli import app
 from headwater_server.demo.alone import alone_plan
+from headwater_server.demo.consortium import Consortium
 from headwater_server.demo.data import prepare
+from headwater_server.demo.processes import ProcessGroup
+from support.consortium import SMALL_SCHEMA
 from support.private import private_plan
 from support.recipes import small_plan
 
@@ -41,3 +45,15 @@ def test_alone_an_organisation_has_the_same_budget_and_all_of_the_noise() -> Non
     assert plan.privacy != "none"
     assert alone_plan(plan).privacy == plan.privacy.model_copy(update={"mode": "local"})
     assert alone_plan(small_plan("marginals")).privacy == "none"
+
+
+@pytest.mark.parametrize(("budget", "rows"), [(None, 455), (Budget(epsilon=3.0), 0)])
+def test_the_true_number_of_rows_stands_in_no_plan_with_a_budget(
+    budget: Budget | None, rows: int, tmp_path: Path
+) -> None:
+    with ProcessGroup(tmp_path / "logs", {}) as processes:
+        consortium = Consortium(tmp_path, processes, prepare(None, None, None, 3, "iid"))
+        # The plan is drafted and edited before it is proposed to a coordinator, who is not here.
+        with pytest.raises(HeadwaterError, match="there is no coordinator"):
+            consortium.propose_plan(SMALL_SCHEMA, recipe="marginals", budget=budget)
+    assert Plan.from_toml((tmp_path / "plan.toml").read_text(encoding="utf-8")).rows == rows

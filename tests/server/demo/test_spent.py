@@ -1,16 +1,23 @@
 """Card, ledgers and verification of a private demo: the same ε, or no good end."""
 
+import io
+import shlex
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from rich.console import Console
+from typer.testing import CliRunner
 
 from headwater.agreement.ledger import Ledger, LedgerEntry, SignedLedger
 from headwater.agreement.signing import public_key_hex
 from headwater.errors import PeerError, ReleaseRefused
 from headwater.privacy.events import NoisyCounts
 from headwater.release.replay import replay
-from headwater_server.demo.spent import compare
+from headwater_client.cli import app as client
+from headwater_server.demo.spent import compare, keep_ledgers
+from headwater_server.demo.telling import conclude
 from support.claims import make_claim
 from support.ledgers import OTHER_RUN, RUN, chained, charge_of_round
 
@@ -62,3 +69,31 @@ def test_a_ledger_that_was_edited_is_refused() -> None:
     short = good["org-1"].ledger.model_copy(update={"entries": good["org-1"].ledger.entries[:2]})
     with pytest.raises(PeerError, match="not signed by the key"):
         compare(CLAIM, RUN, {**good, "org-1": good["org-1"].model_copy(update={"ledger": short})}, SAID)
+
+
+def concluded(out: Path, *, keep: bool = False) -> list[str]:
+    """What the demo says when it is over, a line each."""
+    told = compare(CLAIM, RUN, ledgers(), SAID)
+    score = {"gbm": 0.9, "lr": 0.9}
+    result = {"alone": [score], "together": score, "real": score, "released": "", "protection": "strict."}
+    console = Console(file=io.StringIO(), width=200)
+    conclude(console, out, result, told, keep=keep)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue().splitlines()
+
+
+def test_the_ledgers_that_the_demo_leaves_are_checked_by_the_commands_that_it_prints(tmp_path: Path) -> None:
+    out = tmp_path / "my demo"
+    out.mkdir()
+    keep_ledgers(out / "ledgers", ledgers())
+    commands = [shlex.split(line) for line in concluded(out) if "headwater" in line and str(out) in line]
+    assert commands[0] == [f"HEADWATER_HOME={out / 'researcher'}", "headwater", "verify", str(out / "dataset")]
+    for member, command in zip(("org-1", "org-2"), commands[1:], strict=True):
+        verified = CliRunner().invoke(client, command[1:])
+        assert verified.exit_code == 0, verified.output
+        assert f"signed by {member}" in verified.output
+
+
+def test_the_demo_says_that_the_homes_are_gone_and_what_keeps_them(tmp_path: Path) -> None:
+    assert "homes are gone with the demo, --keep leaves them" in " ".join(concluded(tmp_path))
+    assert "gone" not in " ".join(concluded(tmp_path, keep=True))
