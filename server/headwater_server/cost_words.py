@@ -1,10 +1,11 @@
 """What a plan costs in plain words, for whoever drafts, reads or approves it."""
 
+import math
 from collections.abc import Iterator
 
-from headwater.agreement.cost import CriticCost, PlanCost
+from headwater.agreement.cost import CriticCost, PlanCost, RoundCost
 from headwater.agreement.plan import Plan
-from headwater.privacy.words import NOT_PRIVATE, PUBLIC, guarantee_in_words, rounded_up, uncovered_in_words
+from headwater.privacy.words import DEVIATIONS, NOT_PRIVATE, PUBLIC, guarantee_in_words, rounded_up, uncovered_in_words
 from headwater.recipe.private_steps import StepName
 
 __all__ = ["STEP_WORDS", "cost_in_words", "no_budget_in_words", "step_in_words"]
@@ -18,8 +19,6 @@ STEP_WORDS: dict[StepName, str] = {
 """What each private round sums."""
 
 _COUNT = 100
-# 19 of 20 draws of a normal distribution are within so many standard deviations.
-_DEVIATIONS = 1.96
 
 
 def step_in_words(step: object) -> str:
@@ -38,6 +37,7 @@ def cost_in_words(cost: PlanCost, retries: int) -> tuple[tuple[str, tuple[str, .
         ("in all", (_total(cost),)),
         ("a person at several organisations", (_everywhere(cost),)),
         ("what the noise means", tuple(_error(cost))),
+        *((("WARNING: mostly noise", (_warning(cost),)),) if _drowned(cost) else ()),
         *((("the critic", tuple(_critic(cost.critic))),) if cost.critic else ()),
         (
             "one more run",
@@ -85,12 +85,44 @@ def _everywhere(cost: PlanCost) -> str:
 
 def _error(cost: PlanCost) -> Iterator[str]:
     for number, each in enumerate(cost.rounds, start=1):
-        off = _DEVIATIONS * each.deviation_sum
-        yield f"round {number}: a count of {_COUNT} rows is off by up to {off:,.0f} in 19 of 20 cases"
+        yield f"round {number}: a count of {_COUNT} rows is off by up to {_off(each):,.0f} in 19 of 20 cases"
     yield (
         "a count of 10 rows is off by as much as one of 10,000: small groups drown in the noise, large ones hardly "
         "notice it"
     )
+    number, last = len(cost.rounds), cost.rounds[-1]
+    yield (
+        f"groups of fewer than {_off(last):,.0f} rows are lost in round {number}. Its tables have "
+        f"{_cells(last):,.0f} cells on average: with fewer than {_telling_rows(last):,} training rows in all, the "
+        "average cell holds less than its noise"
+    )
+
+
+def _warning(cost: PlanCost) -> str:
+    return (
+        f"the plan allows at most {cost.budget.most_rows:,} training rows, fewer than round {len(cost.rounds)} needs "
+        "for its average cell to hold as much as its noise: expect rows that show single columns and little of how "
+        "they hang together. More rows, a larger ε, fewer columns or categories, or fewer bins (recipe.private) help"
+    )
+
+
+def _off(each: RoundCost) -> float:
+    """Rows by which a count of a round is off at most in 19 of 20 cases, where all organisations take part."""
+    return DEVIATIONS * each.deviation_sum
+
+
+def _cells(each: RoundCost) -> float:
+    return each.cells / each.tables
+
+
+def _telling_rows(each: RoundCost) -> int:
+    """Training rows of which the average cell of a round holds as many as its noise."""
+    return math.ceil(_off(each) * _cells(each))
+
+
+def _drowned(cost: PlanCost) -> bool:
+    """Whether the plan's public bound says already that the last round counts little but noise."""
+    return cost.budget.most_rows < _telling_rows(cost.rounds[-1])
 
 
 def _critic(critic: CriticCost) -> Iterator[str]:

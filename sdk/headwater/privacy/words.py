@@ -1,12 +1,14 @@
 """What a budget promises and what it does not, in the words that every page, card and log uses."""
 
 import math
+from collections.abc import Mapping
 from decimal import ROUND_CEILING, Context, Decimal
 from typing import Protocol
 
 from headwater.privacy.budget import Budget, PrivacyMode, Unit
 
 __all__ = [
+    "DEVIATIONS",
     "NOT_PRIVATE",
     "PUBLIC",
     "SCHEMA_FROM_ROWS",
@@ -16,6 +18,7 @@ __all__ = [
     "covered_in_words",
     "guarantee_in_short",
     "guarantee_in_words",
+    "noise_in_words",
     "private_in_words",
     "rounded_up",
     "uncovered_in_words",
@@ -34,6 +37,14 @@ PUBLIC = (
 SCHEMA_FROM_ROWS = "schema read from the rows, outside ε"
 """Said of every result whose bounds and categories nobody confirmed to be public."""
 
+DEVIATIONS = 1.96
+"""19 of 20 draws of a normal distribution are within so many standard deviations."""
+
+_COUNTED = {
+    "columns": "single columns",
+    "label": "columns with the label",
+    "pairs": "pairs of columns",
+}
 _DIGITS = 4
 _SHORT_DIGITS = 3
 
@@ -128,6 +139,22 @@ def covered_in_words(epsilon: float, protected: Protected, sums: int, aborted: i
         "counted or not changes the probability of whatever came of it by a factor of at most e^ε = "
         f"{rounded_up(math.exp(epsilon), 3):g}, up to δ. Generator and synthetic rows are made from these sums alone "
         "and cost nothing more"
+    )
+
+
+def noise_in_words(deviations: Mapping[str, float]) -> str:
+    """How much noise the counts carry that a result is made from.
+
+    Args:
+        deviations: by what was counted, in a recipe's words: standard deviation of the noise that is certain in each
+            count, in rows.
+    """
+    off = [f"{DEVIATIONS * deviation:,.0f} in {_COUNTED.get(what, what)}" for what, deviation in deviations.items()]
+    listed = f"{', '.join(off[:-1])} and {off[-1]}" if len(off) > 1 else off[0]
+    return (
+        "the generator was made from counts that are off by more than this many rows in 1 of 20 cases or more: "
+        f"{listed}. It is the same for large counts and small ones, so a group of fewer rows than that is lost in it, "
+        "and what the rows seem to say of one may be noise"
     )
 
 

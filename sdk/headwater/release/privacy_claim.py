@@ -138,6 +138,15 @@ class PrivacyClaim(Document):
         return tuple(charged.event for charged in self.events)
 
     @property
+    def deviations(self) -> dict[str, float]:
+        """By step of counts that came to a sum: standard deviation of the noise that each count has for certain."""
+        return {
+            charged.step: charged.event.variance**0.5
+            for charged in self.events
+            if charged.completed and isinstance(charged.event, NoisyCounts)
+        }
+
+    @property
     def gradients(self) -> int:
         """Rounds among them that summed clipped gradients."""
         return sum(isinstance(charged.event, NoisyGradients) for charged in self.events)

@@ -10,6 +10,7 @@ from headwater.privacy.words import (
     coordinator_in_words,
     covered_in_words,
     guarantee_in_short,
+    noise_in_words,
     private_in_words,
     uncovered_in_words,
 )
@@ -122,6 +123,7 @@ def _private_statement(organisations: int, claim: PrivacyClaim) -> Sequence[tupl
     return [
         *([] if claim.schema_confirmed else [schema]),
         ("What ε covers", _sentence(covered)),
+        *((("How much noise there is", _sentence(noise_in_words(noise))),) if (noise := claim.deviations) else ()),
         ("What was public", _sentence(f"{PUBLIC}, {claim.most_rows:,}")),
         *(("Not covered", _sentence(clause)) for clause in uncovered),
         ("The coordinator saw noisy sums", _sentence(coordinator_in_words(claim, organisations))),

@@ -97,4 +97,6 @@ def _summary(records: Sequence[Record], counts: Sequence[Record]) -> str:
     last = counts[-1]
     said = f"{len(counts)} noisy sums of {last['contributors']} organisations, about {last['rows']:,} training rows"
     fits = [record for record in records if record.get("kind") == "fitted"]
-    return said + (f"; fitted, misfit {fits[-1]['misfit']:.2f} (about 1: nothing but noise is left)" if fits else "")
+    return said + (
+        f"; fitted, misfit {fits[-1]['misfit']:.2f} (about 1: as near to the counts as noise allows)" if fits else ""
+    )

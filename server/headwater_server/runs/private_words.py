@@ -26,7 +26,10 @@ def counts_in_words(record: Record) -> str:
 
 def misfit_in_words(record: Record) -> str:
     """How near the fitted model is to the noisy counts."""
-    return f"misfit {record['misfit']:.2f} in variances of the noise, about 1 where nothing but noise is left"
+    return (
+        f"misfit {record['misfit']:.2f} in variances of the noise; about 1 is as near as the noise lets it come to the "
+        "counts, and says nothing of how near these are to the rows"
+    )
 
 
 def steps_in_words(record: Record) -> str:

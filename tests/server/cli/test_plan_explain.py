@@ -1,6 +1,7 @@
 """`headwater-coordinator plan explain`: what a plan costs, before anything runs."""
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,20 @@ def test_each_round_and_the_whole_are_told_in_words_and_numbers(tmp_path: Path) 
         "a person whose records several organisations hold",
     ):
         assert words in said, words
+
+
+def test_a_plan_whose_bound_on_rows_drowns_its_tables_is_warned_of(tmp_path: Path) -> None:
+    plan = private_plan(1.0, most_rows=3_000)
+    facts = json.loads(explained(tmp_path, plan, "--organisations", "5", "--json"))
+    last = facts["rounds"][-1]
+    needed = 1.96 * last["deviation_sum"] * last["cells"] / last["tables"]
+    assert f"with fewer than {math.ceil(needed):,} training rows in all" in facts["words"]["what the noise means"][-1]
+    assert needed > 3_000
+    assert "the plan allows at most 3,000 training rows, fewer than round 3 needs" in "".join(
+        facts["words"]["WARNING: mostly noise"]
+    )
+    enough = private_plan(1.0, most_rows=math.ceil(needed) + 1)
+    assert "WARNING" not in explained(tmp_path, enough, "--organisations", "5")
 
 
 def test_a_critic_s_sums_are_told_with_their_sample_their_noise_and_what_they_are_for(tmp_path: Path) -> None:

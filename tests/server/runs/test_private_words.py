@@ -13,6 +13,7 @@ def test_every_record_of_a_private_run_has_its_line() -> None:
     assert [line.split(":")[0] for line in lines] == ["noisy counts"] * 3 + ["fit to the noisy counts"]
     assert "every two features" in lines[2]
     assert all("σ = " in line for line in lines[:3])
+    assert "says nothing of how near these are to the rows" in lines[3]
     assert released_attack(recipe.history) is None
     said = released_in_words(plan, recipe.history)
     tables = sum(record["tables"] for record in recipe.history if record["kind"] != "fitted")  # type: ignore[misc]
