@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from headwater.release import Verification
+    from headwater.release.statement import Statement
 
 __all__ = ["register"]
 
@@ -206,8 +207,12 @@ def _style(private: bool) -> str:
     return "green" if private else "yellow"
 
 
-def _statement(statement: Sequence[tuple[str, str]]) -> str:
-    return "\n".join(f"• [bold]{short}.[/bold] {full}" for short, full in statement)
+def _statement(statement: "Sequence[Statement]") -> str:
+    lines = []
+    for said in statement:
+        bullet = "[yellow]•[/yellow]" if said.grave else "•"
+        lines += [f"{bullet} [bold]{said.short}.[/bold] {said.full}", *(f"  - {clause}" for clause in said.clauses)]
+    return "\n".join(lines)
 
 
 @contextmanager

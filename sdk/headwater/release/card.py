@@ -4,12 +4,13 @@ import json
 import re
 from collections.abc import Sequence
 
-from headwater.release.domain import describe_domain, describe_kind, describe_role
+from headwater.release.domain import DRAFTED, describe_domain, describe_kind, describe_role
 from headwater.release.facts import ReleaseFacts
 from headwater.release.layout import DATA
 from headwater.release.manifest import Figure
 from headwater.release.statement import (
     SIGNATURES,
+    Statement,
     citation,
     headline,
     not_to_be_used_for,
@@ -121,7 +122,12 @@ def _about(facts: ReleaseFacts, schema: Schema, rows: int) -> str:
 
 def _protection(facts: ReleaseFacts, schema: Schema) -> str:
     lines = protection_statement(facts.provenance.organisations, facts.unconfirmed(schema), facts.protection)
-    return "## What protects the people behind it\n\n" + "\n".join(f"- **{short}.** {full}" for short, full in lines)
+    return "## What protects the people behind it\n\n" + "\n".join(map(_listed, lines))
+
+
+def _listed(said: Statement) -> str:
+    """A list entry of Markdown, with a list inside where it has clauses."""
+    return "\n".join([f"- **{said.short}.** {said.full}", *(f"  - {clause}" for clause in said.clauses)])
 
 
 def _refused_rounds(facts: ReleaseFacts) -> str:
@@ -164,7 +170,7 @@ def _columns(facts: ReleaseFacts, schema: Schema) -> str:
         rows.append(f"| `{_code(column.name)}` | {describe_kind(column)} | {values} | {describe_role(column)} |")
     note = "Bounds and categories are those of the schema that the organisations agreed on."
     if facts.unconfirmed(schema):
-        note = "Bounds and categories were drafted from rows and not confirmed by a person."
+        note = DRAFTED
     others = [c.name for c in schema.columns if isinstance(c, CategoricalColumn) and c.other is not None]
     if others:
         note += " Values outside the list became its catch-all category in: " + ", ".join(

@@ -2,7 +2,13 @@
 
 from headwater.schema import BooleanColumn, CategoricalColumn, Column, DateColumn, ImageColumn, NumericColumn
 
-__all__ = ["describe_domain", "describe_kind", "describe_role"]
+__all__ = ["DRAFTED", "describe_domain", "describe_kind", "describe_role"]
+
+DRAFTED = (
+    "Bounds and categories were drafted from rows and not confirmed by a person. The bounds below are smallest and "
+    "largest values of real records; no ε protects them."
+)
+"""Said above columns whose schema was read from rows."""
 
 _SHOWN_CATEGORIES = 6
 

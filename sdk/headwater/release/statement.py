@@ -1,6 +1,7 @@
 """The sentences that say aloud what a release does not protect, the same wherever it is shown."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from headwater.agreement.differencing import differencing_statement
 from headwater.privacy.words import (
@@ -20,6 +21,7 @@ from headwater.release.privacy_claim import Privacy, PrivacyClaim
 __all__ = [
     "OUTSIDE",
     "SIGNATURES",
+    "Statement",
     "citation",
     "headline",
     "not_to_be_used_for",
@@ -33,6 +35,22 @@ OUTSIDE = "*"
 
 SIGNATURES = "signed by the coordinator; no organisation has signed yet"
 """Who stands behind a release until organisations sign releases too."""
+
+
+class Statement(NamedTuple):
+    """One thing that the reader of a release must know.
+
+    Attributes:
+        short: what it is about.
+        full: a sentence or more.
+        clauses: a sentence each, where `full` introduces several things.
+        grave: it takes back a part of what the headline promises.
+    """
+
+    short: str
+    full: str
+    clauses: tuple[str, ...] = ()
+    grave: bool = False
 
 
 def headline(privacy: Privacy) -> str:
@@ -59,10 +77,8 @@ def privacy_tag(privacy: Privacy) -> str:
     return "differentially-private" if isinstance(privacy, PrivacyClaim) else "not-differentially-private"
 
 
-def protection_statement(
-    organisations: int, unconfirmed_schema: bool, protection: Protection
-) -> Sequence[tuple[str, str]]:
-    """(short, full) for each thing that the reader must know, the gravest first.
+def protection_statement(organisations: int, unconfirmed_schema: bool, protection: Protection) -> Sequence[Statement]:
+    """Each thing that the reader must know, the gravest first.
 
     Args:
         organisations: how many took part in the run.
@@ -70,30 +86,30 @@ def protection_statement(
         protection: what the manifest records of the run.
     """
     privacy = protection.privacy
-    audit = (
+    audit = Statement(
         "No privacy audit",
         "No attack on these rows was measured before they were published; what a run measures on its own generator "
         "while it fits it is no audit.",
     )
-    signed = (
+    signed = Statement(
         "Signed by the coordinator alone",
         "The consortium's coordinator vouches for the files; no organisation has signed this release yet.",
     )
     if isinstance(privacy, PrivacyClaim):
         return [
             *_private_statement(organisations, privacy),
-            differencing_statement(protection.differencing),
+            Statement(*differencing_statement(protection.differencing)),
             audit,
             signed,
         ]
     statements = [
-        (
+        Statement(
             "Not differentially private",
             "No noise was added anywhere. A generator can memorise: single synthetic rows may come close to a real "
             "person's record, and nothing bounds what they tell about that person.",
         ),
-        differencing_statement(protection.differencing),
-        (
+        Statement(*differencing_statement(protection.differencing)),
+        Statement(
             "The coordinator saw exact sums",
             f"Each organisation's contribution was masked, but the sums over the {organisations} organisations came "
             "to the coordinator exactly, without noise.",
@@ -103,7 +119,7 @@ def protection_statement(
     ]
     if unconfirmed_schema:
         statements.append(
-            (
+            Statement(
                 "Schema read from the rows",
                 "Bounds and categories were drafted from rows and not confirmed by a person, so they may themselves "
                 "show values of real records.",
@@ -112,21 +128,26 @@ def protection_statement(
     return statements
 
 
-def _private_statement(organisations: int, claim: PrivacyClaim) -> Sequence[tuple[str, str]]:
-    schema = (
+def _private_statement(organisations: int, claim: PrivacyClaim) -> Sequence[Statement]:
+    schema = Statement(
         SCHEMA_FROM_ROWS[0].upper() + SCHEMA_FROM_ROWS[1:],
-        "Bounds and categories were read from rows by a program and not confirmed by a person, so they may themselves "
-        "show values of real records, and no ε bounds that.",
+        "Bounds and categories were read from rows by a program and not confirmed by a person: bounds are smallest and "
+        "largest values of real records, categories are what these hold, and ε protects none of them.",
+        grave=True,
     )
     covered = covered_in_words(claim.epsilon, claim, len(claim.events), claim.aborted, claim.gradients)
     uncovered = uncovered_in_words(claim, disjoint_people=claim.disjoint_people)
     return [
         *([] if claim.schema_confirmed else [schema]),
-        ("What ε covers", _sentence(covered)),
-        *((("How much noise there is", _sentence(noise_in_words(noise))),) if (noise := claim.deviations) else ()),
-        ("What was public", _sentence(f"{PUBLIC}, {claim.most_rows:,}")),
-        *(("Not covered", _sentence(clause)) for clause in uncovered),
-        ("The coordinator saw noisy sums", _sentence(coordinator_in_words(claim, organisations))),
+        Statement("What ε covers", _sentence(covered)),
+        *(
+            (Statement("How much noise there is", _sentence(noise_in_words(noise))),)
+            if (noise := claim.deviations)
+            else ()
+        ),
+        Statement("What was public", _sentence(f"{PUBLIC}, {claim.most_rows:,}")),
+        Statement("What ε does not cover", "By itself it bounds nothing of these:", tuple(map(_sentence, uncovered))),
+        Statement("The coordinator saw noisy sums", _sentence(coordinator_in_words(claim, organisations))),
     ]
 
 

@@ -12,7 +12,7 @@ from headwater.release.hashing import hash_file
 from headwater.release.layout import CHECKSUMS, MANIFEST, MAXIMUM_MANIFEST_BYTES, SCHEMA, checksums
 from headwater.release.manifest import Manifest, SignedManifest
 from headwater.release.replay import Replay, replay
-from headwater.release.statement import SIGNATURES, headline, protection_statement
+from headwater.release.statement import SIGNATURES, Statement, headline, protection_statement
 from headwater.schema import Schema
 
 __all__ = ["DamagedRelease", "Verification", "claimed_charter", "read_manifest", "verify_manifest", "verify_release"]
@@ -61,8 +61,8 @@ class Verification:
         return headline(self.manifest.protection.privacy)
 
     @property
-    def statement(self) -> Sequence[tuple[str, str]]:
-        """(short, full) for each thing that the reader must know."""
+    def statement(self) -> Sequence[Statement]:
+        """Each thing that the reader must know."""
         manifest = self.manifest
         return protection_statement(manifest.provenance.organisations, manifest.unconfirmed_schema, manifest.protection)
 

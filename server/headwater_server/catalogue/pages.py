@@ -9,6 +9,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from headwater.file_size import size_in_words
 from headwater.privacy.words import SCHEMA_FROM_ROWS
+from headwater.release.domain import DRAFTED
 from headwater.release.statement import (
     SIGNATURES,
     citation,
@@ -41,7 +42,9 @@ class Pages:
             loader=PackageLoader("headwater_server.catalogue"), autoescape=True, undefined=StrictUndefined
         )
         self._templates.filters.update(size=size_in_words, day=_day, privacy_in_short=privacy_in_short)
-        self._templates.globals.update(file_url=file_url, settings=settings, schema_from_rows=SCHEMA_FROM_ROWS)
+        self._templates.globals.update(
+            file_url=file_url, settings=settings, schema_from_rows=SCHEMA_FROM_ROWS, drafted=DRAFTED
+        )
 
     def render(self, template: str, status_code: int = 200, **values: Any) -> HTMLResponse:
         """Render a template to an answer; every value is escaped."""

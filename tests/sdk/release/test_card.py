@@ -146,11 +146,12 @@ def test_the_generator_and_the_run_s_own_attack_on_it_are_said() -> None:
         "1 of 20 cases or more: 101 in single columns, 80 in columns with the label and 91 in pairs of columns.",
         "**What was public.** The schema with its bounds and categories, the plan, which organisations took part",
         "the upper bound on the rows, 100,000.",
-        "**Not covered.** Groups of people",
-        "**Not covered.** A person whose records several organisations hold",
-        "**Not covered.** Other runs and releases on the same rows",
-        "**Not covered.** A schema whose bounds or categories were read from the rows.",
-        "**Not covered.** Side channels",
+        "**What ε does not cover.** By itself it bounds nothing of these:\n  - What holds for people in general",
+        "  - Groups of people",
+        "  - A person whose records several organisations hold",
+        "  - Other runs and releases on the same rows",
+        "  - A schema whose bounds or categories were read from the rows.",
+        "  - Side channels",
         "**The coordinator saw noisy sums.**",
         "**No privacy audit.**",
         "No protection against differencing",
@@ -160,6 +161,15 @@ def test_the_generator_and_the_run_s_own_attack_on_it_are_said() -> None:
 )
 def test_card_of_a_private_release_says_aloud(sentence: str) -> None:
     assert sentence in dataset_card(facts(privacy=make_claim()), SCHEMA, 500)
+
+
+def test_what_is_not_covered_is_one_entry_with_a_list_in_it() -> None:
+    card = dataset_card(facts(privacy=make_claim()), SCHEMA, 500)
+    section = card.split("## What protects the people behind it\n\n")[1].split("\n\n## ")[0]
+    html = MarkdownIt("commonmark").render(section)
+    assert html.count("not cover") == 1
+    assert html.count("<ul>") == 2
+    assert html.split("<ul>")[2].split("</ul>")[0].count("<li>") == 8
 
 
 def test_card_of_a_private_release_says_nothing_of_one_that_is_not() -> None:
@@ -174,4 +184,5 @@ def test_card_of_a_private_release_says_nothing_of_one_that_is_not() -> None:
 def test_schema_that_a_program_read_is_said_though_it_is_marked_as_confirmed(privacy: Privacy) -> None:
     card = dataset_card(facts(privacy=privacy, schema_from_rows=True), SCHEMA, 500)
     assert "Bounds and categories were drafted from rows and not confirmed by a person." in card
+    assert "The bounds below are smallest and largest values of real records; no ε protects them." in card
     assert ("Schema read from the rows, outside ε" if privacy != "none" else "Schema read from the rows.") in card

@@ -53,6 +53,23 @@ def test_a_schema_that_was_read_from_rows_is_said_on_page_index_and_list(http: h
     assert listed["read"] == "ε = 0.9995 at δ = 1e-06 per record*"
 
 
+def test_a_schema_that_was_read_from_rows_is_no_calm_green_on_its_page(http: httpx.Client) -> None:
+    page = http.get("/datasets/read").text
+    assert '<h2 id="privacy" class="grave">Differentially private' in page
+    assert page.count('<li class="grave">') == 1
+    assert '<li class="grave"><strong>Schema read from the rows, outside ε.</strong>' in page
+    assert '<p class="notice">Bounds and categories were drafted from rows' in page
+    assert "smallest and largest values of real records; no ε protects them." in page
+    assert 'grave"' not in http.get("/datasets/private").text
+
+
+def test_what_is_not_covered_has_one_heading(http: httpx.Client) -> None:
+    page = http.get("/datasets/private").text
+    assert page.count("ot cover") == 1
+    inside = page.split("What ε does not cover.</strong>")[1].split("</ul>")[0]
+    assert inside.count("<li>") == 8
+
+
 def test_the_index_tells_the_two_apart(http: httpx.Client) -> None:
     page = http.get("/").text
     assert page.count('<span class="tag warn">not differentially private</span>') == 1
