@@ -1,4 +1,4 @@
-"""Settings of the other fits, chosen at ε = 1 and 3 on validation rows cut from the judge's training rows."""
+"""Settings of the other fits, chosen at ε = 1 on validation rows cut from the judge's training rows."""
 
 from dataclasses import dataclass
 
