@@ -11,7 +11,8 @@ __all__ = ["explained"]
 
 _WIDTH = 110
 _BUDGET = {
-    "epsilon": "Of everything that a run releases, for one unit added or removed. Other runs on the same rows add up.",
+    "epsilon": "Of everything that a run releases, for one unit added or removed. With other runs on the same rows it "
+    "composes: to somewhat less than the plain sum; `plan explain` and ledgers say how much.",
     "delta": "Below 1 / most_rows: a mechanism may publish one row in 1 / δ whole.",
     "unit": '"record" protects one record; "entity" a person with all of at most `records` records, by more noise.',
     "most_rows": "Public upper bound on the training rows of all organisations together; a run that counts more ends.",

@@ -185,7 +185,8 @@ def uncovered_in_words(protected: Protected, *, disjoint_people: bool = False) -
         unit,
         "groups of people: for k of them together ε is k times as large or more",
         several,
-        "other runs and releases on the same rows: they add up, in each organisation's ledger",
+        "other runs and releases on the same rows: together they cost more than each, somewhat less than the plain "
+        "sum; each organisation's ledger says how much",
         *noise,
         "a schema whose bounds or categories were read from the rows",
         "side channels: how long an organisation computed, and that its rows made it refuse a round",

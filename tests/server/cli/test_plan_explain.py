@@ -65,6 +65,13 @@ def test_a_plan_whose_bound_on_rows_drowns_its_tables_is_warned_of(tmp_path: Pat
     assert "WARNING" not in explained(tmp_path, enough, "--organisations", "5")
 
 
+def test_two_runs_cost_less_than_the_plain_sum_and_nothing_says_otherwise(tmp_path: Path) -> None:
+    facts = json.loads(explained(tmp_path, private_plan(1.0), "--json"))
+    assert facts["epsilon"] < facts["epsilon_twice"] < 2 * facts["epsilon"]
+    said = explained(tmp_path, private_plan(1.0))
+    assert "other runs and releases on the same rows: together they cost more than each, somewhat less than the" in said
+
+
 def test_a_critic_s_sums_are_told_with_their_sample_their_noise_and_what_they_are_for(tmp_path: Path) -> None:
     said = explained(tmp_path, hybrid_plan(1.0), "--organisations", "5")
     for words in (
