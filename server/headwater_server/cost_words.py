@@ -5,7 +5,16 @@ from collections.abc import Iterator
 
 from headwater.agreement.cost import CriticCost, PlanCost, RoundCost
 from headwater.agreement.plan import Plan
-from headwater.privacy.words import DEVIATIONS, NOT_PRIVATE, PUBLIC, guarantee_in_words, rounded_up, uncovered_in_words
+from headwater.privacy.words import (
+    DEVIATIONS,
+    NOT_PRIVATE,
+    PUBLIC,
+    WEAK,
+    guarantee_in_words,
+    rounded_up,
+    uncovered_in_words,
+    weakness_in_words,
+)
 from headwater.recipe.private_steps import StepName
 
 __all__ = ["STEP_WORDS", "cost_in_words", "no_budget_in_words", "step_in_words"]
@@ -33,7 +42,9 @@ def cost_in_words(cost: PlanCost, retries: int) -> tuple[tuple[str, tuple[str, .
         cost: of the plan.
         retries: rounds that its terms of aggregation allow to be tried again.
     """
+    weak = weakness_in_words(cost.budget.epsilon)
     return (
+        *(((WEAK, (weak,)),) if weak else ()),
         ("in all", (_total(cost),)),
         ("a person at several organisations", (_everywhere(cost),)),
         ("what the noise means", tuple(_error(cost))),

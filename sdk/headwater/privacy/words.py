@@ -12,6 +12,7 @@ __all__ = [
     "NOT_PRIVATE",
     "PUBLIC",
     "SCHEMA_FROM_ROWS",
+    "WEAK",
     "Protected",
     "budget_in_words",
     "coordinator_in_words",
@@ -23,6 +24,7 @@ __all__ = [
     "rounded_up",
     "uncovered_in_words",
     "unit_in_words",
+    "weakness_in_words",
 ]
 
 NOT_PRIVATE = "NOT DIFFERENTIALLY PRIVATE"
@@ -37,6 +39,9 @@ PUBLIC = (
 SCHEMA_FROM_ROWS = "schema read from the rows, outside ε"
 """Said of every result whose bounds and categories nobody confirmed to be public."""
 
+WEAK = "WEAK: ε is above 10"
+"""Said beside every ε so large, wherever one is chosen or shown."""
+
 DEVIATIONS = 1.96
 """19 of 20 draws of a normal distribution are within so many standard deviations."""
 
@@ -45,6 +50,7 @@ _COUNTED = {
     "label": "columns with the label",
     "pairs": "pairs of columns",
 }
+_WEAK_EPSILON = 10.0
 _DIGITS = 4
 _SHORT_DIGITS = 3
 
@@ -139,6 +145,21 @@ def covered_in_words(epsilon: float, protected: Protected, sums: int, aborted: i
         "counted or not changes the probability of whatever came of it by a factor of at most e^ε = "
         f"{rounded_up(math.exp(epsilon), 3):g}, up to δ. Generator and synthetic rows are made from these sums alone "
         "and cost nothing more"
+    )
+
+
+def weakness_in_words(epsilon: float) -> str:
+    """What an ε is hardly good for, after the word `WEAK`; "" where it is not above 10.
+
+    Args:
+        epsilon: what was spent, or may be.
+    """
+    if epsilon <= _WEAK_EPSILON:
+        return ""
+    factor = rounded_up(math.exp(epsilon), _SHORT_DIGITS)
+    return (
+        "whether a unit's records were among the rows may change the probability of whatever came of it by a factor of "
+        f"up to e^ε = {factor:,.0f}: hardly a protection"
     )
 
 

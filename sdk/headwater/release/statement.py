@@ -8,12 +8,14 @@ from headwater.privacy.words import (
     NOT_PRIVATE,
     PUBLIC,
     SCHEMA_FROM_ROWS,
+    WEAK,
     coordinator_in_words,
     covered_in_words,
     guarantee_in_short,
     noise_in_words,
     private_in_words,
     uncovered_in_words,
+    weakness_in_words,
 )
 from headwater.release.manifest import Protection
 from headwater.release.privacy_claim import Privacy, PrivacyClaim
@@ -56,7 +58,8 @@ class Statement(NamedTuple):
 def headline(privacy: Privacy) -> str:
     """The first thing that a reader sees."""
     if isinstance(privacy, PrivacyClaim):
-        said = f"{private_in_words(privacy.epsilon, privacy)}."
+        weak = f" {WEAK}." if weakness_in_words(privacy.epsilon) else ""
+        said = f"{private_in_words(privacy.epsilon, privacy)}.{weak}"
         return said if privacy.schema_confirmed else f"{said} {_sentence(SCHEMA_FROM_ROWS)}"
     return f"Privacy: NONE. This dataset is {NOT_PRIVATE}."
 
@@ -138,6 +141,7 @@ def _private_statement(organisations: int, claim: PrivacyClaim) -> Sequence[Stat
     covered = covered_in_words(claim.epsilon, claim, len(claim.events), claim.aborted, claim.gradients)
     uncovered = uncovered_in_words(claim, disjoint_people=claim.disjoint_people)
     return [
+        *([Statement(WEAK, _sentence(weak), grave=True)] if (weak := weakness_in_words(claim.epsilon)) else []),
         *([] if claim.schema_confirmed else [schema]),
         Statement("What ε covers", _sentence(covered)),
         *(

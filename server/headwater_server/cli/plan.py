@@ -80,6 +80,7 @@ def draft(
     from headwater.agreement.plan import AggregationTerms, Plan, plan_name
     from headwater.errors import InputError
     from headwater.flower_bundle import bundle_sha256
+    from headwater.privacy.words import WEAK, weakness_in_words
     from headwater.recipe.defaults import recipe_of, splits_of
     from headwater_server.plan_file import read_schema
     from headwater_server.plan_text import explained
@@ -100,6 +101,8 @@ def draft(
     # More noise than can be drawn is refused before anything is written.
     plan_events(plan)
     out.write_text(explained(plan.to_toml()), encoding="utf-8")
+    if budget is not None and (weak := weakness_in_words(budget.epsilon)):
+        typer.echo(f"{WEAK}: {weak}", err=True)
     typer.echo(f"wrote {out}; read it, then: headwater-coordinator plan check {out}")
 
 

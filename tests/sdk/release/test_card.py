@@ -163,6 +163,16 @@ def test_card_of_a_private_release_says_aloud(sentence: str) -> None:
     assert sentence in dataset_card(facts(privacy=make_claim()), SCHEMA, 500)
 
 
+def test_card_of_an_epsilon_above_10_says_that_it_is_weak() -> None:
+    claim = make_claim()
+    weak = claim.model_copy(update={"epsilon": 15.0, "budget_epsilon": 15.0})
+    card = dataset_card(facts(privacy=weak), SCHEMA, 500)
+    assert "added or removed. WEAK: ε is above 10.**" in card
+    assert "**WEAK: ε is above 10.** Whether a unit's records were among the rows may change" in card
+    assert "e^ε = 3,270,000: hardly a protection." in card
+    assert "WEAK" not in dataset_card(facts(privacy=claim), SCHEMA, 500)
+
+
 def test_what_is_not_covered_is_one_entry_with_a_list_in_it() -> None:
     card = dataset_card(facts(privacy=make_claim()), SCHEMA, 500)
     section = card.split("## What protects the people behind it\n\n")[1].split("\n\n## ")[0]

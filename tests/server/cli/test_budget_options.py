@@ -41,6 +41,12 @@ def test_epsilon_alone_makes_a_plan_with_a_budget_and_a_recipe_that_has_a_privat
     assert plan.splits == SplitShares(train=0.95, validation=0.0, audit=0.05)
 
 
+def test_a_weak_epsilon_is_said_when_it_is_drafted(schema: Path) -> None:
+    assert "WEAK" not in draft(schema, "--epsilon", "10").output
+    (schema.parent / "plan.toml").unlink()
+    assert "WEAK: ε is above 10: whether a unit's records" in draft(schema, "--epsilon", "10.5").output
+
+
 def test_every_part_of_a_budget_has_its_option(schema: Path) -> None:
     more = ("--delta", "1e-7", "--unit", "entity", "--records", "4", "--most-rows", "5000", "--mode", "local")
     assert drafted(schema, "--epsilon", "0.5", *more).privacy == Budget(

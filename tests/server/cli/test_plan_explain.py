@@ -65,6 +65,13 @@ def test_a_plan_whose_bound_on_rows_drowns_its_tables_is_warned_of(tmp_path: Pat
     assert "WARNING" not in explained(tmp_path, enough, "--organisations", "5")
 
 
+def test_an_epsilon_above_10_is_called_weak_with_its_factor(tmp_path: Path) -> None:
+    weak = json.loads(explained(tmp_path, private_plan(15.0), "--json"))
+    (said,) = weak["words"]["WEAK: ε is above 10"]
+    assert "by a factor of up to e^ε = 3,270,000: hardly" in said
+    assert "WEAK" not in explained(tmp_path, private_plan(10.0))
+
+
 def test_two_runs_cost_less_than_the_plain_sum_and_nothing_says_otherwise(tmp_path: Path) -> None:
     facts = json.loads(explained(tmp_path, private_plan(1.0), "--json"))
     assert facts["epsilon"] < facts["epsilon_twice"] < 2 * facts["epsilon"]
