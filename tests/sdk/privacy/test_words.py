@@ -62,7 +62,7 @@ def test_aborted_sums_are_among_what_is_covered() -> None:
         "a person with several records",
         "groups of people",
         "where k of them do, ε is k times as large",
-        "other runs and releases on the same rows: they add up, in each organisation's ledger",
+        "other runs and releases on the same rows: together they cost more than each, somewhat less than the plain sum",
         "know their own noise",
         "a schema whose bounds or categories were read from the rows",
         "side channels",
