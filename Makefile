@@ -7,6 +7,8 @@ PYTEST_ARGS ?=
 FUZZ_SECONDS ?= 60
 # One thread a process: several processes share the cores, in tests and in the demo.
 export OMP_NUM_THREADS ?= 1
+# Trees take two; they must not spin while they wait for a core that another process has.
+export OMP_WAIT_POLICY ?= PASSIVE
 export FLWR_TELEMETRY_ENABLED := 0
 export FLWR_DISABLE_UPDATE_CHECK := 1
 

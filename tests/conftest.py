@@ -4,6 +4,7 @@ import os
 
 # Several test processes share the cores; one that spreads over all of them makes every other wait.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import pytest
 from hypothesis import settings

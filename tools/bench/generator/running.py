@@ -112,8 +112,9 @@ class Runner:
         logs = self.out / f"{self.name}-logs"
         logs.mkdir(parents=True, exist_ok=True)
         log = logs / f"{row.name}-{seed}.log"
-        # One thread of each library: two rows share the cores, and a sum over threads is not the same each time.
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        # One thread of each library: two rows share the cores, and a sum over threads is not the same each time. The
+        # judge's trees take two, which must not spin while they wait for a core that the other row has.
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(_BENCH), os.environ.get("PYTHONPATH"))))
         command = [sys.executable, "-m", "generator.worker", row.kind, json.dumps(arguments)]
         with log.open("w", encoding="utf-8") as told:
