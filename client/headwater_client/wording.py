@@ -4,7 +4,7 @@ from headwater.agreement.charter import Charter
 from headwater.agreement.differencing import choice_in_words
 from headwater.agreement.plan import Plan
 from headwater.agreement.signing import fingerprint
-from headwater.privacy.words import NOT_PRIVATE, budget_in_words
+from headwater.privacy.words import NOT_PRIVATE, budget_in_words, repeats_in_words
 from headwater.recipe.local_training import local_training
 from headwater.recipe.settings import EVALUATIONS
 from headwater.schema.columns import BooleanColumn, CategoricalColumn, Column, DateColumn, ImageColumn, NumericColumn
@@ -61,7 +61,7 @@ def plan_in_words(plan: Plan, charter: Charter) -> tuple[tuple[str, str], ...]:
         ("your rows", _splits_in_words(plan)),
         ("training here", _training_in_words(plan)),
         ("after a sick round", _remedies_in_words(plan)),
-        ("rounds", f"at most {plan.maximum_rounds} secure sums, {terms.retries} repeated ones among them"),
+        ("rounds", _rounds_in_words(plan)),
         (
             "who sees what",
             f"the coordinator sees sums over at least {max(terms.minimum_cohort, charter.minimum_cohort)} "
@@ -128,6 +128,13 @@ def _remedies_in_words(plan: Plan) -> str:
         "steps of each; "
         f"after {plan.recipe.health.refusals} such rounds in a row training ends"
     )
+
+
+def _rounds_in_words(plan: Plan) -> str:
+    sums = f"at most {plan.paid_rounds} secure sums"
+    if plan.privacy == "none":
+        return f"{sums}, {plan.paid_repeats} repeated ones among them"
+    return f"{sums}; repeats: {repeats_in_words(plan.paid_repeats)}"
 
 
 def _splits_in_words(plan: Plan) -> str:

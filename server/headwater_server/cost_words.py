@@ -11,6 +11,7 @@ from headwater.privacy.words import (
     PUBLIC,
     WEAK,
     guarantee_in_words,
+    repeats_in_words,
     rounded_up,
     uncovered_in_words,
     weakness_in_words,
@@ -35,12 +36,12 @@ def step_in_words(step: object) -> str:
     return {str(name): words for name, words in STEP_WORDS.items()}.get(str(step), str(step))
 
 
-def cost_in_words(cost: PlanCost, retries: int) -> tuple[tuple[str, tuple[str, ...]], ...]:
+def cost_in_words(cost: PlanCost, repeats: int) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Everything that a number alone would not tell, as (subject, sentences).
 
     Args:
         cost: of the plan.
-        retries: rounds that its terms of aggregation allow to be tried again.
+        repeats: aborted sums that may be tried again.
     """
     weak = weakness_in_words(cost.budget.epsilon)
     return (
@@ -57,7 +58,7 @@ def cost_in_words(cost: PlanCost, retries: int) -> tuple[tuple[str, tuple[str, .
                 "both runs together. Runs that failed count like others",
             ),
         ),
-        ("an aborted sum", (_aborted(cost, retries),)),
+        ("an aborted sum", (_aborted(cost, repeats),)),
         ("public, outside ε", (f"{PUBLIC}, {cost.budget.most_rows:,}",)),
         ("ε does not cover", uncovered_in_words(cost.budget, disjoint_people=cost.disjoint_people)),
     )
@@ -148,14 +149,10 @@ def _critic(critic: CriticCost) -> Iterator[str]:
     )
 
 
-def _aborted(cost: PlanCost, retries: int) -> str:
-    paid = min(cost.budget.retries, retries)
+def _aborted(cost: PlanCost, repeats: int) -> str:
     said = "what was uploaded counts as released, so a sum that is tried again is paid twice"
-    held = f", by {cost.reserve_share:.0%} of it held back" if cost.reserve_share else ""
-    if paid == retries:
-        return f"{said}; the budget pays for as many as the plan allows ({retries}){held}"
+    held = f", with {cost.reserve_share:.0%} of the budget held back" if cost.reserve_share else ""
     return (
-        f"{said}; the budget pays for {paid or 'none'}{held}, the plan allows {retries}. One more than is paid for "
-        f"would take ε to {rounded_up(cost.epsilon_aborted):g}: organisations refuse it, and the run ends. "
-        "privacy.retries in the plan pays for more in advance, by more noise"
+        f"{said}. Repeats: {repeats_in_words(repeats)}{held}. It would take ε to {rounded_up(cost.epsilon_aborted):g}, "
+        "which organisations refuse. privacy.retries in the plan pays for more in advance, by more noise"
     )

@@ -93,6 +93,20 @@ def test_the_operator_is_told_of_the_privacy_limit_where_nothing_else_is_in_the_
     assert trouble_in_words(Trouble.LIMIT_REACHED).startswith("its privacy limit is reached")
 
 
+def test_a_plan_under_a_budget_says_how_many_aborted_sums_it_pays_for() -> None:
+    def rounds(retries: int) -> str:
+        budget = {"epsilon": 2.0, "most_rows": 1000, "retries": retries}
+        plan = CONSORTIUM.plan(recipe={"kind": "marginals"}, privacy=budget)
+        return dict(plan_in_words(plan, CONSORTIUM.charter()))["rounds"]
+
+    assert rounds(0) == "at most 3 secure sums; repeats: 0 paid for; the first aborted sum ends the run"
+    assert rounds(2) == "at most 5 secure sums; repeats: 2 paid for; one aborted sum more ends the run"
+    without = CONSORTIUM.plan()
+    assert dict(plan_in_words(without, CONSORTIUM.charter()))["rounds"] == (
+        f"at most {without.maximum_rounds} secure sums, {without.aggregation.retries} repeated ones among them"
+    )
+
+
 def test_a_decision_is_signed_over_run_and_plan() -> None:
     proposal = CONSORTIUM.proposal()
     now = datetime(2026, 11, 21, 9, 30, 15, tzinfo=UTC)

@@ -128,6 +128,17 @@ class Plan(Document):
         """Most secure sums that a run of this plan may ask for, retries included (protocol 4.2)."""
         return longest_run(self) + self.aggregation.retries
 
+    @property
+    def paid_repeats(self) -> int:
+        """Aborted sums that may be tried again: as many as the budget pays for, if there is one."""
+        retries = self.aggregation.retries
+        return retries if self.privacy == "none" else min(self.privacy.retries, retries)
+
+    @property
+    def paid_rounds(self) -> int:
+        """Most secure sums that it may come to, with no more repeats than are paid for."""
+        return longest_run(self) + self.paid_repeats
+
     def to_toml(self) -> str:
         """The plan as TOML for people; `from_toml` reads it back to the same digest."""
         document = {key: _without_none(value) for key, value in self.model_dump(mode="json", by_alias=True).items()}

@@ -21,6 +21,7 @@ __all__ = [
     "guarantee_in_words",
     "noise_in_words",
     "private_in_words",
+    "repeats_in_words",
     "rounded_up",
     "uncovered_in_words",
     "unit_in_words",
@@ -122,6 +123,15 @@ def budget_in_words(budget: Budget) -> str:
         else "noise that each organisation adds by itself"
     )
     return f"differentially private: at most {guarantee_in_words(budget.epsilon, budget)}; {noise}"
+
+
+def repeats_in_words(paid: int) -> str:
+    """How many aborted sums a budget pays for, and what the next one does.
+
+    Args:
+        paid: as many as budget and terms of aggregation both allow.
+    """
+    return f"{paid} paid for; {'one aborted sum more' if paid else 'the first aborted sum'} ends the run"
 
 
 def covered_in_words(epsilon: float, protected: Protected, sums: int, aborted: int, gradients: int = 0) -> str:

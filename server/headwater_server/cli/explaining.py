@@ -77,7 +77,7 @@ def print_privacy(console: "Console", plan: "Plan", organisations: int, *, disjo
     cost = plan_cost(plan, organisations, disjoint_people=disjoint_people)
     console.print(f"privacy: [bold]{escape(budget_in_words(plan.privacy))}[/bold]", soft_wrap=True, highlight=False)
     _print_rounds(console, cost)
-    for subject, sentences in cost_in_words(cost, plan.aggregation.retries):
+    for subject, sentences in cost_in_words(cost, plan.paid_repeats):
         console.print(f"[bold]{subject}[/bold]", highlight=False)
         for sentence in sentences:
             console.print(f"  {sentence}", soft_wrap=True, highlight=False, markup=False)
@@ -119,7 +119,7 @@ def _facts(plan: "Plan", organisations: int, *, disjoint_people: bool) -> dict[s
     if plan.privacy == "none":
         return {**head, "private": False, "words": list(no_budget_in_words(plan))}
     cost = plan_cost(plan, organisations, disjoint_people=disjoint_people)
-    words = {subject: list(sentences) for subject, sentences in cost_in_words(cost, plan.aggregation.retries)}
+    words = {subject: list(sentences) for subject, sentences in cost_in_words(cost, plan.paid_repeats)}
     return {**head, "private": True, **cost.to_document(), "words": words}
 
 

@@ -133,6 +133,7 @@ def check(plan: Annotated[Path, typer.Argument(help="The plan, TOML.")]) -> None
 
     from headwater.agreement.differencing import choice_in_words
     from headwater.errors import InputError
+    from headwater.privacy.words import repeats_in_words
     from headwater.recipe.local_training import local_training
     from headwater_server.plan_file import read_plan
 
@@ -146,8 +147,11 @@ def check(plan: Annotated[Path, typer.Argument(help="The plan, TOML.")]) -> None
     trained = f"{rounds} rounds of training"
     if document.privacy != "none" and recipe.kind == "hybrid":
         trained = f"{recipe.private.critic.steps} steps of a critic by noisy sums"
-    console.print(f"recipe {recipe.kind}, {trained}, at most {document.maximum_rounds} sums")
-    console.print(f"at least {terms.minimum_cohort} organisations in each sum, {terms.retries} retries")
+    console.print(f"recipe {recipe.kind}, {trained}, at most {document.paid_rounds} sums")
+    repeats = f"{terms.retries} retries"
+    if document.privacy != "none":
+        repeats = f"repeats: {repeats_in_words(document.paid_repeats)}"
+    console.print(f"at least {terms.minimum_cohort} organisations in each sum, {repeats}", soft_wrap=True)
     print_privacy(console, document, terms.minimum_cohort)
     style = "bold" if terms.on_membership_change == "strict" else "bold red"
     console.print(f"[{style}]{terms.protection}[/{style}]", soft_wrap=True)

@@ -94,11 +94,26 @@ def test_a_critic_s_sums_are_told_with_their_sample_their_noise_and_what_they_ar
 
 def test_sums_that_the_budget_pays_for_are_told_with_what_they_take(tmp_path: Path) -> None:
     none = explained(tmp_path, private_plan(1.0))
-    assert "the budget pays for none, the plan allows" in none
+    assert "Repeats: 0 paid for; the first aborted sum ends the run. It would take ε to 1." in none
     assert "held back" not in none
     one = explained(tmp_path, private_plan(1.0, retries=1))
     assert "held back for aborted sums" in one
-    assert "the budget pays for 1, by" in one
+    assert "Repeats: 1 paid for; one aborted sum more ends the run, with" in one
+
+
+def test_check_counts_the_repeats_that_the_budget_pays_for_and_no_others(tmp_path: Path) -> None:
+    def checked(plan: Plan) -> str:
+        return CliRunner().invoke(app, ["plan", "check", written(tmp_path, plan)]).output
+
+    none, one = private_plan(1.0), private_plan(1.0, retries=1)
+    assert none.aggregation.retries > 1
+    assert "at most 3 sums\n" in checked(none)
+    assert "in each sum, repeats: 0 paid for; the first aborted sum ends the run\n" in checked(none)
+    assert "at most 4 sums\n" in checked(one)
+    assert "in each sum, repeats: 1 paid for; one aborted sum more ends the run\n" in checked(one)
+    exact = small_plan("marginals")
+    assert f"at most {exact.maximum_rounds} sums" in checked(exact)
+    assert f"{exact.aggregation.retries} retries\n" in checked(exact)
 
 
 def test_a_plan_without_a_budget_is_not_differentially_private_and_says_why(tmp_path: Path) -> None:
