@@ -17,8 +17,9 @@ from headwater.privacy.words import (
     weakness_in_words,
 )
 from headwater.recipe.private_steps import StepName
+from headwater.schema import Schema
 
-__all__ = ["STEP_WORDS", "cost_in_words", "no_budget_in_words", "step_in_words"]
+__all__ = ["STEP_WORDS", "cost_in_words", "guesses_in_words", "no_budget_in_words", "step_in_words"]
 
 STEP_WORDS: dict[StepName, str] = {
     "columns": "every column on its public grid, with the label where that has few classes",
@@ -28,6 +29,7 @@ STEP_WORDS: dict[StepName, str] = {
 }
 """What each private round sums."""
 
+_SHOWN_COLUMNS = 5
 _COUNT = 100
 
 
@@ -59,8 +61,30 @@ def cost_in_words(cost: PlanCost, repeats: int) -> tuple[tuple[str, tuple[str, .
             ),
         ),
         ("an aborted sum", (_aborted(cost, repeats),)),
-        ("public, outside ε", (f"{PUBLIC}, {cost.budget.most_rows:,}",)),
+        (
+            "public, outside ε",
+            (
+                f"{PUBLIC}, {cost.budget.most_rows:,}",
+                "most_rows is somebody's decision, made without looking at rows: a run that counts more ends, and what "
+                "it counted is spent",
+            ),
+        ),
         ("ε does not cover", uncovered_in_words(cost.budget, disjoint_people=cost.disjoint_people)),
+    )
+
+
+def guesses_in_words(schema: Schema) -> str:
+    """Which guesses of a schema nobody has confirmed, and what to do; "" where there is none."""
+    if not (guesses := schema.unconfirmed):
+        return ""
+    columns = sorted({column for column, _ in guesses})
+    shown = ", ".join(columns[:_SHOWN_COLUMNS])
+    if len(columns) > _SHOWN_COLUMNS:
+        shown += f" and {len(columns) - _SHOWN_COLUMNS} more"
+    counted = "1 guess of the schema is" if len(guesses) == 1 else f"{len(guesses)} guesses of the schema are"
+    return (
+        f"{counted} not confirmed (columns {shown}); check each in the plan's schema, then delete its entry in the "
+        "column's `unconfirmed`"
     )
 
 

@@ -15,7 +15,7 @@ def read_plan(file: Path) -> Plan:
     """A plan in TOML whose `schema` is a table, or the path of a schema file beside the plan.
 
     Raises:
-        InputError: no such file, or not a plan.
+        InputError: no such file, not a plan, or a budget that leaves to a default how many rows there may be.
     """
     text = read_text(file, "headwater-coordinator plan draft writes one")
     try:
@@ -24,6 +24,12 @@ def read_plan(file: Path) -> Plan:
         raise InputError(f"the plan is not TOML: {error}") from error
     if isinstance(path := document.get("schema"), str):
         document["schema"] = read_schema(file.parent / path).to_document()
+    privacy = document.get("privacy")
+    if isinstance(privacy, dict) and "most_rows" not in privacy:
+        raise InputError(
+            "the plan's [privacy] has no most_rows: say the public upper bound on all organisations' training rows, "
+            "known without looking at rows; a run that counts more ends"
+        )
     return Plan.from_values(document)
 
 

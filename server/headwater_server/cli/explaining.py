@@ -34,7 +34,9 @@ def explain(
     costs more, unless the charter in --home declares that there is none.
     """
     from rich.console import Console
+    from rich.markup import escape
 
+    from headwater_server.cost_words import guesses_in_words
     from headwater_server.plan_file import read_plan
 
     document = read_plan(plan)
@@ -47,6 +49,8 @@ def explain(
     console = Console(highlight=False)
     console.print(f"[bold]{document.name}[/bold], plan {document.digest}", soft_wrap=True)
     print_privacy(console, document, members, disjoint_people=disjoint_people)
+    if guesses := guesses_in_words(document.schema_):
+        console.print(f"[bold yellow]It cannot be proposed yet:[/bold yellow] {escape(guesses)}", soft_wrap=True)
 
 
 def print_privacy(console: "Console", plan: "Plan", organisations: int, *, disjoint_people: bool = False) -> None:

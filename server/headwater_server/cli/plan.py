@@ -82,6 +82,7 @@ def draft(
     from headwater.flower_bundle import bundle_sha256
     from headwater.privacy.words import WEAK, weakness_in_words
     from headwater.recipe.defaults import recipe_of, splits_of
+    from headwater_server.cost_words import guesses_in_words
     from headwater_server.plan_file import read_schema
     from headwater_server.plan_text import explained
 
@@ -104,6 +105,13 @@ def draft(
     if budget is not None and (weak := weakness_in_words(budget.epsilon)):
         typer.echo(f"{WEAK}: {weak}", err=True)
     typer.echo(f"wrote {out}; read it, then: headwater-coordinator plan check {out}")
+    if budget is not None and most_rows is None:
+        typer.echo(
+            f"most_rows is {budget.most_rows:,} since nobody said how many rows there may be: decide on the public "
+            f"upper bound, in {out} or by --most-rows"
+        )
+    if guesses := guesses_in_words(contract):
+        typer.echo(f"it cannot be proposed yet: {guesses}")
 
 
 def _membership_change(choice: str | None) -> "MembershipChange":
@@ -164,15 +172,11 @@ def check(plan: Annotated[Path, typer.Argument(help="The plan, TOML.")]) -> None
 
 def _problems(plan: "Plan") -> list[str]:
     from headwater.flower_bundle import bundle_sha256
+    from headwater_server.cost_words import guesses_in_words
 
     problems = []
-    if guesses := plan.schema_.unconfirmed:
-        columns = sorted({column for column, _ in guesses})
-        shown = ", ".join(columns[:5]) + (f" and {len(columns) - 5} more" if len(columns) > 5 else "")
-        problems.append(
-            f"{len(guesses)} guesses of the schema are not confirmed (columns {shown}); check each in the plan's "
-            "schema, then delete its entry in the column's `unconfirmed`"
-        )
+    if guesses := guesses_in_words(plan.schema_):
+        problems.append(guesses)
     if plan.stub_sha256 != bundle_sha256():
         problems.append(
             f"it pins Flower bundle {plan.stub_sha256[:12]}, installed is {bundle_sha256()[:12]}; draft the plan again"

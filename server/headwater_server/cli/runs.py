@@ -80,6 +80,8 @@ def status(
     for member, decision in sorted(record.decisions.items()):
         console.print(f"  {member}: {decision}")
     console.print(f"{record.rounds_done} sums done, at most {record.rounds_planned} planned")
+    if spent := _spent(place, storage, run_id):
+        console.print(f"privacy: {spent}", soft_wrap=True, highlight=False)
     if follow:
         _follow(place, storage, run_id)
         return
@@ -144,6 +146,18 @@ def _newest(storage: "SqlStorage") -> str:
     if not records:
         raise OutOfOrder("no run has been proposed; headwater-coordinator plan propose makes one")
     return records[-1].run_id
+
+
+def _spent(place: "CoordinatorHome", storage: "SqlStorage", run_id: str) -> str:
+    """What a run spent of its budget so far, aborted rounds included; "" where there is nothing to say."""
+    from headwater_server.runs.budget import RunBudget
+    from headwater_server.runs.replay import RunJournal
+    from headwater_server.storage import BlobStore
+
+    signed = storage.proposal(run_id)
+    if signed is None:
+        return ""
+    return RunBudget(signed.proposal.plan, RunJournal(storage, BlobStore(place.blobs), run_id)).spent_in_words
 
 
 def _follow(place: "CoordinatorHome", storage: "SqlStorage", run_id: str) -> None:

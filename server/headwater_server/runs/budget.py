@@ -86,9 +86,9 @@ class RunBudget:
 
     @property
     def spent_in_words(self) -> str:
-        """What a run that ends without a release has spent; "" where that is nothing, or no number bounds it."""
+        """What a run has spent so far; "" where no number bounds it, or where that is nothing."""
         budget = self._plan.privacy
         if isinstance(budget, str) or not (begun := self.rounds):
             return ""
         found = spent([charged.event for charged in begun], budget.delta).epsilon
-        return f"of the budget of ε = {budget.epsilon:g}, {rounded_up(found):g} is spent all the same"
+        return f"of the budget of ε = {budget.epsilon:g}, {rounded_up(found):g} is spent"

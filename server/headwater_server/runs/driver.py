@@ -125,7 +125,7 @@ class RunDriver:
         # Before anything else, so that members and operator read it too: a run that failed cost what it asked for.
         with contextlib.suppress(HeadwaterError):
             spent = await asyncio.to_thread(lambda: self._budget.spent_in_words if self._budget else "")
-            reason = f"{reason}; {spent}" if spent else reason
+            reason = f"{reason}; {spent} all the same" if spent else reason
         _log.warning("run_failed", run=self._run_id, reason=reason)
         # One by one: what cannot be written must not keep the run from being over.
         with contextlib.suppress(HeadwaterError):

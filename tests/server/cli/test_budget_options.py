@@ -119,3 +119,31 @@ def test_a_plan_whose_delta_is_nonsense_is_refused_wherever_it_is_read(schema: P
     result = CliRunner().invoke(app, ["plan", command, str(file)])
     assert isinstance(result.exception, InputError)
     assert "δ is 0.0005 and must be below 1 / most_rows" in str(result.exception)
+
+
+def test_a_draft_that_was_told_no_bound_on_the_rows_says_that_it_is_to_be_decided(schema: Path) -> None:
+    assert "most_rows is 100,000 since nobody said how many rows there may be" in draft(schema, "--epsilon", "3").output
+    for more in (["--epsilon", "3", "--most-rows", "5000"], []):
+        assert "most_rows" not in draft(schema, *more, "--force").output
+
+
+def test_a_budget_in_a_file_without_a_bound_on_the_rows_is_one_clear_line(schema: Path) -> None:
+    drafted(schema, "--epsilon", "3")
+    plan = schema.parent / "plan.toml"
+    plan.write_text(plan.read_text(encoding="utf-8").replace("most_rows = 100000\n", ""), encoding="utf-8")
+    for command in ("check", "explain", "propose"):
+        said = str(CliRunner().invoke(app, ["plan", command, str(plan)]).exception)
+        assert said.startswith("the plan's [privacy] has no most_rows: say the public upper bound")
+        assert "\n" not in said
+
+
+def test_drafts_and_their_price_name_the_guesses_that_nobody_confirmed(schema: Path) -> None:
+    guessed = [column.model_copy(update={"unconfirmed": ("kind",)}) for column in SMALL_SCHEMA.columns]
+    contract = SMALL_SCHEMA.model_copy(update={"columns": tuple(guessed)})
+    said = "It cannot be proposed yet: 3 guesses of the schema are not confirmed (columns age, returned, ward); check"
+    plan = str(schema.parent / "plan.toml")
+    assert "cannot be proposed" not in draft(schema, "--epsilon", "3").output
+    assert "cannot be proposed" not in " ".join(CliRunner().invoke(app, ["plan", "explain", plan]).output.split())
+    schema.write_text(contract.to_toml(), encoding="utf-8")
+    assert said.lower() in draft(schema, "--epsilon", "3", "--force").output.lower()
+    assert said in " ".join(CliRunner().invoke(app, ["plan", "explain", plan]).output.split())

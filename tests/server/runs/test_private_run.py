@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from headwater.agreement.charge import plan_events
 from headwater.errors import StorageError
@@ -18,6 +19,7 @@ from headwater.recipe.settings import RecipeSettings
 from headwater.release.privacy_claim import PrivacyClaim
 from headwater.secagg.wire.envelope import open_envelope
 from headwater.secagg.wire.messages import Receipt
+from headwater_server.cli import app
 from headwater_server.runs.budget import RunBudget
 from headwater_server.runs.replay import RunJournal
 from headwater_server.services.hub import AggregationHub
@@ -98,6 +100,14 @@ def test_what_a_run_claims_is_what_its_signed_receipts_come_to(finished: RunWorl
     assert claim.accountant.startswith("privacy loss distributions, dp-accounting ")
     (ready,) = [record for _, record in world.storage.progress(RUN) if record["kind"] == "ready"]
     assert str(ready["privacy"]).startswith("differentially private: at most ε = 3 at")
+
+
+def test_run_status_says_what_the_run_spent_so_far(finished: RunWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr("headwater_server.cli.runs.open_storage", lambda home: finished.storage)
+    result = CliRunner().invoke(app, ["run", "status", RUN, "--home", str(finished.home.folder)])
+    assert result.exception is None, result.exception
+    assert f"privacy: of the budget of ε = 3, {claimed(finished).epsilon:g} is spent\n" in result.output
 
 
 def test_an_aborted_round_that_is_not_paid_for_ends_the_run_before_anything_more_is_asked(tmp_path: Path) -> None:
