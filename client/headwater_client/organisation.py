@@ -17,6 +17,7 @@ from headwater.errors import HeadwaterError, InputError, OutOfOrder, StorageErro
 from headwater.rpc.certificates import load_certificate
 from headwater.schema import Schema
 from headwater.schema.conform import Problem, check
+from headwater_client.connectors.entities import EntityRows
 from headwater_client.connectors.opening import Rows, open_source
 from headwater_client.coordinator import Coordinator
 from headwater_client.decisions import Decisions
@@ -298,7 +299,7 @@ class Organisation:
             entity: column that names whose each row is; runs that protect persons are refused without one.
 
         Raises:
-            InputError: a file, setting or version is wrong.
+            InputError: a file, setting or version is wrong, or the rows have no such column.
             OutOfOrder: another process serves from this folder, or no charter is accepted yet.
             StorageError: the folder cannot be written.
         """
@@ -306,7 +307,10 @@ class Organisation:
 
         if self._membership.store.pinned_charter() is None:
             raise OutOfOrder("no charter is accepted here; `headwater-org charter show`, then `charter accept`")
-        serve(self._membership, open_source(rows, entity), stop or threading.Event(), self.keep_up)
+        source = open_source(rows, entity)
+        if isinstance(source, EntityRows):
+            source.check_column()
+        serve(self._membership, source, stop or threading.Event(), self.keep_up)
 
     def status(self) -> OrganisationStatus:
         """How things stand; a coordinator that is away is told, not raised."""

@@ -216,6 +216,16 @@ def test_serving_without_a_charter_is_one_line(consortium: EnrolledConsortium, t
     assert isinstance(failed("serve", "--data", str(tmp_path / "rows.csv"), "--home", home), OutOfOrder)
 
 
+def test_serving_with_a_column_of_persons_that_is_not_there_is_one_line_at_the_start(
+    consortium: EnrolledConsortium, tmp_path: Path
+) -> None:
+    consortium.accept()
+    write_rows(tmp_path / "rows.csv", age=[31])
+    home = str(consortium.homes["org-1"])
+    error = failed("serve", "--data", str(tmp_path / "rows.csv"), "--entity", "nosuch", "--home", home)
+    assert "the rows have no column 'nosuch' to tell persons apart by" in str(error)
+
+
 def test_names_from_others_neither_colour_nor_move_the_terminal() -> None:
     assert shown("[red]Good[/red]\x1b[2J\nnext") == "\\[red]Good\\[/red]\ufffd[2J\ufffdnext"
 

@@ -1,10 +1,15 @@
 """Rows as a plan has them: plans that protect persons need to know whose each row is."""
 
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pytest
+from typer.testing import CliRunner
 
 from headwater.errors import InputError
+from headwater.schema import NumericColumn, Schema
+from headwater_client.cli import app
 from headwater_client.connectors import EntityRows, open_source
 from headwater_client.plan_rows import read_rows
 from support.private import private_plan
@@ -47,3 +52,22 @@ def test_more_rows_than_the_public_bound_take_no_part() -> None:
     assert read_rows(open_source(ROWS), private_plan(1.0, most_rows=60)).table().rows == 60
     with pytest.raises(InputError, match="more rows here than the 59"):
         read_rows(open_source(ROWS), private_plan(1.0, most_rows=59)).table()
+
+
+def test_the_column_of_persons_is_looked_for_before_any_run() -> None:
+    source = open_source(NAMED, "person")
+    assert isinstance(source, EntityRows)
+    assert source.check_column().to_pylist() == PEOPLE.to_pylist()
+    with pytest.raises(InputError, match="no column 'nosuch'"):
+        EntityRows(open_source(NAMED), "nosuch").check_column()
+
+
+def test_check_counts_persons_and_their_records_and_shows_no_value(tmp_path: Path) -> None:
+    rows, schema = tmp_path / "rows.csv", tmp_path / "schema.toml"
+    rows.write_text("age,person\n31,anna\n32,anna\n33,bert\n34,\n")
+    schema.write_text(Schema(name="s", columns=(NumericColumn(name="age", lower=0, upper=99),)).to_toml())
+    given = ["check", "--data", str(rows), "--schema", str(schema), "--entity"]
+    result = CliRunner().invoke(app, [*given, "person"])
+    assert "column 'person' names 2 persons with 1 to 2 records each; 1 rows name nobody" in result.output
+    assert "anna" not in result.output
+    assert "no column 'nosuch'" in str(CliRunner().invoke(app, [*given, "nosuch"]).exception)

@@ -31,6 +31,10 @@ def check(
     home: Home = Path("organisation"),
     schema: Annotated[Path | None, typer.Option(help="A schema file, instead of a run's.")] = None,
     run: Annotated[str | None, typer.Option(help="The run whose schema counts; by default the newest.")] = None,
+    entity: Annotated[
+        str | None,
+        typer.Option(help="Column that names whose each row is, as for serve: count persons and their records, here."),
+    ] = None,
 ) -> None:
     """List everything in which your rows depart from the schema, column by column, before anything leaves.
 
@@ -52,6 +56,8 @@ def check(
         with Organisation.open(home) as organisation:
             problems = organisation.check(data, run=run)
     console = Console(highlight=False)
+    if entity is not None:
+        console.print(_persons_in_words(data, entity), markup=False, soft_wrap=True)
     if not problems:
         console.print(f"{data.name} holds to the schema.", markup=False)
         return
@@ -68,6 +74,21 @@ def check(
     if refusals:
         counted = "1 problem that keeps" if len(refusals) == 1 else f"{len(refusals)} problems that keep"
         raise InputError(f"{data.name} has {counted} it from taking part; mend them or talk to the operator")
+
+
+def _persons_in_words(data: Path, column: str) -> str:
+    from headwater.contribution.entities import records_of_persons
+    from headwater_client.connectors import EntityRows, open_source
+
+    entities = EntityRows(open_source(data), column).check_column()
+    counts = records_of_persons(entities)
+    nobody = len(entities) - int(counts.sum())
+    if not counts.size:
+        return f"column {column!r} names nobody; no row would take part in a plan that protects persons"
+    return (
+        f"column {column!r} names {counts.size:,} persons with {counts[0]:,} to {counts[-1]:,} records each; "
+        f"{nobody:,} rows name nobody and take no part in a plan that protects persons"
+    )
 
 
 def serve(

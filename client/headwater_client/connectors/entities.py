@@ -27,6 +27,17 @@ class EntityRows:
         """Read all rows; see `RowSource.read`."""
         return self.source.read(schema)
 
+    def check_column(self) -> pa.ChunkedArray:
+        """Look for the column before it is needed.
+
+        Returns:
+            Whose each row is.
+
+        Raises:
+            InputError: the rows cannot be read, or have no such column.
+        """
+        return self.read_with_entities(_of_column(self.column))[1]
+
     def read_with_entities(self, schema: Schema) -> tuple[pa.Table, pa.ChunkedArray]:
         """Read all rows and whose each is, both at once.
 
@@ -46,6 +57,13 @@ class EntityRows:
 
 
 def _with_column(schema: Schema, name: str) -> Schema:
+    return schema.model_copy(update={"columns": (*schema.columns, _asked(name))})
+
+
+def _of_column(name: str) -> Schema:
+    return Schema(name="persons", columns=(_asked(name),))
+
+
+def _asked(name: str) -> CategoricalColumn:
     # A source reads the columns that a schema names; of this one nothing but the name counts.
-    asked = CategoricalColumn(name=name, categories=("a", "b"))
-    return schema.model_copy(update={"columns": (*schema.columns, asked)})
+    return CategoricalColumn(name=name, categories=("a", "b"))

@@ -9,7 +9,7 @@ from headwater.contribution.splits import row_positions
 from headwater.errors import InputError
 from headwater.schema.table import Table
 
-__all__ = ["clip_entities"]
+__all__ = ["clip_entities", "records_of_persons"]
 
 
 def clip_entities(table: Table, entities: pa.ChunkedArray, most: int) -> Table:
@@ -41,6 +41,17 @@ def clip_entities(table: Table, entities: pa.ChunkedArray, most: int) -> Table:
     kept = np.zeros(table.rows, np.bool_)
     kept[order] = (rank < most) & (person[order] >= 0)
     return table.take(kept)
+
+
+def records_of_persons(entities: pa.ChunkedArray) -> NDArray[np.int64]:
+    """How many rows each person has, in no order that says whose they are; rows that are nobody's count for none.
+
+    Args:
+        entities: whose each row is; null where nobody is named.
+    """
+    person = _numbers(entities)
+    counts = np.unique(person[person >= 0], return_counts=True)[1]
+    return np.sort(counts.astype(np.int64))
 
 
 def _numbers(entities: pa.ChunkedArray) -> NDArray[np.int64]:

@@ -133,6 +133,11 @@ def budget_of(
             f"--epsilon is {epsilon:g}, expected a number above 0 and at most {LARGEST_EPSILON:g}, beyond which nobody "
             "is protected; between 0.3 and 8 is usual, and without --epsilon a run is NOT DIFFERENTIALLY PRIVATE"
         )
+    if unit is UnitChoice.ENTITY and records is None:
+        raise InputError(
+            "--unit entity protects a person with all of at most --records records, and no number is given; say "
+            "--records, at the price of more noise for more"
+        )
     try:
         return Budget.model_validate(
             {"epsilon": epsilon, **{k: v.value if isinstance(v, Enum) else v for k, v in named.items()}}

@@ -111,6 +111,12 @@ def read_inputs(
         plan = plan.model_copy(update={"recipe": plan.recipe.model_copy(update={"kind": recipe})})
     if seed is not None:
         plan = plan.model_copy(update={"seed": seed})
+    if entity is not None and (plan.privacy == "none" or plan.privacy.unit == "record"):
+        what = "no privacy budget is given" if plan.privacy == "none" else "the budget protects single records"
+        raise InputError(
+            f"--entity {entity} names persons, and {what}; say --epsilon, --unit entity and --records, or leave "
+            "--entity out"
+        )
     if plan.privacy != "none":
         check_private(plan.schema_, plan.recipe.kind)
     if changes:

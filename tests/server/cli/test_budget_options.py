@@ -86,6 +86,7 @@ def test_a_plan_without_a_budget_says_what_it_is(schema: Path) -> None:
         (["--epsilon", "1", "--delta", "nan"], "--delta: Input should be a finite number"),
         (["--epsilon", "1", "--most-rows", "1000000"], "δ is 1e-06 and must be below 1 / most_rows"),
         (["--epsilon", "1", "--records", "4"], 'say unit = "entity"'),
+        (["--epsilon", "1", "--unit", "entity"], "--unit entity protects a person with all of at most --records"),
         (["--delta", "1e-7"], "--delta belongs to a privacy budget; say --epsilon too"),
         (["--most-rows", "5000"], "--most-rows belongs to a privacy budget; say --epsilon too"),
         (["--mode", "local"], "--mode belongs to a privacy budget; say --epsilon too"),

@@ -114,6 +114,8 @@ def test_a_plan_s_own_budget_is_spent_where_no_other_is_named(data: Path, tmp_pa
         (["--epsilon", "3", "--most-rows", "100"], "training rows, the budget's public bound says at most 100"),
         (["--epsilon", "3", "--unit", "entity", "--records", "2"], "name the column with --entity"),
         (["--epsilon", "3", "--entity", "patient"], "there is no column 'patient'"),
+        (["--epsilon", "3", "--entity", "floor"], "--entity floor names persons, and the budget protects single"),
+        (["--entity", "floor"], "--entity floor names persons, and no privacy budget is given; say --epsilon"),
         (["--epsilon", "21"], "expected a number above 0 and at most 20"),
         (["--delta", "1e-7"], "--delta belongs to a privacy budget"),
     ],
