@@ -241,7 +241,12 @@ def test_an_exported_ledger_that_was_changed_does_not_hold(
 
 @pytest.mark.parametrize(
     ("data", "why"),
-    [(b"", "not JSON"), (b"{}", "ledger: Field required (and 1 more)"), (b"[]", "other JSON"), (b"\xff", "not JSON")],
+    [
+        (b"", "not JSON"),
+        (b"{}", "ledger: this entry is missing; write it (and 1 more)"),
+        (b"[]", "other JSON"),
+        (b"\xff", "not JSON"),
+    ],
 )
 def test_what_is_no_export_is_one_clear_line(tmp_path: Path, data: bytes, why: str) -> None:
     path = tmp_path / "file.json"

@@ -126,3 +126,16 @@ def test_a_delta_that_switches_the_limit_off_is_one_clear_line(delta: str) -> No
 @pytest.mark.parametrize("delta", ["1e-12", "1e-3"])
 def test_the_ends_of_the_range_of_delta_are_in_it(delta: str) -> None:
     assert Policy.from_toml(DEFAULT_POLICY_TOML.replace("delta = 1e-6", f"delta = {delta}")).delta == float(delta)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("version = 1\n", "maximum_rounds: this entry is missing; write it (and 2 more)"),
+        (DEFAULT_POLICY_TOML.replace("delta = ", "detla = "), "detla: there is no such entry; correct its name or"),
+    ],
+)
+def test_what_is_missing_or_misspelt_is_said_in_plain_words(text: str, said: str) -> None:
+    with pytest.raises(InputError, match="policy.toml is not valid: ") as caught:
+        Policy.from_toml(text)
+    assert said in str(caught.value)

@@ -48,13 +48,22 @@ def instant_of(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+_PLAIN = {
+    "missing": "this entry is missing; write it",
+    "extra_forbidden": "there is no such entry; correct its name or delete it",
+    "finite_number": "expected a finite number",
+}
+"""The validator's types of problems whose own words speak to programmers."""
+
+
 def first_problem(error: ValidationError) -> str:
     """The first problem of a refused document as "where: what", and how many more there are."""
     problems = error.errors(include_url=False, include_context=False, include_input=False)
     first = problems[0]
     where = ".".join(str(part) for part in first["loc"]) or "the document"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return f"{where}: {first['msg'].removeprefix('Value error, ')}{more}"
+    what = _PLAIN.get(first["type"], first["msg"].removeprefix("Value error, "))
+    return f"{where}: {what}{more}"
 
 
 def why_none(error: InputError) -> str:

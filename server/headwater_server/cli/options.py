@@ -82,7 +82,10 @@ Epsilon = Annotated[
         "budget that follow need it; without it the run is NOT DIFFERENTIALLY PRIVATE."
     ),
 ]
-Delta = Annotated[float | None, typer.Option(help="δ of the budget, below 1 / --most-rows; 1e-6 where it is left out.")]
+Delta = Annotated[
+    float | None,
+    typer.Option(help="δ of the budget, from 1e-12 to 1e-3 and below 1 / --most-rows; 1e-6 where it is left out."),
+]
 Unit = Annotated[
     UnitChoice | None,
     typer.Option(help="Whom the budget protects: a record, or an entity with all of at most --records records."),
