@@ -69,11 +69,15 @@ def plan_problems(plan: Plan, charged: Sequence[Event], limit: OwnLimit) -> tupl
     found = beyond([*charged, *events], limit.epsilon, limit.delta)
     if found is None:
         return ()
-    before = f", with the {len(charged)} charges of other runs in its ledger," if charged else ""
+    before = f", with what other runs were charged in its ledger ({_rounds(len(charged))})," if charged else ""
     return (
         f"the plan{before} would come to ε = {rounded_up(found):g} at δ = {limit.delta:g}, this organisation's "
         f"limit is {limit.epsilon:g} (maximum_epsilon)",
     )
+
+
+def _rounds(count: int) -> str:
+    return "1 round" if count == 1 else f"{count} rounds"
 
 
 def cost_in_words(plan: Plan, charged: Sequence[Event], limit: OwnLimit) -> str:

@@ -141,7 +141,7 @@ def _splits_in_words(plan: Plan) -> str:
     shares = plan.splits
     return (
         f"{shares.train:.0%} for counting and training, {shares.validation:.0%} for choosing between models, "
-        f"{shares.audit:.0%} kept aside for the audit; they stay on this machine"
+        f"{shares.audit:.0%} kept aside for an audit, which no release has yet; they stay on this machine"
     )
 
 

@@ -69,7 +69,10 @@ def cost_in_words(cost: PlanCost, repeats: int) -> tuple[tuple[str, tuple[str, .
                 "it counted is spent",
             ),
         ),
-        ("ε does not cover", uncovered_in_words(cost.budget, disjoint_people=cost.disjoint_people)),
+        (
+            "ε does not cover",
+            uncovered_in_words(cost.budget, disjoint_people=cost.disjoint_people, colluders=cost.colluders),
+        ),
     )
 
 

@@ -111,7 +111,7 @@ def test_a_plan_is_weighed_whole_before_it_runs() -> None:
     whole, limit = plan_events(PLAN), OwnLimit(epsilon=1.3)
     assert plan_problems(PLAN, (), limit) == ()
     (problem,) = plan_problems(PLAN, whole, limit)
-    assert "with the 3 charges of other runs in its ledger" in problem
+    assert "with what other runs were charged in its ledger (3 rounds)," in problem
     assert "this organisation's limit is 1.3 (maximum_epsilon)" in problem
     assert plan_problems(PLAN, whole, OwnLimit()) == ()
     (alone,) = plan_problems(private_plan(epsilon=2.0), (), limit)

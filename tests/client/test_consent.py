@@ -131,6 +131,7 @@ def test_a_plan_with_a_budget_promises_no_true_number_of_rows() -> None:
     words = dict(plan_in_words(CONSORTIUM.plan(), CONSORTIUM.charter()))
     assert words["result"] == "as many synthetic rows as the organisations have training rows"
     private = dict(plan_in_words(private_plan(), CONSORTIUM.charter()))
+    assert "kept aside for an audit, which no release has yet" in private["your rows"]
     assert private["result"] == "as many synthetic rows as the noisy counts estimate"
 
 

@@ -153,7 +153,7 @@ def test_a_ledger_is_shown_run_by_run_with_its_limit_and_what_is_left(home: Path
     output = done("show", "--home", str(home))
     assert RUN[:8] in output
     assert "for one record here, added or removed, over all runs together; no limit" in output
-    assert "somebody with as many records at each of the 3 has ε = " in output
+    assert "somebody with one record at each of the 3 members has ε = " in output
     set_limit(home, 3.0)
     total = json.loads(done("show", "--home", str(home), "--json"))["totals"][0]
     assert f"your limit is 3, of which {3 - total['epsilon']:.4g} is left" in done("show", "--home", str(home))

@@ -201,8 +201,9 @@ def print_totals(console: Console, review: "LedgerReview") -> None:
 def _total_in_words(total: "DataSetTotal", review: "LedgerReview") -> list[str]:
     """What data sets were charged in all, what is left of the limit, and whom that leaves out: a sentence each."""
     first, *others = total.data_sets
-    charged = f"Data sets {', '.join(total.data_sets)} together" if others else f"Data set {first}"
+    charged = f"Your data sets {', '.join(total.data_sets)} together" if others else f"Your data set “{first}”"
     whom = "one record" if total.records <= 1 else f"a person with at most {total.records} records"
+    each = "one record" if total.records <= 1 else f"{total.records} records"
     lines = []
     if total.records:
         lines.append(
@@ -213,8 +214,8 @@ def _total_in_words(total: "DataSetTotal", review: "LedgerReview") -> list[str]:
         lines.append("One record, not one person: who has k records here has k times this or more.")
     if total.records and total.organisations > 1:
         lines.append(
-            "The charter does not say that nobody is at two members: somebody with as many records at each of the "
-            f"{total.organisations} has ε = {rounded_up(total.epsilon_everywhere):g}."
+            f"The charter does not say that nobody is at two members: somebody with {each} at each of the "
+            f"{total.organisations} members has ε = {rounded_up(total.epsilon_everywhere):g}."
         )
     if total.non_private:
         were = "1 round was" if total.non_private == 1 else f"{total.non_private} rounds were"

@@ -68,6 +68,7 @@ class PlanCost:
     Attributes:
         budget: of the plan.
         organisations: for which the noise of each is told.
+        colluders: members among them whose noise is not counted on, by the plan.
         rounds: of counts, in order.
         critic: what follows them, where the recipe trains a critic.
         reserve_share: of the ρ of counts, held back for aborted sums that are tried again.
@@ -84,6 +85,7 @@ class PlanCost:
 
     budget: Budget
     organisations: int
+    colluders: int
     rounds: tuple[RoundCost, ...]
     critic: CriticCost | None
     reserve_share: float
@@ -138,6 +140,7 @@ def plan_cost(plan: Plan, organisations: int, *, disjoint_people: bool = False) 
     return PlanCost(
         budget=budget,
         organisations=organisations,
+        colluders=plan.colluders,
         rounds=rounds,
         critic=None if gradients is None else _critic(gradients, events, budget, honest, organisations),
         reserve_share=sum(event.zcdp for event in reserve) / rho,

@@ -189,13 +189,17 @@ def noise_in_words(deviations: Mapping[str, float]) -> str:
     )
 
 
-def uncovered_in_words(protected: Protected, *, disjoint_people: bool = False) -> tuple[str, ...]:
+def uncovered_in_words(
+    protected: Protected, *, disjoint_people: bool = False, colluders: int | None = None
+) -> tuple[str, ...]:
     """What an ε does not promise, one clause for each.
 
     Args:
         protected: whom it protects, by whose noise.
         disjoint_people: the members declared that nobody's records are at more than one of them.
+        colluders: members whose noise the plan does not count on; None where the plan is not at hand.
     """
+    counted = "the plan allows for (aggregation.colluders)" if colluders is None else f"the {colluders} of the plan"
     unit = (
         "a person with several records: each record is protected alone, all of them together less"
         if protected.unit == "record"
@@ -207,7 +211,7 @@ def uncovered_in_words(protected: Protected, *, disjoint_people: bool = False) -
         else "a person whose records several organisations hold: where k of them do, ε is k times as large or more"
     )
     noise = (
-        ("a coordinator that works with more organisations than the plan allows for: these know their own noise",)
+        (f"a coordinator that works with more organisations than {counted}: these know their own noise",)
         if protected.mode == "joint"
         else ()
     )

@@ -115,7 +115,7 @@ def _about(facts: ReleaseFacts, schema: Schema, rows: int) -> str:
         "## What it is\n\n"
         f"{rows:,} synthetic rows of {len(schema.columns)} columns. No row is a record: each was sampled from a "
         f"generator that {facts.provenance.organisations} organisations of the consortium "
-        f"*{_text(facts.provenance.consortium)}* trained together. Their records stayed with them; only masked "
+        f"*{_text(facts.provenance.consortium)}* made together. Their records stayed with them; only masked "
         f"contributions left, and only the sums of these could be read.{aim}"
     )
 

@@ -42,15 +42,21 @@ class Replay:
     def in_words(self) -> str:
         """What was replayed, and what was not."""
         said = f"{self.events} signed events, δ = {self.delta:g}"
-        bound = f"{rounded_up(self.epsilon_zcdp):g} at most by arithmetic alone (zCDP)"
+        bound = f"{rounded_up(self.epsilon_zcdp):g}"
         if self.epsilon is not None:
-            exactly = f"{rounded_up(self.epsilon):g} by privacy loss distributions"
-            return f"ε replayed from {said}: {exactly}, {bound}; {self.stated:g} is stated"
+            return (
+                f"ε replayed from {said}: {rounded_up(self.epsilon):g} by privacy loss distributions, so the "
+                f"{self.stated:g} that is stated holds; a coarser bound by arithmetic alone (zCDP) is {bound}"
+            )
         if self.exact:
-            return f"ε replayed from {said}: {bound}; {self.stated:g} is stated"
+            return (
+                f"ε replayed from {said}: at most {bound} by arithmetic alone (zCDP), so the {self.stated:g} that is "
+                "stated holds"
+            )
         return (
-            f"ε NOT REPLAYED EXACTLY: from {said} it is {bound}, and {self.stated:g} is stated, which arithmetic alone "
-            "neither confirms nor refutes; pip install headwater[privacy] brings the accountant, then verify again"
+            f"ε NOT REPLAYED EXACTLY: from {said} it is at most {bound} by arithmetic alone (zCDP), a coarse bound "
+            f"that neither confirms nor refutes the {self.stated:g} that is stated; pip install headwater[privacy] "
+            "brings the accountant, then verify again"
         )
 
 

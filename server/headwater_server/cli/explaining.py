@@ -97,8 +97,8 @@ def _print_rounds(console: "Console", cost: "PlanCost") -> None:
     table.add_column("round", justify="right")
     table.add_column("what is counted")
     for heading in (
-        "tables", "cells ≤", "σ certain", f"σ each of {cost.organisations}", f"σ all {cost.organisations}", "ρ",
-        "share", "ε so far",
+        "tables", "cells ≤", _certain(cost), f"σ each of {cost.organisations}", f"σ all {cost.organisations}",
+        "ρ (zCDP)", "share", "ε so far",
     ):  # fmt: skip
         table.add_column(heading, justify="right")
     for number, each in enumerate(cost.rounds, start=1):
@@ -113,6 +113,11 @@ def _print_rounds(console: "Console", cost: "PlanCost") -> None:
             f"{cost.reserve_share:.0%}", f"{rounded_up(cost.epsilon):g}",
         )  # fmt: skip
     console.print(table)
+
+
+def _certain(cost: "PlanCost") -> str:
+    """Over the noise that ε counts on: whoever may take theirs away is named."""
+    return "σ certain" if cost.budget.mode == "local" else f"σ certain (if {cost.colluders} colludes)"
 
 
 def _facts(plan: "Plan", organisations: int, *, disjoint_people: bool) -> dict[str, object]:

@@ -186,6 +186,8 @@ def test_card_of_a_private_release_says_nothing_of_one_that_is_not() -> None:
     card = dataset_card(facts(privacy=make_claim()), SCHEMA, 500)
     for wrong in ("NOT DIFFERENTIALLY PRIVATE", "Privacy: NONE", "exact sums", "No noise was added"):
         assert wrong not in card
+    # A fit to sums trains no network at the organisations.
+    assert "trained together" not in card
     assert "differentially-private" in header(card)["tags"]
     assert "not-differentially-private" not in header(card)["tags"]
 

@@ -79,6 +79,7 @@ def test_a_private_release_is_verified_with_its_replay(tmp_path: Path) -> None:
     folder = publish(tmp_path, consortium, privacy=CLAIM).folder
     verification = verify_release(folder, consortium.charter.charter)
     assert verification.replay == replay(CLAIM)
+    assert "0.9995 by privacy loss distributions, so the 0.9995 that is stated holds" in verification.replay.in_words
     assert verification.headline.startswith("Differentially private: ε = 0.9995")
     assert "What was public" in [said.short for said in verification.statement]
     present = {path.name for path in folder.iterdir()}

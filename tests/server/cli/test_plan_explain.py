@@ -41,6 +41,8 @@ def test_each_round_and_the_whole_are_told_in_words_and_numbers(tmp_path: Path) 
         "every column on its public grid",
         "every feature with the label",
         "σ each of 5",
+        "σ certain (if",
+        "a coordinator that works with more organisations than the 1 of the plan",
         "at δ = 1e-06 for one record, added or removed",
         "a count of 100 rows is off by up to",
         "this plan once more on the same rows: ε = 1.4",
