@@ -136,6 +136,6 @@ def test_the_ends_of_the_range_of_delta_are_in_it(delta: str) -> None:
     ],
 )
 def test_what_is_missing_or_misspelt_is_said_in_plain_words(text: str, said: str) -> None:
-    with pytest.raises(InputError, match="policy.toml is not valid: ") as caught:
+    with pytest.raises(InputError, match=r"policy\.toml is not valid: ") as caught:
         Policy.from_toml(text)
     assert said in str(caught.value)
