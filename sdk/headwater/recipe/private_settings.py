@@ -40,11 +40,11 @@ class PrivateSettings(BaseModel):
     coupling: float = Field(
         default=0.6, gt=0, le=1, description="least normalised mutual information of two columns that are held as one"
     )
-    components: int = Field(default=64, ge=1, le=1024, description="components of each class of the label")
+    components: int = Field(default=128, ge=1, le=1024, description="components of each class of the label")
     fits: int = Field(default=2, ge=1, le=64, description="fits from different starts that are averaged")
     steps: int = Field(default=1500, ge=1, le=100_000, description="steps of each fit")
     learning_rate: float = Field(default=0.05, gt=0, le=10)
     critic: CriticSettings = Field(default=CriticSettings(), description="of `hybrid` alone")
     pull: float = Field(
-        default=0.05, ge=0, le=100, description="how strongly components are held to their class's own shares"
+        default=0.035, ge=0, le=100, description="how strongly components are held to their class's own shares"
     )
