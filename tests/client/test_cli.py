@@ -71,6 +71,7 @@ def test_the_commands_are_the_documented_ones() -> None:
         "cohort list",
         "cohort trust",
         "enroll",
+        "ledger check",
         "ledger export",
         "ledger show",
         "ledger verify",
