@@ -9,8 +9,7 @@ from rich.text import Text
 
 from headwater.cli.wording import printable
 from headwater.file_size import size_in_words
-from headwater.privacy.words import NOT_PRIVATE, SCHEMA_FROM_ROWS
-from headwater.release.statement import OUTSIDE
+from headwater.privacy.words import NOT_PRIVATE, OUTSIDE, SCHEMA_FROM_ROWS
 
 if TYPE_CHECKING:
     from headwater.catalogue import Listing

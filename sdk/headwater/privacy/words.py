@@ -10,6 +10,7 @@ from headwater.privacy.budget import Budget, PrivacyMode, Unit
 __all__ = [
     "DEVIATIONS",
     "NOT_PRIVATE",
+    "OUTSIDE",
     "PUBLIC",
     "SCHEMA_FROM_ROWS",
     "WEAK",
@@ -36,6 +37,9 @@ PUBLIC = (
     "on the rows"
 )
 """What ε says nothing of, since everybody may know it."""
+
+OUTSIDE = "*"
+"""In a list, behind an ε outside of which the schema was read from the rows."""
 
 SCHEMA_FROM_ROWS = "schema read from the rows, outside ε"
 """Said of every result whose bounds and categories nobody confirmed to be public."""

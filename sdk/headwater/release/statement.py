@@ -6,6 +6,7 @@ from typing import NamedTuple
 from headwater.agreement.differencing import differencing_statement
 from headwater.privacy.words import (
     NOT_PRIVATE,
+    OUTSIDE,
     PUBLIC,
     SCHEMA_FROM_ROWS,
     WEAK,
@@ -21,7 +22,6 @@ from headwater.release.manifest import Protection
 from headwater.release.privacy_claim import Privacy, PrivacyClaim
 
 __all__ = [
-    "OUTSIDE",
     "SIGNATURES",
     "Statement",
     "citation",
@@ -31,9 +31,6 @@ __all__ = [
     "privacy_tag",
     "protection_statement",
 ]
-
-OUTSIDE = "*"
-"""In a list, behind an ε outside of which the schema was read from the rows."""
 
 SIGNATURES = "signed by the coordinator; no organisation has signed yet"
 """Who stands behind a release until organisations sign releases too."""
