@@ -25,7 +25,7 @@ __all__ = [
 
 EPSILONS = (0.3, 1.0, 3.0, 8.0)
 DELTA = 1e-6
-_SEEDS, _PEER_SEEDS, _OTHER_SEEDS = (1, 2, 3, 4, 5), (1, 2), (1, 2, 3)
+_SEEDS, _PEER_SEEDS, _OTHER_SEEDS = (1, 2, 3, 4, 5), (1, 2), (1, 2)
 
 MEMBERS = (3, 5, 10, 20, 50)
 """Numbers of organisations that share the same rows out."""
