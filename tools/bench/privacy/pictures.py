@@ -47,11 +47,12 @@ def _utility(measured: Measured, path: pathlib.Path) -> bool:
                 for epsilon in known:
                     seeds = values_of(measured, f"adult-{maker}-{epsilon:g}", figure)
                     axis.plot([epsilon] * len(seeds), seeds, mark, color=colour, markersize=2, alpha=0.5)
-            for row, words in (("adult-real", "real rows"), ("adult-none", "no privacy")):
+            for row, words, side in (("adult-real", "real rows", "bottom"), ("adult-none", "no privacy", "top")):
                 value = mean_of(measured, row, figure)
                 if value is not None and not math.isnan(value):
                     axis.axhline(value, color=GREY, linestyle="--" if row == "adult-real" else ":", linewidth=1)
-                    axis.annotate(words, (1.0, value), xycoords=("axes fraction", "data"), fontsize=7, ha="right")
+                    at = (0.3 if side == "top" else 1.0, value)
+                    axis.annotate(words, at, xycoords=("axes fraction", "data"), fontsize=7, ha="right", va=side)
             axis.set(xscale="log", xlabel="ε at δ = 1e-6", ylabel=label)
             axis.set_xticks(EPSILONS, [f"{epsilon:g}" for epsilon in EPSILONS])
             axis.minorticks_off()
