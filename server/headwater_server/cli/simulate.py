@@ -33,6 +33,14 @@ _Changes = Annotated[
     ),
 ]
 
+_Plan = Annotated[
+    Path | None,
+    typer.Option(help="A plan in TOML; without it, hybrid, or mixture for pictures; marginals under --epsilon."),
+]
+_Entity = Annotated[
+    str | None, typer.Option(help="Column that names whose each row is, for --unit entity; it is not synthesised.")
+]
+
 
 def register(app: typer.Typer) -> None:
     """Mount the command."""
@@ -53,10 +61,7 @@ def simulate(
     partition: Annotated[
         str, typer.Option(help="How rows are shared out: iid, label:A (Dirichlet, skewed by the target), column:NAME.")
     ] = "iid",
-    plan: Annotated[
-        Path | None,
-        typer.Option(help="A plan in TOML; without it, hybrid, or mixture for pictures; marginals under --epsilon."),
-    ] = None,
+    plan: _Plan = None,
     schema: Annotated[
         Path | None, typer.Option(help="A schema in TOML; without it, one is read from the rows.")
     ] = None,
@@ -71,9 +76,7 @@ def simulate(
     records: Records = None,
     most_rows: MostRows = None,
     mode: Mode = None,
-    entity: Annotated[
-        str | None, typer.Option(help="Column that names whose each row is, for --unit entity; it is not synthesised.")
-    ] = None,
+    entity: _Entity = None,
     engine: Annotated[
         _Engine, typer.Option(help="local: in this process; flower: Flower's simulation engine, on Ray.")
     ] = _Engine.LOCAL,

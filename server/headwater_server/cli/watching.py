@@ -135,18 +135,8 @@ def describe(record: Mapping[str, Any]) -> str:
     """A line for people, with rich markup; empty for a record that says nothing to them."""
     from rich.markup import escape
 
-    from headwater.agreement.troubles import Trouble, trouble_in_words
-
     seconds = f" [dim]{record['seconds']:.1f} s[/dim]" if "seconds" in record else ""
     match record.get("kind"):
-        case "setup":
-            return f"setup {record['attempt']}: waiting for {', '.join(record['expected'])}"
-        case "ready":
-            members = ", ".join(record["members"])
-            style = "red" if record["protection"].startswith("no ") else "green"
-            said = f"session of {len(record['members'])}: {members} – [{style}]{record['protection']}[/{style}]"
-            # Records of runs before this was kept say nothing of it.
-            return f"{said}; {_privacy(record['privacy'])}" if "privacy" in record else said
         case "pixels":
             return f"pixels: {record['rows']:,} training rows, {max(record['scores'])} scores a picture{seconds}"
         case "histograms" | "marginals" if is_noisy(record):
@@ -201,6 +191,25 @@ def describe(record: Mapping[str, Any]) -> str:
             return "  back to the average of the last model taken"
         case "ended":
             return f"[red]{escape(ending_in_words(record))}[/red]"
+        case _:
+            return _of_session(record)
+
+
+def _of_session(record: Mapping[str, Any]) -> str:
+    """The line of a record that tells of organisations and their session, and of no sum's result."""
+    from rich.markup import escape
+
+    from headwater.agreement.troubles import Trouble, trouble_in_words
+
+    match record.get("kind"):
+        case "setup":
+            return f"setup {record['attempt']}: waiting for {', '.join(record['expected'])}"
+        case "ready":
+            members = ", ".join(record["members"])
+            style = "red" if record["protection"].startswith("no ") else "green"
+            said = f"session of {len(record['members'])}: {members} – [{style}]{record['protection']}[/{style}]"
+            # Records of runs before this was kept say nothing of it.
+            return f"{said}; {_privacy(record['privacy'])}" if "privacy" in record else said
         case "dropped":
             reason = escape(record["reason"])
             return f"[yellow]{record['member']} dropped out in phase {record['phase']}[/yellow]: {reason}"

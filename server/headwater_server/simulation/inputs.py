@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pyarrow as pa
 
@@ -91,46 +92,65 @@ def read_inputs(
         raise InputError(f"there is no column {target!r} in {data.name}; say --target with one of its columns")
     if entity is not None and entity not in arrow.column_names:
         raise InputError(f"there is no column {entity!r} in {data.name} that could name whose each row is")
-    drafted = plan_file is None and schema_file is None
-    warnings: tuple[str, ...] = ()
-    if plan_file is not None:
-        if schema_file is not None:
-            raise InputError("a plan holds its schema; say --plan or --schema, not both")
-        plan = read_plan(plan_file)
-    else:
-        if schema_file is not None:
-            schema = read_schema(schema_file)
-        else:
-            described = arrow if entity is None else arrow.drop_columns(entity)
-            read = draft_schema(described, target, data.name.split(".")[0], data)
-            schema, warnings = read.schema, read.warnings
-        plan = _default_plan(schema, organisations, budget)
+    plan, warnings = _agreed(arrow, target, organisations, data, plan_file, schema_file, budget, entity)
     if budget is not None:
         plan = plan.model_copy(update={"privacy": budget})
     if recipe is not None:
         plan = plan.model_copy(update={"recipe": plan.recipe.model_copy(update={"kind": recipe})})
     if seed is not None:
         plan = plan.model_copy(update={"seed": seed})
-    if entity is not None and (plan.privacy == "none" or plan.privacy.unit == "record"):
-        what = "no privacy budget is given" if plan.privacy == "none" else "the budget protects single records"
-        raise InputError(
-            f"--entity {entity} names persons, and {what}; say --epsilon, --unit entity and --records, or leave "
-            "--entity out"
-        )
+    _check_entity(entity, plan.privacy)
     if plan.privacy != "none":
         check_private(plan.schema_, plan.recipe.kind)
     if changes:
         plan = override(plan, changes)
-    marked = plan.schema_.target
-    if target is not None and (marked is None or marked.name != target):
-        found = "none" if marked is None else repr(marked.name)
-        raise InputError(f"the target is {target!r}, the schema marks {found}; mark the same column in both")
+    _check_target(target, plan)
     check_headroom(plan.recipe.value_bits, organisations, ring_bits=plan.ring_bits)
     shared = share_out(arrow, plan.schema_, organisations, how)
     parts = _parts(shared, plan, entity)
     if plan.privacy != "none":
         check_most_rows(plan.privacy, plan.splits, parts)
+    drafted = plan_file is None and schema_file is None
     return SimulationInputs(plan, drafted, shared.train, shared.test, parts, shared.changes, warnings)
+
+
+def _agreed(
+    arrow: pa.Table,
+    target: str | None,
+    organisations: int,
+    data: Path,
+    plan_file: Path | None,
+    schema_file: Path | None,
+    budget: Budget | None,
+    entity: str | None,
+) -> tuple[Plan, tuple[str, ...]]:
+    """The plan that a file holds, or the default one for a schema; and what its schema's reader warns of."""
+    if plan_file is not None:
+        if schema_file is not None:
+            raise InputError("a plan holds its schema; say --plan or --schema, not both")
+        return read_plan(plan_file), ()
+    if schema_file is not None:
+        return _default_plan(read_schema(schema_file), organisations, budget), ()
+    described = arrow if entity is None else arrow.drop_columns(entity)
+    read = draft_schema(described, target, data.name.split(".")[0], data)
+    return _default_plan(read.schema, organisations, budget), read.warnings
+
+
+def _check_entity(entity: str | None, privacy: Literal["none"] | Budget) -> None:
+    if entity is None or (privacy != "none" and privacy.unit == "entity"):
+        return
+    what = "no privacy budget is given" if privacy == "none" else "the budget protects single records"
+    raise InputError(
+        f"--entity {entity} names persons, and {what}; say --epsilon, --unit entity and --records, or leave "
+        "--entity out"
+    )
+
+
+def _check_target(target: str | None, plan: Plan) -> None:
+    marked = plan.schema_.target
+    if target is not None and (marked is None or marked.name != target):
+        found = "none" if marked is None else repr(marked.name)
+        raise InputError(f"the target is {target!r}, the schema marks {found}; mark the same column in both")
 
 
 def _parts(shared: SharedTable, plan: Plan, entity: str | None) -> tuple[Table, ...]:
