@@ -31,7 +31,7 @@ from headwater_client.participation import join_run
 from headwater_client.store import Store
 from headwater_client.transport.aggregation import Participation
 from support.ledgers import OTHER_RUN, chained, charge_of_round
-from support.offices import Office, approve_everywhere
+from support.offices import Office, approve_everywhere, close_all, sum_in_two_sessions
 from support.organisations import RUN, EnrolledConsortium
 from support.rpc import RpcCoordinator, shared_loop
 from support.sessions import Desk
@@ -49,15 +49,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> EnrolledConsortium:
     """Three organisations after a run under a budget: its first sum, asked for in two sessions."""
     coordinator = RpcCoordinator(shared_loop())
     consortium = EnrolledConsortium(coordinator, tmp_path_factory.mktemp("members"))
-    desk = Desk(consortium, approve_everywhere(consortium, **PRIVATE))
-    offices = [Office(home) for home in consortium.homes.values()]
-    try:
-        assert all(isinstance(desk.sum(attempt), RoundSummed) for attempt in (1, 2))
-        desk.end()
-    finally:
-        for office in offices:
-            office.stop.set()
-            office.join()
+    sum_in_two_sessions(consortium, approve_everywhere(consortium, **PRIVATE))
     consortium.close()
     coordinator.close()
     return consortium
@@ -408,9 +400,7 @@ def test_below_the_threshold_each_ledger_holds_what_it_was_asked_for_and_no_more
         assert ended.reason == "org-3 refused: its part broke off; its own log says why"
         desk.end()
     finally:
-        for office in offices:
-            office.stop.set()
-            office.join()
+        close_all(offices)
     charged = {name: [e for e in entries_of(folder) if e.run_id == RUN] for name, folder in folders.items()}
     # The first sum at each; the second at those who were asked before it came to nothing, and it stays charged.
     assert {name: [entry.attempt for entry in found] for name, found in charged.items()} == {

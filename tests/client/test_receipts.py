@@ -18,14 +18,13 @@ from headwater.agreement.receipt_check import check_receipts
 from headwater.agreement.receipt_file import ReceiptFile
 from headwater.canonical import canonical_json
 from headwater.errors import HeadwaterError, PeerError
-from headwater.secagg.protocol.events import COORDINATOR, RoundSummed
+from headwater.secagg.protocol.events import COORDINATOR
 from headwater.secagg.wire.envelope import MessageType, open_envelope, sign_envelope
 from headwater.secagg.wire.messages import Receipt
 from headwater_client.cli import app
-from support.offices import Office, approve_everywhere
+from support.offices import approve_everywhere, sum_in_two_sessions
 from support.organisations import RUN, EnrolledConsortium
 from support.rpc import RpcCoordinator, shared_loop
-from support.sessions import Desk
 
 STRICT = {"on_membership_change": "strict", "setup_seconds": 10, "round_seconds": 20}
 
@@ -35,15 +34,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> EnrolledConsortium:
     """Three organisations after a run of two sessions with a sum each."""
     coordinator = RpcCoordinator(shared_loop())
     consortium = EnrolledConsortium(coordinator, tmp_path_factory.mktemp("members"))
-    desk = Desk(consortium, approve_everywhere(consortium, aggregation=STRICT))
-    offices = [Office(home) for home in consortium.homes.values()]
-    try:
-        assert all(isinstance(desk.sum(attempt), RoundSummed) for attempt in (1, 2))
-        desk.end()
-    finally:
-        for office in offices:
-            office.stop.set()
-            office.join()
+    sum_in_two_sessions(consortium, approve_everywhere(consortium, aggregation=STRICT))
     consortium.close()
     # From here on nothing may need it.
     coordinator.close()

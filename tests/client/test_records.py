@@ -1,7 +1,6 @@
 """The durable records of protocol 4.10 at work: real organisations over loopback, from session to session."""
 
 import sqlite3
-from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -12,19 +11,12 @@ from headwater.secagg.protocol.events import CohortConfirmed, RoundAborted, Roun
 from headwater_client.membership import Membership
 from headwater_client.store import Store
 from headwater_client.transport.aggregation import Progress
-from support.offices import Office, approve_everywhere
+from support.offices import Office, approve_everywhere, close_all
 from support.organisations import RUN, EnrolledConsortium
 from support.sessions import Desk
 
 SECOND_RUN = "1f" * 16
 SOON = {"setup_seconds": 10, "round_seconds": 8}
-
-
-def close_all(offices: Sequence[Office]) -> None:
-    for office in offices:
-        office.stop.set()
-    for office in offices:
-        office.join()
 
 
 def copy_of(home: Path) -> dict[str, bytes]:

@@ -14,17 +14,15 @@ from headwater.errors import ReleaseRefused
 from headwater.privacy.budget import Budget
 from headwater.privacy.events import NoisyCounts, write_charge
 from headwater.release.privacy_claim import ChargedRound, Privacy, PrivacyClaim
-from headwater.secagg.protocol.events import RoundSummed
 from headwater_client.cli import app
 from headwater_client.release_check import findings_of
 from headwater_client.store import Store
 from headwater_server.release import ReleaseRequest, RunFacts, publish_release
 from support.claims import charged
 from support.ledgers import chained, charge_of_round
-from support.offices import Office, approve_everywhere
+from support.offices import approve_everywhere, sum_in_two_sessions
 from support.organisations import RUN, EnrolledConsortium
 from support.releases import NOON, make_table
-from support.sessions import Desk
 
 BUDGET = Budget(epsilon=2.0, most_rows=1000, retries=1)
 PLAN = "ab" * 32
@@ -107,14 +105,7 @@ def test_a_release_of_a_real_run_is_held_against_each_ledger(consortium: Enrolle
         privacy=BUDGET.model_dump(mode="json"),
         aggregation={"on_membership_change": "continue", "setup_seconds": 10, "round_seconds": 20},
     )
-    desk, offices = Desk(consortium, plan), [Office(home) for home in consortium.homes.values()]
-    try:
-        assert all(isinstance(desk.sum(attempt), RoundSummed) for attempt in (1, 2))
-        desk.end()
-    finally:
-        for office in offices:
-            office.stop.set()
-            office.join()
+    sum_in_two_sessions(consortium, plan)
     home = consortium.homes["org-1"]
     with closing(Store(home / "state.db")) as store:
         events = [entry.event for entry in store.ledger()]

@@ -1,7 +1,7 @@
 """Organisations that take part in a run on threads of their own, with rows of their own."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,15 @@ import pyarrow as pa
 from headwater.agreement.plan import Plan
 from headwater.agreement.troubles import Trouble
 from headwater.secagg import Participant
+from headwater.secagg.protocol.events import RoundSummed
 from headwater_client.connectors import ArrowSource
 from headwater_client.membership import Membership
 from headwater_client.participation import SessionDriver, join_run
 from headwater_client.transport.aggregation import Participation, Progress, participate
 from support.organisations import RUN, EnrolledConsortium
+from support.sessions import Desk
 
-__all__ = ["Office", "approve_everywhere", "rows_of"]
+__all__ = ["Office", "approve_everywhere", "close_all", "rows_of", "sum_in_two_sessions"]
 
 
 def rows_of(member: str) -> pa.Table:
@@ -96,3 +98,21 @@ def approve_everywhere(consortium: EnrolledConsortium, run_id: str = RUN, **chan
     for organisation in consortium.organisations.values():
         organisation.approve(run_id, plan.digest)
     return plan
+
+
+def close_all(offices: Sequence[Office]) -> None:
+    """End every office's part, then wait for all."""
+    for office in offices:
+        office.stop.set()
+    for office in offices:
+        office.join()
+
+
+def sum_in_two_sessions(consortium: EnrolledConsortium, plan: Plan) -> None:
+    """A run of every organisation to its end: its first sum, asked for in two sessions."""
+    desk, offices = Desk(consortium, plan), [Office(home) for home in consortium.homes.values()]
+    try:
+        assert all(isinstance(desk.sum(attempt), RoundSummed) for attempt in (1, 2))
+        desk.end()
+    finally:
+        close_all(offices)

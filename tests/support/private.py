@@ -1,6 +1,7 @@
 """A plan under a privacy budget, for small tables."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count, repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,17 @@ from headwater.recipe.task import Task
 from headwater.schema.table import Table
 from support.recipes import small_plan
 
-__all__ = ["Entropy", "clear_sum", "first_task", "followed", "hybrid_plan", "private_plan"]
+__all__ = [
+    "Entropy",
+    "assert_sums_alone_give_the_release",
+    "clear_sum",
+    "driven",
+    "first_task",
+    "followed",
+    "hybrid_plan",
+    "private_plan",
+    "released",
+]
 
 
 def private_plan(epsilon: float = 3.0, *, schema: object = None, **budget: object) -> Plan:
@@ -77,14 +88,40 @@ def clear_sum(
     return total
 
 
-def followed(plan: Plan, parts: Sequence[Table], seed: int | None = None) -> tuple[Recipe, Done]:
-    """A recipe to its end, with its answer."""
-    recipe, step = build_recipe(plan), 0
+def driven(plan: Plan, sum_of: Callable[[Aggregate], NDArray[np.uint32]], organisations: int) -> tuple[Recipe, Done]:
+    """A recipe to its end, with its answer; `sum_of` answers each question."""
+    recipe = build_recipe(plan)
     while not isinstance(action := recipe.next(), Done):
-        step += 1
         if isinstance(action, Aggregate):
-            again = None if seed is None else seed * 100 + step
-            recipe.add_sum(clear_sum(action.task, plan, parts, again, model=action.model), len(parts))
+            recipe.add_sum(sum_of(action), organisations)
         else:
             recipe.add_model(*execute(action, device="cpu"))
     return recipe, action
+
+
+def followed(plan: Plan, parts: Sequence[Table], seed: int | None = None) -> tuple[Recipe, Done]:
+    """A recipe over rows to its end; with a seed, from noise that comes again."""
+    seeds = repeat(None) if seed is None else count(seed * 100 + 1)
+
+    def summed(asked: Aggregate) -> NDArray[np.uint32]:
+        return clear_sum(asked.task, plan, parts, next(seeds), model=asked.model)
+
+    return driven(plan, summed, len(parts))
+
+
+def released(recipe: Recipe, done: Done) -> tuple[object, ...]:
+    """Everything that leaves the coordinator at the end of a run."""
+    return done.model, done.encoding.to_document(), done.rows, recipe.history
+
+
+def assert_sums_alone_give_the_release(plan: Plan, parts: Sequence[Table]) -> None:
+    """A run that sees no row but another run's sums releases what that one did."""
+    sums: list[NDArray[np.uint32]] = []
+
+    def recorded(asked: Aggregate) -> NDArray[np.uint32]:
+        sums.append(clear_sum(asked.task, plan, parts, model=asked.model))
+        return sums[-1]
+
+    first = driven(plan, recorded, len(parts))
+    kept = iter(sums)
+    assert released(*driven(plan, lambda asked: next(kept), len(parts))) == released(*first)

@@ -23,17 +23,13 @@ from headwater.recipe.machine import Recipe, build_recipe
 from headwater.recipe.private_steps import critic_event, private_rounds, private_steps
 from headwater.schema.table import Table
 from headwater.secagg.crypto.ring import to_signed
-from support.private import clear_sum, followed, hybrid_plan, private_plan
+from support.private import assert_sums_alone_give_the_release, clear_sum, followed, hybrid_plan, private_plan, released
 from support.recipes import small_table
 
 PARTS = [small_table(300, seed=seed) for seed in range(3)]
 PLAN = hybrid_plan(8.0)
 SEED = 5
 STEPS = PLAN.recipe.private.critic.steps
-
-
-def released(recipe: Recipe, done: Done) -> tuple[object, ...]:
-    return done.model, done.encoding.to_document(), done.rows, recipe.history
 
 
 def to_first_gradient(plan: Plan) -> tuple[Recipe, Aggregate]:
@@ -72,21 +68,7 @@ def test_one_more_row_changes_a_sum_so_the_test_above_can_fail() -> None:
 
 def test_the_sums_alone_give_the_release_where_no_row_is() -> None:
     # privacy.md 16, 17: optimiser, averages, history and verdict see noisy values only.
-    sums: list[NDArray[np.uint32]] = []
-    recipe = build_recipe(PLAN)
-    while not isinstance(action := recipe.next(), Done):
-        if isinstance(action, Aggregate):
-            sums.append(clear_sum(action.task, PLAN, PARTS, model=action.model))
-            recipe.add_sum(sums[-1], len(PARTS))
-        else:
-            recipe.add_model(*execute(action, device="cpu"))
-    again, kept = build_recipe(PLAN), iter(sums)
-    while not isinstance(ended := again.next(), Done):
-        if isinstance(ended, Aggregate):
-            again.add_sum(next(kept), len(PARTS))
-        else:
-            again.add_model(*execute(ended, device="cpu"))
-    assert released(again, ended) == released(recipe, action)
+    assert_sums_alone_give_the_release(PLAN, PARTS)
 
 
 def test_no_row_at_all_still_gives_noise_on_every_value() -> None:
