@@ -1,0 +1,1 @@
+"""What was found about a release candidate: measures with their intervals, pure and without a row."""
