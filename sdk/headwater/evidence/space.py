@@ -18,6 +18,7 @@ I64 = NDArray[np.int64]
 _REACH = 5.0
 _WIDEST = 64
 _HASH = 2_654_435_761
+_BLOCK = 1 << 17
 _CELLS = 1 << 24
 
 
@@ -121,7 +122,7 @@ def nearest(queries: Points, points: Points, k: int = 1, *, same: bool = False) 
         return distances, places
     squares = np.square(points).sum(axis=1)
     # Queries and points in blocks, so that a block of distances has a fixed size whatever the tables have.
-    wide = min(len(points), 1 << 17)
+    wide = min(len(points), _BLOCK)
     tall = max(1, _CELLS // wide)
     for start in range(0, len(queries), tall):
         part = queries[start : start + tall]
