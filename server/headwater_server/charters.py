@@ -29,6 +29,8 @@ class CharterRequest:
         data_sets: by member id; "main" for a member that is new.
         disjoint_people: whether the members declare that nobody's records are at more than one of them; not declared
             in a first version.
+        release_quorum: organisations whose signature a release needs; 0 for the charter's own threshold, which it is
+            in a first version.
     """
 
     removed: Collection[str] = ()
@@ -36,6 +38,7 @@ class CharterRequest:
     colluders: int | None = None
     data_sets: Mapping[str, str] = field(default_factory=dict)
     disjoint_people: bool | None = None
+    release_quorum: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,7 @@ def draw_up(
             ca_digest=founding.ca_digest,
             created=created,
             disjoint_people=disjoint,
+            release_quorum=_release_quorum(before, request),
         )
     except ValidationError as error:
         raise InputError(f"the charter does not hold: {first_problem(error)}") from error
@@ -132,9 +136,15 @@ def draw_up(
     if before is not None and not changes_in_words(before, charter):
         raise OutOfOrder(
             f"version {before.version} of the charter is in force and nothing would change; invite an organisation, or "
-            "give --remove, --minimum-cohort, --colluders, --data-set or --disjoint-people"
+            "give --remove, --minimum-cohort, --colluders, --data-set, --disjoint-people or --release-quorum"
         )
     return charter
+
+
+def _release_quorum(before: Charter | None, request: CharterRequest) -> int | None:
+    if request.release_quorum is None:
+        return None if before is None else before.release_quorum
+    return request.release_quorum or None
 
 
 def _signers_problem(before: Charter, charter: Charter) -> str:

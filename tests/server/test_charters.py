@@ -115,3 +115,11 @@ def test_a_coordinator_without_its_key_proposes_nothing() -> None:
     strange = Founding("Test consortium", public_key_hex(Ed25519PrivateKey.generate()), "ca" * 32)
     with pytest.raises(OutOfOrder, match=r"keys/charter.key is not the coordinator key"):
         draw_up(FIRST, enrolled(), [], strange, CharterRequest(minimum_cohort=4), CREATED)
+
+
+def test_the_release_quorum_is_kept_until_another_is_asked_for() -> None:
+    three = drawn(enrolled(), release_quorum=3)
+    history = CharterHistory((*FIRST.charters, signed_by(three, WORLD.coordinator_key, WORLD.keys)))
+    assert drawn(enrolled(), history, minimum_cohort=4).release_quorum == 3
+    assert drawn(enrolled(), history, minimum_cohort=4, release_quorum=0).release_quorum is None
+    refused("release_quorum 5 is more than the 4 members", enrolled(), history, release_quorum=5)

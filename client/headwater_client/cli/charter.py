@@ -91,6 +91,7 @@ def accept(
 def _show(console: Console, review: "CharterReview") -> None:
     from headwater.agreement.charter_words import signatures_in_words
     from headwater.agreement.overlap import people_in_words
+    from headwater.agreement.quorum import quorum_in_words
     from headwater_client.wording import digest_in_groups, member_keys_in_words
 
     charter = review.signed.charter
@@ -108,6 +109,7 @@ def _show(console: Console, review: "CharterReview") -> None:
         "coordinator without learning another one's vector.",
         soft_wrap=True,
     )
+    console.print(quorum_in_words(charter), soft_wrap=True)
     console.print(people_in_words(charter), soft_wrap=True)
     _show_changes(console, review)
     console.print(f"Charter digest:\n  [bold]{digest_in_groups(charter.digest)}[/bold]", soft_wrap=True)

@@ -19,6 +19,7 @@ MAXIMUM_VERSION = 10_000
 """Versions that one consortium may have; bounds every walk through its history."""
 
 MINIMUM_MEMBERS = 3
+MINIMUM_RELEASE_QUORUM = 2
 
 
 class Member(Document):
@@ -51,6 +52,8 @@ class Charter(Document):
         ca_digest: SHA-256 of the consortium's CA certificate (DER), which every TLS connection must chain to.
         disjoint_people: the members declare that nobody's records are at more than one of them. False says nothing
             and is left out of the document, so that charters from before the declaration existed keep their digests.
+        release_quorum: organisations whose signature a release needs, from 2 to all. None leaves it to the charter's
+            own threshold (`headwater.agreement.quorum`) and is left out of the document as well.
     """
 
     version: int = Field(ge=1, le=MAXIMUM_VERSION)
@@ -63,12 +66,15 @@ class Charter(Document):
     ca_digest: HexDigest
     created: Instant
     disjoint_people: bool = False
+    release_quorum: int | None = Field(default=None, ge=MINIMUM_RELEASE_QUORUM, le=1000)
 
     @model_serializer(mode="wrap")
     def _leave_undeclared_out(self, serialize: SerializerFunctionWrapHandler) -> dict[str, object]:
         document: dict[str, object] = serialize(self)
         if not self.disjoint_people:
             del document["disjoint_people"]
+        if self.release_quorum is None:
+            del document["release_quorum"]
         return document
 
     @model_validator(mode="after")
@@ -91,6 +97,8 @@ class Charter(Document):
             raise ValueError("one key stands for two parties; each must make its own")
         if self.minimum_cohort > len(ids):
             raise ValueError(f"minimum_cohort {self.minimum_cohort} is more than the {len(ids)} members")
+        if self.release_quorum is not None and self.release_quorum > len(ids):
+            raise ValueError(f"release_quorum {self.release_quorum} is more than the {len(ids)} members")
         return self
 
     def member(self, member_id: str) -> Member:

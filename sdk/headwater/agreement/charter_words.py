@@ -1,6 +1,7 @@
 """A version of the charter in the words that people decide by: what it changes, who has to sign it yet."""
 
 from headwater.agreement.charter import Charter, Member, SignedCharter
+from headwater.agreement.quorum import release_quorum
 from headwater.agreement.signing import fingerprint
 from headwater.agreement.succession import tally
 from headwater.secagg.protocol.terms import threshold
@@ -101,9 +102,25 @@ def _number_changes(former: Charter, following: Charter) -> list[str]:
             f"members who may work with the coordinator {'LOWERED' if lowered else 'raised'} from {former.colluders} "
             f"to {following.colluders}" + (": protection holds against fewer of them" if lowered else "")
         )
+    lines += _release_changes(former, following)
     quorums = threshold(len(former.members)), threshold(len(following.members))
     if quorums[0] != quorums[1]:
         lines.append(
             f"{quorums[1]} of {len(following.members)} members decide on the next version, before {quorums[0]}"
         )
     return lines
+
+
+def _release_changes(former: Charter, following: Charter) -> list[str]:
+    before, now = release_quorum(former), release_quorum(following)
+    if before != now:
+        # Of five members three say less than of three all do: what counts is the share.
+        lowered = now * len(former.members) < before * len(following.members)
+        return [
+            f"{now} of {len(following.members)} members must sign a release, before {before} of {len(former.members)}"
+            + (": LOWERED" if lowered else "")
+        ]
+    if former.release_quorum != following.release_quorum:
+        said = "is fixed" if following.release_quorum is not None else "follows the number of members"
+        return [f"how many members must sign a release {said} from now on: {now} of {len(following.members)}"]
+    return []

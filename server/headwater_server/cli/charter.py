@@ -56,6 +56,14 @@ def propose(
             "declared at first.",
         ),
     ] = None,
+    release_quorum: Annotated[
+        int | None,
+        typer.Option(
+            help="Members whose signature a release needs; unchanged where left out. 0 for more than two thirds of "
+            "them, as at first.",
+            min=0,
+        ),
+    ] = None,
     home: HomeOption = Path("coordinator"),
 ) -> None:
     """Propose the charter, or the version that follows the one in force, with everybody who has enrolled.
@@ -83,7 +91,9 @@ def propose(
         enrolled,
         invited,
         Founding(place.settings().consortium, public_key_hex(key), place.authority().digest),
-        CharterRequest(remove or (), minimum_cohort, colluders, _data_sets(data_set or []), disjoint_people),
+        CharterRequest(
+            remove or (), minimum_cohort, colluders, _data_sets(data_set or []), disjoint_people, release_quorum
+        ),
         now.strftime("%Y-%m-%dT%H:%M:%SZ"),
     )
     storage.add_charter(SignedCharter(charter=charter, coordinator_signature=charter.signed_by(key)))
@@ -127,6 +137,7 @@ def _show(storage: "SqlStorage") -> None:
 
     from headwater.agreement.charter_words import changes_in_words, signatures_in_words
     from headwater.agreement.overlap import people_in_words
+    from headwater.agreement.quorum import quorum_in_words
     from headwater.errors import OutOfOrder
 
     newest, records = storage.charter(), storage.charter_records()
@@ -141,6 +152,7 @@ def _show(storage: "SqlStorage") -> None:
     _show_members(console, newest, former)
     charter = newest.charter
     console.print(f"minimum cohort {charter.minimum_cohort}, colluders {charter.colluders}")
+    console.print(quorum_in_words(charter), soft_wrap=True)
     console.print(people_in_words(charter), soft_wrap=True)
     if former is not None:
         console.print(f"Against version {former.version}:")
