@@ -1,5 +1,6 @@
 """Charter, plan and policy in plain words: what a person compares, approves and agrees to."""
 
+from headwater.agreement.audit_words import audit_in_words
 from headwater.agreement.charter import Charter
 from headwater.agreement.differencing import choice_in_words
 from headwater.agreement.plan import Plan
@@ -70,6 +71,7 @@ def plan_in_words(plan: Plan, charter: Charter) -> tuple[tuple[str, str], ...]:
         ),
         ("privacy", _NO_PRIVACY if plan.privacy == "none" else budget_in_words(plan.privacy)),
         ("when one drops out", choice_in_words(terms.on_membership_change)),
+        ("audit", audit_in_words(plan)),
         ("result", result),
         ("code", f"only what is installed here; Flower bundle {plan.stub_sha256[:16]}"),
     )
@@ -141,7 +143,8 @@ def _splits_in_words(plan: Plan) -> str:
     shares = plan.splits
     return (
         f"{shares.train:.0%} for counting and training, {shares.validation:.0%} for choosing between models, "
-        f"{shares.audit:.0%} kept aside for an audit, which no release has yet; they stay on this machine"
+        f"{shares.audit:.0%} kept aside for {'audits' if plan.audit == 'none' else 'the audit'}; they stay on this "
+        "machine"
     )
 
 

@@ -21,6 +21,14 @@ _BUDGET = {
     "retries": "Aborted sums that are paid for in advance, by more noise in every round. What was uploaded counts as "
     "released, so a sum that is tried again is paid twice; where nothing is left for it the run ends.",
 }
+_POLICY = (
+    "Which thresholds judge the audit. With a budget: standard (ε up to 3), strict (1), research (8). Without one: "
+    'non-private. For a trial on few rows: demo. No audit at all: audit = "none" in place of this section.'
+)
+_NO_AUDIT = (
+    'Nobody attacks the synthetic rows before they are released. With `[audit]` and policy = "non-private" in its '
+    "place, or standard under a budget, the organisations do."
+)
 _ROWS = (
     "Synthetic rows to release. 0: as many as the noisy counts estimate. Another number must be public anyway: that of "
     "the true rows, in a plan or in `release --rows`, would be a count without noise."
@@ -39,6 +47,11 @@ def explained(text: str) -> str:
     """
     choices = [choice_in_words("strict"), choice_in_words("continue")]
     text = _above(text, "on_membership_change", choices)
+    if "\n[audit]\n" in text:
+        before, after = text.split("\n[audit]\n", 1)
+        text = f"{before}\n[audit]\n{_above(after, 'policy', [_POLICY])}"
+    else:
+        text = _above(text, "audit", [_NO_AUDIT])
     if "\n[privacy]\n" not in text:
         return _above(text, "privacy", [_NO_BUDGET])
     before, after = _above(text, "rows", [_ROWS]).split("\n[privacy]\n", 1)

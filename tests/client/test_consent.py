@@ -127,11 +127,18 @@ def test_the_plan_says_aloud_what_it_does_not_protect() -> None:
     assert digest_in_groups(CONSORTIUM.plan().digest) in words["plan"]
 
 
+def test_a_person_reads_what_will_be_audited() -> None:
+    assert dict(plan_in_words(CONSORTIUM.plan(), CONSORTIUM.charter()))["audit"].startswith("none")
+    words = dict(plan_in_words(CONSORTIUM.plan(audit={"policy": "non-private"}), CONSORTIUM.charter()))
+    assert words["audit"].startswith("policy non-private")
+    assert "kept aside for the audit" in words["your rows"]
+
+
 def test_a_plan_with_a_budget_promises_no_true_number_of_rows() -> None:
     words = dict(plan_in_words(CONSORTIUM.plan(), CONSORTIUM.charter()))
     assert words["result"] == "as many synthetic rows as the organisations have training rows"
     private = dict(plan_in_words(private_plan(), CONSORTIUM.charter()))
-    assert "kept aside for an audit, which no release has yet" in private["your rows"]
+    assert "kept aside for audits" in private["your rows"]
     assert private["result"] == "as many synthetic rows as the noisy counts estimate"
 
 

@@ -6,15 +6,26 @@ from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 import tomlkit
-from pydantic import Discriminator, Field, Tag, ValidationError, field_serializer, field_validator, model_validator
+from pydantic import (
+    Discriminator,
+    Field,
+    SerializerFunctionWrapHandler,
+    Tag,
+    ValidationError,
+    field_serializer,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from headwater.agreement.differencing import MembershipChange, protection_words
 from headwater.agreement.documents import Document, HexDigest, first_problem
 from headwater.errors import InputError
+from headwater.evidence.terms import AuditTerms
 from headwater.privacy.budget import Budget
 from headwater.recipe.settings import PRIVATE_KINDS, RecipeSettings, SplitShares
 from headwater.recipe.vectors import longest_run
-from headwater.schema import Schema
+from headwater.schema import BooleanColumn, CategoricalColumn, Schema
 from headwater.secagg.crypto.ring import RING_BITS, RingBits
 from headwater.toml_array import toml_array
 
@@ -54,9 +65,16 @@ def _budget_or_none(value: object) -> str:
     return "none" if isinstance(value, str) else "budget"
 
 
+def _terms_or_none(value: object) -> str:
+    return "none" if isinstance(value, str) else "terms"
+
+
 # Told apart first, so that a problem of a budget is told and not that it is no "none".
 Privacy = Annotated[
     Annotated[Literal["none"], Tag("none")] | Annotated[Budget, Tag("budget")], Discriminator(_budget_or_none)
+]
+Audit = Annotated[
+    Annotated[Literal["none"], Tag("none")] | Annotated[AuditTerms, Tag("terms")], Discriminator(_terms_or_none)
 ]
 
 
@@ -68,6 +86,8 @@ class Plan(Document):
         recipe: what is asked round by round.
         aggregation: the terms of secure aggregation.
         privacy: "none", or the budget that the run may spend: the word is required, there is no default.
+        audit: "none", or how the result is attacked before it may be released. Left out of the document where it is
+            "none", so that plans of before keep their digest.
         splits: shares of each organisation's rows.
         rows: synthetic rows to sample; 0 samples as many as the organisations' training rows together, under a budget
             as their noisy counts estimate. Under a budget the true number has no place here: it would be a count
@@ -82,6 +102,7 @@ class Plan(Document):
     recipe: RecipeSettings = Field(default_factory=RecipeSettings)
     aggregation: AggregationTerms
     privacy: Privacy
+    audit: Audit = "none"
     splits: SplitShares = Field(default_factory=SplitShares)
     rows: int = Field(default=0, ge=0, le=1_000_000_000)
     seed: int = Field(default=0, ge=0, lt=2**53)
@@ -98,6 +119,33 @@ class Plan(Document):
             if self.schema_.images:
                 raise ValueError('pictures have no recipe under a privacy budget; leave them out, or say "none"')
         return self
+
+    @model_validator(mode="after")
+    def _auditable(self) -> Self:
+        if self.audit == "none":
+            return self
+        if self.schema_.images:
+            raise ValueError('pictures have no audit; say audit = "none"')
+        if not self.splits.audit:
+            raise ValueError(
+                "an audit compares with rows that nothing used, and splits.audit keeps none aside; keep 0.05, or say "
+                'audit = "none"'
+            )
+        settings, columns = self.audit.settings, {column.name: column for column in self.schema_.columns}
+        for named, names in (("groups", settings.groups), ("secrets", settings.secrets), ("tasks", settings.tasks)):
+            if unknown := [name for name in names if name not in columns]:
+                raise ValueError(f"audit.settings.{named} names {unknown[0]!r}, which is no column of the schema")
+        for name in settings.groups:
+            if not isinstance(columns[name], BooleanColumn | CategoricalColumn):
+                raise ValueError(f"audit.settings.groups names {name!r}, which has no categories; name one that has")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _leave_no_audit_out(self, serialize: SerializerFunctionWrapHandler) -> dict[str, object]:
+        document: dict[str, object] = serialize(self)
+        if self.audit == "none":
+            del document["audit"]
+        return document
 
     @field_validator("schema_", mode="before")
     @classmethod
@@ -142,6 +190,8 @@ class Plan(Document):
     def to_toml(self) -> str:
         """The plan as TOML for people; `from_toml` reads it back to the same digest."""
         document = {key: _without_none(value) for key, value in self.model_dump(mode="json", by_alias=True).items()}
+        # A person reads that there is none, where the digest leaves it out.
+        document.setdefault("audit", "none")
         # The schema is the longest part; a person reads the rest first.
         document["schema"] = document.pop("schema")
         return tomlkit.dumps(document)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from headwater.evidence.terms import AuditTerms
 from headwater.images.convolution import ConvolutionSpec
 from headwater.images.lifting import lifted_schema
 from headwater.privacy.budget import Budget
@@ -21,6 +22,7 @@ class LiftedTerms:
     recipe: RecipeSettings
     splits: SplitShares
     privacy: Literal["none"] | Budget
+    audit: Literal["none"] | AuditTerms
     seed: int
     colluders: int
     ring_bits: RingBits
@@ -34,6 +36,7 @@ def lifted_terms(terms: RecipeTerms, schema: Schema) -> LiftedTerms:
         terms.recipe,
         terms.splits,
         terms.privacy,
+        terms.audit,
         terms.seed,
         terms.colluders,
         terms.ring_bits,

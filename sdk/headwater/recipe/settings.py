@@ -6,6 +6,7 @@ from typing import Literal, Protocol, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from headwater.encoding.settings import EncodingSettings
+from headwater.evidence.terms import AuditTerms
 from headwater.images.settings import ImageSettings
 from headwater.mixture.settings import MixtureSettings
 from headwater.privacy.budget import Budget
@@ -278,6 +279,10 @@ class RecipeTerms(Protocol):
     @property
     def privacy(self) -> Literal["none"] | Budget:
         """What the run may cost the people behind the rows."""
+
+    @property
+    def audit(self) -> Literal["none"] | AuditTerms:
+        """How the result is attacked before it may be released."""
 
     @property
     def seed(self) -> int:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from headwater.agreement.cost import PlanCost
     from headwater.agreement.plan import Plan
 
-__all__ = ["explain", "print_privacy"]
+__all__ = ["explain", "print_audit", "print_privacy"]
 
 
 def explain(
@@ -49,8 +49,18 @@ def explain(
     console = Console(highlight=False)
     console.print(f"[bold]{document.name}[/bold], plan {document.digest}", soft_wrap=True)
     print_privacy(console, document, members, disjoint_people=disjoint_people)
+    print_audit(console, document)
     if guesses := guesses_in_words(document.schema_):
         console.print(f"[bold yellow]It cannot be proposed yet:[/bold yellow] {escape(guesses)}", soft_wrap=True)
+
+
+def print_audit(console: "Console", plan: "Plan") -> None:
+    """Print what is attacked before anything of a run may be released."""
+    from rich.markup import escape
+
+    from headwater.agreement.audit_words import audit_in_words
+
+    console.print(f"audit: {escape(audit_in_words(plan))}", soft_wrap=True, highlight=False)
 
 
 def print_privacy(console: "Console", plan: "Plan", organisations: int, *, disjoint_people: bool = False) -> None:
@@ -121,10 +131,11 @@ def _certain(cost: "PlanCost") -> str:
 
 
 def _facts(plan: "Plan", organisations: int, *, disjoint_people: bool) -> dict[str, object]:
+    from headwater.agreement.audit_words import audit_in_words
     from headwater.agreement.cost import plan_cost
     from headwater_server.cost_words import cost_in_words, no_budget_in_words
 
-    head = {"name": plan.name, "plan_digest": plan.digest}
+    head = {"name": plan.name, "plan_digest": plan.digest, "audit": audit_in_words(plan)}
     if plan.privacy == "none":
         return {**head, "private": False, "words": list(no_budget_in_words(plan))}
     cost = plan_cost(plan, organisations, disjoint_people=disjoint_people)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from headwater_server.cli.explaining import explain, print_privacy
+from headwater_server.cli.explaining import explain, print_audit, print_privacy
 from headwater_server.cli.options import (
     Delta,
     Epsilon,
@@ -60,6 +60,13 @@ def draft(
     records: Records = None,
     most_rows: MostRows = None,
     mode: Mode = None,
+    policy: Annotated[
+        str | None,
+        typer.Option(
+            help="What judges the audit at the end of the run: standard, strict, research, non-private or demo; none "
+            "for no audit. By default standard under --epsilon, non-private without; none for pictures."
+        ),
+    ] = None,
     seed: PlanSeed = 0,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
     on_membership_change: Annotated[
@@ -82,6 +89,7 @@ def draft(
     from headwater.flower_bundle import bundle_sha256
     from headwater.privacy.words import WEAK, weakness_in_words
     from headwater.recipe.defaults import recipe_of, splits_of
+    from headwater_server.audit_option import audit_of
     from headwater_server.cost_words import guesses_in_words
     from headwater_server.plan_file import read_schema
     from headwater_server.plan_text import explained
@@ -95,6 +103,7 @@ def draft(
         recipe=recipe_of(contract, None if recipe is None else recipe.value, rounds, private=budget is not None),
         aggregation=AggregationTerms(on_membership_change=_membership_change(on_membership_change)),
         privacy=budget or "none",
+        audit=audit_of(policy, contract, private=budget is not None),
         splits=splits_of(private=budget is not None),
         seed=seed,
         stub_sha256=bundle_sha256(),
@@ -161,6 +170,7 @@ def check(plan: Annotated[Path, typer.Argument(help="The plan, TOML.")]) -> None
         repeats = f"repeats: {repeats_in_words(document.paid_repeats)}"
     console.print(f"at least {terms.minimum_cohort} organisations in each sum, {repeats}", soft_wrap=True)
     print_privacy(console, document, terms.minimum_cohort)
+    print_audit(console, document)
     style = "bold" if terms.on_membership_change == "strict" else "bold red"
     console.print(f"[{style}]{terms.protection}[/{style}]", soft_wrap=True)
     console.print(choice_in_words(terms.on_membership_change), soft_wrap=True, highlight=False)

@@ -66,6 +66,28 @@ def test_what_is_not_named_stands_at_its_default(schema: Path) -> None:
     assert drafted(schema).recipe == RecipeSettings()
 
 
+def test_policy_follows_the_budget_unless_it_is_named(schema: Path) -> None:
+    def policy(*more: str) -> str:
+        audit = drafted(schema, "--force", *more).audit
+        return audit if audit == "none" else audit.policy
+
+    assert policy() == "non-private"
+    assert policy("--epsilon", "1") == "standard"
+    assert policy("--policy", "demo") == "demo"
+    assert policy("--policy", "none") == "none"
+    text = (schema.parent / "plan.toml").read_text(encoding="utf-8")
+    assert "before they are released" in text[: text.index('audit = "none"')]
+    refused = draft(schema, "--on-membership-change", "strict", "--force", "--policy", "No Such")
+    assert isinstance(refused.exception, InputError)
+    assert "say standard, strict" in str(refused.exception)
+
+
+def test_plan_check_says_what_will_be_audited(schema: Path) -> None:
+    drafted(schema)
+    shown = CliRunner().invoke(app, ["plan", "check", str(schema.parent / "plan.toml")]).output
+    assert "audit: policy non-private: when the generator is done" in shown
+
+
 def test_rounds_are_those_of_the_recipe_that_trains(schema: Path) -> None:
     assert drafted(schema, "--rounds", "2").recipe == RecipeSettings(rounds=2)
     recipe = drafted(schema, "--rounds", "2", "--recipe", "adversarial", "--force").recipe
