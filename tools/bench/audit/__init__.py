@@ -1,0 +1,1 @@
+"""What audits are measured on: tables that copy, tables that do not, and peers' opinions of both."""
