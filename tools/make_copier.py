@@ -2,7 +2,7 @@
 
 Usage: python tools/make_copier.py --data adult.csv --target income --out DIR [--law mixture|rows|drawn] [--share 0.05]
 
-Then: headwater audit --train DIR/train.csv --holdout DIR/holdout.csv --schema DIR/schema.toml --synthetic DIR/copier.csv
+Then `headwater audit` with DIR/train.csv, DIR/holdout.csv, DIR/schema.toml, and as --synthetic DIR/copier.csv
 fails and names copying; with DIR/fresh.csv it does not.
 """
 
