@@ -1,13 +1,18 @@
 """The table that may be published, with what every check asks of it."""
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeVar, cast
+from weakref import WeakKeyDictionary
 
 from headwater.errors import InputError
 from headwater.evidence.space import Points, Space
 from headwater.schema.table import Table
 
 __all__ = ["Candidate"]
+
+Shared = TypeVar("Shared")
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +27,9 @@ class Candidate:
     """
 
     table: Table = field(repr=False)
+    _shared: WeakKeyDictionary[object, dict[Hashable, object]] = field(
+        default_factory=WeakKeyDictionary, init=False, repr=False
+    )
 
     def __post_init__(self) -> None:
         """Refuse an empty one."""
@@ -37,3 +45,16 @@ class Candidate:
     def points(self) -> Points:
         """Every synthetic row as a point."""
         return self.space.points(self.table)
+
+    def shared(self, rows: object, key: Hashable, make: Callable[[], Shared]) -> Shared:
+        """What several checks work out of the same rows, made by the first that asks and forgotten with the rows.
+
+        Args:
+            rows: the very object that the checks count, an `AuditRows`; equal rows in another object are others.
+            key: what it is; always of one type.
+            make: makes it. What it returns may not hold `rows` itself, or neither is ever forgotten.
+        """
+        kept = self._shared.setdefault(rows, {})
+        if key not in kept:
+            kept[key] = make()
+        return cast(Shared, kept[key])

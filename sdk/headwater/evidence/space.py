@@ -18,8 +18,11 @@ I64 = NDArray[np.int64]
 _REACH = 5.0
 _WIDEST = 64
 _HASH = 2_654_435_761
-_BLOCK = 1 << 17
-_CELLS = 1 << 24
+# Queries that are looked for together, and the block of distances that is held at a time: 32 MiB.
+_QUERIES = 1 << 16
+_TALL = 256
+_WIDE = 1 << 15
+_GROUP = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +70,16 @@ class Space:
         """
         if table.schema != self.schema:
             raise InputError("rows of another schema have no place in this space; conform them to one schema")
-        parts = [
-            self._part(column, table.columns[column.name])
-            for column in self.schema.columns
-            if columns is None or column.name in columns
-        ]
-        if not parts:
+        taken = [column for column in self.schema.columns if columns is None or column.name in columns]
+        if not taken:
             raise InputError("points need at least one column; name one of the schema's")
-        return np.concatenate(parts, axis=1)
+        widths = [self._part(column, table.columns[column.name][:0]).shape[1] for column in taken]
+        points = np.empty((table.rows, sum(widths)), np.float32)
+        ends = np.cumsum(widths)
+        # One column at a time: a million rows as points are large enough once.
+        for column, width, end in zip(taken, widths, ends, strict=True):
+            points[:, end - width : end] = self._part(column, table.columns[column.name])
+        return points
 
     def _part(self, column: Column, values: NDArray[np.generic]) -> Points:
         match column:
@@ -105,6 +110,8 @@ def _is_number(column: Column) -> bool:
 def nearest(queries: Points, points: Points, k: int = 1, *, same: bool = False) -> tuple[F64, I64]:
     """The k nearest points of each query, by Euclidean distance, in bounded memory.
 
+    Products of matrices find them; their distances are then taken from differences, so that a copy's is exactly 0.
+
     Args:
         queries: shape (queries, dimensions).
         points: shape (points, dimensions).
@@ -112,52 +119,83 @@ def nearest(queries: Points, points: Points, k: int = 1, *, same: bool = False) 
         same: the queries are the points themselves, in order: no point is its own neighbour.
 
     Returns:
-        Distances and positions among `points`, each of shape (queries, k), nearest first. Where there are fewer than k
-        points, the distances of those that are missing are infinite and their positions -1.
+        Distances and positions among `points`, each of shape (queries, k), nearest first. Where
+        there are fewer than k points, the distances of those that are missing are infinite and their positions -1.
     """
     found = min(k, len(points) - int(same))
     distances = np.full((len(queries), k), np.inf)
     places = np.full((len(queries), k), -1, np.int64)
     if found < 1:
         return distances, places
-    squares = np.square(points).sum(axis=1)
-    # Queries and points in blocks, so that a block of distances has a fixed size whatever the tables have.
-    wide = min(len(points), _BLOCK)
-    tall = max(1, _CELLS // wide)
-    for start in range(0, len(queries), tall):
-        part = queries[start : start + tall]
-        best = np.full((len(part), found), np.inf, np.float32)
-        where = np.full((len(part), found), -1, np.int64)
-        for first in range(0, len(points), wide):
-            block = part @ points[first : first + wide].T
-            block *= -2
-            block += squares[first : first + wide]
-            if same:
-                own = np.arange(start, start + len(part)) - first
-                inside = (own >= 0) & (own < block.shape[1])
-                block[np.flatnonzero(inside), own[inside]] = np.inf
-            best, where = _merge(best, where, block, first)
-        own_squares = np.square(part).sum(axis=1, dtype=np.float64)[:, None]
-        order = np.argsort(best, axis=1, kind="stable")
-        distances[start : start + tall, :found] = np.sqrt(
-            np.maximum(np.take_along_axis(best, order, axis=1) + own_squares, 0)
-        )
-        places[start : start + tall, :found] = np.take_along_axis(where, order, axis=1)
+    for start in range(0, len(queries), _QUERIES):
+        part = queries[start : start + _QUERIES]
+        near = _found(part, points, found, start if same else None)
+        exact = np.empty(near.shape)
+        for rank in range(found):
+            gaps = (part - points[near[:, rank]]).astype(np.float64)
+            exact[:, rank] = np.sqrt(np.einsum("qd,qd->q", gaps, gaps))
+        order = np.lexsort((near, exact), axis=1)
+        distances[start : start + len(part), :found] = np.take_along_axis(exact, order, axis=1)
+        places[start : start + len(part), :found] = np.take_along_axis(near, order, axis=1)
     return distances, places
 
 
-def _merge(best: Points, where: I64, block: Points, first: int) -> tuple[Points, I64]:
-    """The smallest of what was found and of a new block of distances."""
+def _found(queries: Points, points: Points, k: int, own: int | None) -> I64:
+    """Positions of the k nearest, in any order; `own` is the first query's own position among the points."""
+    # |q - p|^2 - |q|^2 = (-2 q, 1) . (p, |p|^2): one product, nothing to add.
+    doubled = np.concatenate([queries * np.float32(-2), np.ones((len(queries), 1), np.float32)], axis=1)
+    best = np.full((len(queries), k), np.inf, np.float32)
+    where = np.full((len(queries), k), -1, np.int64)
+    room = np.empty(min(_TALL, len(queries)) * min(_WIDE, len(points) + _GROUP), np.float32)
+    for first in range(0, len(points), _WIDE):
+        tile = _folding(points[first : first + _WIDE])
+        for start in range(0, len(queries), _TALL):
+            part = slice(start, min(start + _TALL, len(queries)))
+            block = room[: (part.stop - start) * len(tile)].reshape(-1, len(tile))
+            np.matmul(doubled[part], tile.T, out=block)
+            if own is not None:
+                itself = np.arange(own + start, own + part.stop) - first
+                inside = (itself >= 0) & (itself < len(tile))
+                block[np.flatnonzero(inside), itself[inside]] = np.inf
+            _merge(best[part], where[part], block, first)
+    return where
+
+
+def _folding(points: Points) -> Points:
+    """Points with their squares, as many as fold into whole groups: those added are further than any."""
+    whole = -(-len(points) // _GROUP) * _GROUP
+    tile = np.zeros((whole, points.shape[1] + 1), np.float32)
+    tile[: len(points), :-1] = points
+    tile[: len(points), -1] = np.square(points).sum(axis=1)
+    tile[len(points) :, -1] = np.inf
+    return tile
+
+
+def _merge(best: Points, where: I64, tile: Points, first: int) -> None:
+    """Take the smallest of what was found and of a new tile, in place.
+
+    The k smallest of a row lie in the k groups of columns whose least is smallest: all else is looked at once.
+    """
     k = best.shape[1]
+    folded = tile.reshape(len(tile), _GROUP, -1)
+    least = folded.min(axis=1)
+    rows = np.flatnonzero(least.min(axis=1) < best.max(axis=1))
+    if not len(rows):
+        return
+    groups = _smallest(least[rows], k)
+    members = np.arange(_GROUP)[None, :, None] * folded.shape[2] + groups[:, None, :]
+    members = members.reshape(len(rows), -1)
+    values = np.concatenate([best[rows], tile[rows[:, None], members]], axis=1)
+    places = np.concatenate([where[rows], members + first], axis=1)
+    kept = _smallest(values, k)
+    best[rows] = np.take_along_axis(values, kept, axis=1)
+    where[rows] = np.take_along_axis(places, kept, axis=1)
+
+
+def _smallest(values: Points, k: int) -> I64:
+    """Positions of the k smallest of each row, in any order; of all where there are fewer."""
     if k == 1:
-        place = block.argmin(axis=1)[:, None]
-        new = np.take_along_axis(block, place, axis=1)
-        nearer = new < best
-        return np.where(nearer, new, best), np.where(nearer, place + first, where)
-    few = min(k, block.shape[1])
-    place = np.argpartition(block, few - 1, axis=1)[:, :few]
-    both = np.concatenate([best, np.take_along_axis(block, place, axis=1)], axis=1)
-    places = np.concatenate([where, place + first], axis=1)
-    kept = np.argpartition(both, k - 1, axis=1)[:, :k] if both.shape[1] > k else np.arange(k)[None, :]
-    kept = np.broadcast_to(kept, (len(best), k))
-    return np.take_along_axis(both, kept, axis=1), np.take_along_axis(places, kept, axis=1)
+        return np.asarray(values.argmin(axis=1)[:, None], np.int64)
+    if values.shape[1] <= k:
+        return np.broadcast_to(np.arange(values.shape[1]), values.shape)
+    return np.asarray(np.argpartition(values, k - 1, axis=1)[:, :k], np.int64)

@@ -36,12 +36,12 @@ def _squared(left: np.ndarray, right: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("k", [1, 4])
-@pytest.mark.parametrize("cells", [1 << 24, 700])
+@pytest.mark.parametrize("tile", [(256, 1 << 15, 1 << 16), (7, 128, 20), (16, 64, 50)])
 def test_the_nearest_are_those_that_sorting_all_distances_finds(
-    k: int, cells: int, monkeypatch: pytest.MonkeyPatch
+    k: int, tile: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(space_module, "_CELLS", cells)
-    monkeypatch.setattr(space_module, "_BLOCK", 37)
+    for name, size in zip(("_TALL", "_WIDE", "_QUERIES"), tile, strict=True):
+        monkeypatch.setattr(space_module, name, size)
     random = np.random.default_rng(3)
     queries, points = (random.normal(size=(rows, 6)).astype(np.float32) for rows in (50, 301))
     distances, places = nearest(queries, points, k)
@@ -49,6 +49,19 @@ def test_the_nearest_are_those_that_sorting_all_distances_finds(
     expected = np.argsort(all_distances, axis=1)[:, :k]
     np.testing.assert_array_equal(places, expected)
     np.testing.assert_allclose(distances, np.take_along_axis(all_distances, expected, axis=1), atol=1e-5)
+
+
+def test_a_copy_is_at_no_distance_at_all_and_of_equals_the_first_counts() -> None:
+    # Far from the origin, where products of matrices lose the digits that tell a copy from a near row.
+    points = (np.random.default_rng(5).normal(size=(300, 4)) + 5).astype(np.float32)
+    distances, places = nearest(points[:40], np.concatenate([points, points]), 2)
+    np.testing.assert_array_equal(distances, 0.0)
+    np.testing.assert_array_equal(places, np.arange(40)[:, None] + [0, 300])
+
+
+def test_no_query_finds_nothing() -> None:
+    distances, places = nearest(np.zeros((0, 3), np.float32), np.zeros((5, 3), np.float32), 2)
+    assert distances.shape == places.shape == (0, 2)
 
 
 def test_no_point_is_its_own_neighbour_where_queries_are_the_points() -> None:
