@@ -1,0 +1,167 @@
+"""The evidence of one audit: what was measured of a candidate, before any policy judges it."""
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Annotated, Literal, Self
+
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+
+from headwater.agreement.documents import Document, HexDigest, Instant
+from headwater.evidence.check import Disclosure
+from headwater.evidence.measure import Measure
+
+__all__ = ["FACTS", "Evidence", "FederationFacts", "PrivacyFacts", "Source", "disclosure_of", "facts_as_measures"]
+
+Source = Literal["pooled sums of organisations", "one holder of files", "each organisation for itself"]
+"""Whose rows were counted: all organisations' as secure sums, one person's, or each organisation's own, apart."""
+
+FACTS = ("ledger.", "release.")
+"""Checks whose figures are facts of the evidence itself; no attack may give one."""
+
+
+class PrivacyFacts(Document):
+    """What a run claims of differential privacy, and what replaying it came to.
+
+    Attributes:
+        epsilon: of the claim.
+        delta: of the claim.
+        unit: whom it protects.
+        events: how many were charged, aborted rounds included.
+        replay: "exact": an accountant found no more than ε; "bound": arithmetic alone neither confirms nor refutes it;
+            "refuted": the events cost more.
+        ledgers: digests of what organisations say their ledgers were charged, sorted; empty where none said.
+    """
+
+    epsilon: float = Field(gt=0)
+    delta: float = Field(gt=0, lt=1)
+    unit: str = Field(min_length=1, max_length=100)
+    events: int = Field(ge=1)
+    replay: Literal["exact", "bound", "refuted"]
+    ledgers: tuple[HexDigest, ...] = ()
+
+
+class FederationFacts(Document):
+    """The sums behind a candidate.
+
+    Attributes:
+        organisations: how many took part.
+        threshold: of them, whose shares open a sum (protocol 1.2).
+        receipts: digest of the last document of the run's chain of receipts, as `headwater-org receipts` shows it.
+        canaries: what commits the organisations to their planted rows, sorted; empty where none were planted.
+    """
+
+    organisations: int = Field(ge=1, le=1_000_000)
+    threshold: int = Field(ge=1, le=1_000_000)
+    receipts: HexDigest
+    canaries: tuple[HexDigest, ...] = ()
+
+
+def _kind(value: object) -> str:
+    return "none" if isinstance(value, str) else "facts"
+
+
+_Privacy = Annotated[
+    Annotated[Literal["none"], Tag("none")] | Annotated[PrivacyFacts, Tag("facts")], Discriminator(_kind)
+]
+_Federation = Annotated[
+    Annotated[Literal["none"], Tag("none")] | Annotated[FederationFacts, Tag("facts")], Discriminator(_kind)
+]
+
+
+class Evidence(Document):
+    """Everything that an audit found, without a judgement. It names private figures: it stays where it was made.
+
+    Attributes:
+        candidate: SHA-256 of the bytes that may be published: of data.parquet, or of a file of synthetic rows.
+        rows: synthetic rows.
+        settings: digest of the audit's settings.
+        source: whose rows were counted.
+        organisations: whose counts are in it; 1 for one holder of files.
+        started: when the audit began.
+        ended: when it was done.
+        software: that measured.
+        privacy: what the run claims, or "none".
+        federation: the sums behind the candidate, or "none" for files.
+        licence_stated: whether the release will name a licence; None where that was not asked.
+        measures: all figures, whatever came of them; sorted by name, each once.
+        disclosures: what may be published of a check's figures, by its name; whether it passed where a name is not
+            there.
+    """
+
+    format: Literal["headwater-evidence/1"] = "headwater-evidence/1"
+    candidate: HexDigest
+    rows: int = Field(ge=1, le=2**53 - 1)
+    settings: HexDigest
+    source: Source
+    organisations: int = Field(default=1, ge=1, le=1_000_000)
+    started: Instant
+    ended: Instant
+    software: str = Field(min_length=1, max_length=200)
+    privacy: _Privacy
+    federation: _Federation = "none"
+    licence_stated: bool | None = None
+    measures: tuple[Measure, ...]
+    disclosures: Mapping[str, Disclosure] = Field(default_factory=dict)
+
+    @field_validator("measures")
+    @classmethod
+    def _sorted(cls, measures: tuple[Measure, ...]) -> tuple[Measure, ...]:
+        # In one order, so that the same figures have the same digest in whatever order the checks ran.
+        ordered = tuple(sorted(measures, key=lambda measure: (measure.check, measure.subject)))
+        for before, measure in pairwise(ordered):
+            if (before.check, before.subject) == (measure.check, measure.subject):
+                raise ValueError(f"{measure.name} was measured twice; which figure counts cannot be told")
+        for measure in ordered:
+            if measure.check.startswith(FACTS):
+                raise ValueError(f"{measure.name} is a fact of the evidence and no check's to measure")
+        return ordered
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> Self:
+        files = self.source == "one holder of files"
+        if files != (self.federation == "none"):
+            raise ValueError("files have no federation and sums of organisations have one")
+        if files and self.organisations != 1:
+            raise ValueError("one holder of files is one organisation")
+        if self.ended < self.started:
+            raise ValueError("the audit ended before it began; set the clock")
+        return self
+
+
+def disclosure_of(evidence: Evidence, check: str) -> Disclosure:
+    """What may be published of a check's figures.
+
+    Under a privacy budget all that depends on a real row is outside ε, so at most whether it passed may be told.
+
+    Args:
+        evidence: of the audit.
+        check: dotted name.
+    """
+    if check.startswith(FACTS):
+        return "public"
+    stated = evidence.disclosures.get(check, "verdict")
+    if stated == "public":
+        return "public"
+    return stated if evidence.privacy == "none" else "verdict"
+
+
+def facts_as_measures(evidence: Evidence) -> tuple[Measure, ...]:
+    """The facts that policies judge beside measures, in the same form.
+
+    Returns:
+        "ledger.epsilon" and "ledger.replay" (1 where the events come to no more than ε) where there is a privacy
+        claim, "release.licence" (1 where one is stated) where that is known.
+    """
+    found: list[Measure] = []
+    privacy = evidence.privacy
+    if privacy != "none":
+        found.append(Measure(check="ledger.epsilon", value=privacy.epsilon, trials=privacy.events))
+        if privacy.replay == "bound":
+            why = "ε was held to arithmetic alone, which neither confirms nor refutes it; install headwater[privacy]"
+            found.append(Measure(check="ledger.replay", status="inconclusive", reason=why, better="higher"))
+        else:
+            held = 1.0 if privacy.replay == "exact" else 0.0
+            found.append(Measure(check="ledger.replay", value=held, null=1.0, better="higher", trials=privacy.events))
+    if evidence.licence_stated is not None:
+        found.append(Measure(check="release.licence", value=float(evidence.licence_stated), better="higher"))
+    return tuple(found)
