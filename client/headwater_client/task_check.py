@@ -75,6 +75,9 @@ class TaskGate:
 
     def _order_problem(self, task: Task) -> str | None:
         last = self._last
+        if last is not None and last.kind == "audit" and task != last:
+            # Attacks on candidates of a coordinator's choice, one after the other, would be questions about rows.
+            return "the audit was asked, which is the last of a run"
         if last is None or task.step > last.step:
             return None
         if task.step < last.step:

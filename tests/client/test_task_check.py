@@ -9,7 +9,9 @@ from headwater.errors import PeerError
 from headwater.recipe.actions import Aggregate
 from headwater.recipe.machine import build_recipe
 from headwater.recipe.task import Task
+from headwater.recipe.tasks import audit_task
 from headwater_client.task_check import TaskGate
+from support.audited import audited_plan
 from support.consortium import SMALL_SCHEMA, ConsortiumInMemory
 from support.pictures import picture_plan, picture_table
 
@@ -128,3 +130,18 @@ def test_every_task_of_a_run_over_pictures_is_admitted(kind: str) -> None:
         recipe.add_sum(contribute(task, action.model, rows, plan), 1)
     assert asked[:2] == ["pixels", "histograms"]
     assert asked[2] == {"mixture": "marginals", "marginals": "marginals", "adversarial": "update"}[kind]
+
+
+def test_nothing_is_asked_after_the_audit_but_the_very_same_again() -> None:
+    plan = audited_plan()
+    gate = TaskGate(plan)
+
+    def ask(data: bytes, step: int) -> None:
+        task = audit_task(plan, step, data, (("floors", 7),))
+        gate.admit(task.to_bytes(), data, task.length, CHARGE)
+
+    ask(b"candidate", 3)
+    ask(b"candidate", 3)
+    for data, step in ((b"another", 3), (b"another", 4), (b"candidate", 4)):
+        with pytest.raises(PeerError, match="the audit was asked, which is the last of a run"):
+            ask(data, step)

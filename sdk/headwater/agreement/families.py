@@ -16,7 +16,7 @@ COUNTED_SPLIT = "train"
 """The rows that today's Tasks of counts read; a Task over others alone would name its own family.
 
 Gradients under a budget read the same rows. Expectation and evaluation read validation rows beside them, in
-histograms: all are held to the same cohort, for ever.
+histograms, and an audit those that are kept for it: all are held to the same cohort, for ever.
 """
 
 
@@ -38,7 +38,7 @@ def family_of(kind: TaskKind, data_set: str, run_id: str) -> Family:
     Source: protocol 4.10 iii.
     """
     match kind:
-        case "pixels" | "histograms" | "marginals" | "expectation" | "evaluate" | "gradient":
+        case "pixels" | "histograms" | "marginals" | "expectation" | "evaluate" | "gradient" | "audit":
             return Family(f"counts/{data_set}/{COUNTED_SPLIT}", None)
         case "update":
             return Family(f"updates/{data_set}/{run_id}", None)
@@ -59,6 +59,7 @@ def families_of_run(plan: Plan, data_set: str, run_id: str) -> tuple[Family, ...
         "expectation",
         "evaluate",
         "gradient",
+        "audit",
         "update",
     )
     asked = kinds if plan.recipe.training_rounds else kinds[:-1]

@@ -21,6 +21,7 @@ from pydantic import (
 from headwater.agreement.differencing import MembershipChange, protection_words
 from headwater.agreement.documents import Document, HexDigest, first_problem
 from headwater.errors import InputError
+from headwater.evidence.candidate_file import most_rows
 from headwater.evidence.terms import AuditTerms
 from headwater.privacy.budget import Budget
 from headwater.recipe.settings import PRIVATE_KINDS, RecipeSettings, SplitShares
@@ -90,8 +91,8 @@ class Plan(Document):
             "none", so that plans of before keep their digest.
         splits: shares of each organisation's rows.
         rows: synthetic rows to sample; 0 samples as many as the organisations' training rows together, under a budget
-            as their noisy counts estimate. Under a budget the true number has no place here: it would be a count
-            without noise.
+            as their noisy counts estimate, and with an audit no more than it reads. Under a budget the true number
+            has no place here: it would be a count without noise.
         seed: public seed of every random draw that is not a secret.
         stub_sha256: digest of the one Flower bundle that organisations run (flower.md).
     """
@@ -131,6 +132,8 @@ class Plan(Document):
                 "an audit compares with rows that nothing used, and splits.audit keeps none aside; keep 0.05, or say "
                 'audit = "none"'
             )
+        if self.rows > (most := most_rows(self.schema_)):
+            raise ValueError(f"an audit reads at most {most:,} rows of this schema, rows is {self.rows:,}; plan fewer")
         settings, columns = self.audit.settings, {column.name: column for column in self.schema_.columns}
         for named, names in (("groups", settings.groups), ("secrets", settings.secrets), ("tasks", settings.tasks)):
             if unknown := [name for name in names if name not in columns]:

@@ -15,6 +15,8 @@ __all__ = ["check_task", "update_settings"]
 
 # Tables, then what proposed super-columns still miss.
 _ROUNDS_OF_TABLES = 2
+# Nothing can be sampled before anything is counted.
+_FIRST_AUDIT = 2
 
 
 def check_task(task: Task, model: bytes, plan: RecipeTerms) -> None:
@@ -33,6 +35,8 @@ def check_task(task: Task, model: bytes, plan: RecipeTerms) -> None:
         raise PeerError(f"the task asks what a critic says of rows, the plan's recipe {settings.kind} has none")
     if task.kind == "pixels" and (not plan.schema_.images or task.step != 1):
         raise PeerError("the task asks for sums of pixels; only the first round of a plan with images does")
+    if task.kind == "audit" and (plan.audit == "none" or task.step < _FIRST_AUDIT):
+        raise PeerError(f"the task asks for an audit in round {task.step}; the plan has none there")
     if plan.privacy == "none":
         _check_exact_counts(task, plan)
     else:
@@ -46,7 +50,7 @@ def check_task(task: Task, model: bytes, plan: RecipeTerms) -> None:
     if (task.clip, task.scale) != _clip_of(task, plan):
         raise PeerError("the task's clip norm or fixed-point scale is not the plan's")
     if (sha256_hex(model) if model else "") != task.model_digest or bool(model) != (
-        task.kind in ("update", "expectation", "evaluate", "gradient")
+        task.kind in ("update", "expectation", "evaluate", "gradient", "audit")
     ):
         raise PeerError("the model that came with the task is not the one it names")
 

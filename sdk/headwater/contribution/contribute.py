@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headwater.contribution.allowed import check_task
+from headwater.contribution.auditing import audit
 from headwater.contribution.convolving import train_convolution
 from headwater.contribution.evaluating import evaluate
 from headwater.contribution.expecting import sum_expectations
@@ -70,6 +71,8 @@ def contribute(
     check_task(task, model, plan)
     if rows.schema.digest != plan.schema_.digest:
         raise InputError("the rows are of another schema than the plan; conform them to the plan's schema")
+    if task.kind == "audit":
+        return audit(task, model, rows, plan)
     if task.kind == "pixels":
         return sum_pixels(task, rows, plan)
     if task.kind == "update" and convolution_spec(plan) is not None:

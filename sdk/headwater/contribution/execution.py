@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from headwater.contribution.candidate import sample_candidate
 from headwater.encoding.encoding import Encoding
 from headwater.errors import InputError
 from headwater.generator.conditions import shares_by_class
@@ -26,6 +27,7 @@ from headwater.recipe.actions import (
     Merge,
     ModelReport,
     Refine,
+    Sample,
     StepCritic,
     WeighNoisy,
 )
@@ -56,6 +58,8 @@ def execute(
     Raises:
         InputError: the action's parts do not belong together, or there is no such device.
     """
+    if isinstance(action, Sample):
+        return sample_candidate(action, device=device)
     if isinstance(action, FitNoisy):
         return _fit_noisy(action, on_progress)
     if isinstance(action, StepCritic):

@@ -11,6 +11,7 @@ from headwater.encoding.encoding import Encoding
 from headwater.encoding.groups import Group
 from headwater.encoding.marginals import Marginal
 from headwater.encoding.noisy import NoisyMarginal
+from headwater.evidence.settings import AuditSettings
 from headwater.recipe.evaluation import Evaluation
 from headwater.recipe.private_settings import CriticSettings
 from headwater.recipe.settings import FitSettings, NetworkSettings, PrivateSettings, RefinerSettings, UpdateSettings
@@ -19,6 +20,7 @@ from headwater.recipe.task import Task
 __all__ = [
     "Action",
     "Aggregate",
+    "Audited",
     "Computed",
     "Done",
     "Fit",
@@ -27,6 +29,7 @@ __all__ = [
     "Merge",
     "ModelReport",
     "Refine",
+    "Sample",
     "StepCritic",
     "SummedGradient",
     "WeighNoisy",
@@ -224,6 +227,45 @@ class WeighNoisy:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """Sample the rows that may be released; answer with `Recipe.add_model`: their bytes, or b"" where it failed.
+
+    Attributes:
+        model: as it will stand in `Done`.
+        encoding: as it will stand in `Done`.
+        rows: how many.
+        seed: public.
+        settings: of the audit whose checks will count; None where no organisation counts.
+    """
+
+    model: bytes = field(repr=False)
+    encoding: Encoding
+    rows: int
+    seed: int
+    settings: AuditSettings | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Audited:
+    """What the audit at the end of a run came to.
+
+    Attributes:
+        candidate: bytes of the rows that may be released; b"" where sampling failed.
+        counts: int64, shape (sum of the checks' sizes,): the organisations' counts together; None where none was
+            asked, as under a privacy budget, or the sum could not be one.
+        contributors: organisations in the sum.
+        checks: name and size of each check, in the order of the counts.
+        failed: why nothing may be released, "" where nothing failed.
+    """
+
+    candidate: bytes = field(default=b"", repr=False)
+    counts: NDArray[np.int64] | None = None
+    contributors: int = 0
+    checks: tuple[tuple[str, int], ...] = ()
+    failed: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Done:
     """The recipe ended.
 
@@ -231,14 +273,16 @@ class Done:
         model: the shared generator, with its average weights, as bytes.
         encoding: codes to rows, with the fine counts.
         rows: training rows of all organisations together.
+        audit: None where the plan has none.
     """
 
     model: bytes = field(repr=False)
     encoding: Encoding
     rows: int
+    audit: Audited | None = None
 
 
-Computed = Fit | FitNoisy | Merge | Refine | Judge | StepCritic | WeighNoisy
+Computed = Fit | FitNoisy | Merge | Refine | Judge | StepCritic | WeighNoisy | Sample
 """What the coordinator computes without a row; answered with `Recipe.add_model`."""
 
 Action = Aggregate | Computed | Done
@@ -252,7 +296,8 @@ class ModelReport:
         marginal_loss: distance from the marginals; not finite if the model is not.
         weights: of generator and critic together, the values of an update.
         health: signs for people, by name.
-        verdict: of `Judge`: "accepted", "reason" and the figures that the history keeps.
+        verdict: of `Judge`: "accepted", "reason" and the figures that the history keeps; of `Sample`: "rows" and
+            "checks", name and size of each, or "failed" and why.
     """
 
     marginal_loss: float

@@ -23,6 +23,7 @@ class LiftedTerms:
     splits: SplitShares
     privacy: Literal["none"] | Budget
     audit: Literal["none"] | AuditTerms
+    rows: int
     seed: int
     colluders: int
     ring_bits: RingBits
@@ -37,6 +38,7 @@ def lifted_terms(terms: RecipeTerms, schema: Schema) -> LiftedTerms:
         terms.splits,
         terms.privacy,
         terms.audit,
+        terms.rows,
         terms.seed,
         terms.colluders,
         terms.ring_bits,

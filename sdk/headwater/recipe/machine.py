@@ -6,6 +6,7 @@ from headwater.encoding.marginals import Marginal
 from headwater.errors import InputError, OutOfOrder
 from headwater.images.wrapping import wrap
 from headwater.recipe.actions import Action, Aggregate, Done, ModelReport
+from headwater.recipe.auditing import Auditing
 from headwater.recipe.climbing import Climbing
 from headwater.recipe.convolving import Convolving, class_shares
 from headwater.recipe.counting import Counted, Counting
@@ -48,6 +49,7 @@ class Recipe:
         self._counting = None if self._picturing or self._private else Counting(terms)
         self._stage: Stage | None = self._private or self._picturing or self._counting
         self._base: Base | None = None
+        self._auditing: Auditing | None = None
         self._model = b""
         self._action: Action | None = None
         self._history: list[Record] = []
@@ -123,7 +125,13 @@ class Recipe:
         self._history += records
         self._action = None
         if stage.over:
-            self._stage = self._after(stage)
+            self._stage = None if stage is self._auditing else self._after(stage) or self._audit()
+
+    def _audit(self) -> Stage | None:
+        """The stage that attacks what the run made, where the plan has an audit; the last of all."""
+        if self._plan_terms.audit != "none":
+            self._auditing = Auditing(self._plan_terms, self._done())
+        return self._auditing
 
     def _after(self, stage: Stage) -> Stage | None:
         """The stage that follows one that is over; None after the last, whose model is then the run's."""
@@ -178,12 +186,12 @@ class Recipe:
         return None
 
     def _done(self) -> Done:
-        model = self._model
+        model, audited = self._model, self._auditing.audited if self._auditing else None
         if self._private is not None:
-            return Done(model, self._private.counted.encoding, self._private.counted.rows)
+            return Done(model, self._private.counted.encoding, self._private.counted.rows, audited)
         if self._picturing is not None and self._networks is None:
             model = wrap(self._picturing.lifting, model)
-        return Done(model, self._counted.encoding, self._counted.rows)
+        return Done(model, self._counted.encoding, self._counted.rows, audited)
 
     @property
     def _counted(self) -> Counted:

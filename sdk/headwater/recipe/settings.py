@@ -285,6 +285,10 @@ class RecipeTerms(Protocol):
         """How the result is attacked before it may be released."""
 
     @property
+    def rows(self) -> int:
+        """Synthetic rows to sample; 0 for as many as there are training rows."""
+
+    @property
     def seed(self) -> int:
         """Start of every seed of the run that is not secret."""
 

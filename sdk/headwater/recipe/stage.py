@@ -53,6 +53,7 @@ def out_of_place(what: str, action: Action) -> OutOfOrder:
         "FitNoisy": "the model",
         "Refine": "the first model",
         "Merge": "a merged model",
+        "Sample": "the candidate",
         "Judge": "the model that is released",
         "StepCritic": "a critic",
         "WeighNoisy": "the model that is released",

@@ -32,6 +32,7 @@ __all__ = [
     "HeadRoom",
     "ImplausibleSum",
     "Known",
+    "read_audit",
     "read_evaluation",
     "read_expectation",
     "read_histograms",
@@ -225,6 +226,27 @@ def read_evaluation(vector: RingVector, totals: EvaluationTotals, room: HeadRoom
     if problem := totals.problem(evaluation, summed.weight):
         raise ImplausibleSum(problem)
     return evaluation, summed
+
+
+def read_audit(vector: RingVector, size: int, room: HeadRoom, rows: int | None) -> Summed:
+    """Counts of an audit.
+
+    Args:
+        vector: the sum.
+        size: counts of all checks.
+        room: of the round.
+        rows: training rows that the first round counted, where no organisation may come or go; else None.
+
+    Raises:
+        InputError: of another length.
+        ImplausibleSum: no sum of counts, or over other rows than were trained on.
+    """
+    summed = _counts(layout_of_counts(size), vector, room)
+    if summed.weight == 0:
+        raise ImplausibleSum("there is no training row")
+    if rows is not None and summed.weight != rows:
+        raise ImplausibleSum(OTHER_ROWS)
+    return summed
 
 
 def read_update(

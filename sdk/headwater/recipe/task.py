@@ -14,7 +14,7 @@ from headwater.privacy.poisson_sample import WHOLE_RATE
 
 __all__ = ["GradientNoise", "Task", "TaskKind", "TaskNoise", "seed_for"]
 
-TaskKind = Literal["pixels", "histograms", "marginals", "expectation", "update", "evaluate", "gradient"]
+TaskKind = Literal["pixels", "histograms", "marginals", "expectation", "update", "evaluate", "gradient", "audit"]
 
 _SEED_BITS = 48
 
@@ -55,7 +55,7 @@ class Task(BaseModel):
     Attributes:
         kind: "pixels" sums pictures, "histograms" and "marginals" count training rows, "expectation" sums what they
             say of a mixture, "update" trains on them, "evaluate" counts what a critic says of them, "gradient" sums a
-            critic's clipped gradients over a sample of them.
+            critic's clipped gradients over a sample of them, "audit" counts what attacks on synthetic rows find out.
         step: number of the round in the recipe, from 1; a retried round keeps it.
         length: values in the vector: payload, weight and metrics; check coordinates are not among them.
         value_bits: every value is below 2^value_bits in magnitude (protocol 2.2).

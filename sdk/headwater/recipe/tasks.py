@@ -18,6 +18,7 @@ from headwater.recipe.settings import RecipeTerms
 from headwater.recipe.task import GradientNoise, Task, TaskNoise, seed_for
 
 __all__ = [
+    "audit_task",
     "evaluate_task",
     "expectation_task",
     "gradient_task",
@@ -159,6 +160,26 @@ def gradient_task(
         scale=event.sensitivity / clip,
         model_digest=sha256_hex(critic),
         noise=GradientNoise(variance=event.variance, sensitivity=event.sensitivity, rate=event.rate),
+    )
+
+
+def audit_task(terms: RecipeTerms, step: int, candidate: bytes, checks: Sequence[tuple[str, int]]) -> Task:
+    """What attacks on a candidate, whose bytes go along, find out with the organisations' rows.
+
+    Args:
+        terms: of the plan.
+        step: number of the summed round.
+        candidate: bytes that go along.
+        checks: name and size of each; an organisation whose own checks are others refuses.
+    """
+    return Task(
+        kind="audit",
+        step=step,
+        length=layout_of_counts(sum(size for _, size in checks)).length,
+        value_bits=terms.recipe.value_bits,
+        parameters={"checks": [[name, size] for name, size in checks]},
+        seed=seed_for(terms.seed, "audit", step),
+        model_digest=sha256_hex(candidate),
     )
 
 

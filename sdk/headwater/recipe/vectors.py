@@ -15,7 +15,18 @@ from headwater.recipe.shapes import CriticShape, GeneratorShape
 from headwater.schema import CategoricalColumn
 from headwater.schema.columns import BooleanColumn
 
-__all__ = ["largest_cells", "longest_run", "longest_vector", "most_parameters", "most_refiner_parameters"]
+__all__ = [
+    "MOST_AUDIT_COUNTS",
+    "largest_cells",
+    "longest_run",
+    "longest_vector",
+    "most_parameters",
+    "most_refiner_parameters",
+]
+
+
+MOST_AUDIT_COUNTS = 2**22
+"""Counts of an audit: how many it needs is known when there is a candidate, and bounded before."""
 
 
 def largest_cells(terms: RecipeTerms) -> int:
@@ -73,13 +84,13 @@ def _most_codes(terms: RecipeTerms) -> list[int]:
 
 
 def longest_run(terms: RecipeTerms) -> int:
-    """Most securely summed rounds that a run of this plan asks for: pictures take one more."""
+    """Most securely summed rounds that a run of this plan asks for: pictures take one more, and so does an audit."""
     if terms.privacy != "none":
         return len(private_rounds(terms))
     if convolution_spec(terms) is not None:
         # Pixels and histograms are summed before.
         return 2 + terms.recipe.images.convolution.rounds
-    return terms.recipe.maximum_rounds + bool(terms.schema_.images)
+    return terms.recipe.maximum_rounds + bool(terms.schema_.images) + (terms.audit != "none")
 
 
 def most_refiner_parameters(terms: RecipeTerms) -> int:
@@ -110,6 +121,8 @@ def longest_vector(terms: RecipeTerms) -> int:
         Histograms.of(terms.schema_, terms.recipe.encoding).length + 1 + len(COUNT_METRICS),
         largest_cells(terms) + 1 + len(COUNT_METRICS),
     ]
+    if terms.audit != "none":
+        lengths.append(MOST_AUDIT_COUNTS + 1 + len(COUNT_METRICS))
     if terms.recipe.climbs:
         lengths.append(_least_statistics(terms) + 1 + len(COUNT_METRICS))
     if networks is not None:

@@ -1,0 +1,53 @@
+"""Which checks an audit has, in their one order: coordinator and organisations count by it alike."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headwater.errors import InputError
+from headwater.evidence.candidate import Candidate
+from headwater.evidence.check import Check
+from headwater.evidence.measure import Measure
+from headwater.evidence.settings import AuditSettings
+
+__all__ = ["all_checks", "federated_checks", "read_counts"]
+
+I64 = NDArray[np.int64]
+
+_REGISTRY: tuple[Callable[[Candidate, AuditSettings], Sequence[Check]], ...] = ()
+
+
+def all_checks(candidate: Candidate, settings: AuditSettings) -> tuple[Check, ...]:
+    """Every check that one holder of rows can make.
+
+    Args:
+        candidate: what is audited.
+        settings: of the plan.
+
+    Returns:
+        In an order that schema and settings alone fix.
+    """
+    return tuple(check for make in _REGISTRY for check in make(candidate, settings))
+
+
+def federated_checks(candidate: Candidate, settings: AuditSettings) -> tuple[Check, ...]:
+    """Those whose counts add up over organisations, in the order in which a sum holds them."""
+    return tuple(check for check in all_checks(candidate, settings) if getattr(check, "federated", True))
+
+
+def read_counts(checks: Sequence[Check], counts: I64) -> tuple[Measure, ...]:
+    """What the counts of several checks say, one behind the other.
+
+    Args:
+        checks: that counted.
+        counts: int64, shape (sum of the checks' sizes,): of one holder of rows, or a sum over several.
+
+    Raises:
+        InputError: of another length, or they cannot be a sum of counts of these checks.
+    """
+    if counts.shape != (sum(check.size for check in checks),):
+        raise InputError(f"{counts.shape} counts do not belong to these checks; compare the versions")
+    ends = np.cumsum([check.size for check in checks])
+    parts = np.split(counts, ends[:-1]) if checks else []
+    return tuple(measure for check, part in zip(checks, parts, strict=True) for measure in check.read(part))
