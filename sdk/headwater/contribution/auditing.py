@@ -15,7 +15,7 @@ from headwater.evidence.candidate_file import read_candidate
 from headwater.evidence.check import AuditRows, Check
 from headwater.evidence.measure import Measure
 from headwater.evidence.settings import AuditSettings
-from headwater.recipe.actions import Audited
+from headwater.recipe.actions import RunAudit
 from headwater.recipe.fixed_point import largest_magnitude
 from headwater.recipe.layout import layout_of_counts
 from headwater.recipe.settings import RecipeTerms, SplitShares
@@ -126,7 +126,7 @@ def own_audit(candidate: Table, rows: AuditRows, settings: AuditSettings) -> tup
     return read_counts(checks, count_all(checks, rows, candidate.schema.digest.encode()))
 
 
-def read_measures(audited: Audited, schema: Schema, settings: AuditSettings) -> tuple[Measure, ...]:
+def read_measures(audited: RunAudit, schema: Schema, settings: AuditSettings) -> tuple[Measure, ...]:
     """What the organisations' sum says of a candidate; nothing where none was asked.
 
     Args:

@@ -20,7 +20,6 @@ from headwater.recipe.task import Task
 __all__ = [
     "Action",
     "Aggregate",
-    "Audited",
     "Computed",
     "Done",
     "Fit",
@@ -29,6 +28,7 @@ __all__ = [
     "Merge",
     "ModelReport",
     "Refine",
+    "RunAudit",
     "Sample",
     "StepCritic",
     "SummedGradient",
@@ -246,7 +246,7 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Audited:
+class RunAudit:
     """What the audit at the end of a run came to.
 
     Attributes:
@@ -279,7 +279,7 @@ class Done:
     model: bytes = field(repr=False)
     encoding: Encoding
     rows: int
-    audit: Audited | None = None
+    audit: RunAudit | None = None
 
 
 Computed = Fit | FitNoisy | Merge | Refine | Judge | StepCritic | WeighNoisy | Sample

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from headwater.canonical import sha256_hex
 from headwater.errors import InputError
 from headwater.evidence.candidate_file import most_rows
-from headwater.recipe.actions import Aggregate, Audited, Done, ModelReport, Sample
+from headwater.recipe.actions import Aggregate, Done, ModelReport, RunAudit, Sample
 from headwater.recipe.settings import RecipeTerms
 from headwater.recipe.stage import Record, out_of_place
 from headwater.recipe.sums import HeadRoom, ImplausibleSum, read_audit
@@ -54,7 +54,7 @@ class Auditing:
         self._settings = terms.audit.settings
         self._done = done
         self._candidate: _Candidate | None = None
-        self._audited: Audited | None = None
+        self._audited: RunAudit | None = None
 
     @property
     def over(self) -> bool:
@@ -62,7 +62,7 @@ class Auditing:
         return self._audited is not None
 
     @property
-    def audited(self) -> Audited | None:
+    def audited(self) -> RunAudit | None:
         """What came of it, None before it is over."""
         return self._audited
 
@@ -91,11 +91,11 @@ class Auditing:
         if not failed and counts > MOST_AUDIT_COUNTS:
             failed = f"its audit asks for {counts:,} counts, at most {MOST_AUDIT_COUNTS:,} are summed; declare less"
         if failed or not model:
-            return self._end(Audited(failed=failed or "no rows were sampled"), {})
+            return self._end(RunAudit(failed=failed or "no rows were sampled"), {})
         self._candidate = _Candidate(model, checks)
         sampled = {"rows": said.get("rows"), "bytes": len(model), "sha256": sha256_hex(model), "counts": counts}
         if not counts:
-            return self._end(Audited(candidate=model), sampled)
+            return self._end(RunAudit(candidate=model), sampled)
         return [{"kind": "candidate", **sampled}]
 
     def add_sum(self, task: Task, vector: RingVector, contributors: int) -> list[Record]:
@@ -107,9 +107,9 @@ class Auditing:
         try:
             summed = read_audit(vector, sum(sizes), HeadRoom(contributors, task.value_bits), rows)
         except ImplausibleSum as error:
-            self._audited = Audited(candidate=self._candidate.data, failed=str(error), contributors=contributors)
+            self._audited = RunAudit(candidate=self._candidate.data, failed=str(error), contributors=contributors)
             return [{"accepted": False, "reason": str(error)}]
-        self._audited = Audited(
+        self._audited = RunAudit(
             candidate=self._candidate.data,
             counts=summed.payload,
             contributors=contributors,
@@ -122,7 +122,7 @@ class Auditing:
         """Whether the organisations count: never under a budget."""
         return self._terms.privacy == "none"
 
-    def _end(self, audited: Audited, sampled: Record) -> list[Record]:
+    def _end(self, audited: RunAudit, sampled: Record) -> list[Record]:
         self._audited = audited
         failed: Record = {"failed": audited.failed} if audited.failed else {}
         return [{"kind": "candidate", **sampled, **failed}]

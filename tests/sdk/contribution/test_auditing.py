@@ -18,7 +18,7 @@ from headwater.errors import InputError, PeerError
 from headwater.evidence import candidate_file
 from headwater.evidence.candidate_file import candidate_bytes, most_rows, read_candidate
 from headwater.evidence.settings import AuditSettings
-from headwater.recipe.actions import Audited, Sample
+from headwater.recipe.actions import RunAudit, Sample
 from headwater.recipe.settings import SplitShares
 from headwater.recipe.task import Task
 from headwater.recipe.tasks import audit_task
@@ -213,12 +213,12 @@ def test_a_sum_is_read_as_if_it_were_of_one() -> None:
     parts = [small_table(100 + 30 * seed, seed=seed) for seed in range(3)]
     total = np.sum([counts_of(part) for part in parts], axis=0)
     settings = AuditSettings()
-    (measure,) = read_measures(Audited(DATA, total[:7], 3, CHECKS), SCHEMA, settings)
+    (measure,) = read_measures(RunAudit(DATA, total[:7], 3, CHECKS), SCHEMA, settings)
     alike = [split_rows(part, PLAN.splits, "train").columns["floor"] for part in parts]
     assert measure.tally == (sum(int((part == 0).sum()) for part in alike), sum(map(len, alike)))
-    assert read_measures(Audited(DATA), SCHEMA, settings) == ()
+    assert read_measures(RunAudit(DATA), SCHEMA, settings) == ()
     with pytest.raises(InputError, match="do not belong"):
-        read_measures(Audited(DATA, total, 3, CHECKS), SCHEMA, settings)
+        read_measures(RunAudit(DATA, total, 3, CHECKS), SCHEMA, settings)
 
 
 def test_an_organisation_sees_its_own_figures_of_every_check() -> None:
