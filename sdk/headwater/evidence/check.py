@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headwater.evidence.measure import Measure
+from headwater.evidence.planted import Planted
 from headwater.schema.table import Table
 
 __all__ = ["About", "AuditRows", "Check", "Disclosure"]
@@ -48,10 +49,13 @@ class AuditRows:
     Attributes:
         train: rows that the generator was fitted to.
         holdout: rows of the same law that nothing used before the candidate was there.
+        canaries: what was planted among the rows that trained; None where nothing was. They are no part of `train`:
+            nobody is behind them.
     """
 
     train: Table = field(repr=False)
     holdout: Table = field(repr=False)
+    canaries: Planted | None = field(default=None, repr=False)
 
 
 class Check(Protocol):

@@ -3,6 +3,7 @@
 import math
 
 from headwater.errors import InputError
+from headwater.evidence.guesses import epsilon_of_guesses, p_of_guesses
 from headwater.evidence.measure import Measure
 
 __all__ = [
@@ -108,6 +109,10 @@ def bounds(measure: Measure, confidence: float) -> tuple[float, float]:
         case "normal":
             half = _quantile((1 + confidence) / 2) * (measure.error or 0.0)
             return value - half, value + half
+        case "guesses":
+            # A lower bound; nothing bounds ε from above.
+            coins, guesses, right = measure.tally
+            return epsilon_of_guesses(coins, guesses, right, measure.details["delta"], confidence), math.inf
         case _:
             return value, value
 
@@ -129,6 +134,10 @@ def _p(measure: Measure, threshold: float, *, above: bool) -> float:
     value = _value(measure)
     if measure.law == "test":
         return measure.p_value if measure.p_value is not None else 1.0
+    if measure.law == "guesses":
+        # Few right guesses are never evidence of a small ε.
+        coins, guesses, right = measure.tally
+        return p_of_guesses(coins, guesses, right, max(threshold, 0.0), measure.details["delta"]) if above else 1.0
     if measure.law == "binomial":
         successes, trials = measure.tally
         if not above:

@@ -12,11 +12,12 @@ Status = Literal["measured", "inconclusive", "not applicable"]
 Better = Literal["lower", "higher", "null"]
 """Which way is better: down, up, or as near as can be to the null value."""
 
-Law = Literal["binomial", "controlled", "normal", "test", "none"]
+Law = Literal["binomial", "controlled", "normal", "guesses", "test", "none"]
 """How a measure's chance is known; `headwater.evidence.intervals` reads it.
 
 binomial: tally is (successes, trials). controlled: tally is (successes, trials, control's successes, control's trials)
-and the value (t - c) / (1 - c). normal: value and standard error. test: a p-value only. none: it describes, nothing is
+and the value (t - c) / (1 - c). normal: value and standard error. guesses: tally is (coins, guesses, right ones),
+details hold delta, and the value is the lower bound on ε. test: a p-value only. none: it describes, nothing is
 tested."""
 
 
@@ -71,9 +72,11 @@ class Measure(BaseModel):
             raise ValueError(f"measure {self.check} is {self.status} and {'no' if self.value is None else 'a'} value")
         if self.status != "measured" and not self.reason:
             raise ValueError(f"measure {self.check} is {self.status} without a reason; say what would be needed")
-        widths = {"binomial": 2, "controlled": 4}
+        widths = {"binomial": 2, "controlled": 4, "guesses": 3}
         if self.law in widths and len(self.tally) != widths[self.law]:
             raise ValueError(f"measure {self.check} of law {self.law} needs a tally of {widths[self.law]} numbers")
+        if self.law == "guesses" and "delta" not in self.details:
+            raise ValueError(f"measure {self.check} of law guesses needs its delta among the details")
         if self.law == "normal" and self.error is None:
             raise ValueError(f"measure {self.check} of law normal needs its standard error")
         if self.law == "test" and self.p_value is None:

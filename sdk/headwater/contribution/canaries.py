@@ -1,0 +1,79 @@
+"""An organisation's canaries under a plan: among its training rows, and in no other part."""
+
+import numpy as np
+
+from headwater.audit.canaries.planting import RUNGS, Planting, plant, share_of
+from headwater.contribution.splits import row_positions, split_rows
+from headwater.errors import InputError
+from headwater.evidence.planted import Planted
+from headwater.privacy.budget import Budget
+from headwater.recipe.settings import RecipeTerms
+from headwater.schema.finite import finite_part
+from headwater.schema.table import Table
+
+__all__ = ["canaries_of", "plant_canaries", "with_canaries"]
+
+
+def canaries_of(plan: RecipeTerms, members: int) -> int:
+    """How many canaries a plan has each organisation derive; 0 where it plants none.
+
+    Args:
+        plan: as proposed.
+        members: organisations in the charter.
+    """
+    return 0 if plan.audit == "none" else share_of(plan.audit.settings.canaries, members)
+
+
+def plant_canaries(rows: Table, plan: RecipeTerms, *, secret: bytes, run_id: str, members: int) -> Planted | None:
+    """Derive the canaries of an organisation in a run; None where the plan has none.
+
+    Under a budget they follow from schema and secret alone. Else each one would have several people in it, whom the
+    budget counts once: without a person the canaries would be others too.
+
+    Args:
+        rows: all of the organisation's rows, conformed to the plan's schema, without canaries.
+        plan: as approved.
+        secret: 32 bytes that the organisation committed to.
+        run_id: of the run.
+        members: organisations in the charter.
+
+    Raises:
+        InputError: the schema has no place for canaries, or for so many different ones.
+
+    Guarantee: every canary stands in the training part by its own values, whether it is planted or not; so validation
+        and audit rows are the same with and without canaries, and no step has to know which rows are canaries.
+    """
+    count = canaries_of(plan, members)
+    if not count:
+        return None
+    budget = plan.privacy if isinstance(plan.privacy, Budget) else None
+    # Taken away here already, so that nothing behind can look at a row under a budget.
+    own = finite_part(split_rows(rows, plan.splits, "train")) if budget is None else rows.take(np.arange(0))
+    planting = Planting(
+        secret=secret,
+        run_id=run_id,
+        count=count,
+        public=budget is not None,
+        most_copies=budget.records if budget is not None and budget.unit == "entity" else max(RUNGS),
+        train_from=plan.splits.audit + plan.splits.validation,
+    )
+    return plant(planting, own, row_positions)
+
+
+def with_canaries(rows: Table, planted: Planted | None) -> Table:
+    """An organisation's rows as they take part in a run: its own, then the planted copies.
+
+    Args:
+        rows: own rows, as many of each person as a budget counts.
+        planted: None where nothing is planted.
+
+    Raises:
+        InputError: the canaries are of another schema.
+
+    Guarantee: a canary is a person of its own, with no more records than the budget counts of one.
+    """
+    if planted is None:
+        return rows
+    if planted.rows.schema.digest != rows.schema.digest:
+        raise InputError("the canaries are of another schema than the rows; plant them anew for this plan")
+    return Table.concat([rows, planted.training_rows])

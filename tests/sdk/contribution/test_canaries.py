@@ -1,0 +1,103 @@
+"""Canaries under a plan: in every sum over training rows by exactly their copies, and in no other part."""
+
+import numpy as np
+import pytest
+
+from headwater.agreement.plan import Plan
+from headwater.contribution.canaries import canaries_of, plant_canaries, with_canaries
+from headwater.contribution.contribute import contribute
+from headwater.contribution.splits import row_positions, split_rows
+from headwater.encoding.grid import Histograms
+from headwater.errors import InputError
+from headwater.evidence.planted import Planted
+from headwater.recipe.actions import Aggregate
+from headwater.recipe.layout import layout_of_counts
+from headwater.recipe.machine import build_recipe
+from headwater.schema.table import Table
+from support.consortium import ConsortiumInMemory
+from support.private import private_plan
+from support.recipes import small_plan, small_table
+
+SECRET, RUN = b"\x07" * 32, "0f" * 16
+ROWS = small_table(600)
+
+
+def audited(plan: Plan, canaries: int = 96) -> Plan:
+    document = plan.model_dump(mode="json", by_alias=True)
+    document["audit"] = {"policy": "standard", "settings": {"canaries": canaries}}
+    return Plan.model_validate(document)
+
+
+def planted(plan: Plan, rows: Table = ROWS, secret: bytes = SECRET, members: int = 1) -> Planted:
+    found = plant_canaries(rows, plan, secret=secret, run_id=RUN, members=members)
+    assert found is not None
+    return found
+
+
+PLAN = audited(small_plan())
+
+
+def test_a_plan_without_canaries_plants_none() -> None:
+    for plan in (small_plan(), audited(small_plan(), canaries=0)):
+        assert canaries_of(plan, 3) == 0
+        assert plant_canaries(ROWS, plan, secret=SECRET, run_id=RUN, members=3) is None
+    assert with_canaries(ROWS, None) is ROWS
+    assert planted(PLAN, members=5).rows.rows == canaries_of(PLAN, 5) == 20
+
+
+def test_histograms_rise_by_the_planted_copies_and_by_nothing_else() -> None:
+    found = planted(PLAN)
+    action = build_recipe(PLAN).next()
+    assert isinstance(action, Aggregate)
+    task = action.task
+    layout = layout_of_counts(task.length - layout_of_counts(0).length)
+    without, along = (contribute(task, b"", rows, PLAN).astype(np.int64) for rows in (ROWS, with_canaries(ROWS, found)))
+    copies = found.rows.take(np.repeat(np.arange(96), np.where(found.included, found.rungs, 0)))
+    assert copies.rows == int(found.rungs[found.included].sum()) > 96 / 2
+    histograms = Histograms.of(PLAN.schema_, PLAN.recipe.encoding)
+    risen = (along - without)[: layout.payload]
+    np.testing.assert_array_equal(risen, histograms.count(copies))
+    # The weight is the number of training rows: the copies are among them.
+    assert (along - without)[layout.payload] == copies.rows
+
+
+@pytest.mark.parametrize("plan", [PLAN, audited(private_plan(1.0))])
+def test_validation_and_audit_rows_stay_untouched(plan: Plan) -> None:
+    both = with_canaries(ROWS, planted(plan))
+    for part in ("validation", "audit"):
+        one, other = split_rows(ROWS, plan.splits, part), split_rows(both, plan.splits, part)  # type: ignore[arg-type]
+        np.testing.assert_array_equal(row_positions(one), row_positions(other))
+    added = split_rows(both, plan.splits, "train").rows - split_rows(ROWS, plan.splits, "train").rows
+    assert added == planted(plan).training_rows.rows
+
+
+def test_canaries_say_nothing_of_validation_and_audit_rows() -> None:
+    train = split_rows(ROWS, PLAN.splits, "train")
+    one, other = planted(PLAN), planted(PLAN, train)
+    np.testing.assert_array_equal(row_positions(one.rows), row_positions(other.rows))
+
+
+def test_under_a_budget_a_person_who_comes_or_goes_changes_no_canary() -> None:
+    plan = audited(private_plan(1.0))
+    one, other = planted(plan), planted(plan, ROWS.take(np.arange(1, ROWS.rows)))
+    np.testing.assert_array_equal(row_positions(one.rows), row_positions(other.rows))
+    np.testing.assert_array_equal(one.included, other.included)
+
+
+def test_a_canary_has_no_more_records_than_a_budget_counts_of_a_person() -> None:
+    persons = planted(audited(private_plan(1.0, unit="entity", records=2)))
+    assert (persons.copies.max(), persons.rungs.max()) == (2, 16)
+    assert planted(audited(private_plan(1.0))).copies.max() == 16
+
+
+def test_two_organisations_with_equal_rows_plant_different_canaries() -> None:
+    one, other = planted(PLAN), planted(PLAN, secret=b"\x08" * 32)
+    assert not np.intersect1d(row_positions(one.rows), row_positions(other.rows)).size
+
+
+def test_canaries_of_another_schema_are_refused() -> None:
+    other = ConsortiumInMemory().plan()
+    columns = {"age": np.full(30, 40.0), "ward": np.zeros(30, np.int32), "returned": np.zeros(30, np.int32)}
+    found = planted(audited(other, 4), Table(other.schema_, columns, 30))
+    with pytest.raises(InputError, match="another schema"):
+        with_canaries(ROWS, found)
