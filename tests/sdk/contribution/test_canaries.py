@@ -65,7 +65,7 @@ def test_histograms_rise_by_the_planted_copies_and_by_nothing_else() -> None:
 def test_validation_and_audit_rows_stay_untouched(plan: Plan) -> None:
     both = with_canaries(ROWS, planted(plan))
     for part in ("validation", "audit"):
-        one, other = split_rows(ROWS, plan.splits, part), split_rows(both, plan.splits, part)  # type: ignore[arg-type]
+        one, other = split_rows(ROWS, plan.splits, part), split_rows(both, plan.splits, part)
         np.testing.assert_array_equal(row_positions(one), row_positions(other))
     added = split_rows(both, plan.splits, "train").rows - split_rows(ROWS, plan.splits, "train").rows
     assert added == planted(plan).training_rows.rows

@@ -153,6 +153,6 @@ def test_without_canaries_nothing_applies_and_few_are_inconclusive() -> None:
 
 
 @pytest.mark.parametrize("wrong", [np.zeros(3), np.full(9, -1), np.array([1, 0, 9, 0, 0, 0, 0, 0, 0])])
-def test_counts_that_cannot_be_are_refused(wrong: np.ndarray) -> None:  # type: ignore[type-arg]
+def test_counts_that_cannot_be_are_refused(wrong: np.ndarray) -> None:
     with pytest.raises(InputError, match="count anew"):
         CanaryExposure(Candidate(FRESH), SETTINGS).read(wrong.astype(np.int64))
