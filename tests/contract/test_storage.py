@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
+from contract.releases import ReleaseContract
 from contract.storage import CharterContract, InvitationContract, RecordContract, RunContract
 from headwater_server.storage import SqlStorage
 
@@ -53,3 +54,7 @@ class TestRuns(RunContract):
 
 class TestRecords(RecordContract):
     """Records of rounds, progress and results in SQL."""
+
+
+class TestReleases(ReleaseContract):
+    """Releases, decisions, attempts and waivers in SQL."""

@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from headwater.agreement.approval import Approval, RunProposal, SignedApproval, SignedProposal
 from headwater.agreement.charter import Charter, Member, SignedCharter
 from headwater.agreement.plan import Plan
+from headwater.agreement.release_decision import ReleaseDecision, SignedReleaseDecision
 from headwater.agreement.signing import public_key_hex
 from headwater.flower_bundle import bundle_sha256
 from headwater.schema import Schema
@@ -120,3 +121,26 @@ class ConsortiumInMemory:
             }
         )
         return SignedApproval.sign(content, self.keys[member])
+
+    def release_decision(
+        self,
+        release_digest: str,
+        member: str = "org-1",
+        decision: str = "approve",
+        *,
+        statement_signature: str = "00" * 64,
+        **changes: Any,
+    ) -> SignedReleaseDecision:
+        """A member's decision on a release; an approval with the signature over its statement that is given."""
+        content = {
+            "release_digest": release_digest,
+            "statement_digest": "5a" * 32,
+            "run_id": "0f" * 16,
+            "member": member,
+            "decision": decision,
+            "reason": "" if decision == "approve" else f"{member} does not want it",
+            "created": CREATED,
+            **changes,
+        }
+        signature = statement_signature if decision == "approve" else None
+        return SignedReleaseDecision.sign(ReleaseDecision.model_validate(content), self.keys[member], signature)

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from headwater.agreement.approval import SignedApproval, SignedProposal
 from headwater.agreement.charter import SignedCharter
+from headwater.agreement.release_decision import SignedReleaseDecision
 from headwater.agreement.troubles import Trouble
 
 __all__ = [
@@ -22,8 +23,12 @@ __all__ = [
     "EnrolmentStore",
     "MemberStore",
     "OpenInvitation",
+    "ReleaseRecord",
+    "ReleaseState",
+    "ReleaseStore",
     "RunRecord",
     "RunStore",
+    "WaiverRecord",
 ]
 
 
@@ -192,5 +197,102 @@ class RunStore(Protocol):
 
         Raises:
             OutOfOrder: the run has started or is over.
+        """
+        ...
+
+
+class ReleaseState(StrEnum):
+    """Where a release is."""
+
+    WAITING = "waiting"
+    APPROVED = "approved"
+    PUBLISHED = "published"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseRecord:
+    """A release that went through the gate.
+
+    Attributes:
+        release_digest: of its manifest, 64 hexadecimal digits.
+        run_id: that it came from.
+        charter_digest: of the charter that the run was proposed under: its members decide.
+        name: of the dataset.
+        version: of the dataset; it stays taken whatever becomes of the release.
+        statement: the attestation's statement, the very bytes that are signed.
+        verdict: of the gate.
+        state: approved is what its files are not published for yet.
+        created: UTC, "2026-11-21T09:30:00Z".
+        decisions: the newest of each member, by member id.
+    """
+
+    release_digest: str
+    run_id: str
+    charter_digest: str
+    name: str
+    version: int
+    statement: bytes = field(repr=False)
+    verdict: str
+    state: ReleaseState
+    created: str
+    decisions: Sequence[SignedReleaseDecision] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WaiverRecord:
+    """A waiver that was prepared, with the signatures that it has.
+
+    Attributes:
+        waiver_digest: SHA-256 of the document, 64 hexadecimal digits.
+        run_id: whose release it is for.
+        document: what members sign.
+        signatures: by member id, each 128 hexadecimal digits.
+    """
+
+    waiver_digest: str
+    run_id: str
+    document: bytes = field(repr=False)
+    signatures: Mapping[str, str] = field(default_factory=dict)
+
+
+class ReleaseStore(Protocol):
+    """Releases that wait for the organisations, and waivers."""
+
+    def releases(self) -> Sequence[ReleaseRecord]:
+        """All releases, oldest first."""
+        ...
+
+    def release(self, release_digest: str) -> ReleaseRecord | None:
+        """One release; None if there is none with this digest."""
+        ...
+
+    def record_release_decision(self, decision: SignedReleaseDecision, now: datetime) -> ReleaseRecord:
+        """Record a member's decision, which the caller has verified; a later one replaces it.
+
+        The decision that makes the charter's quorum approves the release at once, and one that makes it unreachable
+        refuses it; neither is ever taken back.
+
+        Returns:
+            The release with it.
+
+        Raises:
+            InputError: there is no such release.
+            OutOfOrder: it waits no longer.
+        """
+        ...
+
+    def waivers(self) -> Sequence[WaiverRecord]:
+        """All waivers, oldest first."""
+        ...
+
+    def add_waiver_signature(self, waiver_digest: str, member_id: str, signature: str) -> WaiverRecord:
+        """Record a member's signature, which the caller has verified; again is the same as once.
+
+        Returns:
+            The waiver with it.
+
+        Raises:
+            InputError: there is no such waiver.
         """
         ...

@@ -1,6 +1,6 @@
 """What the coordinator asks of its storage; every method is one transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -15,7 +15,10 @@ from headwater_server.services.ports import (
     EnrolmentStore,
     MemberStore,
     OpenInvitation,
+    ReleaseRecord,
+    ReleaseStore,
     RunStore,
+    WaiverRecord,
 )
 
 __all__ = ["TRANSITIONS", "RoundEntry", "RunState", "Storage"]
@@ -63,7 +66,7 @@ class RoundEntry:
     data: bytes = field(repr=False)
 
 
-class Storage(EnrolmentStore, MemberStore, CharterStore, RunStore, Protocol):
+class Storage(EnrolmentStore, MemberStore, CharterStore, RunStore, ReleaseStore, Protocol):
     """Everything durable but blobs. All methods may raise `StorageError`."""
 
     def add_invitation(self, secret_sha256: str, member_id: str, name: str, expires: datetime) -> None:
@@ -149,4 +152,53 @@ class Storage(EnrolmentStore, MemberStore, CharterStore, RunStore, Protocol):
 
     def result(self, run_id: str) -> Mapping[str, object] | None:
         """What a run left; None while there is nothing."""
+        ...
+
+    def add_release(self, record: ReleaseRecord) -> None:
+        """Record a release that waits; its decisions are not looked at.
+
+        Raises:
+            OutOfOrder: its name has this version already, or it is recorded.
+            InputError: there is no such run.
+        """
+        ...
+
+    def next_version(self, name: str) -> int:
+        """One more than the highest version of a dataset that was ever recorded, whatever became of it."""
+        ...
+
+    def mark_published(self, release_digest: str) -> None:
+        """Record that the files of an approved release are published; again is the same as once.
+
+        Raises:
+            OutOfOrder: the release is not approved.
+            InputError: there is no such release.
+        """
+        ...
+
+    def attempts(self, run_id: str) -> Sequence[bytes]:
+        """Every attempt to release a run, oldest first, each as its document."""
+        ...
+
+    def add_attempt(self, run_id: str, make: Callable[[Sequence[bytes]], bytes]) -> bytes:
+        """Append an attempt to a run's chain.
+
+        Args:
+            run_id: of the run.
+            make: given all attempts before, what the next one is; no other attempt comes in between.
+
+        Returns:
+            What `make` gave.
+
+        Raises:
+            InputError: there is no such run.
+        """
+        ...
+
+    def add_waiver(self, record: WaiverRecord) -> None:
+        """Record a waiver that nobody signed yet; the same one again is the same as once.
+
+        Raises:
+            InputError: there is no such run.
+        """
         ...

@@ -15,6 +15,7 @@ from headwater_server.storage import tables
 from headwater_server.storage.charters import SqlCharters
 from headwater_server.storage.database import Database
 from headwater_server.storage.port import TRANSITIONS, RoundEntry, RunState
+from headwater_server.storage.releases import SqlReleases
 
 __all__ = ["SqlStorage"]
 
@@ -29,7 +30,7 @@ def _text(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-class SqlStorage(SqlCharters):
+class SqlStorage(SqlCharters, SqlReleases):
     """`Storage` by SQLAlchemy Core; see there for what each method promises."""
 
     def __init__(self, url: str) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy import (
 
 __all__ = [
     "approvals",
+    "attempts",
     "charter_signatures",
     "charters",
     "former_charter_signatures",
@@ -23,8 +24,12 @@ __all__ = [
     "members",
     "metadata",
     "progress",
+    "release_decisions",
+    "releases",
     "round_entries",
     "runs",
+    "waiver_signatures",
+    "waivers",
 ]
 
 metadata = MetaData()
@@ -136,4 +141,56 @@ progress = Table(
     Column("number", Integer, nullable=False),
     Column("record", Text, nullable=False),
     UniqueConstraint("run_id", "number"),
+)
+
+releases = Table(
+    "releases",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("release_digest", String(64), nullable=False, unique=True),
+    Column("run_id", String(32), ForeignKey("runs.run_id"), nullable=False),
+    Column("charter_digest", String(64), ForeignKey("charters.digest"), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("statement", LargeBinary, nullable=False),
+    Column("verdict", String(32), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("created", String(32), nullable=False),
+    # A version that was refused is never another release's.
+    UniqueConstraint("name", "version"),
+)
+
+release_decisions = Table(
+    "release_decisions",
+    metadata,
+    Column("release_digest", String(64), ForeignKey("releases.release_digest"), primary_key=True),
+    Column("member_id", String(48), primary_key=True),
+    Column("document", LargeBinary, nullable=False),
+    Column("recorded", String(32), nullable=False),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("run_id", String(32), ForeignKey("runs.run_id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    UniqueConstraint("run_id", "number"),
+)
+
+waivers = Table(
+    "waivers",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("waiver_digest", String(64), nullable=False, unique=True),
+    Column("run_id", String(32), ForeignKey("runs.run_id"), nullable=False),
+    Column("document", LargeBinary, nullable=False),
+)
+
+waiver_signatures = Table(
+    "waiver_signatures",
+    metadata,
+    Column("waiver_digest", String(64), ForeignKey("waivers.waiver_digest"), primary_key=True),
+    Column("member_id", String(48), primary_key=True),
+    Column("signature", String(128), nullable=False),
 )
