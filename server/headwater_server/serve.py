@@ -20,12 +20,15 @@ from headwater_server.flower.control import FlowerControl, check_flower_version
 from headwater_server.flower.proxy import FleetProxy, superlink_client
 from headwater_server.flower.supervisor import FlowerSettings, FlowerSupervisor
 from headwater_server.lock import held
+from headwater_server.releasing.folders import ReleaseFolders
+from headwater_server.releasing.settling import settle, sweep
 from headwater_server.runs.driver import RunDriver
 from headwater_server.runs.scheduler import RunScheduler
 from headwater_server.services.aggregation import AggregationService
 from headwater_server.services.consortium import ConsortiumService
 from headwater_server.services.enrolment import EnrolmentService, Listeners
 from headwater_server.services.hub import AggregationHub
+from headwater_server.services.releases import ReleasesService
 from headwater_server.services.server import enrolment_listener, member_listener
 from headwater_server.settings import CoordinatorHome, CoordinatorSettings
 from headwater_server.storage import SqlStorage, Storage
@@ -85,6 +88,7 @@ async def _serve(home: CoordinatorHome) -> None:
             )
             await stack.enter_async_context(_background(scheduler.run(), "scheduler", stop))
             await stack.enter_async_context(_background(_admit_nodes(storage, control), "admission", stop))
+            await stack.enter_async_context(_background(_publish(storage, home), "publication", stop))
             _announce(home, settings)
             await stop.wait()
             _log.info("coordinator_stopping")
@@ -113,6 +117,7 @@ async def _listen(
         authority.certificate_pem,
         settings.address,
         settings.grpc_port,
+        releases=ReleasesService(storage, storage, storage, storage, ReleaseFolders(home)),
     )
     for listener in (enrolment, members):
         await listener.start()
@@ -198,6 +203,23 @@ async def _admit_nodes(storage: Storage, control: FlowerControl) -> None:
                 _log.info("nodes_admitted", members=sorted(keys))
         except HeadwaterError as error:
             _log.warning("admission_delayed", reason=str(error))
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _publish(storage: Storage, home: CoordinatorHome) -> None:
+    """Publish releases as soon as the last signature that they need is there, and end refused ones."""
+    folders, told = ReleaseFolders(home), ""
+    await asyncio.to_thread(sweep, storage, folders)
+    while True:
+        try:
+            for record in await asyncio.to_thread(settle, storage, folders):
+                _log.info("release_published", name=record.name, version=record.version)
+            told = ""
+        except HeadwaterError as error:
+            # Said once, tried again until the operator has mended it.
+            if str(error) != told:
+                _log.error("release_not_published", reason=str(error))
+            told = str(error)
         await asyncio.sleep(_POLL_SECONDS)
 
 

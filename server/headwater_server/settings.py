@@ -95,6 +95,11 @@ class CoordinatorHome:
         return self.folder / "releases"
 
     @property
+    def pending(self) -> Path:
+        """Releases that wait for signatures, and what is left of refused ones; never served by the catalogue."""
+        return self.folder / "pending"
+
+    @property
     def flower(self) -> Path:
         """Flower's own state; nothing of it is precious."""
         return self.folder / "flower"

@@ -7,6 +7,8 @@ from headwater.canonical import sha256_hex
 from headwater.release.manifest import FileEntry
 
 __all__ = [
+    "ATTESTATION",
+    "AUDIT",
     "CARD",
     "CHECKSUMS",
     "DATA",
@@ -18,6 +20,8 @@ __all__ = [
     "media_type",
 ]
 
+ATTESTATION = "attestation.json"
+AUDIT = "audit.json"
 CARD = "README.md"
 CHECKSUMS = "SHA256SUMS"
 DATA = "data.parquet"

@@ -43,6 +43,12 @@ class ErrorBoundary(grpc.aio.ServerInterceptor):
                 request_deserializer=handler.request_deserializer,
                 response_serializer=handler.response_serializer,
             )
+        if handler.unary_stream is not None:
+            return grpc.unary_stream_rpc_method_handler(
+                _guard_stream(method, handler.unary_stream),
+                request_deserializer=handler.request_deserializer,
+                response_serializer=handler.response_serializer,
+            )
         if handler.stream_stream is None:
             # A kind of method that no service here has; better closed than unguarded.
             return None
@@ -64,9 +70,10 @@ def _guard_unary(method: str, inner: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _guard_stream(method: str, inner: Callable[..., Any]) -> Callable[..., Any]:
-    async def guarded(request_iterator: Any, context: _Context) -> AsyncIterator[Any]:
+    async def guarded(request: Any, context: _Context) -> AsyncIterator[Any]:
         try:
-            async with aclosing(inner(request_iterator, context)) as responses:
+            # One message or a stream of them: what comes is the inner handler's to read.
+            async with aclosing(inner(request, context)) as responses:
                 async for response in responses:
                     yield response
         except Exception as error:  # noqa: BLE001  the boundary: nothing may pass it unseen

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Protocol
 
 from headwater.agreement.approval import SignedApproval, SignedProposal
-from headwater.agreement.charter import SignedCharter
+from headwater.agreement.charter import Charter, SignedCharter
 from headwater.agreement.release_decision import SignedReleaseDecision
 from headwater.agreement.troubles import Trouble
 
@@ -23,6 +24,7 @@ __all__ = [
     "EnrolmentStore",
     "MemberStore",
     "OpenInvitation",
+    "ReleaseFiles",
     "ReleaseRecord",
     "ReleaseState",
     "ReleaseStore",
@@ -294,5 +296,34 @@ class ReleaseStore(Protocol):
 
         Raises:
             InputError: there is no such waiver.
+        """
+        ...
+
+
+class ReleaseFiles(Protocol):
+    """The files of releases, wherever they lie while they wait and when they are published."""
+
+    def folder(self, record: ReleaseRecord) -> Path:
+        """Where the files of a release are now.
+
+        Raises:
+            OutOfOrder: it was refused: the rows are gone.
+            StorageError: they are not where they should be.
+        """
+        ...
+
+    def attestation(self, record: ReleaseRecord, charter: Charter) -> bytes:
+        """The attestation with the coordinator's signature and of whoever approved so far: a DSSE envelope, JSON.
+
+        Raises:
+            StorageError: it is not where it should be.
+        """
+        ...
+
+    def manifest(self, record: ReleaseRecord) -> bytes:
+        """The signed manifest, canonical JSON; of a refused release too.
+
+        Raises:
+            StorageError: it is not where it should be.
         """
         ...

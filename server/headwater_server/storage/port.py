@@ -16,6 +16,7 @@ from headwater_server.services.ports import (
     MemberStore,
     OpenInvitation,
     ReleaseRecord,
+    ReleaseState,
     ReleaseStore,
     RunStore,
     WaiverRecord,
@@ -161,6 +162,10 @@ class Storage(EnrolmentStore, MemberStore, CharterStore, RunStore, ReleaseStore,
             OutOfOrder: its name has this version already, or it is recorded.
             InputError: there is no such run.
         """
+        ...
+
+    def releases_in(self, *states: ReleaseState) -> Sequence[ReleaseRecord]:
+        """Releases in one of these states, oldest first."""
         ...
 
     def next_version(self, name: str) -> int:

@@ -30,6 +30,15 @@ class SqlReleases:
             rows = connection.execute(select(_RELEASES).order_by(_RELEASES.c.number)).all()
             return [_release(connection, row) for row in rows]
 
+    def releases_in(self, *states: ReleaseState) -> Sequence[ReleaseRecord]:
+        """Releases in one of these states, oldest first."""
+        wanted = [state.value for state in states]
+        with self._database.transaction() as connection:
+            rows = connection.execute(
+                select(_RELEASES).where(_RELEASES.c.state.in_(wanted)).order_by(_RELEASES.c.number)
+            ).all()
+            return [_release(connection, row) for row in rows]
+
     def release(self, release_digest: str) -> ReleaseRecord | None:
         """One release."""
         with self._database.transaction() as connection:

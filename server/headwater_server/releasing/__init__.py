@@ -1,0 +1,1 @@
+"""From a candidate through the gate to a release that organisations signed."""
