@@ -29,6 +29,7 @@ from headwater_server.services.consortium import ConsortiumService
 from headwater_server.services.enrolment import EnrolmentService, Listeners
 from headwater_server.services.hub import AggregationHub
 from headwater_server.services.ports import EnrolledMember, RunRecord
+from headwater_server.services.releases import ReleasesService
 from headwater_server.services.server import Listener, enrolment_listener, member_listener
 
 __all__ = ["LOOPBACK", "LoopThread", "MemoryStore", "RpcCoordinator", "shared_loop", "stored_identity", "tls_identity"]
@@ -178,6 +179,7 @@ class RpcCoordinator:
         self.pair = self.authority.issue_server("coordinator", [LOOPBACK], server_now or self.now)
         self.store = MemoryStore()
         self.hub = AggregationHub()
+        self.releases: ReleasesService | None = None
         self.members_listener = loop.run(self._start_members(0))
         self.enrolment_listener = loop.run(self._start_enrolment())
 
@@ -205,6 +207,12 @@ class RpcCoordinator:
         self.store.certificates[member_id] = sha256_of(certificate)
         return identity
 
+    def serve_releases(self, releases: ReleasesService) -> None:
+        """Serve releases beside the rest, on the same port."""
+        self.releases = releases
+        self.stop_members()
+        self.restart_members()
+
     def stop_members(self) -> None:
         """Take the member listener away, as a crash would."""
         self.loop.run(self.members_listener.stop(0))
@@ -227,6 +235,7 @@ class RpcCoordinator:
             self.authority.certificate_pem,
             LOOPBACK,
             port,
+            releases=self.releases,
         )
         await listener.start()
         return listener

@@ -13,10 +13,12 @@ from headwater_client import Organisation
 from headwater_client.cli import app as organisation_app
 from headwater_client.transport.diagnosis import Endpoint
 from headwater_server.cli import app as coordinator_app
+from headwater_server.releasing.folders import ReleaseFolders
 from headwater_server.services.aggregation import AggregationService
 from headwater_server.services.consortium import ConsortiumService
 from headwater_server.services.enrolment import EnrolmentService, Listeners
 from headwater_server.services.hub import AggregationHub
+from headwater_server.services.releases import ReleasesService
 from headwater_server.services.server import Listener, enrolment_listener, member_listener
 from headwater_server.settings import CoordinatorHome
 from headwater_server.storage import SqlStorage
@@ -92,6 +94,7 @@ class ServedCoordinator:
             authority.certificate_pem,
             LOOPBACK,
             0,
+            releases=ReleasesService(storage, storage, storage, storage, ReleaseFolders(self.home)),
         )
         await listener.start()
         return listener

@@ -14,8 +14,8 @@ from headwater.errors import InputError, OutOfOrder, PeerError, StorageError
 from headwater.release.dsse import is_statement_signed_by
 from headwater.release.hashing import hash_file
 from headwater.release.layout import ATTESTATION, CHECKSUMS, MANIFEST
-from headwater.release.verification import read_manifest
 from headwater.release.policy.waiver import SignedWaiver, Waiver
+from headwater.release.verification import read_manifest
 from headwater.rpc.v1 import release_pb2, release_pb2_grpc
 from headwater_server.services.identity import authenticated_member
 from headwater_server.services.ports import (

@@ -92,9 +92,9 @@ def test_what_a_kill_interrupts_is_gone_on_with(
             case "attestation":
                 patched.setattr(folders_module, "_write", kill)
             case "rename":
-                patched.setattr(folders_module.os, "rename", kill)
+                patched.setattr(os, "rename", kill)
             case "after rename":
-                patched.setattr(folders_module.os, "rename", rename_then_kill)
+                patched.setattr(os, "rename", rename_then_kill)
             case _:
                 patched.setattr(SqlStorage, "mark_published", kill)
         with pytest.raises(KilledError):

@@ -42,6 +42,10 @@ class Waiver(Document):
         """A signature over this waiver, for `SignedWaiver.signatures`."""
         return sign(key, _KIND, self.to_bytes())
 
+    def is_signed_by(self, public_key: str, signature: str) -> bool:
+        """Tell whether a signature is the key's over this waiver; both in hexadecimal."""
+        return is_signed_by(public_key, _KIND, self.to_bytes(), signature)
+
 
 class SignedWaiver(Document):
     """A waiver with its approvers' signatures.
@@ -92,7 +96,7 @@ class SignedWaiver(Document):
         for member in self.approvers:
             if member not in keys:
                 return f"{name} is signed by {member!r}, who is no member of the charter"
-            if not is_signed_by(keys[member], _KIND, self.waiver.to_bytes(), self.signatures[member]):
+            if not self.waiver.is_signed_by(keys[member], self.signatures[member]):
                 return f"{name} has a wrong signature of {member!r}; it must sign again"
         if len(self.approvers) < APPROVERS:
             who = " and ".join(self.approvers) or "nobody"
