@@ -110,8 +110,7 @@ def _moved(column: NumericColumn | DateColumn, values: NDArray[np.float64], by: 
         return values
     moved: NDArray[np.float64] = values + by * known.std()
     if isinstance(column, DateColumn):
-        days: NDArray[np.float64] = np.round(np.clip(moved, column.lower_day, column.upper_day))
-        return days
+        return np.rint(np.clip(moved, float(column.lower_day), float(column.upper_day)))
     moved = np.clip(moved, column.lower, column.upper)
     if column.integer or column.decimals is not None:
         moved = np.round(moved, column.decimals or 0)

@@ -108,7 +108,7 @@ def run_controls(
     if tables is None:
         needed = 3 * LEAST_ROWS
         reason = f"the synthetic table has {candidate.table.rows} rows; the self-test needs {needed}"
-        return (Measure(check=CHECKS, status="inconclusive", reason=reason, better="higher", needed=needed),)
+        return (_control("rows", "", status="inconclusive", reason=reason).model_copy(update={"needed": needed}),)
     measures: list[Measure] = []
     for name, maker in MAKERS.items():
         wanted = QUIET if name == "safe" else _checks_of(name)
