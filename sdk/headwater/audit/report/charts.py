@@ -59,7 +59,9 @@ GROUPS: tuple[Group, ...] = (
     Group("Coverage", "share", ("coverage", "density"), "What real rows hold and synthetic rows reach."),
     Group("Usefulness", "score, relative to real rows", ("usefulness",), "At 1 a model loses nothing."),
     Group("Sizes of groups", "synthetic share over real share", ("bias.ratio", "bias.intersections"), "1 is no bias."),
-    Group("Treatment of groups", "excess", ("bias.parity", "bias.odds", "bias.usefulness", "bias.privacy"), "0 is best."),
+    Group(
+        "Treatment of groups", "excess", ("bias.parity", "bias.odds", "bias.usefulness", "bias.privacy"), "0 is best."
+    ),
 )
 
 
