@@ -3,7 +3,7 @@
 import typer
 
 from headwater import __version__
-from headwater.cli import catalogue, schema
+from headwater.cli import audit, catalogue, schema
 from headwater.cli.entry import run
 
 __all__ = ["app", "main"]
@@ -18,7 +18,7 @@ app = typer.Typer(
 
     A dataset is checked against the consortium's charter: name the catalogue once with `headwater catalogue add`, then
     `headwater list`, `show`, `download` and `verify`. `headwater schema` drafts and checks the contract between
-    organisations.
+    organisations. `headwater audit` attacks a synthetic table on plain files, whatever made it.
     """,
     epilog="Example:  headwater catalogue add https://data.example.org:9445 --ca ca.crt --charter 3f0c…",
 )
@@ -39,6 +39,7 @@ def _options(
 
 schema.register(app)
 catalogue.register(app)
+audit.register(app)
 
 
 def main() -> None:

@@ -147,7 +147,7 @@ def _draw_lines(axes: "Axes", shown: Sequence[Measure], thresholds: Mapping[str,
             axes.plot([measure.null] * 2, span, color=GREY, linewidth=1.4, linestyle=(0, (2, 1.5)))
         if measure.low is not None and measure.high is not None:
             axes.plot([measure.low, measure.high], [place, place], color=DOT, linewidth=2.2, solid_capstyle="round")
-        axes.plot([measure.value], [place], marker="o", markersize=6, color=DOT)
+        axes.plot([measure.value or 0.0], [place], marker="o", markersize=6, color=DOT)
 
 
 def _label(name: str) -> str:
