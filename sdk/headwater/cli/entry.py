@@ -14,6 +14,7 @@ _EXTRAS = {
     "evaluation": ("lightgbm", "pandas", "sklearn"),
     "privacy": ("dp_accounting",),
     "simulation": ("ray",),
+    "audit": ("fairlearn", "scipy"),
     "coordinator": ("alembic", "fastapi", "jinja2", "matplotlib", "sqlalchemy", "starlette", "uvicorn"),
 }
 """What pyproject.toml brings with one extra alone; the rest comes with `org` and with `coordinator`."""
