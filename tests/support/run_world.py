@@ -72,6 +72,7 @@ class RunWorld:
         setup_seconds: float = 20.0,
         privacy: Literal["none"] | Budget = "none",
         disjoint_people: bool = False,
+        audit: object = "none",
     ) -> None:
         """Propose the run, have the first `approve` organisations approve it, and start it."""
         self.consortium = ConsortiumInMemory(members)
@@ -84,6 +85,7 @@ class RunWorld:
             recipe=recipe or small_plan(kind, 1, fit={"steps": 5, "batch": 16}).recipe,
             aggregation={"on_membership_change": "continue", "retries": retries, "setup_seconds": setup_seconds},
             privacy=privacy,
+            audit=audit,
         )
         self.rows = {member: small_table(seed=seed) for seed, member in enumerate(sorted(self.consortium.keys))}
         declared = {"disjoint_people": True} if disjoint_people else {}

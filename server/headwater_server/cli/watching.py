@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from headwater.mixture.tilting import is_tilt
 from headwater.privacy.words import NOT_PRIVATE, private_in_words
 from headwater.release.privacy_claim import PrivacyClaim
+from headwater_server.runs.candidate_words import audit_in_words, candidate_in_words
 from headwater_server.runs.climb_words import RungTally, is_climb_round, round_in_words, verdict_in_words
 from headwater_server.runs.private_words import (
     counts_in_words,
@@ -187,6 +188,10 @@ def describe(record: Mapping[str, Any]) -> str:
         case "judge":
             style = "green" if record["accepted"] else "yellow"
             return f"[{style}]judgement[/{style}]: {escape(judgement_in_words(record))}{seconds}"
+        case "candidate":
+            return f"{_tinted('candidate', not record.get('failed'))}: {escape(candidate_in_words(record))}{seconds}"
+        case "audit":
+            return f"{_tinted('audit', record['accepted'])}: {escape(audit_in_words(record))}{seconds}"
         case "restart":
             return "  back to the average of the last model taken"
         case "ended":
@@ -226,6 +231,10 @@ def _of_session(record: Mapping[str, Any]) -> str:
             return f"[red]failed[/red]: {escape(record['reason'])}"
         case _:
             return ""
+
+
+def _tinted(what: str, well: bool) -> str:
+    return what if well else f"[red]{what}[/red]"
 
 
 def _privacy(said: str) -> str:
@@ -272,6 +281,8 @@ def _doing(record: Mapping[str, Any]) -> str:
             return "summing and fitting"
         case "gradient":
             return "training a critic by noisy sums"
+        case "candidate" | "audit":
+            return "attacking the candidate at the organisations"
         case "fit" | "refine" | "merge" | "update" | "evaluate":
             return "training at the organisations"
         case _:

@@ -16,7 +16,10 @@ __all__ = ["alone_plan", "main", "train_alone"]
 
 
 def alone_plan(plan: Plan) -> Plan:
-    """The plan as one organisation alone would follow it: under a budget all noise is its own, at the same ε."""
+    """The plan as one organisation alone would follow it, for itself: not audited, and under a budget with all noise
+    its own, at the same ε.
+    """
+    plan = plan.model_copy(update={"audit": "none"})
     if plan.privacy == "none":
         return plan
     return plan.model_copy(update={"privacy": plan.privacy.model_copy(update={"mode": "local"})})

@@ -19,13 +19,14 @@ from headwater.errors import HeadwaterError, OutOfOrder, StorageError, Transport
 from headwater.generator.bundle import Bundle
 from headwater.generator.sampler import read_sampler
 from headwater.privacy.words import NOT_PRIVATE, budget_in_words
-from headwater.recipe.actions import Aggregate, Computed, Done
+from headwater.recipe.actions import Aggregate, Computed, Done, Sample
 from headwater.recipe.machine import Recipe, build_recipe
 from headwater.release.privacy_claim import Privacy
 from headwater.secagg import Aggregator
 from headwater.secagg.protocol.events import AggregatorEvent, MemberDropped, Persist, RoundAborted, SessionFailed
 from headwater.secagg.protocol.terms import MAXIMUM_ATTEMPTS
 from headwater_server.runs.budget import RunBudget
+from headwater_server.runs.candidate import evidence_of, keep_candidate, sampled
 from headwater_server.runs.charters import agreed
 from headwater_server.runs.inviting import Inviting, invited
 from headwater_server.runs.quorum import approved_members
@@ -173,7 +174,10 @@ class RunDriver:
                 record = {"kind": "fitting", "done": done, "of": steps, "loss": round(loss, 5)}
                 loop.call_soon_threadsafe(self._recorder.add, record)
 
-        model, report = await asyncio.to_thread(execute, action, on_progress=progress)
+        if isinstance(action, Sample):
+            model, report = await asyncio.to_thread(sampled, self._journal, action)
+        else:
+            model, report = await asyncio.to_thread(execute, action, on_progress=progress)
         recipe.add_model(model, report)
 
     async def _report(self, recipe: Recipe, seen: int, seconds: float) -> None:
@@ -278,6 +282,9 @@ class RunDriver:
         bundle = Bundle(read_sampler(done.model), done.encoding)
         folder = self._home.runs / self._run_id / "generator"
         digest = bundle.digest if folder.exists() else bundle.save(folder)
+        evidence = None if done.audit is None else evidence_of(done.audit, plan)
+        if done.audit is not None and evidence is not None:
+            keep_candidate(folder.parent / "candidate", done.audit, evidence)
         self._storage.set_result(
             self._run_id,
             {
@@ -293,5 +300,6 @@ class RunDriver:
                 "sums": len(self._journal.chain) - self._journal.aborts,
                 "privacy": privacy if isinstance(privacy, str) else privacy.model_dump(mode="json"),
                 "protection": plan.aggregation.protection,
+                "candidate": "" if evidence is None else evidence.in_short,
             },
         )

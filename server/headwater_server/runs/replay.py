@@ -1,7 +1,7 @@
 """What a run leaves on disk as it goes, so that a coordinator that was killed goes on where it was."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,9 +14,9 @@ from headwater.secagg.crypto.ring import RingVector, ring_type
 from headwater.secagg.protocol.receipts import close_unfinished, read_start
 from headwater_server.storage import BlobStore, RoundEntry, Storage
 
-__all__ = ["RunJournal", "StoredSum"]
+__all__ = ["RunJournal", "StoredCandidate", "StoredSum"]
 
-_ATTEMPT, _START, _SUM, _CHARGE = "attempt", "start", "sum", "charge"
+_ATTEMPT, _START, _SUM, _CHARGE, _CANDIDATE = "attempt", "start", "sum", "charge", "candidate"
 _CHAIN = ("receipt", "abort")
 
 
@@ -33,6 +33,19 @@ class StoredSum:
     vector: RingVector
     contributors: int
     members: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredCandidate:
+    """What came of sampling the rows that may be released.
+
+    Attributes:
+        data: bytes of the candidate, b"" where sampling failed.
+        said: the report's verdict, JSON values.
+    """
+
+    data: bytes
+    said: Mapping[str, object]
 
 
 class RunJournal:
@@ -133,6 +146,29 @@ class RunJournal:
                 vector = np.frombuffer(self._blobs.get(digest), dtype=kind).copy()
                 found.append(StoredSum(vector, contributors, members))
         return found
+
+    def add_candidate(self, candidate: StoredCandidate) -> None:
+        """Store a candidate before the recipe takes it."""
+        digest = self._blobs.put(candidate.data)
+        self.add(_CANDIDATE, json.dumps({"sha256": digest, "said": dict(candidate.said)}).encode())
+
+    def candidate(self) -> StoredCandidate | None:
+        """The candidate of the run; None before there is one.
+
+        Raises:
+            StorageError: its record or its bytes are damaged.
+        """
+        for entry in self._entries():
+            if entry.kind == _CANDIDATE:
+                try:
+                    document = json.loads(entry.data)
+                    digest, said = str(document["sha256"]), dict(document["said"])
+                except (ValueError, KeyError, TypeError) as error:
+                    raise StorageError(
+                        f"the stored candidate of run {self._run_id} is damaged; propose a new run"
+                    ) from error
+                return StoredCandidate(self._blobs.get(digest), said)
+        return None
 
     def _entries(self) -> Sequence[RoundEntry]:
         return self._storage.round_entries(self._run_id)

@@ -34,7 +34,7 @@ class Watcher(Protocol):
     """Who is told how far a run is."""
 
     def begins(self, what: str) -> None:
-        """A step begins; `what` is an `Aggregate.step_name`, or "fit", "fitnoisy", "merge", "refine" or "judge"."""
+        """A step begins; `what` is an `Aggregate.step_name`, or a computed action's name in small letters: "fit"."""
 
     def advances(self, done: int, steps: int) -> None:
         """A fit has done some of its steps."""

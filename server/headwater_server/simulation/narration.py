@@ -7,6 +7,7 @@ from typing import Self
 from rich.console import Console
 
 from headwater.mixture.tilting import is_tilt
+from headwater_server.runs.candidate_words import audit_in_words, candidate_in_words
 from headwater_server.runs.climb_words import RungTally, is_climb_round, round_in_words, verdict_in_words
 from headwater_server.runs.private_words import (
     counts_in_words,
@@ -43,6 +44,7 @@ _WORDS = {
     "update": "Training at the organisations",
     "merge": "Merging the update",
     "sample": "Sampling rows",
+    "audit": "Attacking the rows at the organisations",
     "score": "Scoring on held-out rows",
     "curve": "Measuring the sample-size curve",
 }
@@ -139,6 +141,10 @@ def _say(record: Mapping[str, object]) -> str:
             return _say_round(record)
         case "judge":
             return judgement_in_words(record)
+        case "candidate":
+            return candidate_in_words(record)
+        case "audit":
+            return audit_in_words(record)
         case "restart":
             return "back to the average of the last model taken"
         case "ended":
