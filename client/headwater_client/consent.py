@@ -184,6 +184,7 @@ def sign_decision(
     approve: bool,
     reason: str,
     now: datetime,
+    canary_commitment: str | None = None,
 ) -> SignedApproval:
     """This member's signed decision on a proposal.
 
@@ -194,6 +195,7 @@ def sign_decision(
         approve: or refuse.
         reason: for the coordinator and the other members; at most 1000 characters.
         now: aware time.
+        canary_commitment: of the secret of its canaries, where it approves a plan that plants some.
     """
     approval = Approval(
         run_id=proposal.proposal.run_id,
@@ -202,5 +204,6 @@ def sign_decision(
         decision="approve" if approve else "refuse",
         reason=reason,
         created=instant_of(now),
+        canary_commitment=canary_commitment,
     )
     return SignedApproval.sign(approval, identity_key)

@@ -9,6 +9,7 @@ from headwater.agreement.succession import CharterHistory
 from headwater.errors import HeadwaterError, InputError
 from headwater.privacy.events import Event
 from headwater.schema import Schema
+from headwater_client.canaries import commitment_of
 from headwater_client.charters import Charters
 from headwater_client.consent import check_digest_named, check_proposal, sign_decision
 from headwater_client.coordinator import Coordinator, RunStatus
@@ -165,6 +166,7 @@ class Decisions:
             approve=approve,
             reason=reason,
             now=datetime.now(UTC),
+            canary_commitment=commitment_of(self._store, proposal, self._membership.member_id) if approve else None,
         )
 
     def _review(self, status: RunStatus) -> RunReview:

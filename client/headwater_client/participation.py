@@ -14,6 +14,7 @@ from headwater.agreement.families import families_of_run, family_of
 from headwater.agreement.plan import Plan
 from headwater.agreement.session import roster_of, terms_of
 from headwater.agreement.troubles import Trouble
+from headwater.contribution.canaries import CanarySeed
 from headwater.contribution.contribute import contribute
 from headwater.errors import BudgetExceeded, HeadwaterError, OutOfOrder, TransportError
 from headwater.flower_bundle import OUTCOME_DONE, OUTCOME_REFUSED, bundle_sha256
@@ -34,13 +35,14 @@ from headwater.secagg.protocol.events import (
 from headwater.secagg.protocol.families import Family
 from headwater.secagg.protocol.receipts import blamed_by, read_document
 from headwater_client.budget import OwnLimit
+from headwater_client.canaries import canary_seed
 from headwater_client.charging import Charging
 from headwater_client.connectors import RowSource
 from headwater_client.consent import Refusal, check_proposal, refusal_of
 from headwater_client.flower.client_app import Outcome
 from headwater_client.membership import Membership
 from headwater_client.plan_rows import read_rows
-from headwater_client.store import Store
+from headwater_client.store import Store, StoredDecision
 from headwater_client.task_check import TaskGate
 from headwater_client.transport.aggregation import (
     Contribution,
@@ -96,7 +98,8 @@ def join_run(
         PeerError: the coordinator's documents or messages were refused.
         TransportError: the coordinator stayed away.
         OutOfOrder: `stop` was set before the run was over, or this organisation takes part in it already.
-        StorageError: the records cannot be written, or the privacy ledger is not what it was.
+        StorageError: the records cannot be written, or the privacy ledger or the secret of the canaries is not what
+            it was.
     """
     store = membership.store
     history, decision = store.charter_history(), store.decision(run_id)
@@ -121,7 +124,7 @@ def join_run(
         identity_key=membership.identity_key(),
         required_members=policy.required_members,
         limit=policy.limit,
-        rows=_rows(source, plan, report),
+        rows=_rows(source, plan, _seed(membership, decision, charter, report), report),
         store=store,
     )
     # protocol 3.5: one live session per run.
@@ -143,14 +146,24 @@ def join_run(
     return outcome
 
 
-def _rows(source: RowSource, plan: Plan, report: Callable[[Trouble], None]) -> Table:
+def _seed(
+    membership: Membership, decision: StoredDecision, charter: Charter, report: Callable[[Trouble], None]
+) -> CanarySeed | None:
+    try:
+        return canary_seed(membership.store, decision, charter, membership.member_id)
+    except HeadwaterError:
+        report(Trouble.BROKEN)
+        raise
+
+
+def _rows(source: RowSource, plan: Plan, seed: CanarySeed | None, report: Callable[[Trouble], None]) -> Table:
     try:
         rows = read_rows(source, plan)
     except HeadwaterError:
         report(Trouble.ROWS_UNREADABLE)
         raise
     try:
-        return rows.table()
+        return rows.table(seed)
     except HeadwaterError:
         report(Trouble.ROWS_REFUSED)
         raise
@@ -194,7 +207,7 @@ class RunPart:
         identity_key: its key.
         required_members: without whom it takes no part.
         limit: its own, on what all runs may cost its records.
-        rows: all its rows, conformed to the plan's schema.
+        rows: all its rows, conformed to the plan's schema, and the canaries of its approval.
         store: its durable records.
     """
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from headwater.agreement.plan import Plan
+from headwater.contribution.canaries import CanarySeed, plant_canaries, with_canaries
 from headwater.contribution.entities import clip_entities
 from headwater.errors import InputError
 from headwater.privacy.budget import Budget
@@ -27,17 +28,24 @@ class PlanRows:
         """Everything in which they depart from the plan's schema."""
         return check(self.arrow, self.plan.schema_)
 
-    def table(self) -> Table:
+    def table(self, seed: CanarySeed | None = None) -> Table:
         """The rows that take part.
 
+        Args:
+            seed: of the canaries that are planted among them; None plants none.
+
         Raises:
-            InputError: they do not hold to the schema, or are more than the budget's public bound.
+            InputError: they do not hold to the schema, or are more than the budget's public bound; or the schema has
+                no room for the canaries.
         """
         table, budget = load_table(self.arrow, self.plan.schema_), self.plan.privacy
+        if isinstance(budget, Budget) and self.entities is not None:
+            table = clip_entities(table, self.entities, budget.records)
+        if seed is not None:
+            # A canary is a person of its own and comes with no more records than are counted of one.
+            table = with_canaries(table, plant_canaries(table, self.plan, seed))
         if not isinstance(budget, Budget):
             return table
-        if self.entities is not None:
-            table = clip_entities(table, self.entities, budget.records)
         if table.rows > budget.most_rows:
             raise InputError(
                 f"there are more rows here than the {budget.most_rows:,} that plan {self.plan.name} says all "

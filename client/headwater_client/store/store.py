@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from headwater_client.store.agreements import AGREEMENT_TABLES, Agreements
+from headwater_client.store.canaries import CANARY_TABLES, CanaryRecords
 from headwater_client.store.chains import CHAIN_TABLES, Chains
 from headwater_client.store.charters import CHARTER_TABLES, CharterRecords
 from headwater_client.store.cohorts import COHORT_TABLES, CohortRecords
@@ -14,8 +15,11 @@ __all__ = ["Store"]
 _BEFORE_LEDGER = 4
 """The format of files that have no ledger yet."""
 
+_BEFORE_CANARIES = 5
+"""The format of files that keep no secret of canaries yet."""
 
-class Store(CharterRecords, Agreements, Sessions, Chains, CohortRecords, LedgerRecords):
+
+class Store(CharterRecords, Agreements, Sessions, Chains, CohortRecords, LedgerRecords, CanaryRecords):
     """state.db of one organisation. Safe for use from several threads.
 
     Guarantee: when a method returns, its change is on the disk; when it raises, nothing changed.
@@ -28,4 +32,5 @@ class Store(CharterRecords, Agreements, Sessions, Chains, CohortRecords, LedgerR
             StorageError: the file cannot be opened, or has another format.
         """
         tables = CHARTER_TABLES + AGREEMENT_TABLES + SESSION_TABLES + CHAIN_TABLES + COHORT_TABLES + LEDGER_TABLES
-        super().__init__(file, tables, {_BEFORE_LEDGER: LEDGER_TABLES})
+        additions = {_BEFORE_LEDGER: LEDGER_TABLES, _BEFORE_CANARIES: CANARY_TABLES}
+        super().__init__(file, tables + CANARY_TABLES, additions)

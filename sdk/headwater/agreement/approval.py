@@ -3,7 +3,7 @@
 from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from headwater.agreement.charter import Charter
 from headwater.agreement.documents import Document, HexDigest, HexSignature, Instant, MemberId, RunId
@@ -54,7 +54,12 @@ class SignedProposal(Document):
 
 
 class Approval(Document):
-    """A member's decision on one run: approve or refuse, by the plan's digest."""
+    """A member's decision on one run: approve or refuse, by the plan's digest.
+
+    Attributes:
+        canary_commitment: SHA-256 that binds the secret of this member's canaries, where the plan plants some; left out
+            of the document where there is none, so that decisions of before keep their bytes.
+    """
 
     version: Literal[1] = 1
     run_id: RunId
@@ -63,6 +68,14 @@ class Approval(Document):
     decision: Literal["approve", "refuse"]
     reason: str = Field(default="", max_length=1000)
     created: Instant
+    canary_commitment: HexDigest | None = None
+
+    @model_serializer(mode="wrap")
+    def _leave_no_commitment_out(self, serialize: SerializerFunctionWrapHandler) -> dict[str, object]:
+        document: dict[str, object] = serialize(self)
+        if self.canary_commitment is None:
+            del document["canary_commitment"]
+        return document
 
 
 class SignedApproval(Document):
@@ -80,7 +93,8 @@ class SignedApproval(Document):
         """Check that a member of the charter decided on exactly this run and plan.
 
         Raises:
-            PeerError: another run or plan, a stranger, or a wrong signature.
+            PeerError: another run or plan, a stranger, a wrong signature, or approval of a plan with canaries that
+                does not commit to a secret.
         """
         member_id = self.approval.member
         keys = {member.id: member.identity_key for member in charter.members}
@@ -89,6 +103,13 @@ class SignedApproval(Document):
         if (self.approval.run_id, self.approval.plan_digest) != (proposal.run_id, proposal.plan.digest):
             raise PeerError(
                 f"{member_id!r} decided on another run or plan than {proposal.run_id}; it must decide again"
+            )
+        # Before training: a secret that is chosen afterwards can be one that the release happens not to remember.
+        committed = self.approval.canary_commitment is not None
+        if self.approval.decision == "approve" and proposal.plan.canaries and not committed:
+            raise PeerError(
+                f"{member_id!r} approves run {proposal.run_id} without committing to its canaries; update headwater "
+                "there and approve again"
             )
         if not is_signed_by(keys[member_id], _APPROVAL_KIND, self.approval.to_bytes(), self.signature):
             raise PeerError(f"the decision of {member_id!r} on run {proposal.run_id} is not signed by its key; refused")

@@ -175,6 +175,11 @@ class Plan(Document):
         return self.aggregation.on_membership_change == "strict"
 
     @property
+    def canaries(self) -> int:
+        """Rows that are planted, over all organisations; 0 where nothing is audited."""
+        return 0 if self.audit == "none" else self.audit.settings.canaries
+
+    @property
     def maximum_rounds(self) -> int:
         """Most secure sums that a run of this plan may ask for, retries included (protocol 4.2)."""
         return longest_run(self) + self.aggregation.retries

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from headwater.audit.checks import all_checks, federated_checks, read_counts
 from headwater.canonical import sha256_hex
+from headwater.contribution.canaries import PlantedTable
 from headwater.contribution.splits import split_rows
 from headwater.errors import InputError, PeerError
 from headwater.evidence.candidate import Candidate
@@ -76,15 +77,17 @@ def audit_rows(rows: Table, shares: SplitShares) -> tuple[AuditRows, int]:
     """An organisation's rows as an audit reads them.
 
     Args:
-        rows: all of its rows.
+        rows: all of its rows, as they took part.
         shares: of the plan.
 
     Returns:
-        Training rows and those that nothing used, with finite values; and how many were left out for others.
+        Training rows and those that nothing used, with finite values, and the canaries apart from both; and how many
+        rows were left out for values that are not finite.
     """
-    parts = [split_rows(rows, shares, "train"), split_rows(rows, shares, "audit")]
+    own, canaries = (rows.own, rows.planted) if isinstance(rows, PlantedTable) else (rows, None)
+    parts = [split_rows(own, shares, "train"), split_rows(own, shares, "audit")]
     train, holdout = map(finite_part, parts)
-    return AuditRows(train, holdout), sum(part.rows for part in parts) - train.rows - holdout.rows
+    return AuditRows(train, holdout, canaries), sum(part.rows for part in parts) - train.rows - holdout.rows
 
 
 def count_all(checks: Sequence[Check], rows: AuditRows, question: bytes) -> I64:

@@ -1,5 +1,7 @@
 """An organisation's canaries under a plan: among its training rows, and in no other part."""
 
+from dataclasses import dataclass, field
+
 import numpy as np
 
 from headwater.audit.canaries.planting import RUNGS, Planting, plant, share_of
@@ -11,7 +13,35 @@ from headwater.recipe.settings import RecipeTerms
 from headwater.schema.finite import finite_part
 from headwater.schema.table import Table
 
-__all__ = ["canaries_of", "plant_canaries", "with_canaries"]
+__all__ = ["CanarySeed", "PlantedTable", "canaries_of", "plant_canaries", "with_canaries"]
+
+
+@dataclass(frozen=True, slots=True)
+class CanarySeed:
+    """What an organisation's canaries follow from, beside plan and rows.
+
+    Attributes:
+        secret: 32 bytes that the organisation committed to.
+        run_id: of the run.
+        members: organisations in the charter.
+    """
+
+    secret: bytes = field(repr=False)
+    run_id: str
+    members: int
+
+
+@dataclass(frozen=True)
+class PlantedTable(Table):
+    """Rows as they take part in a run, canaries among them.
+
+    Attributes:
+        own: the rows without canaries, which an audit takes for people.
+        planted: the canaries.
+    """
+
+    own: Table = field(kw_only=True, repr=False)
+    planted: Planted = field(kw_only=True, repr=False)
 
 
 def canaries_of(plan: RecipeTerms, members: int) -> int:
@@ -24,7 +54,7 @@ def canaries_of(plan: RecipeTerms, members: int) -> int:
     return 0 if plan.audit == "none" else share_of(plan.audit.settings.canaries, members)
 
 
-def plant_canaries(rows: Table, plan: RecipeTerms, *, secret: bytes, run_id: str, members: int) -> Planted | None:
+def plant_canaries(rows: Table, plan: RecipeTerms, seed: CanarySeed) -> Planted | None:
     """Derive the canaries of an organisation in a run; None where the plan has none.
 
     Under a budget they follow from schema and secret alone. Else each one would have several people in it, whom the
@@ -33,9 +63,7 @@ def plant_canaries(rows: Table, plan: RecipeTerms, *, secret: bytes, run_id: str
     Args:
         rows: all of the organisation's rows, conformed to the plan's schema, without canaries.
         plan: as approved.
-        secret: 32 bytes that the organisation committed to.
-        run_id: of the run.
-        members: organisations in the charter.
+        seed: of this organisation in this run.
 
     Raises:
         InputError: the schema has no place for canaries, or for so many different ones.
@@ -43,15 +71,15 @@ def plant_canaries(rows: Table, plan: RecipeTerms, *, secret: bytes, run_id: str
     Guarantee: every canary stands in the training part by its own values, whether it is planted or not; so validation
         and audit rows are the same with and without canaries, and no step has to know which rows are canaries.
     """
-    count = canaries_of(plan, members)
+    count = canaries_of(plan, seed.members)
     if not count:
         return None
     budget = plan.privacy if isinstance(plan.privacy, Budget) else None
     # Taken away here already, so that nothing behind can look at a row under a budget.
     own = finite_part(split_rows(rows, plan.splits, "train")) if budget is None else rows.take(np.arange(0))
     planting = Planting(
-        secret=secret,
-        run_id=run_id,
+        secret=seed.secret,
+        run_id=seed.run_id,
         count=count,
         public=budget is not None,
         most_copies=budget.records if budget is not None and budget.unit == "entity" else max(RUNGS),
@@ -76,4 +104,5 @@ def with_canaries(rows: Table, planted: Planted | None) -> Table:
         return rows
     if planted.rows.schema.digest != rows.schema.digest:
         raise InputError("the canaries are of another schema than the rows; plant them anew for this plan")
-    return Table.concat([rows, planted.training_rows])
+    both = Table.concat([rows, planted.training_rows])
+    return PlantedTable(both.schema, both.columns, both.rows, own=rows, planted=planted)

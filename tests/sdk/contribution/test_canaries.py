@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from headwater.agreement.plan import Plan
-from headwater.contribution.canaries import canaries_of, plant_canaries, with_canaries
+from headwater.contribution.auditing import audit_rows
+from headwater.contribution.canaries import CanarySeed, canaries_of, plant_canaries, with_canaries
 from headwater.contribution.contribute import contribute
 from headwater.contribution.splits import row_positions, split_rows
 from headwater.encoding.grid import Histograms
@@ -29,7 +30,7 @@ def audited(plan: Plan, canaries: int = 96) -> Plan:
 
 
 def planted(plan: Plan, rows: Table = ROWS, secret: bytes = SECRET, members: int = 1) -> Planted:
-    found = plant_canaries(rows, plan, secret=secret, run_id=RUN, members=members)
+    found = plant_canaries(rows, plan, CanarySeed(secret, RUN, members))
     assert found is not None
     return found
 
@@ -40,7 +41,7 @@ PLAN = audited(small_plan())
 def test_a_plan_without_canaries_plants_none() -> None:
     for plan in (small_plan(), audited(small_plan(), canaries=0)):
         assert canaries_of(plan, 3) == 0
-        assert plant_canaries(ROWS, plan, secret=SECRET, run_id=RUN, members=3) is None
+        assert plant_canaries(ROWS, plan, CanarySeed(SECRET, RUN, 3)) is None
     assert with_canaries(ROWS, None) is ROWS
     assert planted(PLAN, members=5).rows.rows == canaries_of(PLAN, 5) == 20
 
@@ -93,6 +94,15 @@ def test_a_canary_has_no_more_records_than_a_budget_counts_of_a_person() -> None
 def test_two_organisations_with_equal_rows_plant_different_canaries() -> None:
     one, other = planted(PLAN), planted(PLAN, secret=b"\x08" * 32)
     assert not np.intersect1d(row_positions(one.rows), row_positions(other.rows)).size
+
+
+def test_an_audit_takes_no_canary_for_a_person() -> None:
+    found = planted(PLAN)
+    rows, skipped = audit_rows(with_canaries(ROWS, found), PLAN.splits)
+    plain, _ = audit_rows(ROWS, PLAN.splits)
+    assert (rows.canaries, plain.canaries, skipped) == (found, None, 0)
+    np.testing.assert_array_equal(row_positions(rows.train), row_positions(plain.train))
+    np.testing.assert_array_equal(row_positions(rows.holdout), row_positions(plain.holdout))
 
 
 def test_canaries_of_another_schema_are_refused() -> None:
