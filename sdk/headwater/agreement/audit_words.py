@@ -20,7 +20,12 @@ def audit_in_words(plan: Plan) -> str:
         for what, names in (("groups", settings.groups), ("secrets", settings.secrets), ("tasks", settings.tasks))
         if names
     ]
-    tried = "; ".join([f"at most {settings.attacks:,} attacks of each kind", *declared])
+    planted = (
+        [f"{settings.canaries:,} made-up rows, of which half are planted among training rows"]
+        if settings.canaries
+        else []
+    )
+    tried = "; ".join([f"at most {settings.attacks:,} attacks of each kind", *declared, *planted])
     if plan.privacy == "none":
         return (
             f"policy {plan.audit.policy}: when the generator is done, the coordinator samples the rows that may be "

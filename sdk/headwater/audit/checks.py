@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from headwater.audit.canaries.checks import canary_checks
 from headwater.errors import InputError
 from headwater.evidence.candidate import Candidate
 from headwater.evidence.check import Check
@@ -15,7 +16,7 @@ __all__ = ["all_checks", "federated_checks", "read_counts"]
 
 I64 = NDArray[np.int64]
 
-_REGISTRY: tuple[Callable[[Candidate, AuditSettings], Sequence[Check]], ...] = ()
+_REGISTRY: tuple[Callable[[Candidate, AuditSettings], Sequence[Check]], ...] = (canary_checks,)
 
 
 def all_checks(candidate: Candidate, settings: AuditSettings) -> tuple[Check, ...]:

@@ -66,5 +66,8 @@ def test_words_say_what_leaves_an_organisation() -> None:
     assert "policy standard" in exact
     assert "200 attacks of each kind; declared groups ward" in exact
     assert "one more secure sum" in exact
+    assert "made-up rows" not in exact
+    planted = audit_in_words(plan(audit={"policy": "standard", "settings": {"canaries": 1200}}))
+    assert "1,200 made-up rows, of which half are planted among training rows" in planted
     assert "nothing that is counted on real rows leaves" in private
     assert "secure sum" not in private
