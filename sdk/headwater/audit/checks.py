@@ -6,6 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headwater.audit.canaries.checks import canary_checks
+from headwater.audit.membership.classifier import ClassifierAttack
+from headwater.audit.membership.domias import DomiasAttack
+from headwater.audit.membership.nearest import NearestAttack
 from headwater.errors import InputError
 from headwater.evidence.candidate import Candidate
 from headwater.evidence.check import Check
@@ -16,7 +19,17 @@ __all__ = ["all_checks", "federated_checks", "read_counts"]
 
 I64 = NDArray[np.int64]
 
-_REGISTRY: tuple[Callable[[Candidate, AuditSettings], Sequence[Check]], ...] = (canary_checks,)
+
+def _membership(candidate: Candidate, settings: AuditSettings) -> tuple[Check, ...]:
+    return (
+        NearestAttack(candidate, settings),
+        DomiasAttack(candidate, settings, 1),
+        DomiasAttack(candidate, settings, 5),
+        ClassifierAttack(candidate, settings),
+    )
+
+
+_REGISTRY: tuple[Callable[[Candidate, AuditSettings], Sequence[Check]], ...] = (canary_checks, _membership)
 
 
 def all_checks(candidate: Candidate, settings: AuditSettings) -> tuple[Check, ...]:

@@ -163,6 +163,7 @@ def _figure(measure: Measure, judgement: Judgement) -> FigureLine:
         detectable=number(measure.detectable),
         outcome=judgement.outcomes.get(measure.name, "" if measure.status == "measured" else measure.status),
         reason=_without_value(measure) if measure.status != "measured" else "",
+        details="; ".join(f"{name.strip(' ,')} {number(value)}" for name, value in measure.details.items()),
     )
 
 

@@ -65,6 +65,10 @@ GROUPS: tuple[Group, ...] = (
 )
 
 
+_COLUMNS = Group("Columns that differ most", "total variation distance", (), "Less is better.")
+_WORST = "worst: "
+
+
 def pictures_of(measures: Sequence[Measure], thresholds: Mapping[str, Ends]) -> tuple[Picture, ...]:
     """One chart for each group of which something was measured.
 
@@ -77,7 +81,20 @@ def pictures_of(measures: Sequence[Measure], thresholds: Mapping[str, Ends]) -> 
         own = [measure for measure in measures if measure.value is not None and _belongs(measure.check, group)]
         if own:
             found.append(_picture(group, own, thresholds))
+    if worst := _worst_columns(measures):
+        found.append(_picture(_COLUMNS, worst, {}))
     return tuple(found)
+
+
+def _worst_columns(measures: Sequence[Measure]) -> list[Measure]:
+    """Columns and pairs of columns that differ most, as the measures of marginals name them among their details."""
+    return [
+        Measure(check=measure.check, subject=name.removeprefix(_WORST), value=value)
+        for measure in measures
+        if measure.check in ("marginals.1-way", "marginals.2-way")
+        for name, value in measure.details.items()
+        if name.startswith(_WORST)
+    ]
 
 
 def _belongs(check: str, group: Group) -> bool:

@@ -52,6 +52,7 @@ class FigureLine:
         detectable: the smallest departure that would have been found.
         outcome: what the policy makes of it; empty where it asks nothing.
         reason: why there is no value.
+        details: further figures, in a line.
     """
 
     name: str
@@ -64,6 +65,7 @@ class FigureLine:
     detectable: str
     outcome: str
     reason: str
+    details: str
 
 
 @dataclass(frozen=True, slots=True)
