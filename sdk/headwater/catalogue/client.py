@@ -18,7 +18,7 @@ from headwater.agreement.succession import CharterHistory
 from headwater.catalogue.known import KnownCatalogue, read_charter
 from headwater.errors import InputError, PeerError, ReleaseRefused, TransportError
 from headwater.release import SignedManifest
-from headwater.release.layout import MANIFEST, MAXIMUM_MANIFEST_BYTES
+from headwater.release.layout import ATTESTATION, MANIFEST, MAXIMUM_ATTESTATION_BYTES, MAXIMUM_MANIFEST_BYTES
 from headwater.release.manifest import DatasetName
 from headwater.release.verification import read_manifest, verify_manifest
 
@@ -153,6 +153,16 @@ class CatalogueClient:
                 "was asked for; tell the consortium"
             )
         return signed, data
+
+    def attestation(self, name: str, version: int) -> bytes:
+        """attestation.json of one version, not verified yet.
+
+        Raises:
+            InputError: there is none.
+            TransportError: the catalogue could not be reached.
+        """
+        path = self.file_path(name, version, ATTESTATION)
+        return self._get(path, f"the attestation of {name} version {version}", MAXIMUM_ATTESTATION_BYTES)
 
     def file_path(self, name: str, version: int, path: str) -> str:
         """The path of a file on the catalogue's site."""

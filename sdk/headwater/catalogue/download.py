@@ -12,7 +12,7 @@ from headwater.catalogue.client import CatalogueClient
 from headwater.catalogue.transfer import fetch_file
 from headwater.errors import InputError, ReleaseRefused
 from headwater.release import Verification, verify_release
-from headwater.release.layout import CHECKSUMS, MANIFEST, checksums
+from headwater.release.layout import ATTESTATION, CHECKSUMS, MANIFEST, checksums
 from headwater.release.verification import DamagedRelease
 
 __all__ = ["download_release"]
@@ -64,6 +64,8 @@ def download_release(
             done += entry.size_bytes
         (staging / MANIFEST).write_bytes(data)
         (staging / CHECKSUMS).write_bytes(checksums(manifest.files, data))
+        if manifest.protection.audit != "none":
+            (staging / ATTESTATION).write_bytes(client.attestation(name, version))
         verification = verify_release(staging, charter)
         os.rename(staging, folder)
     return verification

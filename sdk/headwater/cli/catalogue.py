@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -105,7 +106,7 @@ def show(name: _Name, version: _Version = None, catalogue: _Catalogue = None) ->
     Everything shown comes from the manifest, after the coordinator's signature on it was checked.
     """
     from headwater.catalogue import CatalogueClient, find_dataset, follow_charter, home_folder
-    from headwater.release.statement import SIGNATURES, headline, not_to_be_used_for, protection_statement
+    from headwater.release.statement import headline, not_to_be_used_for, protection_statement, signatures_in_words
 
     home = home_folder()
     known, chosen = find_dataset(home, name, version, catalogue)
@@ -130,7 +131,7 @@ def show(name: _Name, version: _Version = None, catalogue: _Catalogue = None) ->
         ("made", manifest.created),
         ("by", f"{provenance.organisations} organisations of {provenance.consortium}"),
         ("licence", manifest.licence),
-        ("signatures", SIGNATURES),
+        ("signatures", signatures_in_words(manifest.protection)),
         ("digest", manifest.digest),
         ("size", f"{size_in_words(manifest.size_bytes)} in {len(manifest.files)} files"),
     ):
@@ -165,19 +166,27 @@ def download(
     _tell(console, verification)
 
 
-def verify(folder: Annotated[Path, typer.Argument(help="A downloaded dataset.")]) -> None:
+def verify(
+    folder: Annotated[Path, typer.Argument(help="A downloaded dataset.")],
+    receipts: Annotated[
+        Path | None, typer.Option(help="The run's receipts, as `headwater-org receipts export` writes them.")
+    ] = None,
+) -> None:
     """Check a downloaded dataset against the pinned charter, without a network.
 
     Exit status 1, and the reason, if a signature, a file or a digest is not what was signed, or if a dataset states a
-    smaller ε than its own signed events come to. With the extra `privacy` installed ε is replayed exactly, else only
-    held to what arithmetic alone can refute.
+    smaller ε than its own signed events come to. An audited dataset must be signed by the coordinator and by as many
+    organisations as the charter asks for, and its verdict must follow from audit.json and the policy it names. With
+    the extra `privacy` installed ε is replayed exactly, else only held to what arithmetic alone can refute.
     """
     from headwater.catalogue import home_folder, pinned_charter
     from headwater.release import verify_release
+    from headwater.release.receipts import read_receipts, verify_receipts
     from headwater.release.verification import claimed_charter
 
     charter = pinned_charter(home_folder(), claimed_charter(folder))
     verification = verify_release(folder, charter)
+    chain = "" if receipts is None else verify_receipts(verification, read_receipts(receipts))
     console = Console()
     manifest = verification.manifest
     console.print(
@@ -185,10 +194,14 @@ def verify(folder: Annotated[Path, typer.Argument(help="A downloaded dataset.")]
         f"{size_in_words(manifest.size_bytes)}, under the charter of [bold]{plain(charter.consortium)}[/bold]"
     )
     _tell(console, verification)
+    if chain:
+        console.print(f"{chain}.", highlight=False)
 
 
 def _tell(console: Console, verification: "Verification") -> None:
     console.print(f"Signatures: {verification.signatures}.")
+    if verification.audit is not None:
+        _tell_audit(console, verification)
     style = _style(verification.replay is not None)
     console.print(f"[{style}]{verification.headline}[/{style}]", highlight=False)
     if verification.replay is None:
@@ -201,6 +214,22 @@ def _tell(console: Console, verification: "Verification") -> None:
         highlight=False,
     )
     console.print(_statement(verification.statement), highlight=False)
+
+
+def _tell_audit(console: Console, verification: "Verification") -> None:
+    from headwater.agreement.documents import instant_of
+    from headwater.release.statement import verdict_in_words
+
+    claim = verification.manifest.protection.audit
+    if claim == "none":
+        return
+    style = "green" if claim.verdict == "pass" else "yellow"
+    words = verdict_in_words(claim)
+    console.print(
+        f"[{style}]{words[0].upper()}{words[1:]}; attempt {claim.attempts} of its run.[/{style}]", highlight=False
+    )
+    for line in verification.expired_waivers(instant_of(datetime.now(UTC))):
+        console.print(f"[yellow]Since then {line}.[/yellow]", highlight=False)
 
 
 def _style(private: bool) -> str:

@@ -7,7 +7,8 @@ from pydantic import Field
 
 from headwater.agreement.documents import Document, HexDigest, Instant
 from headwater.errors import ReleaseRefused
-from headwater.release.policy.decision import Decision, Verdict
+from headwater.release.policy.decision import Decision
+from headwater.release.verdict import Verdict
 
 __all__ = ["Attempt", "attempt_after", "check_attempts", "unfinished_after"]
 

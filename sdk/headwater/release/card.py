@@ -4,18 +4,20 @@ import json
 import re
 from collections.abc import Sequence
 
+from headwater.release.audit_file import PublishedAudit
+from headwater.release.card_audit import audit_section
 from headwater.release.domain import DRAFTED, describe_domain, describe_kind, describe_role
 from headwater.release.facts import ReleaseFacts
 from headwater.release.layout import DATA
-from headwater.release.manifest import Figure
+from headwater.release.manifest import Figure, Protection
 from headwater.release.statement import (
-    SIGNATURES,
     Statement,
     citation,
     headline,
     not_to_be_used_for,
     privacy_tag,
     protection_statement,
+    signatures_in_words,
 )
 from headwater.schema import CategoricalColumn, Schema
 
@@ -32,7 +34,13 @@ _MARKUP = re.compile(r"[\\`*_\[\]<>|~&$]")
 _LEADING = re.compile(r"^([#+=-]|\d+[.)])")
 
 
-def dataset_card(facts: ReleaseFacts, schema: Schema, rows: int, figures: Sequence[Figure] = ()) -> str:
+def dataset_card(
+    facts: ReleaseFacts,
+    schema: Schema,
+    rows: int,
+    figures: Sequence[Figure] = (),
+    audit: PublishedAudit | None = None,
+) -> str:
     """Write the card of one version of a dataset.
 
     Args:
@@ -40,17 +48,21 @@ def dataset_card(facts: ReleaseFacts, schema: Schema, rows: int, figures: Sequen
         schema: the columns.
         rows: how many synthetic rows there are.
         figures: plots of the synthetic rows, shown at the end.
+        audit: what may be told of its audit; None where there was none.
 
     Returns:
         Markdown (CommonMark with tables) under a YAML header. Names and titles are escaped: none can add markup.
     """
+    protection = facts.protection_under(audit)
+    signed = signatures_in_words(protection)
     parts = [
         _header(facts, schema, rows),
         f"# {_text(facts.title)}",
-        f"> **{headline(facts.privacy)}**\n>\n> {SIGNATURES[0].upper()}{SIGNATURES[1:]}.",
+        f"> **{headline(facts.privacy)}**\n>\n> {signed[0].upper()}{signed[1:]}.",
         *([_text(facts.description)] if facts.description else []),
         _about(facts, schema, rows),
-        _protection(facts, schema),
+        _protection(facts, schema, protection),
+        *([] if audit is None else [audit_section(audit, _text)]),
         *([_refused_rounds(facts)] if facts.refused_rounds else []),
         "## What it is not to be used for\n\n" + "\n".join(f"- {line}" for line in not_to_be_used_for()),
         _loading(facts),
@@ -120,8 +132,8 @@ def _about(facts: ReleaseFacts, schema: Schema, rows: int) -> str:
     )
 
 
-def _protection(facts: ReleaseFacts, schema: Schema) -> str:
-    lines = protection_statement(facts.provenance.organisations, facts.unconfirmed(schema), facts.protection)
+def _protection(facts: ReleaseFacts, schema: Schema, protection: Protection) -> str:
+    lines = protection_statement(facts.provenance.organisations, facts.unconfirmed(schema), protection)
     return "## What protects the people behind it\n\n" + "\n".join(map(_listed, lines))
 
 

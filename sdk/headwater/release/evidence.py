@@ -10,7 +10,17 @@ from headwater.agreement.documents import Document, HexDigest, Instant
 from headwater.evidence.check import Disclosure
 from headwater.evidence.measure import Measure
 
-__all__ = ["FACTS", "Evidence", "FederationFacts", "PrivacyFacts", "Source", "disclosure_of", "facts_as_measures"]
+__all__ = [
+    "FACTS",
+    "Evidence",
+    "Federation",
+    "FederationFacts",
+    "PrivacyFacts",
+    "PrivacyStated",
+    "Source",
+    "disclosure_of",
+    "facts_as_measures",
+]
 
 Source = Literal["pooled sums of organisations", "one holder of files", "each organisation for itself"]
 """Whose rows were counted: all organisations' as secure sums, one person's, or each organisation's own, apart."""
@@ -60,10 +70,10 @@ def _kind(value: object) -> str:
     return "none" if isinstance(value, str) else "facts"
 
 
-_Privacy = Annotated[
+PrivacyStated = Annotated[
     Annotated[Literal["none"], Tag("none")] | Annotated[PrivacyFacts, Tag("facts")], Discriminator(_kind)
 ]
-_Federation = Annotated[
+Federation = Annotated[
     Annotated[Literal["none"], Tag("none")] | Annotated[FederationFacts, Tag("facts")], Discriminator(_kind)
 ]
 
@@ -84,8 +94,8 @@ class Evidence(Document):
         federation: the sums behind the candidate, or "none" for files.
         licence_stated: whether the release will name a licence; None where that was not asked.
         measures: all figures, whatever came of them; sorted by name, each once.
-        disclosures: what may be published of a check's figures, by its name; whether it passed where a name is not
-            there.
+        disclosures: what may be published of a check's figures, by its name or the beginning of it up to a dot; only
+            whether it passed where a name is not there.
     """
 
     format: Literal["headwater-evidence/1"] = "headwater-evidence/1"
@@ -97,8 +107,8 @@ class Evidence(Document):
     started: Instant
     ended: Instant
     software: str = Field(min_length=1, max_length=200)
-    privacy: _Privacy
-    federation: _Federation = "none"
+    privacy: PrivacyStated
+    federation: Federation = "none"
     licence_stated: bool | None = None
     measures: tuple[Measure, ...]
     disclosures: Mapping[str, Disclosure] = Field(default_factory=dict)
@@ -139,21 +149,28 @@ def disclosure_of(evidence: Evidence, check: str) -> Disclosure:
     """
     if check.startswith(FACTS):
         return "public"
-    stated = evidence.disclosures.get(check, "verdict")
-    if stated == "public":
-        return "public"
-    return stated if evidence.privacy == "none" else "verdict"
+    stated: Disclosure = "verdict"
+    parts = check.split(".")
+    for length in range(len(parts), 0, -1):
+        # One check gives several measures: "membership" gives "membership.nearest".
+        if (name := ".".join(parts[:length])) in evidence.disclosures:
+            stated = evidence.disclosures[name]
+            break
+    return stated if stated == "public" or evidence.privacy == "none" else "verdict"
 
 
-def facts_as_measures(evidence: Evidence) -> tuple[Measure, ...]:
+def facts_as_measures(privacy: PrivacyStated, licence_stated: bool | None) -> tuple[Measure, ...]:
     """The facts that policies judge beside measures, in the same form.
+
+    Args:
+        privacy: that the run claims.
+        licence_stated: as in the evidence.
 
     Returns:
         "ledger.epsilon" and "ledger.replay" (1 where the events come to no more than ε) where there is a privacy
         claim, "release.licence" (1 where one is stated) where that is known.
     """
     found: list[Measure] = []
-    privacy = evidence.privacy
     if privacy != "none":
         found.append(Measure(check="ledger.epsilon", value=privacy.epsilon, trials=privacy.events))
         if privacy.replay == "bound":
@@ -162,6 +179,6 @@ def facts_as_measures(evidence: Evidence) -> tuple[Measure, ...]:
         else:
             held = 1.0 if privacy.replay == "exact" else 0.0
             found.append(Measure(check="ledger.replay", value=held, null=1.0, better="higher", trials=privacy.events))
-    if evidence.licence_stated is not None:
-        found.append(Measure(check="release.licence", value=float(evidence.licence_stated), better="higher"))
+    if licence_stated is not None:
+        found.append(Measure(check="release.licence", value=float(licence_stated), better="higher"))
     return tuple(found)

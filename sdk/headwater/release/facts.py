@@ -1,14 +1,18 @@
 """What must be told about a release beyond its rows and schema."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from headwater.agreement.differencing import Differencing
 from headwater.agreement.documents import Document, Instant
-from headwater.release.manifest import DatasetName, Protection, Provenance
+from headwater.release.manifest import Audit, DatasetName, Protection, Provenance
 from headwater.release.privacy_claim import Privacy
+from headwater.release.verdict import AuditClaim
 from headwater.schema import Schema
+
+if TYPE_CHECKING:
+    from headwater.release.audit_file import PublishedAudit
 
 __all__ = ["ReleaseFacts"]
 
@@ -45,6 +49,11 @@ class ReleaseFacts(Document):
     def protection(self) -> Protection:
         """As the manifest signs it."""
         return Protection.of(self.privacy, self.differencing)
+
+    def protection_under(self, audit: "PublishedAudit | None") -> Protection:
+        """As the manifest of an audited release signs it; the same as `protection` where there was no audit."""
+        claim: Audit = "none" if audit is None else AuditClaim.of(audit)
+        return Protection.of(self.privacy, self.differencing, claim)
 
     def unconfirmed(self, schema: Schema) -> bool:
         """Whether bounds and categories of the rows' schema are a program's guess that no person confirmed."""

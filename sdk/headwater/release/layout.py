@@ -13,6 +13,8 @@ __all__ = [
     "CHECKSUMS",
     "DATA",
     "MANIFEST",
+    "MAXIMUM_ATTESTATION_BYTES",
+    "MAXIMUM_AUDIT_BYTES",
     "MAXIMUM_MANIFEST_BYTES",
     "SCHEMA",
     "checksums",
@@ -30,6 +32,12 @@ SCHEMA = "schema.toml"
 
 MAXIMUM_MANIFEST_BYTES = 16 * 2**20
 """A manifest larger than this is not read; ten thousand columns with a figure each stay far below."""
+
+MAXIMUM_ATTESTATION_BYTES = 64 * 2**20
+"""A larger attestation.json is not read; ten thousand files and members stay far below."""
+
+MAXIMUM_AUDIT_BYTES = 64 * 2**20
+"""A larger audit.json is not read; a thousand groups under every check stay far below."""
 
 _MEDIA_TYPES = {
     ".csv": "text/csv",

@@ -3,16 +3,18 @@
 from typing import Annotated, Literal, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
 
 from headwater.agreement.differencing import Differencing
 from headwater.agreement.documents import Document, HexDigest, HexKey, HexSignature, Instant, RunId
 from headwater.agreement.signing import is_signed_by, public_key_hex, sign
 from headwater.errors import ReleaseRefused
 from headwater.release.privacy_claim import Privacy, PrivacyClaim
+from headwater.release.verdict import AuditClaim
 
 __all__ = [
     "MANIFEST_KIND",
+    "Audit",
     "DatasetName",
     "Figure",
     "FileEntry",
@@ -33,6 +35,17 @@ DatasetName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63
 
 ReleasePath = Annotated[str, StringConstraints(pattern=rf"^{_SEGMENT}(/{_SEGMENT}){{0,3}}$")]
 """A file inside a release: no part begins with a dot, so no path leaves the folder."""
+
+
+Format = Literal["headwater-release/1", "headwater-release/2", "headwater-release/3"]
+
+
+def _kind(value: object) -> str:
+    return "none" if isinstance(value, str) else "claim"
+
+
+Audit = Annotated[Annotated[Literal["none"], Tag("none")] | Annotated[AuditClaim, Tag("claim")], Discriminator(_kind)]
+"""What a release says of its audit: the word, or the gist of audit.json."""
 
 
 class FileEntry(Document):
@@ -61,13 +74,13 @@ class Protection(Document):
             "unprotected": cohorts may have changed between rounds, so differences of sums may tell an organisation's
             part (protocol 4.10).
         coordinator_saw: whether the sums over all organisations came to the coordinator with noise.
-        audit: no attack on the published rows was measured before they were released.
+        audit: "none": no attack on the published rows was measured before they were released; else what came of it.
     """
 
     privacy: Privacy
     differencing: Differencing
     coordinator_saw: Literal["exact sums", "noisy sums"]
-    audit: Literal["none"] = "none"
+    audit: Audit = "none"
 
     @model_validator(mode="after")
     def _check_noise(self) -> Self:
@@ -76,10 +89,10 @@ class Protection(Document):
         return self
 
     @classmethod
-    def of(cls, privacy: Privacy, differencing: Differencing) -> "Protection":
-        """What a run under this privacy protects."""
+    def of(cls, privacy: Privacy, differencing: Differencing, audit: "Audit" = "none") -> "Protection":
+        """What a run under this privacy protects, and what an audit found of it."""
         saw: Literal["exact sums", "noisy sums"] = "exact sums" if privacy == "none" else "noisy sums"
-        return cls(privacy=privacy, differencing=differencing, coordinator_saw=saw)
+        return cls(privacy=privacy, differencing=differencing, coordinator_saw=saw, audit=audit)
 
 
 class Provenance(Document):
@@ -99,13 +112,14 @@ class Manifest(Document):
     """All that is signed about one version of a dataset.
 
     Attributes:
-        format: the layout of this document: 2 with a privacy claim, which software that knows only 1 must refuse.
+        format: the layout of this document: 3 with an audit, else 2 with a privacy claim, which software that knows
+            only a smaller number must refuse.
         version: 1 for the first release under a name; a version never changes once published.
         unconfirmed_schema: the schema was drafted from rows and no person confirmed every bound and category.
         files: sorted by path; every file of the folder but manifest.json and SHA256SUMS.
     """
 
-    format: Literal["headwater-release/1", "headwater-release/2"]
+    format: Format
     name: DatasetName
     version: int = Field(ge=1, le=1_000_000)
     title: str = Field(min_length=1, max_length=200)
@@ -123,8 +137,9 @@ class Manifest(Document):
     @model_validator(mode="after")
     def _check_privacy(self) -> Self:
         privacy = self.protection.privacy
-        if self.format != format_of(privacy):
-            raise ValueError(f"a manifest of {self.format} is not one for its privacy; {format_of(privacy)} is")
+        needed = format_of(self.protection)
+        if self.format != needed:
+            raise ValueError(f"a manifest of {self.format} is not one for its privacy and audit; {needed} is")
         if privacy != "none" and privacy.schema_confirmed == self.unconfirmed_schema:
             raise ValueError(
                 "the privacy claim and the manifest contradict each other on whether people read the schema"
@@ -141,6 +156,10 @@ class Manifest(Document):
                 raise ValueError(f"{needed} is not among the files; a release has it")
         if {"SHA256SUMS", "manifest.json"} & set(paths):
             raise ValueError("manifest.json and SHA256SUMS hold the list, so they cannot stand in it")
+        if "attestation.json" in paths:
+            raise ValueError("attestation.json is signed after the list is fixed, so it cannot stand in it")
+        if ("audit.json" in paths) == (self.protection.audit == "none"):
+            raise ValueError("audit.json is among the files exactly where there was an audit")
         strangers = {figure.path for figure in self.figures} - set(paths)
         if strangers:
             raise ValueError(f"{sorted(strangers)[0]} is a figure but not among the files")
@@ -156,9 +175,11 @@ class Manifest(Document):
         return next((entry for entry in self.files if entry.path == path), None)
 
 
-def format_of(privacy: Privacy) -> Literal["headwater-release/1", "headwater-release/2"]:
-    """The layout of a manifest with this privacy."""
-    return "headwater-release/2" if isinstance(privacy, PrivacyClaim) else "headwater-release/1"
+def format_of(protection: Protection) -> Format:
+    """The layout of a manifest with this protection."""
+    if protection.audit != "none":
+        return "headwater-release/3"
+    return "headwater-release/2" if isinstance(protection.privacy, PrivacyClaim) else "headwater-release/1"
 
 
 class SignedManifest(Document):

@@ -20,6 +20,7 @@ from headwater.privacy.words import (
 )
 from headwater.release.manifest import Protection
 from headwater.release.privacy_claim import Privacy, PrivacyClaim
+from headwater.release.verdict import AuditClaim
 
 __all__ = [
     "SIGNATURES",
@@ -30,10 +31,19 @@ __all__ = [
     "privacy_in_short",
     "privacy_tag",
     "protection_statement",
+    "signatures_in_words",
+    "verdict_in_words",
 ]
 
 SIGNATURES = "signed by the coordinator; no organisation has signed yet"
-"""Who stands behind a release until organisations sign releases too."""
+"""Who stands behind a release that was not audited."""
+
+_COUNTERSIGNED = "published under the signatures of the coordinator and a quorum of organisations; verify checks them"
+
+
+def signatures_in_words(protection: Protection) -> str:
+    """Who stands behind a release, as far as its manifest says."""
+    return SIGNATURES if protection.audit == "none" else _COUNTERSIGNED
 
 
 class Statement(NamedTuple):
@@ -86,15 +96,7 @@ def protection_statement(organisations: int, unconfirmed_schema: bool, protectio
         protection: what the manifest records of the run.
     """
     privacy = protection.privacy
-    audit = Statement(
-        "No privacy audit",
-        "No attack on these rows was measured before they were published; what a run measures on its own generator "
-        "while it fits it is no audit.",
-    )
-    signed = Statement(
-        "Signed by the coordinator alone",
-        "The consortium's coordinator vouches for the files; no organisation has signed this release yet.",
-    )
+    audit, signed = _audit_statement(protection)
     if isinstance(privacy, PrivacyClaim):
         return [
             *_private_statement(organisations, privacy),
@@ -126,6 +128,49 @@ def protection_statement(organisations: int, unconfirmed_schema: bool, protectio
             )
         )
     return statements
+
+
+def verdict_in_words(claim: AuditClaim) -> str:
+    """What an audit came to, in a sentence without its full stop."""
+    policy = f"policy {claim.policy.name}, version {claim.policy.version}"
+    said = {
+        "pass": f"it was attacked before it was published and passed under {policy}",
+        "pass with warnings": f"it was attacked before it was published and passed with warnings under {policy}",
+    }[claim.verdict]
+    waived = f"; NOT passed but waived by two organisations: {', '.join(claim.waived)}" if claim.waived else ""
+    aside = f"; not applicable: {', '.join(claim.not_applicable)}" if claim.not_applicable else ""
+    return f"{said}{waived}{aside}"
+
+
+def _audit_statement(protection: Protection) -> tuple[Statement, Statement]:
+    """What was done to find a leak, and who answers for it."""
+    claim = protection.audit
+    if claim == "none":
+        return (
+            Statement(
+                "No privacy audit",
+                "No attack on these rows was measured before they were published; what a run measures on its own "
+                "generator while it fits it is no audit.",
+            ),
+            Statement(
+                "Signed by the coordinator alone",
+                "The consortium's coordinator vouches for the files; no organisation has signed this release yet.",
+            ),
+        )
+    tried = "the first candidate" if claim.attempts == 1 else f"attempt {claim.attempts} of its run; all are logged"
+    return (
+        Statement(
+            "Audited where the real rows are",
+            f"{_sentence(verdict_in_words(claim))} It was {tried}. An audit finds the leaks that it looks for, in the "
+            "rows that it has; it bounds nothing.",
+            grave=bool(claim.waived),
+        ),
+        Statement(
+            "Signed by organisations",
+            "The coordinator and a quorum of the organisations whose records these rows were made from signed this "
+            "release; `headwater verify` checks each signature.",
+        ),
+    )
 
 
 def _private_statement(organisations: int, claim: PrivacyClaim) -> Sequence[Statement]:

@@ -4,16 +4,31 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from headwater.agreement.charter import Charter
+from headwater.agreement.documents import Instant
 from headwater.agreement.succession import CharterHistory
 from headwater.errors import HeadwaterError, InputError, ReleaseRefused
 from headwater.release.hashing import hash_file
-from headwater.release.layout import CHECKSUMS, MANIFEST, MAXIMUM_MANIFEST_BYTES, SCHEMA, checksums
+from headwater.release.layout import (
+    ATTESTATION,
+    AUDIT,
+    CHECKSUMS,
+    MANIFEST,
+    MAXIMUM_ATTESTATION_BYTES,
+    MAXIMUM_AUDIT_BYTES,
+    MAXIMUM_MANIFEST_BYTES,
+    SCHEMA,
+    checksums,
+)
 from headwater.release.manifest import Manifest, SignedManifest
 from headwater.release.replay import Replay, replay
-from headwater.release.statement import SIGNATURES, Statement, headline, protection_statement
+from headwater.release.statement import Statement, headline, protection_statement, signatures_in_words
 from headwater.schema import Schema
+
+if TYPE_CHECKING:
+    from headwater.release.audit_file import PublishedAudit
 
 __all__ = ["DamagedRelease", "Verification", "claimed_charter", "read_manifest", "verify_manifest", "verify_release"]
 
@@ -42,6 +57,8 @@ class Verification:
         coordinator_key: the pinned key that signed it, 64 hexadecimal digits.
         charter_digest: of the charter that it was made under; None where the reader gave a bare key.
         replay: of its ε; None for a release without differential privacy.
+        audit: content of audit.json, its decision checked; None for a release that was not audited.
+        organisations: members of the charter that signed, sorted; empty for a release that was not audited.
     """
 
     manifest: Manifest
@@ -49,11 +66,29 @@ class Verification:
     coordinator_key: str
     charter_digest: str | None
     replay: Replay | None
+    audit: "PublishedAudit | None" = None
+    organisations: tuple[str, ...] = ()
 
     @property
     def signatures(self) -> str:
         """Who signed, in words."""
-        return SIGNATURES
+        if self.audit is None:
+            return signatures_in_words(self.manifest.protection)
+        return f"signed by the coordinator and {len(self.organisations)} organisations: {', '.join(self.organisations)}"
+
+    def expired_waivers(self, now: Instant) -> tuple[str, ...]:
+        """A line for each waiver that the release rests on and that is over by now.
+
+        It held when the release was made, and a published version never changes, so it is told and not refused.
+        """
+        if self.audit is None:
+            return ()
+        return tuple(
+            f"the waiver of {signed.waiver.gate} expired at {signed.waiver.expires}; ask the consortium for a release "
+            "that passes this gate"
+            for signed in self.audit.waivers
+            if signed.waiver.expires < now
+        )
 
     @property
     def headline(self) -> str:
@@ -116,14 +151,16 @@ def verify_release(folder: Path, trusted: Trusted) -> Verification:
     """Check everything about a release folder that can be checked without a network.
 
     In this order: manifest.json is the coordinator's; no file is missing, changed, added or a link; SHA256SUMS says
-    the same; schema.toml is the schema that the plan named; ε is not less than its signed events come to.
+    the same; schema.toml is the schema that the plan named; ε is not less than its signed events come to; audit.json
+    is on these rows and its decision follows from its policy; attestation.json is signed by the coordinator and by as
+    many organisations as the charter asks for.
 
     Args:
         folder: as downloaded or published.
-        trusted: as `verify_manifest`.
+        trusted: as `verify_manifest`; for an audited release no bare key, which says nothing of organisations.
 
     Raises:
-        InputError: there is no such folder.
+        InputError: there is no such folder, or a bare key was given for an audited release.
         DamagedRelease: a file is missing or not the one that was signed.
         ReleaseRefused: any other check failed.
     """
@@ -135,13 +172,37 @@ def verify_release(folder: Path, trusted: Trusted) -> Verification:
         raise DamagedRelease(f"{CHECKSUMS} does not say what {MANIFEST} says")
     _check_schema(folder, manifest)
     privacy = manifest.protection.privacy
+    audit, organisations = None, tuple[str, ...]()
+    if manifest.protection.audit != "none":
+        audit, organisations = _check_audited(folder, manifest, data, trusted)
     return Verification(
         manifest=manifest,
         digest=manifest.digest,
         coordinator_key=signed.coordinator_key,
         charter_digest=None if isinstance(trusted, str) else manifest.provenance.charter_digest,
         replay=None if privacy == "none" else replay(privacy),
+        audit=audit,
+        organisations=organisations,
     )
+
+
+def _check_audited(
+    folder: Path, manifest: Manifest, manifest_file: bytes, trusted: Trusted
+) -> "tuple[PublishedAudit, tuple[str, ...]]":
+    # Only audited releases pay for what reads policies and envelopes.
+    from headwater.release.attestation import check_attestation, statement_of
+    from headwater.release.audited import read_attestation, read_audit
+
+    if isinstance(trusted, str):
+        raise InputError(
+            "an audited release is signed by organisations, and a bare key names none; verify it under the charter"
+        )
+    charter = trusted if isinstance(trusted, Charter) else trusted.find(manifest.provenance.charter_digest)
+    if charter is None:
+        raise ReleaseRefused("the release was made under no version of the pinned charter; ask the consortium")
+    audit = read_audit(_bounded(folder / AUDIT, MAXIMUM_AUDIT_BYTES), manifest, charter)
+    attestation = read_attestation(_bounded(folder / ATTESTATION, MAXIMUM_ATTESTATION_BYTES))
+    return audit, check_attestation(attestation, statement_of(manifest, manifest_file, audit), charter)
 
 
 def claimed_charter(folder: Path) -> str:
@@ -160,12 +221,19 @@ def _manifest_bytes(folder: Path) -> bytes:
         raise InputError(f"there is no folder {folder}; name the folder that the dataset was downloaded to")
     if path.is_symlink() or not path.is_file():
         raise DamagedRelease(f"{folder} holds no {MANIFEST}, so it is no release")
+    return _bounded(path, MAXIMUM_MANIFEST_BYTES)
+
+
+def _bounded(path: Path, limit_bytes: int) -> bytes:
+    # One byte more than the limit tells the reader that there are too many.
     with path.open("rb") as file:
-        return file.read(MAXIMUM_MANIFEST_BYTES + 1)
+        return file.read(limit_bytes + 1)
 
 
 def _check_files(folder: Path, manifest: Manifest) -> None:
     expected = {entry.path for entry in manifest.files} | {MANIFEST, CHECKSUMS}
+    if manifest.protection.audit != "none":
+        expected.add(ATTESTATION)
     present = set(_walk(folder, ""))
     if missing := sorted(expected - present):
         raise DamagedRelease(f"{missing[0]} is missing from {folder}")

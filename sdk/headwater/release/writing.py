@@ -1,5 +1,6 @@
 """Writing a release folder: whole and signed under its final name, or not at all."""
 
+import io
 import os
 import secrets
 import shutil
@@ -11,16 +12,19 @@ import pyarrow.parquet as pq
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from headwater.canonical import sha256_hex
-from headwater.errors import InputError, StorageError
+from headwater.errors import InputError, ReleaseRefused, StorageError
+from headwater.release.attestation import Attestation, sign_statement, statement_of
+from headwater.release.audit_file import PublishedAudit
 from headwater.release.card import dataset_card
 from headwater.release.facts import ReleaseFacts
 from headwater.release.hashing import hash_file
-from headwater.release.layout import CARD, CHECKSUMS, DATA, MANIFEST, SCHEMA, checksums, media_type
+from headwater.release.layout import ATTESTATION, AUDIT, CARD, CHECKSUMS, DATA, MANIFEST, SCHEMA, checksums, media_type
 from headwater.release.manifest import Figure, FileEntry, Manifest, SignedManifest, format_of
 from headwater.release.replay import replay
+from headwater.release.verdict import publishable
 from headwater.schema.table import Table
 
-__all__ = ["ROW_GROUP_ROWS", "DrawnFigure", "write_release"]
+__all__ = ["ROW_GROUP_ROWS", "DrawnFigure", "candidate_bytes", "replace_attestation", "write_release"]
 
 ROW_GROUP_ROWS = 65_536
 """Rows in a row group: what a reader over HTTP fetches at once."""
@@ -34,14 +38,39 @@ class DrawnFigure:
     content: bytes
 
 
+def candidate_bytes(table: Table) -> bytes:
+    """The bytes that data.parquet of these rows will have: what is audited before it is published.
+
+    The same table gives the same bytes with the same version of pyarrow, which wrote its own name into them.
+    """
+    target = io.BytesIO()
+    _write_rows(table, target)
+    return target.getvalue()
+
+
+def _write_rows(table: Table, target: Path | io.BytesIO) -> None:
+    pq.write_table(
+        table.to_arrow(),
+        target,
+        compression="zstd",
+        row_group_size=ROW_GROUP_ROWS,
+        write_statistics=True,
+        write_page_index=True,
+    )
+
+
 def write_release(
     folder: Path,
     table: Table,
     facts: ReleaseFacts,
     coordinator_key: Ed25519PrivateKey,
     figures: tuple[DrawnFigure, ...] = (),
+    audit: PublishedAudit | None = None,
 ) -> SignedManifest:
     """Write data.parquet, schema.toml, README.md, plots, manifest.json and SHA256SUMS, and sign them.
+
+    With an audit, audit.json and attestation.json as well. The attestation has the coordinator's signature alone, so
+    the folder is pending: `verify_release` refuses it until `replace_attestation` brings a quorum of organisations'.
 
     Everything is written to a hidden folder beside the final one, synced, and renamed; on any failure the hidden
     folder is removed. Generator and marginals are never written: without differential privacy neither may leave, and
@@ -53,19 +82,21 @@ def write_release(
         facts: what the card and the manifest say.
         coordinator_key: the charter's coordinator key.
         figures: plots of the synthetic rows.
+        audit: of these very rows; None where the plan asks for none.
 
     Raises:
         InputError: the folder exists, the table is empty, or the schema is not the one in `facts`.
-        ReleaseRefused: the events of the privacy claim cost more than it states.
+        ReleaseRefused: the events of the privacy claim cost more than it states, or the audit does not let these rows
+            be published.
         StorageError: another release took the name while this one was being written.
         OSError: the disk is full or cannot be written.
     """
-    _refuse_unusable(folder, table, facts)
+    _refuse_unusable(folder, table, facts, audit)
     folder.parent.mkdir(parents=True, exist_ok=True)
     staging = folder.parent / f".{folder.name}.{secrets.token_hex(8)}.part"
     staging.mkdir(mode=0o755)
     try:
-        signed = _fill(staging, table, facts, coordinator_key, figures)
+        signed = _fill(staging, table, facts, coordinator_key, figures, audit)
         _sync_tree(staging)
         try:
             # A rename onto a folder that holds anything fails, so a published version is never replaced.
@@ -81,7 +112,7 @@ def write_release(
     return signed
 
 
-def _refuse_unusable(folder: Path, table: Table, facts: ReleaseFacts) -> None:
+def _refuse_unusable(folder: Path, table: Table, facts: ReleaseFacts, audit: PublishedAudit | None) -> None:
     if folder.exists():
         raise InputError(f"{folder} exists and a published version never changes; release a new version")
     if table.rows < 1:
@@ -91,6 +122,9 @@ def _refuse_unusable(folder: Path, table: Table, facts: ReleaseFacts) -> None:
     if facts.privacy != "none":
         # Nothing is published that `headwater verify` would refuse.
         replay(facts.privacy)
+    if audit is not None and not publishable(audit.decision.verdict):
+        stopped = ", ".join(audit.decision.failing)
+        raise ReleaseRefused(f"the audit's verdict is {audit.decision.verdict!r}, at {stopped}; nothing was published")
 
 
 def _fill(
@@ -99,27 +133,25 @@ def _fill(
     facts: ReleaseFacts,
     coordinator_key: Ed25519PrivateKey,
     figures: tuple[DrawnFigure, ...],
+    audit: PublishedAudit | None,
 ) -> SignedManifest:
     schema = table.schema
-    pq.write_table(
-        table.to_arrow(),
-        staging / DATA,
-        compression="zstd",
-        row_group_size=ROW_GROUP_ROWS,
-        write_statistics=True,
-        write_page_index=True,
-    )
+    _write_rows(table, staging / DATA)
     texts: dict[str, bytes] = {drawn.figure.path: drawn.content for drawn in figures}
     shown = tuple(drawn.figure for drawn in figures)
     texts[SCHEMA] = schema.to_toml().encode("utf-8")
-    texts[CARD] = dataset_card(facts, schema, table.rows, shown).encode("utf-8")
+    texts[CARD] = dataset_card(facts, schema, table.rows, shown, audit).encode("utf-8")
+    if audit is not None:
+        _refuse_other_rows(hash_file(staging / DATA)[1], audit)
+        texts[AUDIT] = audit.to_bytes()
+    protection = facts.protection_under(audit)
     for path, content in texts.items():
         target = staging / path
         target.parent.mkdir(exist_ok=True)
         target.write_bytes(content)
     entries = tuple(_entry(staging, path, texts) for path in sorted([DATA, *texts]))
     manifest = Manifest(
-        format=format_of(facts.privacy),
+        format=format_of(protection),
         name=facts.name,
         version=facts.version,
         title=facts.title,
@@ -129,7 +161,7 @@ def _fill(
         rows=table.rows,
         columns=len(schema.columns),
         unconfirmed_schema=facts.unconfirmed(schema),
-        protection=facts.protection,
+        protection=protection,
         provenance=facts.provenance,
         figures=shown,
         files=entries,
@@ -137,7 +169,40 @@ def _fill(
     signed = SignedManifest.sign(manifest, coordinator_key)
     (staging / MANIFEST).write_bytes(signed.to_bytes())
     (staging / CHECKSUMS).write_bytes(checksums(entries, signed.to_bytes()))
+    if audit is not None:
+        statement = statement_of(manifest, signed.to_bytes(), audit)
+        attestation = Attestation.of(statement, [sign_statement(statement, coordinator_key)])
+        (staging / ATTESTATION).write_bytes(attestation.to_bytes())
     return signed
+
+
+def _refuse_other_rows(digest: str, audit: PublishedAudit) -> None:
+    if digest != audit.candidate:
+        raise ReleaseRefused(
+            f"the rows have SHA-256 {digest[:16]}…, those that were audited {audit.candidate[:16]}…; audit these"
+        )
+
+
+def replace_attestation(folder: Path, attestation: Attestation) -> None:
+    """Put more signatures beside a pending release, whole or not at all.
+
+    Args:
+        folder: as `write_release` wrote it with an audit.
+        attestation: with every signature so far, checked.
+
+    Raises:
+        OSError: the disk is full or cannot be written.
+    """
+    # Beside the folder, which may hold nothing else at any moment.
+    part = folder.parent / f".{folder.name}.{secrets.token_hex(8)}.part"
+    try:
+        part.write_bytes(attestation.to_bytes())
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(part, folder / ATTESTATION)
+        _sync_folder(folder)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _entry(staging: Path, path: str, texts: Mapping[str, bytes]) -> FileEntry:

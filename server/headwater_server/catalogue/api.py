@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from headwater.release import FileEntry
 from headwater.release.manifest import Protection, Provenance
-from headwater.release.statement import SIGNATURES, privacy_in_short
+from headwater.release.statement import privacy_in_short, signatures_in_words
 from headwater_server.catalogue.files import file_url
 from headwater_server.catalogue.index import ReleaseEntry, ReleaseIndex
 from headwater_server.catalogue.settings import CatalogueSettings
@@ -135,7 +135,7 @@ def _summary(entry: ReleaseEntry) -> ReleaseSummary:
         size_bytes=manifest.size_bytes,
         digest=manifest.digest,
         privacy=privacy_in_short(manifest.protection.privacy),
-        signatures=SIGNATURES,
+        signatures=signatures_in_words(manifest.protection),
         consortium=manifest.provenance.consortium,
         organisations=manifest.provenance.organisations,
     )

@@ -10,7 +10,7 @@ from typing import Protocol
 from headwater.canonical import sha256_hex
 from headwater.errors import HeadwaterError
 from headwater.release import FileEntry, Manifest
-from headwater.release.layout import CHECKSUMS, MANIFEST
+from headwater.release.layout import ATTESTATION, CHECKSUMS, MANIFEST
 from headwater.release.verification import read_manifest
 
 __all__ = ["FolderReleaseIndex", "ReleaseEntry", "ReleaseIndex"]
@@ -35,7 +35,10 @@ class ReleaseEntry:
     def files(self) -> Mapping[str, FileEntry]:
         """Every file that may be downloaded, by path; nothing else in the folder is ever served."""
         entries = {entry.path: entry for entry in self.manifest.files}
-        for path, kind in ((MANIFEST, "application/json"), (CHECKSUMS, "text/plain")):
+        beside = [(MANIFEST, "application/json"), (CHECKSUMS, "text/plain")]
+        if self.manifest.protection.audit != "none":
+            beside.append((ATTESTATION, "application/json"))
+        for path, kind in beside:
             data = (self.folder / path).read_bytes()
             entries[path] = FileEntry(path=path, size_bytes=len(data), sha256=sha256_hex(data), media_type=kind)
         return dict(sorted(entries.items()))

@@ -11,12 +11,12 @@ from headwater.file_size import size_in_words
 from headwater.privacy.words import SCHEMA_FROM_ROWS
 from headwater.release.domain import DRAFTED
 from headwater.release.statement import (
-    SIGNATURES,
     citation,
     headline,
     not_to_be_used_for,
     privacy_in_short,
     protection_statement,
+    signatures_in_words,
 )
 from headwater_server.catalogue.access import COOKIE, SESSION_SECONDS, Sessions, local_path, token_matches
 from headwater_server.catalogue.files import file_url
@@ -130,7 +130,7 @@ def _dataset(pages: Pages, entry: ReleaseEntry, releases: ReleaseIndex) -> HTMLR
         headline=headline(manifest.protection.privacy),
         statement=protection_statement(provenance.organisations, manifest.unconfirmed_schema, manifest.protection),
         not_for=not_to_be_used_for(),
-        signatures=SIGNATURES,
+        signatures=signatures_in_words(manifest.protection),
         citation=citation(provenance.consortium, manifest.title, manifest.name, manifest.version, manifest.created),
         versions=releases.versions(manifest.name),
     )

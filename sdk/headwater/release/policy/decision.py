@@ -7,36 +7,20 @@ from pydantic import Field
 
 from headwater.agreement.documents import Document, HexDigest, Instant
 from headwater.release.policy.document import Gate, Policy
+from headwater.release.verdict import PolicyName, Verdict
 
 __all__ = [
     "Decision",
     "Finding",
     "GateResult",
     "Outcome",
-    "PolicyName",
-    "Verdict",
     "compose",
-    "publishable",
     "stands_aside",
 ]
 
 Outcome = Literal["pass", "warn", "fail", "inconclusive", "not applicable"]
-Verdict = Literal["pass", "pass with warnings", "fail", "inconclusive"]
 
 _WORST: tuple[Outcome, ...] = ("fail", "inconclusive", "warn", "pass", "not applicable")
-
-
-class PolicyName(Document):
-    """A policy by name, version and the digest of its document."""
-
-    name: str = Field(max_length=64)
-    version: int
-    sha256: HexDigest
-
-    @classmethod
-    def of(cls, policy: Policy) -> "PolicyName":
-        """The name of a policy."""
-        return cls(name=policy.name, version=policy.version, sha256=policy.digest)
 
 
 class Finding(Document):
@@ -119,11 +103,6 @@ class Decision(Document):
         return self.model_copy(
             update={"findings": tuple(found.model_copy(update={"detail": ""}) for found in self.findings)}
         )
-
-
-def publishable(verdict: Verdict) -> bool:
-    """Whether anything may be published under a verdict."""
-    return verdict in ("pass", "pass with warnings")
 
 
 def stands_aside(gate: Gate, *, files: bool, private: bool) -> str:

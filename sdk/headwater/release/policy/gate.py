@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from headwater.agreement.documents import Instant
 from headwater.release.evidence import Evidence
-from headwater.release.policy.decision import Decision, Outcome, PolicyName, compose
+from headwater.release.policy.decision import Decision, Outcome, compose
 from headwater.release.policy.document import Policy
 from headwater.release.policy.judging import judge
 from headwater.release.policy.waiver import SignedWaiver
+from headwater.release.verdict import PolicyName
 
 __all__ = ["covered", "decide"]
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from headwater.evidence.ceiling import membership_ceiling
+from headwater.audit.membership.ceiling import membership_ceiling
 from headwater.evidence.intervals import bounds, p_above, p_below
 from headwater.evidence.measure import Measure
 from headwater.release.evidence import Evidence, PrivacyFacts, facts_as_measures
@@ -88,7 +88,7 @@ def judge(evidence: Evidence, policy: Policy) -> Judged:
         most `policy.error`, as far as the laws of the measures hold; rules by value and by interval ask for what the
         figure is and are no tests.
     """
-    measures = (*evidence.measures, *facts_as_measures(evidence))
+    measures = (*evidence.measures, *facts_as_measures(evidence.privacy, evidence.licence_stated))
     files, privacy = evidence.source == "one holder of files", evidence.privacy
     findings: list[Finding] = []
     asked: list[_Asked] = []

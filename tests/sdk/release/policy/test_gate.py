@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from headwater.evidence.ceiling import membership_ceiling
+from headwater.audit.membership.ceiling import membership_ceiling
 from headwater.evidence.measure import Measure
 from headwater.release.policy import Decision, decide, load_policy, policy_names
 from support.evidences import PRIVACY, honest_measures, make_evidence, without

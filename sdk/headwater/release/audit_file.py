@@ -1,0 +1,198 @@
+"""audit.json: what of an audit may be published, with the decision that follows from it."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import Field
+
+from headwater.agreement.documents import Document, HexDigest, Instant
+from headwater.evidence.check import Disclosure
+from headwater.evidence.measure import Better, Measure, Status
+from headwater.release.attempts import Attempt
+from headwater.release.evidence import (
+    Evidence,
+    Federation,
+    PrivacyStated,
+    Source,
+    disclosure_of,
+    facts_as_measures,
+)
+from headwater.release.policy.decision import Decision
+from headwater.release.policy.waiver import SignedWaiver
+
+__all__ = ["LADDER", "InternalAudit", "PublicFigure", "PublishedAudit", "bucket_of"]
+
+LADDER: tuple[float, ...] = (
+    *(-1.0, -0.5, -0.2, -0.1, -0.05, -0.02, 0.0, 0.01, 0.02, 0.03, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7),
+    *(0.8, 0.85, 0.9, 0.95, 0.98, 1.0, 1.05, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 100.0),
+)
+"""Between which a figure is told; fixed, the same for all checks and releases, thresholds among them."""
+
+_End = float | None
+
+
+class PublicFigure(Document):
+    """One measure as it may be published.
+
+    Attributes:
+        check: as in the evidence.
+        subject: as in the evidence.
+        status: as in the evidence.
+        disclosure: "public": all figures below; "bucket": between which steps of `LADDER` they are; "verdict": none.
+        null: of the statistic; no row is behind it.
+        better: which way is better.
+        value: of public figures.
+        interval: of public figures, at `confidence`.
+        confidence: of the interval.
+        between: the steps that the value is between; None at an end is beyond the ladder.
+        interval_between: the steps that the interval is between.
+        detectable: the smallest departure that would be found; for a bucket the step at or beyond it.
+        trials: of public figures.
+        needed: trials that would have been needed; no row is behind it.
+    """
+
+    check: str
+    subject: str = ""
+    status: Status
+    disclosure: Disclosure
+    null: _End = None
+    better: Better
+    value: _End = None
+    interval: tuple[_End, _End] | None = None
+    confidence: float = 0.95
+    between: tuple[_End, _End] | None = None
+    interval_between: tuple[_End, _End] | None = None
+    detectable: _End = None
+    trials: int | None = None
+    needed: int | None = None
+
+    @classmethod
+    def of(cls, measure: Measure, disclosure: Disclosure) -> "PublicFigure":
+        """The part of a measure that its class allows."""
+        known = cls(
+            check=measure.check,
+            subject=measure.subject,
+            status=measure.status,
+            disclosure=disclosure,
+            null=measure.null,
+            better=measure.better,
+            confidence=measure.confidence,
+            needed=measure.needed,
+        )
+        value = measure.value
+        ends = None if measure.low is None or measure.high is None else (measure.low, measure.high)
+        more: dict[str, object] = {}
+        match disclosure:
+            case "public":
+                more = {
+                    "value": value,
+                    "interval": ends,
+                    "detectable": measure.detectable,
+                    "trials": measure.trials,
+                }
+            case "bucket":
+                wide = None if ends is None else (bucket_of(ends[0])[0], bucket_of(ends[1])[1])
+                side = 0 if measure.better == "higher" else 1
+                more = {
+                    "between": None if value is None else bucket_of(value),
+                    "interval_between": None if value is None else wide,
+                    "detectable": None if measure.detectable is None else bucket_of(measure.detectable)[side],
+                }
+            case "verdict":
+                pass
+        return known.model_copy(update=more)
+
+
+def bucket_of(value: float) -> tuple[_End, _End]:
+    """The steps of the ladder around a value; both the same where it is a step, None beyond an end."""
+    below, above = bisect_right(LADDER, value) - 1, bisect_left(LADDER, value)
+    return (LADDER[below] if below >= 0 else None), (LADDER[above] if above < len(LADDER) else None)
+
+
+class PublishedAudit(Document):
+    """The content of audit.json.
+
+    No tally and no figure behind a check's verdict is in it; under a privacy budget nothing that depends on a real row
+    but whether it passed, which ε does not cover.
+
+    Attributes:
+        candidate: SHA-256 of data.parquet.
+        rows: synthetic rows.
+        settings: digest of the audit's settings.
+        source: whose rows were counted.
+        organisations: whose counts are in it.
+        started: when the audit began.
+        ended: when it was done.
+        software: that measured.
+        privacy: what the run claims.
+        federation: the sums behind the candidate.
+        licence_stated: whether the release names a licence.
+        figures: of every measure and fact, sorted by name.
+        decision: of the policy, without figures.
+        waivers: all that were given, those that were refused as well.
+        attempts: every candidate of the run that was put before the gate, this one the last.
+    """
+
+    format: Literal["headwater-audit/1"] = "headwater-audit/1"
+    candidate: HexDigest
+    rows: int = Field(ge=1, le=2**53 - 1)
+    settings: HexDigest
+    source: Source
+    organisations: int = Field(ge=1, le=1_000_000)
+    started: Instant
+    ended: Instant
+    software: str = Field(min_length=1, max_length=200)
+    privacy: PrivacyStated
+    federation: Federation
+    licence_stated: bool | None
+    figures: tuple[PublicFigure, ...]
+    decision: Decision
+    waivers: tuple[SignedWaiver, ...] = ()
+    attempts: tuple[Attempt, ...] = Field(min_length=1)
+
+    @classmethod
+    def of(
+        cls,
+        evidence: Evidence,
+        decision: Decision,
+        waivers: Sequence[SignedWaiver],
+        attempts: Sequence[Attempt],
+    ) -> "PublishedAudit":
+        """What may be published.
+
+        Args:
+            evidence: that was judged.
+            decision: that `decide` made of it.
+            waivers: that it was given.
+            attempts: the whole log of the run, this decision's the last.
+        """
+        facts = facts_as_measures(evidence.privacy, evidence.licence_stated)
+        shown = sorted((*evidence.measures, *facts), key=lambda m: (m.check, m.subject))
+        return cls(
+            candidate=evidence.candidate,
+            rows=evidence.rows,
+            settings=evidence.settings,
+            source=evidence.source,
+            organisations=evidence.organisations,
+            started=evidence.started,
+            ended=evidence.ended,
+            software=evidence.software,
+            privacy=evidence.privacy,
+            federation=evidence.federation,
+            licence_stated=evidence.licence_stated,
+            figures=tuple(PublicFigure.of(measure, disclosure_of(evidence, measure.check)) for measure in shown),
+            decision=decision.public(),
+            waivers=tuple(waivers),
+            attempts=tuple(attempts),
+        )
+
+
+class InternalAudit(Document):
+    """The content of audit-internal.json: everything, for whoever holds the rows and nobody else."""
+
+    format: Literal["headwater-audit-internal/1"] = "headwater-audit-internal/1"
+    evidence: Evidence
+    decision: Decision
+    waivers: tuple[SignedWaiver, ...] = ()
+    attempts: tuple[Attempt, ...] = ()

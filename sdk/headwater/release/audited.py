@@ -1,0 +1,77 @@
+"""Reading audit.json and attestation.json of a release, and holding the audit to the manifest."""
+
+from headwater.agreement.charter import Charter
+from headwater.errors import InputError, ReleaseRefused
+from headwater.release.attestation import Attestation
+from headwater.release.audit_check import check_audit
+from headwater.release.audit_file import PublishedAudit
+from headwater.release.layout import ATTESTATION, AUDIT, DATA, MAXIMUM_ATTESTATION_BYTES, MAXIMUM_AUDIT_BYTES
+from headwater.release.manifest import Manifest
+from headwater.release.verdict import AuditClaim
+
+__all__ = ["read_attestation", "read_audit"]
+
+
+def read_attestation(data: bytes) -> Attestation:
+    """Read attestation.json without believing it yet.
+
+    Raises:
+        ReleaseRefused: too large, or not an envelope in canonical form.
+    """
+    if len(data) > MAXIMUM_ATTESTATION_BYTES:
+        raise ReleaseRefused(f"{ATTESTATION} has more than {MAXIMUM_ATTESTATION_BYTES:,} bytes; no release needs that")
+    try:
+        return Attestation.from_bytes(data)
+    except InputError as error:
+        raise ReleaseRefused(f"{ATTESTATION} cannot be believed: {error}") from error
+
+
+def read_audit(data: bytes, manifest: Manifest, charter: Charter) -> PublishedAudit:
+    """Read audit.json, and check that it is on this release and allows it.
+
+    Args:
+        data: of audit.json, whose digest is the manifest's.
+        manifest: verified.
+        charter: pinned, which the release was made under.
+
+    Raises:
+        ReleaseRefused: it is on other rows or another run, its decision does not follow from its policy, a waiver does
+            not hold, or the manifest tells something else of it.
+    """
+    if len(data) > MAXIMUM_AUDIT_BYTES:
+        raise ReleaseRefused(f"{AUDIT} has more than {MAXIMUM_AUDIT_BYTES:,} bytes; no release needs that many")
+    try:
+        audit = PublishedAudit.from_bytes(data)
+    except InputError as error:
+        raise ReleaseRefused(f"{AUDIT} cannot be believed: {error}") from error
+    rows = manifest.file(DATA)
+    if rows is None or (audit.candidate, audit.rows) != (rows.sha256, manifest.rows):
+        raise ReleaseRefused(f"{AUDIT} is on another table than {DATA}; do not use the release, tell the consortium")
+    _check_facts(audit, manifest, charter)
+    check_audit(audit, charter.keys, manifest.created)
+    if AuditClaim.of(audit) != manifest.protection.audit:
+        raise ReleaseRefused(
+            f"the manifest tells something else of the audit than {AUDIT} does; do not use the release"
+        )
+    return audit
+
+
+def _check_facts(audit: PublishedAudit, manifest: Manifest, charter: Charter) -> None:
+    if audit.federation == "none":
+        raise ReleaseRefused(f"{AUDIT} is of plain files and not of a federation's release; do not use the release")
+    if audit.federation.organisations != manifest.provenance.organisations or audit.federation.organisations > len(
+        charter.members
+    ):
+        raise ReleaseRefused(f"{AUDIT} is on a run of other organisations than the release; do not use it")
+    claim, facts = manifest.protection.privacy, audit.privacy
+    if claim == "none" or facts == "none":
+        if (claim == "none") != (facts == "none"):
+            raise ReleaseRefused(f"{AUDIT} and the release contradict each other on whether there is an ε")
+        return
+    if (claim.epsilon, claim.delta, claim.unit, len(claim.events)) != (
+        facts.epsilon,
+        facts.delta,
+        facts.unit,
+        facts.events,
+    ):
+        raise ReleaseRefused(f"{AUDIT} is on another ε than the release claims; do not rely on it")

@@ -1,0 +1,104 @@
+"""An audited release, as a coordinator writes it and organisations sign it, for tests of what is refused."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from headwater.canonical import sha256_hex
+from headwater.release import Provenance, ReleaseFacts, write_release
+from headwater.release.attempts import Attempt, attempt_after, unfinished_after
+from headwater.release.attestation import Attestation, sign_statement, statement_of
+from headwater.release.audit_file import PublishedAudit
+from headwater.release.evidence import Evidence
+from headwater.release.layout import ATTESTATION, MANIFEST
+from headwater.release.policy import Decision, Policy, decide, load_policy
+from headwater.release.policy.waiver import SignedWaiver
+from headwater.release.privacy_claim import Privacy
+from headwater.release.verification import read_manifest
+from headwater.release.writing import candidate_bytes, replace_attestation
+from headwater.schema.table import Table
+from support.claims import make_claim
+from support.evidences import make_evidence
+from support.releases import Consortium, make_table
+
+__all__ = ["DECIDED", "Pending", "audit_of", "evidence_on", "pending_release", "sign_release"]
+
+DECIDED = "2026-11-21T12:00:00Z"
+RELEASED = "2026-11-21T12:30:00Z"
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A release that waits for signatures."""
+
+    folder: Path
+    audit: PublishedAudit
+    statement: bytes
+
+
+def evidence_on(table: Table, **changes: object) -> Evidence:
+    """Evidence on these very rows, under the claim of `make_claim`."""
+    values: dict[str, object] = {"candidate": sha256_hex(candidate_bytes(table)), "rows": table.rows}
+    return make_evidence(**(values | changes))  # type: ignore[arg-type]
+
+
+def audit_of(
+    evidence: Evidence,
+    policy: Policy | None = None,
+    waivers: Sequence[SignedWaiver] = (),
+    keys: dict[str, str] | None = None,
+    decision: Decision | None = None,
+) -> PublishedAudit:
+    """audit.json of evidence, after one attempt that broke off."""
+    judged = load_policy("standard") if policy is None else policy
+    decided = decide(evidence, judged, waivers, now=DECIDED, keys=keys) if decision is None else decision
+    log: list[Attempt] = [unfinished_after([], "2026-11-21T10:00:00Z", judged.digest)]
+    log.append(attempt_after(log, decided))
+    return PublishedAudit.of(evidence, decided, waivers, log)
+
+
+def pending_release(
+    folder: Path,
+    consortium: Consortium,
+    audit: PublishedAudit | None = None,
+    table: Table | None = None,
+    privacy: Privacy | None = None,
+    created: str = RELEASED,
+) -> Pending:
+    """Write a release that the coordinator alone has signed."""
+    rows = make_table() if table is None else table
+    shown = audit_of(evidence_on(rows)) if audit is None else audit
+    facts = ReleaseFacts(
+        name="visits",
+        version=1,
+        title="Hospital visits",
+        licence="CC0",
+        created=created,
+        differencing="one cohort",
+        privacy=make_claim() if privacy is None else privacy,
+        provenance=Provenance(
+            consortium=consortium.charter.charter.consortium,
+            organisations=3,
+            run_id="ab" * 16,
+            plan_digest="cd" * 32,
+            charter_digest=consortium.digest,
+            schema_digest=rows.schema.digest,
+            generator_digest="ef" * 32,
+            software="headwater 0",
+        ),
+    )
+    write_release(folder, rows, facts, consortium.coordinator_key, audit=shown)
+    data = (folder / MANIFEST).read_bytes()
+    return Pending(folder, shown, statement_of(read_manifest(data).manifest, data, shown))
+
+
+def sign_release(
+    pending: Pending, consortium: Consortium, members: Iterable[str] = ("east", "north", "west")
+) -> Attestation:
+    """Put the signatures of members beside that of the coordinator."""
+    attestation = Attestation.from_bytes((pending.folder / ATTESTATION).read_bytes())
+    for member in members:
+        signature = sign_statement(pending.statement, consortium.keys[member])
+        attestation = attestation.with_signature(signature, consortium.charter.charter)
+    replace_attestation(pending.folder, attestation)
+    return attestation
