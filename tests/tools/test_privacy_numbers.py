@@ -12,7 +12,7 @@ import run_privacy
 from generator.figures import Measured
 from generator.rows import Row
 from generator.running import Runner
-from privacy.numbers import NUMBERS, ceiling_of_attacks, scaled_error, verdicts
+from privacy.numbers import NUMBERS, scaled_error, verdicts
 from privacy.rows import private_rows
 from support.privacy_bench import full_run
 
@@ -75,12 +75,6 @@ def test_peers_alone_leave_our_numbers_unmeasured() -> None:
     measured = {name: seeds for name, seeds in full_run().items() if "-aim-" in name or "-mst-" in name}
 
     assert set(words(measured).values()) == {"not measured"}
-
-
-def test_ceiling_of_attacks_is_the_rate_itself_without_any_loss() -> None:
-    assert ceiling_of_attacks(0.0, 0.0) == pytest.approx(0.01)
-    assert ceiling_of_attacks(1.0, 1e-6) == pytest.approx(math.e * 0.01 + 1e-6)
-    assert ceiling_of_attacks(20.0, 1e-6) < 1
 
 
 def test_noise_of_survivors_alone_is_taken_out_of_an_error() -> None:

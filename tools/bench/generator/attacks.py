@@ -1,6 +1,6 @@
 """Attacks on a released generator: does it tell rows that it was fitted to from rows that it never saw?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,13 +8,10 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 import quality
+from headwater.audit.membership.opinions import opinions
 from headwater.contribution.splits import split_rows
 from headwater.encoding.encoding import Encoding
-from headwater.generator.refiner.drawing import RefinedDraws
-from headwater.generator.sampler import MixtureSampler, RefinedSampler, Sampler
-from headwater.mixture.expectation import log_densities
-from headwater.mixture.form import RowFeatures
-from headwater.mixture.parameters import Mixture
+from headwater.generator.sampler import Sampler
 from headwater.recipe.settings import SplitShares
 from headwater.schema.finite import finite_rows
 from headwater.schema.table import Table
@@ -47,7 +44,7 @@ def likelihood_auc(sampler: Sampler, encoding: Encoding, trained: Table, unseen:
     Returns:
         None for a generator that has no density.
     """
-    told, untold = (_opinions(sampler, encoding, rows) for rows in (trained, unseen))
+    told, untold = (opinions(sampler, encoding, rows) for rows in (trained, unseen))
     return max((_auc(told[name], untold[name]) for name in told), default=None)
 
 
@@ -66,7 +63,7 @@ def likelihood_tpr(
     Returns:
         None for a generator that has no density.
     """
-    told, untold = (_opinions(sampler, encoding, rows) for rows in (trained, unseen))
+    told, untold = (opinions(sampler, encoding, rows) for rows in (trained, unseen))
     return max((float(np.mean(told[name] > np.quantile(untold[name], 1 - rate))) for name in told), default=None)
 
 
@@ -85,26 +82,6 @@ def nearest_auc(table: Any, trained: Any, unseen: Any, synthetic: Any) -> float:
         for rows in (trained, unseen)
     ]
     return _auc(near[0], near[1])
-
-
-def _opinions(sampler: Sampler, encoding: Encoding, rows: Table) -> Mapping[str, F64]:
-    """What an attacker can ask of a generator about each row, by the name of the question."""
-    if isinstance(sampler, MixtureSampler):
-        return {"density": log_densities(sampler.mixture, _features(sampler.mixture, encoding, rows))}
-    if not isinstance(sampler, RefinedSampler):
-        return {}
-    model = sampler.model
-    features = _features(model.mixture, encoding, rows)
-    densities = log_densities(model.mixture, features)
-    if not len(model.critic):
-        return {"density": densities}
-    strength = 1.0 if model.weighing is None else model.weighing.strength
-    logits = RefinedDraws(model).logits(features)
-    return {"density": densities, "logit": logits, "both": densities + strength * logits}
-
-
-def _features(mixture: Mixture, encoding: Encoding, rows: Table) -> RowFeatures:
-    return mixture.form.rows(rows, encoding, coded=mixture.tilt is not None)
 
 
 def _auc(told: F64, untold: F64) -> float:

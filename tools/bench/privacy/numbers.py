@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from generator.figures import Measured, mean_of, ratio_of, values_of
 from generator.numbers import Number, reach
 from harness.verdicts import Target, Verdict
+from headwater.audit.membership.ceiling import membership_ceiling
 from privacy.rows import DELTA, EPSILONS, MEMBERS, ours
 
-__all__ = ["ATTACKED_AT", "NUMBERS", "ceiling_of_attacks", "scaled_error", "verdicts"]
+__all__ = ["ATTACKED_AT", "NUMBERS", "scaled_error", "verdicts"]
 
 ATTACKED_AT = 0.01
 """False-positive rate at which the attack is read."""
@@ -17,14 +18,6 @@ ATTACKED_AT = 0.01
 def verdicts(measured: Measured) -> list[Verdict]:
     """Every number beside what was measured of it."""
     return [Verdict(number.target, number.read(measured)) for number in NUMBERS]
-
-
-def ceiling_of_attacks(epsilon: float, delta: float = DELTA, rate: float = ATTACKED_AT) -> float:
-    """Most true positives that (ε, δ) leaves any attack on one record at a rate of false ones.
-
-    Source: Kairouz, Oh, Viswanath 2015, Theorem 2.1.
-    """
-    return min(math.exp(epsilon) * rate + delta, 1 - math.exp(-epsilon) * (1 - delta - rate))
 
 
 def scaled_error(measured: Measured, members: int, mode: str = "joint") -> float | None:
@@ -48,7 +41,7 @@ def _attack(epsilon: float) -> Number:
         return None if not values or any(map(math.isnan, values)) else max(values)
 
     words = f"Adult, ε = {epsilon:g}: true positives of an attack at 1 % false ones, worst seed (DP's ceiling)"
-    return Number(Target(words, ceiling_of_attacks(epsilon)), read)
+    return Number(Target(words, membership_ceiling(epsilon, DELTA, ATTACKED_AT)), read)
 
 
 def _spent(epsilon: float) -> Number:
