@@ -68,8 +68,9 @@ class CurveCheck:
             truth = task.labels(rows.holdout)
             asked, truth = rows.holdout.take(truth >= 0), truth[truth >= 0]
             best = synthetic_learner(self._candidate, task).scores(asked)
-            for size in self._sizes[:-1]:
-                counts.append(count_pair(task, truth, self._learner(task, size).scores(asked), best))
+            counts += [
+                count_pair(task, truth, self._learner(task, size).scores(asked), best) for size in self._sizes[:-1]
+            ]
             counts.append(count_pair(task, truth, best, best))
         return np.concatenate(counts)
 
@@ -100,4 +101,6 @@ class CurveCheck:
         return plain(self.name, subject, float(enough(points)), better="lower", trials=rows, details=details)
 
     def _learner(self, task: Task, size: int) -> Learner:
-        return self._candidate.once(("learner", task, size), lambda: fit(self._candidate.table, task, size))
+        return self._candidate.shared(
+            self._candidate, ("learner", task, size), lambda: fit(self._candidate.table, task, size)
+        )

@@ -129,10 +129,10 @@ class Density:
         return shares["precision"], shares["recall"], density, shares["coverage"]
 
 
-def balls_around(points: Points) -> F64:
-    """Radius to the fifth nearest of the points themselves, float64, shape (points,); more than five points."""
+def balls_around(points: Points, neighbours: int = K) -> F64:
+    """Radius to the k-th nearest of the points themselves, float64, shape (points,); more than k points."""
     # A hair wider: a ball holds the row that it was drawn to, and its copies, whatever rounding does to a distance.
-    return nearest(points, points, K, same=True)[0][:, -1] * (1 + 1e-5) + 1e-6
+    return nearest(points, points, neighbours, same=True)[0][:, -1] * (1 + 1e-5) + 1e-6
 
 
 def neighbourhoods(real: Points, radii: F64, others: Points) -> Neighbourhoods:

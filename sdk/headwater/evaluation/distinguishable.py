@@ -56,8 +56,8 @@ class Distinguishable:
             knowledge="Reads holdout rows and as many synthetic ones, in one place.",
             statistic="ROC AUC of LightGBM, each row scored by a model that was fitted without it; .5 where the two "
             "cannot be told apart.",
-            misses="Copies: a table of training rows, each once, cannot be told apart at all. A single telling detail, such as "
-            "digits after the point, can make it 1 where all else is right.",
+            misses="Copies: a table of training rows, each once, cannot be told apart at all. A single telling detail, "
+            "such as digits after the point, can make it 1 where all else is right.",
             source="Lopez-Paz and Oquab 2017 (arXiv:1610.06545); interval by DeLong, DeLong and Clarke-Pearson 1988.",
         )
 

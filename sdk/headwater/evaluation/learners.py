@@ -91,7 +91,7 @@ def fit(table: Table, task: Task, most: int | None = None) -> Learner:
 
 def synthetic_learner(candidate: Candidate, task: Task) -> Learner:
     """The model of the candidate's rows, fitted once; the same for everybody who holds the candidate."""
-    return candidate.once(("learner", task), lambda: fit(candidate.table, task))
+    return candidate.shared(candidate, ("learner", task), lambda: fit(candidate.table, task))
 
 
 def answers(candidate: Candidate, rows: AuditRows, task: Task, random: np.random.Generator) -> Answers:
@@ -118,4 +118,4 @@ def answers(candidate: Candidate, rows: AuditRows, task: Task, random: np.random
             (score(rows.train.take(order[:cut])), score(rows.train.take(order[cut:]))),
         )
 
-    return rows.once(("answers", candidate, task), find)
+    return candidate.shared(rows, ("answers", task), find)

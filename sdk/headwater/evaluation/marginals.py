@@ -46,8 +46,7 @@ class Marginals:
         for ways in (1, 2, 3):
             bins = _bins(candidate.table.rows, ways)
             categories = min(_MOST_CATEGORIES[ways], max(8, 3 * bins))
-            key = ("cells", bins, categories, False)
-            cells = candidate.once(key, lambda bins=bins, most=categories: Cells.of(candidate.table, bins, most))  # type: ignore[misc]
+            cells = Cells.of(candidate.table, bins, categories)
             self._cells[ways] = cells
             self._chosen[ways] = choose(cells.sizes, ways, _MOST_CELLS[ways], settings.seed)
 

@@ -16,7 +16,10 @@ __all__ = ["NO_GROUPS", "GroupColumn", "alone", "groups_of"]
 
 I64 = NDArray[np.int64]
 
-NO_GROUPS = "no groups are declared, and no sensitive column has from 2 to 20 categories; declare a categorical or boolean column"
+NO_GROUPS = (
+    "no groups are declared, and no sensitive column has from 2 to 20 categories; declare a categorical or boolean "
+    "column"
+)
 """The reason of every measure of bias where there is none."""
 
 _MOST_BY_DEFAULT = 20
@@ -83,8 +86,6 @@ def alone(column: GroupColumn, counts: I64) -> str:
     present = int((counts > 0).sum())
     if not present:
         return f"column {column.name!r} is missing in every real row; there are no groups"
-    return (
-        f"all real rows are of one group of column {column.name!r}; there is none to compare with"
-        if present == 1
-        else ""
-    )
+    if present == 1:
+        return f"all real rows are of one group of column {column.name!r}; there is none to compare with"
+    return ""

@@ -56,7 +56,7 @@ class Odds:
         """What it is."""
         return About(
             title="Errors on groups",
-            question="Does a model that learned from synthetic rows err more unequally on groups than one of real rows?",
+            question="Does a model of synthetic rows err more unequally on groups than a model of real rows?",
             knowledge="Reads training and holdout rows of each party, at that party.",
             statistic="Equalised-odds difference of the model of synthetic rows less that of the model of training "
             "rows, on holdout rows; the null value is the difference of two models of half the training rows.",
@@ -103,8 +103,8 @@ class Odds:
             second = int(np.sort(trials, axis=1)[:, -2].max())
             needed = math.ceil(least * int(sizes.sum()) / max(second, 1))
             reason = (
-                f"no outcome of {task.column!r} has {least} holdout rows in two groups of {column.name!r}; about {needed} "
-                "holdout rows are needed"
+                f"no outcome of {task.column!r} has {least} holdout rows in two groups of {column.name!r}; about "
+                f"{needed} holdout rows are needed"
             )
             return inconclusive(_CHECK, subject, reason, better="lower", trials=int(sizes.sum()), needed=needed)
         random = np.random.default_rng([self._settings.seed, len(task.judged), len(column.categories)])

@@ -60,8 +60,8 @@ class Parity:
             statistic="A group's rate of the outcome less that of all others, in the synthetic table beyond the "
             "training rows; 0 where nothing is amplified. The floor in the details is the holdout's.",
             misses="Whether the real difference is just; outcomes that are not declared.",
-            source="Dwork et al. 2012 (arXiv:1104.3913) for statistical parity; Zhao et al. 2017 (arXiv:1707.09457) for "
-            "amplification.",
+            source="Dwork et al. 2012 (arXiv:1104.3913) for statistical parity; Zhao et al. 2017 (arXiv:1707.09457) "
+            "for amplification.",
         )
 
     @property

@@ -75,9 +75,10 @@ class GroupUsefulness:
             said = answers(self._candidate, rows, task, random)
             codes = column.codes(said.table)
             for tested, yardstick in ((said.synthetic, said.real), said.halves):
-                parts.append(count_pair(task, said.truth, tested, yardstick, codes >= 0))
-                for code in range(len(column.categories)):
-                    parts.append(count_pair(task, said.truth, tested, yardstick, codes == code))
+                parts += [
+                    count_pair(task, said.truth, tested, yardstick, where)
+                    for where in (codes >= 0, *(codes == code for code in range(len(column.categories))))
+                ]
         return np.concatenate(parts)
 
     def read(self, counts: I64) -> tuple[Measure, ...]:
