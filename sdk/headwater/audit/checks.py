@@ -10,6 +10,7 @@ from headwater.audit.membership.classifier import ClassifierAttack
 from headwater.audit.membership.domias import DomiasAttack
 from headwater.audit.membership.nearest import NearestAttack
 from headwater.errors import InputError
+from headwater.evaluation.checks import evaluations
 from headwater.evidence.candidate import Candidate
 from headwater.evidence.check import Check
 from headwater.evidence.measure import Measure
@@ -29,7 +30,7 @@ def _membership(candidate: Candidate, settings: AuditSettings) -> tuple[Check, .
     )
 
 
-_REGISTRY: tuple[Callable[[Candidate, AuditSettings], Sequence[Check]], ...] = (canary_checks, _membership)
+_REGISTRY: tuple[Callable[[Candidate, AuditSettings], Sequence[Check]], ...] = (canary_checks, _membership, evaluations)
 
 
 def all_checks(candidate: Candidate, settings: AuditSettings) -> tuple[Check, ...]:
