@@ -4,18 +4,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from headwater.agreement.signing import public_key_hex
 from headwater.canonical import sha256_hex
 from headwater.release import Provenance, ReleaseFacts, write_release
 from headwater.release.attempts import Attempt, attempt_after, unfinished_after
-from headwater.release.attestation import Attestation, sign_statement, statement_of
+from headwater.release.attestation import statement_of
 from headwater.release.audit_file import PublishedAudit
+from headwater.release.dsse import envelope_of, read_envelope, sign_statement
 from headwater.release.evidence import Evidence
 from headwater.release.layout import ATTESTATION, MANIFEST
 from headwater.release.policy import Decision, Policy, decide, load_policy
 from headwater.release.policy.waiver import SignedWaiver
 from headwater.release.privacy_claim import Privacy
 from headwater.release.verification import read_manifest
-from headwater.release.writing import candidate_bytes, replace_attestation
+from headwater.release.writing import candidate_bytes
 from headwater.schema.table import Table
 from support.claims import make_claim
 from support.evidences import make_evidence
@@ -94,11 +96,11 @@ def pending_release(
 
 def sign_release(
     pending: Pending, consortium: Consortium, members: Iterable[str] = ("east", "north", "west")
-) -> Attestation:
-    """Put the signatures of members beside that of the coordinator."""
-    attestation = Attestation.from_bytes((pending.folder / ATTESTATION).read_bytes())
+) -> dict[str, str]:
+    """Put the signatures of members beside that of the coordinator; all of them by key."""
+    _, signatures = read_envelope((pending.folder / ATTESTATION).read_bytes())
     for member in members:
-        signature = sign_statement(pending.statement, consortium.keys[member])
-        attestation = attestation.with_signature(signature, consortium.charter.charter)
-    replace_attestation(pending.folder, attestation)
-    return attestation
+        key = consortium.keys[member]
+        signatures[public_key_hex(key)] = sign_statement(key, pending.statement)
+    (pending.folder / ATTESTATION).write_bytes(envelope_of(pending.statement, signatures))
+    return signatures

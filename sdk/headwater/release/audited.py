@@ -1,29 +1,14 @@
-"""Reading audit.json and attestation.json of a release, and holding the audit to the manifest."""
+"""Reading audit.json of a release, and holding it to the manifest."""
 
 from headwater.agreement.charter import Charter
 from headwater.errors import InputError, ReleaseRefused
-from headwater.release.attestation import Attestation
 from headwater.release.audit_check import check_audit
 from headwater.release.audit_file import PublishedAudit
-from headwater.release.layout import ATTESTATION, AUDIT, DATA, MAXIMUM_ATTESTATION_BYTES, MAXIMUM_AUDIT_BYTES
+from headwater.release.layout import AUDIT, DATA, MAXIMUM_AUDIT_BYTES
 from headwater.release.manifest import Manifest
 from headwater.release.verdict import AuditClaim
 
-__all__ = ["read_attestation", "read_audit"]
-
-
-def read_attestation(data: bytes) -> Attestation:
-    """Read attestation.json without believing it yet.
-
-    Raises:
-        ReleaseRefused: too large, or not an envelope in canonical form.
-    """
-    if len(data) > MAXIMUM_ATTESTATION_BYTES:
-        raise ReleaseRefused(f"{ATTESTATION} has more than {MAXIMUM_ATTESTATION_BYTES:,} bytes; no release needs that")
-    try:
-        return Attestation.from_bytes(data)
-    except InputError as error:
-        raise ReleaseRefused(f"{ATTESTATION} cannot be believed: {error}") from error
+__all__ = ["read_audit"]
 
 
 def read_audit(data: bytes, manifest: Manifest, charter: Charter) -> PublishedAudit:

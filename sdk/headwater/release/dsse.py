@@ -60,15 +60,24 @@ def read_envelope(data: bytes) -> tuple[bytes, dict[str, str]]:
     """The statement of an envelope, and its signatures by the key that each names; none is believed yet.
 
     Raises:
-        ReleaseRefused: not an envelope of a statement.
+        ReleaseRefused: not an envelope of a statement, one key signed twice, or not in the form of `envelope_of`.
     """
     try:
-        envelope = Envelope.from_dict(json.loads(data))
+        document = json.loads(data)
+        keys = [str(made["keyid"]) for made in document["signatures"]]
+        twice = sorted(key for key in set(keys) if keys.count(key) > 1)
+        # Below, a second signature of one key is an error without a name.
+        envelope = Envelope.from_dict(document | {"signatures": []} if twice else document)
         signatures = {keyid: made.signature for keyid, made in envelope.signatures.items()}
     except Exception as error:
         raise ReleaseRefused("the attestation is no DSSE envelope; do not use the release") from error
     if envelope.payload_type != PAYLOAD_TYPE:
         raise ReleaseRefused("the attestation's payload is no in-toto statement; do not use the release")
+    if twice:
+        raise ReleaseRefused(f"the attestation is signed by key {twice[0][:16]}… twice; do not use the release")
+    # One spelling, so that nothing rides along that nobody signed.
+    if envelope_of(envelope.payload, signatures) != data:
+        raise ReleaseRefused("the attestation holds more than a statement and its signatures; do not use the release")
     return envelope.payload, signatures
 
 

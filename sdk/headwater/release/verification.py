@@ -191,7 +191,7 @@ def _check_audited(
 ) -> "tuple[PublishedAudit, tuple[str, ...]]":
     # Only audited releases pay for what reads policies and envelopes.
     from headwater.release.attestation import check_attestation, statement_of
-    from headwater.release.audited import read_attestation, read_audit
+    from headwater.release.audited import read_audit
 
     if isinstance(trusted, str):
         raise InputError(
@@ -201,7 +201,7 @@ def _check_audited(
     if charter is None:
         raise ReleaseRefused("the release was made under no version of the pinned charter; ask the consortium")
     audit = read_audit(_bounded(folder / AUDIT, MAXIMUM_AUDIT_BYTES), manifest, charter)
-    attestation = read_attestation(_bounded(folder / ATTESTATION, MAXIMUM_ATTESTATION_BYTES))
+    attestation = _bounded(folder / ATTESTATION, MAXIMUM_ATTESTATION_BYTES)
     return audit, check_attestation(attestation, statement_of(manifest, manifest_file, audit), charter)
 
 

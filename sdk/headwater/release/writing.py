@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from headwater.canonical import sha256_hex
 from headwater.errors import InputError, ReleaseRefused, StorageError
-from headwater.release.attestation import Attestation, sign_statement, statement_of
+from headwater.release.attestation import statement_of
 from headwater.release.audit_file import PublishedAudit
 from headwater.release.card import dataset_card
 from headwater.release.facts import ReleaseFacts
@@ -24,7 +24,7 @@ from headwater.release.replay import replay
 from headwater.release.verdict import publishable
 from headwater.schema.table import Table
 
-__all__ = ["ROW_GROUP_ROWS", "DrawnFigure", "candidate_bytes", "replace_attestation", "write_release"]
+__all__ = ["ROW_GROUP_ROWS", "DrawnFigure", "candidate_bytes", "write_release"]
 
 ROW_GROUP_ROWS = 65_536
 """Rows in a row group: what a reader over HTTP fetches at once."""
@@ -70,7 +70,7 @@ def write_release(
     """Write data.parquet, schema.toml, README.md, plots, manifest.json and SHA256SUMS, and sign them.
 
     With an audit, audit.json and attestation.json as well. The attestation has the coordinator's signature alone, so
-    the folder is pending: `verify_release` refuses it until `replace_attestation` brings a quorum of organisations'.
+    the folder is pending: `verify_release` refuses it until a quorum of organisations' stands beside it.
 
     Everything is written to a hidden folder beside the final one, synced, and renamed; on any failure the hidden
     folder is removed. Generator and marginals are never written: without differential privacy neither may leave, and
@@ -170,9 +170,13 @@ def _fill(
     (staging / MANIFEST).write_bytes(signed.to_bytes())
     (staging / CHECKSUMS).write_bytes(checksums(entries, signed.to_bytes()))
     if audit is not None:
+        # Only an audited release pays for the library of envelopes.
+        from headwater.release.dsse import envelope_of, sign_statement
+
         statement = statement_of(manifest, signed.to_bytes(), audit)
-        attestation = Attestation.of(statement, [sign_statement(statement, coordinator_key)])
-        (staging / ATTESTATION).write_bytes(attestation.to_bytes())
+        (staging / ATTESTATION).write_bytes(
+            envelope_of(statement, {signed.coordinator_key: sign_statement(coordinator_key, statement)})
+        )
     return signed
 
 
@@ -181,28 +185,6 @@ def _refuse_other_rows(digest: str, audit: PublishedAudit) -> None:
         raise ReleaseRefused(
             f"the rows have SHA-256 {digest[:16]}…, those that were audited {audit.candidate[:16]}…; audit these"
         )
-
-
-def replace_attestation(folder: Path, attestation: Attestation) -> None:
-    """Put more signatures beside a pending release, whole or not at all.
-
-    Args:
-        folder: as `write_release` wrote it with an audit.
-        attestation: with every signature so far, checked.
-
-    Raises:
-        OSError: the disk is full or cannot be written.
-    """
-    # Beside the folder, which may hold nothing else at any moment.
-    part = folder.parent / f".{folder.name}.{secrets.token_hex(8)}.part"
-    try:
-        part.write_bytes(attestation.to_bytes())
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
-        os.replace(part, folder / ATTESTATION)
-        _sync_folder(folder)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _entry(staging: Path, path: str, texts: Mapping[str, bytes]) -> FileEntry:
