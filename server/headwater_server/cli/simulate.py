@@ -77,6 +77,13 @@ def simulate(
     most_rows: MostRows = None,
     mode: Mode = None,
     entity: _Entity = None,
+    policy: Annotated[
+        str | None,
+        typer.Option(
+            help="End with an audit under this policy, as `plan draft` names it, in place of the plan's; none for no "
+            "audit, which is the default without a plan."
+        ),
+    ] = None,
     engine: Annotated[
         _Engine, typer.Option(help="local: in this process; flower: Flower's simulation engine, on Ray.")
     ] = _Engine.LOCAL,
@@ -97,10 +104,12 @@ def simulate(
     attack, history) and health.svg; for columns of pictures also pictures-1.svg, a contact sheet of synthetic ones,
     and so on; with --curve also curve.json and curve.svg, with --keep-generator the folder generator. Nothing here is
     private: whoever runs this has all rows anyway. With --epsilon every sum carries the noise that it would in a run
-    under that budget, and result.json says what was spent of it, event by event.
+    under that budget, and result.json says what was spent of it, event by event. With --policy, or a plan that has an
+    audit, the run ends with one: synthetic.csv then has the very rows that were attacked, and result.json the figures.
     """
     from rich.console import Console
 
+    from headwater_server.cli.measures import print_measures
     from headwater_server.output_folder import check_replaceable
     from headwater_server.simulation.inputs import read_inputs
     from headwater_server.simulation.narration import Narrator
@@ -120,6 +129,7 @@ def simulate(
         changes=changes or (),
         budget=budget_of(epsilon, delta, unit, records, most_rows, mode),
         entity=entity,
+        policy=policy,
     )
     _print_inputs(console, inputs, partition)
     with Narrator(console) as narrator:
@@ -127,6 +137,7 @@ def simulate(
             inputs, out, engine.value, partition, narrator, curve=curve, keep_generator=keep_generator
         )
     _print_scores(console, result)
+    print_measures(console, result["audit"])
     _print_end(console, result, out)
 
 

@@ -19,6 +19,7 @@ from headwater.schema.conform import Problem
 from headwater.schema.reading import read_arrow
 from headwater.schema.table import Table
 from headwater.secagg.crypto.ring import RING_BITS, check_headroom
+from headwater_server.audit_option import audit_of
 from headwater_server.drafting import draft_schema
 from headwater_server.plan_file import read_plan, read_schema
 from headwater_server.shared_table import SharedTable, check_most_rows, check_organisations, share_out
@@ -63,6 +64,7 @@ def read_inputs(
     changes: Sequence[str] = (),
     budget: Budget | None = None,
     entity: str | None = None,
+    policy: str | None = None,
 ) -> SimulationInputs:
     """Read the table, hold out the judge's 20 % and share the rest out.
 
@@ -79,6 +81,7 @@ def read_inputs(
         budget: of privacy, in place of the plan's; the default plan under it is the private recipe's.
         entity: column that names whose each row is, and is no column of a schema read from the rows; needed where a
             budget protects entities.
+        policy: of an audit in place of the plan's, "none" for no audit; None leaves the plan's.
 
     Raises:
         InputError: fewer than three organisations, a file that cannot be read, a table that breaks the schema, cells
@@ -102,6 +105,9 @@ def read_inputs(
     _check_entity(entity, plan.privacy)
     if plan.privacy != "none":
         check_private(plan.schema_, plan.recipe.kind)
+    if policy is not None:
+        audit = audit_of(policy, plan.schema_, private=plan.privacy != "none")
+        plan = Plan.from_values(plan.model_dump(by_alias=True) | {"audit": audit})
     if changes:
         plan = override(plan, changes)
     _check_target(target, plan)

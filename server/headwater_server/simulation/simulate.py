@@ -11,8 +11,10 @@ from headwater.canonical import sha256_hex
 from headwater.contribution.execution import sample_table
 from headwater.errors import InputError
 from headwater.evaluation.usefulness import Usefulness
+from headwater.evidence.candidate_file import read_candidate
 from headwater.generator.bundle import Bundle
 from headwater.generator.sampler import read_sampler
+from headwater.recipe.actions import Done
 from headwater.recipe.machine import Recipe, build_recipe
 from headwater.recipe.task import seed_for
 from headwater.schema.columns import BooleanColumn, CategoricalColumn
@@ -20,6 +22,7 @@ from headwater.schema.table import Table
 from headwater.schema.writing import write_csv
 from headwater_server.figures.health import draw_health
 from headwater_server.output_folder import check_replaceable, result_folder
+from headwater_server.runs.candidate import evidence_of
 from headwater_server.runs.released import released_attack, released_in_words
 from headwater_server.runs.round_words import training_outcome
 from headwater_server.simulation.curve import write_curve
@@ -76,7 +79,7 @@ def simulate(
         done = drive(recipe, LocalEngine(inputs.parts, plan), watcher, cost)
     started = time.monotonic()
     watcher.begins("sample")
-    synthetic = sample_table(done.model, done.encoding, inputs.train.num_rows, seed_for(plan.seed, "sample"))
+    synthetic = _rows_of(done, inputs)
     cost.spend("sample", time.monotonic() - started)
     watcher.ends("sample", cost.seconds["sample"], ())
     started = time.monotonic()
@@ -87,9 +90,10 @@ def simulate(
     with result_folder(out, "simulate") as folder:
         write_csv(synthetic, folder / DATASET)
         draw_health(recipe.history, folder / HEALTH)
-        result = _result(inputs, recipe, cost, scores, engine, how, folder / DATASET)
+        result = _result(inputs, recipe, cost, scores, engine, how, folder / DATASET) | {"rows": synthetic.rows}
         result["pictures"] = list(draw_pictures(synthetic, folder))
         result["not_scored"] = not_scored
+        result["audit"] = None if done.audit is None else evidence_of(done.audit, plan).model_dump(mode="json")
         if curve:
             watcher.begins("curve")
             started = time.monotonic()
@@ -100,6 +104,14 @@ def simulate(
             result["generator_digest"] = Bundle(read_sampler(done.model), done.encoding).save(folder / GENERATOR)
         (folder / RESULT).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     return result
+
+
+def _rows_of(done: Done, inputs: SimulationInputs) -> Table:
+    """The candidate, where one was audited; else as many rows as are shared out."""
+    plan = inputs.plan
+    if done.audit is not None and done.audit.candidate:
+        return read_candidate(done.audit.candidate, plan.schema_)
+    return sample_table(done.model, done.encoding, inputs.train.num_rows, seed_for(plan.seed, "sample"))
 
 
 def _scores(inputs: SimulationInputs, synthetic: Table, not_scored: str) -> Mapping[str, dict[str, float] | None]:
@@ -170,7 +182,6 @@ def _result(
         **({"nearest": scores["nearest"]} if "nearest" in scores else {}),
         "dataset": DATASET,
         "digest": sha256_hex(dataset.read_bytes()),
-        "rows": inputs.train.num_rows,
         "plan_digest": plan.digest,
         "schema_from_rows": inputs.schema_was_drafted,
         "changed_values": [asdict(change) for change in inputs.changes],
