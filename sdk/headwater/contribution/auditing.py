@@ -43,7 +43,7 @@ def audit(task: Task, model: bytes, rows: Table, plan: RecipeTerms) -> RingVecto
         plan: as approved.
 
     Returns:
-        In the plan's ring, shape (task.length,); the weight is the number of its training rows.
+        In the plan's ring, shape (task.length,); the weight is the number of rows that trained, canaries among them.
 
     Raises:
         PeerError: the candidate is unusable or larger than the plan's, or the task's checks are not those of plan and
@@ -70,7 +70,9 @@ def audit(task: Task, model: bytes, rows: Table, plan: RecipeTerms) -> RingVecto
     own, skipped = audit_rows(rows, plan.splits)
     counts = count_all(checks, own, task.to_bytes())
     largest = largest_magnitude(task.value_bits)
-    return layout.join(counts, own.train.rows, {"skipped_rows": skipped}, largest=largest, ring_bits=plan.ring_bits)
+    # Canaries were counted with the rows that trained, and the sum is held to how many those were.
+    weight = own.train.rows + (own.canaries.training_rows.rows if own.canaries else 0)
+    return layout.join(counts, weight, {"skipped_rows": skipped}, largest=largest, ring_bits=plan.ring_bits)
 
 
 def audit_rows(rows: Table, shares: SplitShares) -> tuple[AuditRows, int]:

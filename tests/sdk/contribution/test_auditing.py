@@ -11,6 +11,7 @@ import pytest
 from headwater.audit import checks as registry
 from headwater.canonical import sha256_hex
 from headwater.contribution.auditing import audit_rows, own_audit, read_measures
+from headwater.contribution.canaries import CanarySeed, plant_canaries, with_canaries
 from headwater.contribution.candidate import sample_candidate
 from headwater.contribution.contribute import contribute
 from headwater.contribution.splits import split_rows
@@ -18,7 +19,9 @@ from headwater.errors import InputError, PeerError
 from headwater.evidence import candidate_file
 from headwater.evidence.candidate_file import candidate_bytes, most_rows, read_candidate
 from headwater.evidence.settings import AuditSettings
-from headwater.recipe.actions import RunAudit, Sample
+from headwater.recipe.actions import Aggregate, RunAudit, Sample
+from headwater.recipe.layout import layout_of_counts
+from headwater.recipe.machine import build_recipe
 from headwater.recipe.settings import SplitShares
 from headwater.recipe.task import Task
 from headwater.recipe.tasks import audit_task
@@ -69,6 +72,20 @@ def test_rows_that_cannot_be_counted_are_left_out_and_counted_as_such() -> None:
     counts = counts_of(rows)
     assert counts[8] == skipped > 0
     assert counts[7] == own.train.rows == counts[:3].sum()
+
+
+def test_canaries_weigh_as_rows_that_trained_and_are_attacked_as_none() -> None:
+    plan = audited_plan(audit={"policy": "non-private", "settings": {"canaries": 60}})
+    planted = plant_canaries(ROWS, plan, CanarySeed(b"s" * 32, "0f" * 16, 3))
+    assert planted is not None
+    rows = with_canaries(ROWS, planted)
+    first = build_recipe(plan).next()
+    assert isinstance(first, Aggregate)
+    trained = layout_of_counts(first.task.length - 2).split(contribute(first.task, b"", rows, plan)).weight
+    counts = to_signed(contribute(audit_task(plan, 3, DATA, CHECKS), DATA, rows, plan))
+    without = to_signed(contribute(audit_task(plan, 3, DATA, CHECKS), DATA, ROWS, plan))
+    assert counts[7] == trained == without[7] + planted.training_rows.rows > without[7]
+    assert counts[:6].tolist() == without[:6].tolist()
 
 
 def test_a_question_has_one_answer_and_which_rows_it_picks_follows_from_the_rows() -> None:
