@@ -131,12 +131,12 @@ class MembershipAttack(ABC):
         )
 
     def _too_few(self, subject: Subject, members: int, others: int) -> Measure:
-        """All rows and outliers must be judged; a group that has hardly a row is none."""
+        """Too few rows say nothing; a category of which there is no row at all is no group here."""
         who = f"the group {subject.name}" if subject.is_group else (subject.name or "the table")
         return Measure(
             check=self.name,
             subject=subject.name,
-            status="not applicable" if subject.is_group else "inconclusive",
+            status="inconclusive" if members or others or not subject.is_group else "not applicable",
             reason=(
                 f"{who}: {members} rows of the training part and {others} of the holdout can be attacked; "
                 f"{subject.least} of each are needed"

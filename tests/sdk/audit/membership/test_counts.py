@@ -76,13 +76,16 @@ def test_too_few_rows_are_inconclusive_with_how_many_are_needed() -> None:
     assert found[""].value is None
 
 
-def test_a_group_of_hardly_a_row_is_not_judged_and_says_so() -> None:
+def test_a_small_group_is_inconclusive_and_one_without_a_row_is_none() -> None:
     train, holdout, random = fixture(2, 400, 200)
-    check = NearestAttack(Candidate(GENERATORS["safe"](train, random)), SETTINGS)
+    train, holdout = (table.take(table.columns["work"] != 9) for table in (train, holdout))
+    check = NearestAttack(Candidate(GENERATORS["safe"](train, random)), AuditSettings(groups=("origin", "work")))
     found = _read(check, AuditRows(train, holdout))
-    assert found["origin=north"].status == "not applicable"
-    assert found["origin=north"].needed == SETTINGS.least_group
+    assert found["origin=north"].status == "inconclusive"
+    assert found["origin=north"].needed == AuditSettings().least_group
     assert found["origin=south"].status == "measured"
+    assert found["work=circus"].status == "not applicable"
+    assert "0 rows of the training part" in found["work=circus"].reason
 
 
 @_each

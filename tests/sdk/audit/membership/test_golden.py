@@ -83,8 +83,9 @@ def test_a_copier_fails_the_gate_s_bound_at_a_hundredth_of_its_error_too(generat
     assert p_above(found, _THRESHOLD) < 0.0005
 
 
-@pytest.mark.parametrize("generator", ["safe", "biased", "collapsed", "modes"])
-@pytest.mark.parametrize("seed", _SEEDS)
+@pytest.mark.parametrize(
+    ("generator", "seed"), [*(("safe", seed) for seed in _SEEDS), ("biased", 0), ("collapsed", 0), ("modes", 0)]
+)
 def test_what_copies_nothing_passes_in_every_subject(generator: str, seed: int) -> None:
     for measure in _measures(generator, seed).values():
         assert measure.low is not None
