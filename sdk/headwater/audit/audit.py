@@ -7,6 +7,7 @@ from headwater.audit.controls import ABOUT, CHECKS, Checks, depending, run_contr
 from headwater.audit.overlap import Overlap, refuse_overlap
 from headwater.audit.running import Clock, Progress, Watcher, run_checks
 from headwater.errors import InputError
+from headwater.evaluation.bias.privacy import privacy_gap
 from headwater.evidence.candidate import Candidate
 from headwater.evidence.check import About, AuditRows
 from headwater.evidence.measure import Measure
@@ -14,6 +15,17 @@ from headwater.evidence.settings import AuditSettings
 from headwater.schema.table import Table
 
 __all__ = ["Audited", "audit"]
+
+_GAP = "bias.privacy"
+_ABOUT_GAP = About(
+    title="Privacy of groups",
+    question="Are members of some group found more easily than others?",
+    knowledge="Nothing of its own: it reads what the membership attacks found.",
+    statistic="True positives at 1 % false ones in the group less those of all rows, of the worst attack; 0 where all "
+    "are found alike.",
+    misses="Groups that nobody declared; differences that the membership attacks do not see.",
+    source="Kulynych et al. 2022 (arXiv:1906.00389), disparate vulnerability",
+)
 
 
 @dataclass(frozen=True)
@@ -76,9 +88,10 @@ def audit(
         watcher(Progress(progress.check, progress.done + 1, total, progress.seconds))
 
     found = run_checks(bound, AuditRows(train, holdout), seed, clock, shifted)
+    measured = depending(found.measures, controls)
     return Audited(
-        (*controls, *depending(found.measures, controls)),
-        {CHECKS: ABOUT, **found.abouts},
+        (*controls, *measured, *privacy_gap(measured)),
+        {CHECKS: ABOUT, **found.abouts, _GAP: _ABOUT_GAP},
         {CHECKS: spent, **found.seconds},
         overlap,
     )

@@ -103,7 +103,9 @@ def test_an_audit_has_the_self_test_first_and_every_check_after_it() -> None:
     seen: list[Progress] = []
     found = audit(train, holdout, safe(train, random), SETTINGS, some, seed=3, clock=no_clock, watcher=seen.append)
     assert list(found.seconds) == [CHECKS, "linkability", "copies.near"]
-    assert set(found.abouts) == set(found.seconds)
+    assert set(found.abouts) == {*found.seconds, "bias.privacy"}
+    # No attack on a group was run, so that nothing can be said of groups: that too is told.
+    assert [measure.status for measure in found.measures if measure.check == "bias.privacy"] == ["not applicable"]
     assert len({measure.name for measure in found.measures}) == len(found.measures)
     assert [(progress.check, progress.done) for progress in seen] == [
         (CHECKS, 0), (CHECKS, 1), ("linkability", 1), ("linkability", 2), ("copies.near", 2), ("copies.near", 3)

@@ -8,6 +8,8 @@ import warnings
 __all__ = ["KINDS", "main"]
 
 KINDS = {
+    "audit": ("audit.measuring", "measure"),
+    "audit-peer": ("audit.peers", "measure"),
     "alone": ("generator.members", "measure"),
     "ceilings": ("generator.real", "measure"),
     "critic": ("privacy.others", "measure_critic"),

@@ -11,9 +11,12 @@ __all__ = ["PACKAGES", "make_environment", "peer_python"]
 
 _BENCH = pathlib.Path(__file__).parents[3] / "build" / "bench"
 PACKAGES: Mapping[str, Sequence[str]] = {
+    "anonymeter": ("anonymeter==1.1.0",),
     "ctgan": ("torch==2.13.0", "ctgan==0.12.1"),
     "dpmm": ("dpmm==0.1.9",),
     "opacus": ("torch==2.13.0", "opacus==1.6.0"),
+    "sdmetrics": ("sdmetrics==0.32.0",),
+    "sdv": ("sdv==2.0.0",),
 }
 """Peer → what pip installs for it, in order."""
 _MADE = "made"

@@ -1,0 +1,127 @@
+"""The benchmark's rows as tables."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from audit.numbers import verdicts
+from audit.rows import LAW_WORDS, PEERS, SEEDS, SHARE, WHAT_WORDS, name_of
+from generator.figures import Measured, mean_of
+from generator.report import cell, failures
+from harness.tables import table, verdict_table
+
+__all__ = ["describe"]
+
+_MILLION = "adult-audit-1000000"
+_FIGURES = ("membership.nearest", "membership.domias-1", "linkability", "inference [occupation]", "copies.near")
+_LONGEST_CHECKS = 8
+
+
+def describe(document: Mapping[str, Any]) -> str:
+    """All tables, one behind the other, as Markdown.
+
+    Args:
+        document: machine, rows.
+    """
+    measured: Measured = document["rows"]
+    parts = [
+        f"{document['machine']}. Adult, 26,048 training and 6,513 holdout rows where nothing else is said, policy "
+        f"`standard`, groups sex and race, secret occupation, task income. Up to {len(SEEDS)} seeds of tables and "
+        "audit; CPU seconds from reading the files to the finished report, on one thread.",
+        _verdicts(measured),
+        failures(measured),
+        _peers(measured),
+        _costs(measured),
+        "#### Numbers to reach\n\n" + verdict_table(verdicts(measured)),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _verdicts(measured: Measured) -> str:
+    lines: list[Sequence[str]] = []
+    for law, words in LAW_WORDS.items():
+        for what in WHAT_WORDS:
+            row = name_of(law, what)
+            seeds = [figures for figures in measured.get(row, ()) if "failed" not in figures]
+            if seeds:
+                figures = (_figure(seeds, name) for name in _FIGURES)
+                lines.append((f"{words}; {WHAT_WORDS[what]}", _counted(seeds), _gates(seeds), *figures))
+    if not lines:
+        return ""
+    head = ("synthetic rows; of them", "verdicts", "gates that did not pass", "nearest", "DOMIAS, k = 1", "linkability")
+    text = table((*head, "inference", "near copies"), lines)
+    return f"#### Verdicts\n\n{text}\n\nNearest and DOMIAS: true positives at 1 % false ones. Means of seeds."
+
+
+def _counted(seeds: Sequence[Mapping[str, Any]]) -> str:
+    counts = Counter(str(figures["verdict"]) for figures in seeds)
+    return ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
+
+
+def _gates(seeds: Sequence[Mapping[str, Any]]) -> str:
+    counts = Counter(gate for figures in seeds for gate in figures["bad"])
+    return ", ".join(f"{gate} ({count})" for gate, count in sorted(counts.items())) or "none"
+
+
+def _figure(seeds: Sequence[Mapping[str, Any]], name: str) -> str:
+    values = [figures["figures"][name] for figures in seeds if name in figures["figures"]]
+    return f"{sum(values) / len(values):.3f}" if values else "–"
+
+
+def _peers(measured: Measured) -> str:
+    lines: list[Sequence[str]] = []
+    for what, words in WHAT_WORDS.items():
+        ours = [figures for figures in measured.get(name_of("mixture", what), ()) if "failed" not in figures]
+        found = {peer: name_of("mixture", what, peer) for peer in PEERS}
+        if not any(row in measured for row in found.values()):
+            continue
+        lines.append(
+            (
+                words,
+                _counted(ours) or "–",
+                _figure(ours, "linkability"),
+                cell(measured, found["sdmetrics"], "score"),
+                cell(measured, found["sdmetrics"], "nearer"),
+                cell(measured, found["anonymeter"], "risk"),
+                _interval(measured, found["anonymeter"]),
+                *(cell(measured, row, "seconds", lambda value: f"{value:,.0f}") for row in found.values()),
+            )
+        )
+    if not lines:
+        return ""
+    ours_head = ("a mixture's rows", "our verdicts", "our linkability")
+    theirs = ("DCR protection", "nearer to training", "Anonymeter, risk", "its interval")
+    head = (*ours_head, *theirs, "SDMetrics, CPU s", "Anonymeter, CPU s")
+    return (
+        "#### Peers on the same tables\n\n"
+        + table(head, lines)
+        + f"\n\nDCROverfittingProtection is 1 where it sees no overfitting, {SHARE:.0%} of copies or not. Anonymeter "
+        "links the halves that ours links, by the nearest neighbour."
+    )
+
+
+def _interval(measured: Measured, row: str) -> str:
+    low, high = mean_of(measured, row, "low"), mean_of(measured, row, "high")
+    return "–" if low is None or high is None or math.isnan(low) else f"{low:.3f} to {high:.3f}"
+
+
+def _costs(measured: Measured) -> str:
+    rows = {"26,048": name_of("mixture", "copier"), "10^6": _MILLION}
+    there = {words: row for words, row in rows.items() if any("failed" not in seed for seed in measured.get(row, ()))}
+    if not there:
+        return ""
+    means = {words: _mean_checks(measured[row]) for words, row in there.items()}
+    last = list(means)[-1]
+    names = sorted(means[last], key=lambda name: -means[last][name])[:_LONGEST_CHECKS]
+    lines = [(name, *(f"{means[words].get(name, math.nan):.1f}" for words in there)) for name in names]
+    lines.append(
+        ("whole audit", *(cell(measured, row, "cpu_seconds", lambda v: f"{v:,.0f}") for row in there.values()))
+    )
+    lines.append(("peak, MiB", *(cell(measured, row, "peak", lambda v: f"{v / 2**20:,.0f}") for row in there.values())))
+    return "#### What an audit costs\n\n" + table(("CPU seconds, by synthetic rows", *there), lines)
+
+
+def _mean_checks(seeds: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    told = [figures["checks"] for figures in seeds if "failed" not in figures]
+    return {name: sum(each.get(name, 0.0) for each in told) / len(told) for name in told[0]}
