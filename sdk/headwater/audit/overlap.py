@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from headwater.audit.row_hashes import value_hashes
 from headwater.errors import InputError
-from headwater.schema import BooleanColumn, CategoricalColumn, ImageColumn
 from headwater.schema.table import Table
 
 __all__ = ["REFUSED_BELOW", "Overlap", "measure_overlap", "refuse_overlap"]
@@ -21,7 +21,6 @@ REFUSED_BELOW = 0.001
 _FEW_NEIGHBOURS = 1
 _WIDE = 1e4
 _REACH = 12.0
-_STEP = 0x9E3779B97F4A7C15
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ def measure_overlap(train: Table, holdout: Table) -> Overlap:
         raise InputError("training and holdout rows have different schemas; conform both to one")
     if not train.rows or not holdout.rows:
         raise InputError("training rows or holdout rows are none; give at least one of each")
-    parts = _hashes(Table.concat([train, holdout]))
+    parts = value_hashes(Table.concat([train, holdout]))
     whole = parts.sum(axis=1, dtype=np.uint64)
     _, first, place, times = np.unique(whole, return_index=True, return_inverse=True, return_counts=True)
     held = np.bincount(place[train.rows :], minlength=len(times))
@@ -99,33 +98,6 @@ def refuse_overlap(train: Table, holdout: Table) -> Overlap:
             "sides, and fit the generator to the training part alone"
         )
     return overlap
-
-
-def _hashes(table: Table) -> U64:
-    """A hash of every value, so that sums over columns tell rows apart; shape (rows, columns)."""
-    parts = np.empty((table.rows, len(table.schema.columns)), np.uint64)
-    for place, column in enumerate(table.schema.columns):
-        values = table.columns[column.name]
-        match column:
-            case ImageColumn():
-                weights = _mixed(np.arange(1, values.shape[1] + 1, dtype=np.uint64))
-                bits = (_mixed(values.astype(np.uint64) + np.uint64(1)) * weights).sum(axis=1, dtype=np.uint64)
-            case CategoricalColumn() | BooleanColumn():
-                bits = values.astype(np.int64).view(np.uint64)
-            case _:
-                # One zero and one missing value, whatever their bits.
-                number = np.where(np.isnan(values), np.nan, values + 0.0)
-                bits = np.where(np.isnan(number), np.uint64(2**64 - 1), number.view(np.uint64))
-        # One more step of SplitMix64 for every column: equal values in two columns are told apart.
-        parts[:, place] = _mixed(bits + np.uint64((place + 1) * _STEP % 2**64))
-    return parts
-
-
-def _mixed(bits: U64) -> U64:
-    """SplitMix64's finaliser: near inputs become unrelated outputs."""
-    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return bits ^ (bits >> np.uint64(31))
 
 
 def _neighbours(distinct: U64) -> I64:

@@ -1,0 +1,56 @@
+"""Nearest synthetic rows by some of the columns, in bounded memory."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headwater.evidence.candidate import Candidate
+from headwater.evidence.space import nearest
+from headwater.schema.table import Table
+
+__all__ = ["drawn", "nearest_synthetic"]
+
+F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
+
+_CHUNK = 1 << 17
+
+
+def nearest_synthetic(
+    candidate: Candidate, rows: Table, columns: tuple[str, ...], k: int = 1, *, only: I64 | None = None
+) -> tuple[F64, I64]:
+    """The k synthetic rows nearest to each row by these columns; of rows equally near, the first in the table.
+
+    Points of the synthetic rows are made a part at a time: all of a million rows' would take the memory of another
+    candidate for each set of columns.
+
+    Args:
+        candidate: whose rows.
+        rows: queries, of the same schema.
+        columns: what distance is measured by.
+        k: how many.
+        only: positions of the synthetic rows to look among, ascending; None for all.
+
+    Returns:
+        Distances and positions in the candidate's table, shape (rows, k), as `headwater.evidence.space.nearest` gives.
+    """
+    queries = candidate.space.points(rows, columns)
+    distances = np.full((rows.rows, k), np.inf)
+    places = np.full((rows.rows, k), -1, np.int64)
+    among = candidate.table.rows if only is None else len(only)
+    for start in range(0, among, _CHUNK):
+        stop = min(start + _CHUNK, among)
+        chosen = np.arange(start, stop) if only is None else only[start:stop]
+        part = candidate.space.points(candidate.table.take(chosen), columns)
+        near, where = nearest(queries, part, k)
+        both = np.concatenate([distances, near], axis=1)
+        at = np.concatenate([places, np.where(where < 0, -1, chosen[where])], axis=1)
+        order = np.argsort(both, axis=1, kind="stable")[:, :k]
+        distances, places = np.take_along_axis(both, order, axis=1), np.take_along_axis(at, order, axis=1)
+    return distances, places
+
+
+def drawn(table: Table, most: int, random: np.random.Generator) -> Table:
+    """So many rows at random, without replacement; all of them where there are no more."""
+    if table.rows <= most:
+        return table
+    return table.take(np.sort(random.choice(table.rows, size=most, replace=False)))
