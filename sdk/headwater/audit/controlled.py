@@ -15,10 +15,14 @@ __all__ = ["HIGHEST_RISK", "checked", "controlled_measure", "detectable_risk", "
 I64 = NDArray[np.int64]
 
 HIGHEST_RISK = 0.10
-"""A risk beyond the control that an attack must be able to show; with less power it is inconclusive."""
+"""A risk beyond the control that attacks must be able to exclude; where they are too few, they are inconclusive."""
 
 _CONFIDENT = 1.6449
 _POWERFUL = 0.8416
+# Half an interval of 95 %, and a fluctuation that one of ten exceeds.
+_EXCLUDING = 1.96 + 1.2816
+# Wilson's intervals of rates near 0 are wider than the normal ones, by about so many attacks.
+_WIDENED = 2.0
 
 
 def controlled_measure(
@@ -29,7 +33,7 @@ def controlled_measure(
     | what is | becomes |
     | --- | --- |
     | every control attack succeeds | not applicable: nothing is left that training rows could reveal |
-    | a risk of `HIGHEST_RISK` would be missed, and no risk shows | inconclusive, with the attacks a side it needs |
+    | `HIGHEST_RISK` would not be excluded of a table without risk, and none shows | inconclusive, with what it needs |
     | else | measured |
 
     Args:
@@ -40,23 +44,33 @@ def controlled_measure(
 
     Source: Giomi et al. 2023 (arXiv:2211.10459), section 4.
     """
-    hits, trials, control_hits, control_trials = tally
-    common = {"check": check, "subject": subject, "law": "controlled", "tally": tally, "null": 0.0}
-    common |= {"trials": trials, "details": dict(details or {})}
+    _, trials, control_hits, control_trials = tally
+    detectable = detectable_risk(tally)
+    unmeasured = Measure(
+        check=check,
+        subject=subject,
+        status="inconclusive",
+        reason="nothing was attacked",
+        law="controlled",
+        tally=tally,
+        null=0.0,
+        trials=trials,
+        detectable=None if math.isinf(detectable) else detectable,
+        details=dict(details or {}),
+    )
     if control_trials and control_hits == control_trials:
         reason = "every guess about rows that nobody used is right; training rows can reveal nothing beyond that"
-        return Measure(**common, status="not applicable", reason=reason)
-    detectable = detectable_risk(tally)
+        return unmeasured.model_copy(update={"status": "not applicable", "reason": reason})
     value, low, high = controlled(tally)
-    common |= {"detectable": None if math.isinf(detectable) else detectable}
-    if detectable > HIGHEST_RISK and low <= 0:
-        needed = needed_trials(control_hits, control_trials)
+    needed = needed_trials(control_hits, control_trials)
+    if low <= 0 and not _excludes(tally):
         reason = (
-            f"{trials} attacks on training and {control_trials} on holdout rows could miss a risk of {HIGHEST_RISK:g}; "
-            f"about {needed} of each are needed"
+            f"{trials} attacks on training and {control_trials} on holdout rows cannot exclude a risk of "
+            f"{HIGHEST_RISK:g}; about {needed} of each are needed"
         )
-        return Measure(**common, status="inconclusive", reason=reason, needed=needed)
-    measure = Measure(**common, value=value, low=low, high=high)
+        return unmeasured.model_copy(update={"reason": reason, "needed": needed})
+    found = {"status": "measured", "reason": "", "value": value, "low": low, "high": high}
+    measure = unmeasured.model_copy(update=found)
     return measure.model_copy(update={"p_value": p_above(measure, 0.0)})
 
 
@@ -78,13 +92,24 @@ def detectable_risk(tally: tuple[int, ...]) -> float:
     return (rate - control) / (1 - control)
 
 
-def needed_trials(control_hits: int, control_trials: int, risk: float = HIGHEST_RISK) -> int:
-    """Attacks on either side by which such a risk is found with power .8 at 5 %."""
+def needed_trials(control_hits: int, control_trials: int) -> int:
+    """Attacks on either side by which a table without risk has its interval below `HIGHEST_RISK`, with chance .9."""
     control = _open_rate(control_hits, control_trials)
-    main = control + risk * (1 - control)
-    wide = _CONFIDENT * math.sqrt(2 * control * (1 - control))
-    wide += _POWERFUL * math.sqrt(main * (1 - main) + control * (1 - control))
-    return math.ceil((wide / (main - control)) ** 2)
+    # The root of 2 w y^2 + s y = limit, where y is 1 / sqrt(attacks).
+    spread = _EXCLUDING * math.sqrt(2 * control / (1 - control))
+    root = (-spread + math.sqrt(spread**2 + 8 * _WIDENED * HIGHEST_RISK)) / (4 * _WIDENED)
+    return math.ceil(root**-2)
+
+
+def _excludes(tally: tuple[int, ...]) -> bool:
+    """Whether that holds of these attacks, whatever they found."""
+    _, trials, control_hits, control_trials = tally
+    if not trials or not control_trials:
+        return False
+    control = _open_rate(control_hits, control_trials)
+    weight = 1 / trials + 1 / control_trials
+    error = math.sqrt(control / (1 - control) * weight)
+    return _EXCLUDING * error + _WIDENED * weight <= HIGHEST_RISK
 
 
 def checked(counts: I64, size: int, check: str, pairs: tuple[tuple[int, int], ...]) -> list[int]:

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from headwater.audit.controlled import checked
 from headwater.audit.echoes import echo_measure
-from headwater.audit.reach import drawn
+from headwater.audit.membership.neighbourhood import Neighbourhood
 from headwater.audit.row_hashes import value_hashes
 from headwater.evidence.candidate import Candidate
 from headwater.evidence.check import About, AuditRows
@@ -14,15 +14,12 @@ from headwater.evidence.settings import AuditSettings
 from headwater.evidence.space import nearest
 from headwater.schema.table import Table
 
-__all__ = ["NearCopies", "pooled"]
+__all__ = ["NearCopies"]
 
-F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 
 _CLOSE = 0.03
 _NEAR = 0.2
-_PAIRS = 1 << 34
-_CHUNK = 1 << 14
 
 
 class NearCopies:
@@ -33,7 +30,8 @@ class NearCopies:
     the first is at most 3 % of the second, and nearly where it is at most 20 %; a row with a twin among the real rows
     cannot be echoed. Training rows are echoed more often than as many holdout rows only by a generator that copies.
 
-    Cost: distances from 2 · rows to the synthetic rows and to each other, 2^34 at most.
+    Cost: distances of the attacked rows to each other; those to the synthetic rows are of
+    `headwater.audit.membership.neighbourhood`, for all checks once.
 
     Source: the comparison of both distances is the nearest-neighbour distance ratio of Lowe 2004, section 7.1; that of
     training with holdout, Platzer and Reutterer 2021 (arXiv:2104.00635), section 3.2.
@@ -59,25 +57,22 @@ class NearCopies:
 
     def count(self, rows: AuditRows, random: np.random.Generator) -> I64:
         """Closely and nearly echoed rows and those that stand alone, of training and holdout, and rows: shape (7,)."""
-        synthetic = self._candidate.table.rows
-        settings = self._settings
-        affordable = _PAIRS // (2 * (synthetic + 2 * settings.targets))
-        pool, trained = pooled(rows, max(settings.attacks, min(settings.targets, affordable)), random)
-        if not pool.rows:
+        if not rows.train.rows or not rows.holdout.rows:
             return np.zeros(self.size, np.int64)
+        near = Neighbourhood.of(self._candidate, rows, self._settings, random)
+        each = min(near.members.table.rows, near.others.table.rows)
+        kept = [np.sort(random.permutation(side.table.rows)[:each]) for side in (near.members, near.others)]
+        pool = Table.concat([near.members.table.take(kept[0]), near.others.table.take(kept[1])])
+        to_synthetic = np.concatenate([near.members.synthetic[kept[0], 0], near.others.synthetic[kept[1], 0]])
         points = self._candidate.space.points(pool)
-        mirrored = nearest(points, points, same=True)[1][:, 0]
-        found = nearest(points, self._candidate.points)[1][:, 0]
-        to_real = _apart(points, points, mirrored)
-        to_synthetic = _apart(points, self._candidate.points, found)
+        to_real = nearest(points, points, same=True)[0][:, 0]
         whole = value_hashes(pool).sum(axis=1, dtype=np.uint64)
         _, place, times = np.unique(whole, return_inverse=True, return_counts=True)
-        alone = (to_real > 0) & (times[place] == 1)
-        # Of a row that has no neighbour at all, nothing can be said.
-        alone &= np.isfinite(to_real)
+        # Of a row that has a twin, or no neighbour at all, nothing can be said.
+        alone = (to_real > 0) & np.isfinite(to_real) & (times[place] == 1)
         marks = [alone & (to_synthetic <= part * to_real) for part in (_CLOSE, _NEAR)] + [alone]
-        counts = [int((mark & side).sum()) for mark in marks for side in (trained, ~trained)]
-        return np.array([*counts, int(trained.sum())], np.int64)
+        counts = [int(mark[side].sum()) for mark in marks for side in (slice(each), slice(each, None))]
+        return np.array([*counts, each], np.int64)
 
     def read(self, counts: I64) -> tuple[Measure, ...]:
         """One measure: the excess of echoed training rows, and its p-value.
@@ -91,22 +86,3 @@ class NearCopies:
         scarce = "nine in ten real rows have a twin among the others; a copy cannot be told from a repetition"
         measure = echo_measure(self.name, "", levels, (alone, alone_held), rows, highest=0.05, scarce=scarce)
         return (measure,)
-
-
-def pooled(rows: AuditRows, most: int, random: np.random.Generator) -> tuple[Table, NDArray[np.bool_]]:
-    """As many training rows as holdout rows in random order, and which of them are of the training rows."""
-    each = min(rows.train.rows, rows.holdout.rows, most)
-    pool = Table.concat([drawn(rows.train, each, random), drawn(rows.holdout, each, random)])
-    order = random.permutation(2 * each)
-    return pool.take(order), order < each
-
-
-def _apart(points: NDArray[np.float32], others: NDArray[np.float32], places: I64) -> F64:
-    """Distances of pairs by their differences, exact to zero, which a product of matrices is not; no pair is at
-    infinity."""
-    distances = np.full(len(points), np.inf)
-    for start in range(0, len(points), _CHUNK):
-        part = slice(start, start + _CHUNK)
-        apart = np.sqrt(np.square(points[part] - others[places[part]]).sum(axis=1, dtype=np.float64))
-        distances[part] = np.where(places[part] >= 0, apart, np.inf)
-    return distances

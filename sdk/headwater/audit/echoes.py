@@ -59,22 +59,33 @@ def echo_measure(
     details = {f"{side} echoed, {each}": float(count) for each, pair in levels.items() for side, count in _sides(pair)}
     details |= {"training rows that stand alone": float(lonely[0]), "holdout rows that stand alone": float(lonely[1])}
     tally = (main, lonely[0], control, lonely[1])
-    common = {"check": check, "subject": subject, "law": "test", "tally": tally, "null": 0.0, "p_value": p_value}
-    common |= {"trials": rows, "details": details}
+    detectable = detectable_echoes(list(levels.values())[-1][1], lonely[0])
+    measure = Measure(
+        check=check,
+        subject=subject,
+        status="inconclusive",
+        reason=scarce,
+        law="test",
+        tally=tally,
+        null=0.0,
+        p_value=p_value,
+        trials=rows,
+        detectable=None if math.isinf(detectable) else detectable,
+        details=details,
+    )
     wide = list(levels.values())[-1][1]
-    detectable = detectable_echoes(wide, lonely[0])
     if detectable > highest and p_value > 0.05:
         needed = needed_rows(wide, min(lonely), rows, highest)
         if rows >= _rows_for_rare(highest) and sum(lonely) < 0.1 * 2 * rows:
-            return Measure(**common, status="not applicable", reason=scarce)
+            return measure.model_copy(update={"status": "not applicable"})
         reason = (
             f"{rows} training and as many holdout rows could miss that {highest:.0%} of training rows are echoed; "
             f"about {needed} of each are needed"
         )
-        return Measure(**common, status="inconclusive", reason=reason, needed=needed)
-    common["detectable"] = None if math.isinf(detectable) else detectable
+        return measure.model_copy(update={"reason": reason, "needed": needed})
     value, low, high = controlled(tally)
-    return Measure(**common, value=value, low=low, high=high)
+    found = {"status": "measured", "reason": "", "value": value, "low": low, "high": high}
+    return measure.model_copy(update=found)
 
 
 def detectable_echoes(control: int, lonely: int) -> float:

@@ -23,7 +23,7 @@ TOLERANCE = 0.05
 """A number is guessed right within this part of what it spans."""
 
 # Pairs of rows for all secrets together: beyond them fewer rows are attacked, never fewer than `attacks`.
-_PAIRS = 1 << 32
+_PAIRS = 1 << 34
 _MIDDLE = (0.01, 0.99)
 
 
@@ -35,7 +35,7 @@ class Inference:
     as often about holdout rows is what the table teaches of everybody; only what is guessed beyond that is a leak.
 
     A secret that most rows share is guessed right mostly without any leak, and then a thousand attacks tell little:
-    `settings.attacks` rows are the least, `settings.targets` the most of either side, as 2^32 distances allow.
+    `settings.attacks` rows are the least, `settings.targets` the most of either side, as 2^34 distances allow.
 
     One measure a secret. Cost: attacks · synthetic rows distances for each side and secret.
 
@@ -55,8 +55,8 @@ class Inference:
         title="Guessing a secret from all else",
         question="Does the synthetic table tell one attribute of a person to someone who knows all the others?",
         knowledge="All columns but the secret for the people in question, and the synthetic table.",
-        statistic="R = (t - c) / (1 - c): t is the share of training rows whose secret the nearest synthetic row tells, "
-        "c that of holdout rows; 0 where training rows are guessed no better than others.",
+        statistic="R = (t - c) / (1 - c): t is the share of training rows whose secret the nearest synthetic row "
+        "tells, c that of holdout rows; 0 where training rows are guessed no better than others.",
         misses="Secrets that were not declared; attackers who know fewer columns and combine many synthetic rows.",
         source="Giomi et al. 2023, A Unified Framework for Quantifying Privacy Risk in Synthetic Data, section 5.3",
     )

@@ -22,8 +22,6 @@ __all__ = ["Linkability"]
 I64 = NDArray[np.int64]
 
 _NEIGHBOURS = 10
-# Further neighbours cost many times the nearest one; they are a detail, and looked for where that is cheap.
-_CHEAP_PAIRS = 1 << 27
 
 
 class Linkability:
@@ -75,16 +73,13 @@ class Linkability:
     def _attack(self, rows: Table) -> I64:
         left, right = self._ends
         k = min(_NEIGHBOURS, len(left.first), len(right.first))
-        if rows.rows * (len(left.first) + len(right.first)) > _CHEAP_PAIRS:
-            k = 1
         near = [
             end.place[nearest_synthetic(self._candidate, rows, half, k, only=end.first)[1]]
             for end, half in zip(self._ends, self.halves, strict=True)
         ]
         joined = near[0][:, :, None] * len(right.first) + near[1][:, None, :]
         linked = np.isin(joined, self._joins)
-        several = int(linked.any(axis=(1, 2)).sum()) if k > 1 else 0
-        return np.array([linked[:, 0, 0].sum(), several, rows.rows], np.int64)
+        return np.array([linked[:, 0, 0].sum(), linked.any(axis=(1, 2)).sum(), rows.rows], np.int64)
 
     @cached_property
     def _ends(self) -> tuple["_End", ...]:
@@ -99,7 +94,7 @@ class Linkability:
         return np.unique(left.place * len(right.first) + right.place)
 
     def read(self, counts: I64) -> tuple[Measure, ...]:
-        """The risk with one neighbour; with ten among the details, where it was looked for.
+        """The risk with one neighbour; with ten among the details.
 
         Raises:
             InputError: these are no counts of this check.
@@ -110,10 +105,8 @@ class Linkability:
         if not self.halves:
             reason = "the table has one column; a record has two halves from two columns on"
             return (Measure(check=self.name, status="not applicable", reason=reason),)
-        details = {}
-        if several or control_several:
-            risk, low, high = controlled((several, attacks, control_several, controls))
-            details = {"risk with 10 neighbours": risk, "its lower end": low, "its upper end": high}
+        risk, low, high = controlled((several, attacks, control_several, controls))
+        details = {"risk with 10 neighbours": risk, "its lower end": low, "its upper end": high}
         return (controlled_measure(self.name, "", (hits, attacks, control, controls), details),)
 
 

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headwater.audit.controlled import checked
-from headwater.audit.copies import pooled
 from headwater.audit.echoes import echo_measure
+from headwater.audit.reach import drawn
 from headwater.audit.row_hashes import code_hashes, value_hashes
 from headwater.evidence.candidate import Candidate
 from headwater.evidence.check import About, AuditRows
@@ -28,7 +28,7 @@ _CELLS = 16
 _PAIRS = 150
 _TRIPLES = 150
 _COMBINATIONS = 8
-_SCARCE = "hardly any real row holds a value or combinations that no other holds; there is nothing rare to be echoed"
+_SCARCE = "hardly any real row alone holds what would surprise in the synthetic table; nothing rare can be echoed"
 
 
 class RareEchoes:
@@ -70,7 +70,7 @@ class RareEchoes:
 
     def count(self, rows: AuditRows, random: np.random.Generator) -> I64:
         """By subject, echoed rows and rows that can be, of training and holdout; then rows of a side: shape (9,)."""
-        pool, trained = pooled(rows, self._settings.targets, random)
+        pool, trained = _pooled(rows, self._settings.targets, random)
         marks = [*self._values(pool, trained), *self._combinations(pool)]
         counts = [int((mark & side).sum()) for mark in marks for side in (trained, ~trained)]
         return np.array([*counts, int(trained.sum())], np.int64)
@@ -122,6 +122,13 @@ class RareEchoes:
         return rare & (met == held), rare
 
 
+def _pooled(rows: AuditRows, most: int, random: np.random.Generator) -> tuple[Table, Mask]:
+    """As many training rows as holdout rows, and which of them are of the training rows."""
+    each = min(rows.train.rows, rows.holdout.rows, most)
+    pool = Table.concat([drawn(rows.train, each, random), drawn(rows.holdout, each, random)])
+    return pool, np.arange(2 * each) < each
+
+
 def _lone(real: U64, synthetic: U64) -> tuple[Mask, Mask]:
     """Which real rows hold their value alone, and which of these values the synthetic rows have."""
     values, first, times = np.unique(real, return_index=True, return_counts=True)
@@ -167,8 +174,7 @@ def _sets(columns: int, seed: int) -> list[list[int]]:
         # Of very many columns, sets are drawn among the first hundred of a shuffle: all triples would not fit memory.
         among = sorted(random.permutation(columns)[:100].tolist())
         every = list(itertools.combinations(among, size))
-        picked = range(len(every))
         if len(every) > most:
-            picked = sorted(random.choice(len(every), size=most, replace=False).tolist())
-        sets += [list(every[place]) for place in picked]
+            every = [every[place] for place in sorted(random.choice(len(every), size=most, replace=False).tolist())]
+        sets += [list(each) for each in every]
     return sets

@@ -1,0 +1,109 @@
+"""What a Parquet file says beside its rows: metadata, statistics, dictionaries, columns that nobody asked for."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from headwater.audit.telling_texts import telling_in_text
+from headwater.audit.validity import unknown_columns
+from headwater.schema import BooleanColumn, CategoricalColumn, Schema
+from headwater.schema.parsing import text_of
+
+__all__ = ["marks_of_columns", "marks_of_parquet"]
+
+_LONG = 64
+
+
+def marks_of_parquet(file: Path, schema: Schema) -> Iterator[str]:
+    """What is wrong with a file's metadata and columns, in words without a value.
+
+    Looked at are key-value metadata of the file and of columns (Arrow's own schema may stand there, a data frame's
+    index may not), who wrote it, columns and texts that the schema does not list, statistics that no row of their part
+    bears out, and dictionaries with values that no row has: both come from other rows than those of the file.
+
+    Raises:
+        pyarrow.ArrowException, OSError: it cannot be read.
+    """
+    with pq.ParquetFile(file) as parquet:
+        metadata = parquet.metadata
+        for key, value in (metadata.metadata or {}).items():
+            yield from _marks_of_pair(key, value, "the file's metadata")
+        for field in parquet.schema_arrow:
+            for key, value in (field.metadata or {}).items():
+                if key != b"PARQUET:field_id":
+                    yield from _marks_of_pair(key, value, f"the metadata of column {field.name!r}")
+        yield from (f"{what} in the name of its writer" for what in telling_in_text(metadata.created_by or ""))
+        listed = {
+            column.name: pa.array(column.categories, pa.string())
+            for column in schema.columns
+            if isinstance(column, CategoricalColumn | BooleanColumn)
+        }
+        texts = [field.name for field in parquet.schema_arrow if field.name in listed]
+    with pq.ParquetFile(file, read_dictionary=texts) as parquet:
+        for group in range(metadata.num_row_groups):
+            rows = parquet.read_row_group(group)
+            if not group:
+                yield from marks_of_columns(rows.schema.empty_table(), schema)
+            for place in range(metadata.num_columns):
+                yield from _marks_of_statistics(metadata.row_group(group).column(place), rows)
+            for name in texts:
+                yield from _marks_of_texts(rows.column(name), name, listed[name])
+
+
+def marks_of_columns(rows: pa.Table, schema: Schema) -> Iterator[str]:
+    """Columns that the schema does not know, and texts that it does not list."""
+    for name in unknown_columns(rows, schema):
+        index = name == "" or name.lower() in ("index", "level_0") or name.startswith(("Unnamed:", "__index_level_"))
+        words = "a data frame's index" if index else "a column that the schema does not know"
+        yield f"{words}, {name!r}" if not index else words
+    for column in schema.columns:
+        if isinstance(column, CategoricalColumn | BooleanColumn) and column.name in rows.column_names and rows.num_rows:
+            yield from _marks_of_texts(rows.column(column.name), column.name, pa.array(column.categories, pa.string()))
+
+
+def _marks_of_pair(key: bytes, value: bytes, where: str) -> Iterator[str]:
+    if key == b"ARROW:schema":
+        return
+    if key == b"pandas":
+        yield f"a data frame's description in {where}"
+        return
+    yield f"an entry in {where} that nothing here writes"
+    text = (key + b"\n" + value).decode("utf-8", "replace")
+    yield from (f"{what} in {where}" for what in telling_in_text(text))
+
+
+def _marks_of_texts(values: pa.ChunkedArray, name: str, listed: pa.Array) -> Iterator[str]:
+    dictionary = pa.types.is_dictionary(values.type)
+    held = pa.chunked_array([chunk.dictionary for chunk in values.chunks]) if dictionary else values
+    text = text_of(held) if held.num_chunks else None
+    if text is None:
+        return
+    strange = pc.unique(text.drop_null())
+    strange = strange.filter(pc.invert(pc.is_in(strange, value_set=listed)))
+    if not len(strange):
+        return
+    longest = pc.max(pc.utf8_length(strange)).as_py()
+    words = "free text" if longest >= _LONG else "texts"
+    yield f"{words} in column {name!r} that the schema does not list"
+
+
+def _marks_of_statistics(chunk: pq.ColumnChunkMetaData, rows: pa.Table) -> Iterator[str]:
+    statistics, name = chunk.statistics, chunk.path_in_schema
+    if statistics is None or not statistics.has_min_max or name not in rows.column_names:
+        return
+    values = rows.column(name)
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    ends = pc.min_max(values)
+    least, most = ends["min"].as_py(), ends["max"].as_py()
+    # A long text's statistics may be cut short; the end is then no value, but what it begins with is one's.
+    if isinstance(least, str) and isinstance(statistics.min, str):
+        told = least.startswith(statistics.min) and str(most)[:8] == str(statistics.max)[:8]
+    else:
+        told = least is not None and statistics.min <= least and statistics.max >= most
+        told = told and (statistics.min, statistics.max) == (least, most)
+    if not told:
+        yield f"statistics of column {name!r} that its rows do not bear out"
