@@ -19,8 +19,8 @@ HIGHEST_RISK = 0.10
 
 _CONFIDENT = 1.6449
 _POWERFUL = 0.8416
-# Half an interval of 95 %, and a fluctuation that one of ten exceeds.
-_EXCLUDING = 1.96 + 1.2816
+# Half an interval of 95 %, and a fluctuation that one of five exceeds.
+_EXCLUDING = 1.96 + 0.8416
 # Wilson's intervals of rates near 0 are wider than the normal ones, by about so many attacks.
 _WIDENED = 2.0
 
@@ -93,7 +93,7 @@ def detectable_risk(tally: tuple[int, ...]) -> float:
 
 
 def needed_trials(control_hits: int, control_trials: int) -> int:
-    """Attacks on either side by which a table without risk has its interval below `HIGHEST_RISK`, with chance .9."""
+    """Attacks on either side by which a table without risk has its interval below `HIGHEST_RISK`, with chance .8."""
     control = _open_rate(control_hits, control_trials)
     # The root of 2 w y^2 + s y = limit, where y is 1 / sqrt(attacks).
     spread = _EXCLUDING * math.sqrt(2 * control / (1 - control))

@@ -106,7 +106,7 @@ def needed_rows(control: int, lonely: int, rows: int, highest: float) -> int:
 
 def _rows_for_rare(highest: float) -> float:
     """Rows of either side by which it is no accident that few of them stand alone."""
-    return 10 * _LEAST / highest
+    return 2 * _LEAST / highest
 
 
 def _sides(pair: tuple[int, int]) -> tuple[tuple[str, int], tuple[str, int]]:

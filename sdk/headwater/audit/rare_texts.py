@@ -11,7 +11,8 @@ from headwater.schema.parsing import text_of
 
 __all__ = ["RareTexts", "rare_texts"]
 
-_WORD = re.compile(r"\w+")
+# Not \w: names of files join words by underscores.
+_WORD = re.compile(r"[^\W_]+")
 _SHORTEST = 5
 _LONG = 8
 

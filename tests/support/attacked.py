@@ -1,0 +1,38 @@
+"""Reference tables put through one check, as one holder of files or as two organisations would."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from headwater.evidence.candidate import Candidate
+from headwater.evidence.check import AuditRows, Check
+from headwater.evidence.measure import Measure
+from headwater.evidence.settings import AuditSettings
+from support.reference_generators import GENERATORS, SETTINGS, fixture
+
+__all__ = ["Bound", "attack", "attack_in_parts"]
+
+Bound = Callable[[Candidate, AuditSettings], Check]
+"""A check's class: bound to a candidate by public settings."""
+
+
+def attack(check: Bound, generator: str, seed: int, settings: AuditSettings = SETTINGS) -> tuple[Measure, ...]:
+    """What a check reads of one reference table of 2,000 rows, and as many holdout rows."""
+    train, holdout, random = fixture(seed)
+    bound = check(Candidate(GENERATORS[generator](train, random)), settings)
+    return bound.read(bound.count(AuditRows(train, holdout), np.random.default_rng(1000 + seed)))
+
+
+def attack_in_parts(
+    check: Bound, generator: str, seed: int, shares: tuple[float, ...], settings: AuditSettings = SETTINGS
+) -> tuple[Measure, ...]:
+    """The same where the real rows lie at several organisations, whose counts alone are summed."""
+    train, holdout, random = fixture(seed)
+    bound = check(Candidate(GENERATORS[generator](train, random)), settings)
+    total, begun = np.zeros(bound.size, np.int64), 0.0
+    for place, share in enumerate(shares):
+        ends = [(int(part.rows * begun), int(part.rows * (begun + share))) for part in (train, holdout)]
+        own = [part.take(np.arange(*end)) for part, end in zip((train, holdout), ends, strict=True)]
+        total += bound.count(AuditRows(*own), np.random.default_rng([seed, place]))
+        begun += share
+    return bound.read(total)
