@@ -32,7 +32,7 @@ def attack_in_parts(
     total, begun = np.zeros(bound.size, np.int64), 0.0
     for place, share in enumerate(shares):
         ends = [(int(part.rows * begun), int(part.rows * (begun + share))) for part in (train, holdout)]
-        own = [part.take(np.arange(*end)) for part, end in zip((train, holdout), ends, strict=True)]
-        total += bound.count(AuditRows(*own), np.random.default_rng([seed, place]))
+        own = AuditRows(train.take(np.arange(*ends[0])), holdout.take(np.arange(*ends[1])))
+        total += bound.count(own, np.random.default_rng([seed, place]))
         begun += share
     return bound.read(total)

@@ -6,9 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headwater.audit.canaries.checks import canary_checks
+from headwater.audit.copies import NearCopies
+from headwater.audit.inference import Inference
+from headwater.audit.linkability import Linkability
 from headwater.audit.membership.classifier import ClassifierAttack
 from headwater.audit.membership.domias import DomiasAttack
 from headwater.audit.membership.nearest import NearestAttack
+from headwater.audit.rare_echoes import RareEchoes
 from headwater.errors import InputError
 from headwater.evaluation.checks import evaluations
 from headwater.evidence.candidate import Candidate
@@ -30,7 +34,21 @@ def _membership(candidate: Candidate, settings: AuditSettings) -> tuple[Check, .
     )
 
 
-_REGISTRY: tuple[Callable[[Candidate, AuditSettings], Sequence[Check]], ...] = (canary_checks, _membership, evaluations)
+def _linkage(candidate: Candidate, settings: AuditSettings) -> tuple[Check, ...]:
+    return (
+        Linkability(candidate, settings),
+        Inference(candidate, settings),
+        NearCopies(candidate, settings),
+        RareEchoes(candidate, settings),
+    )
+
+
+_REGISTRY: tuple[Callable[[Candidate, AuditSettings], Sequence[Check]], ...] = (
+    canary_checks,
+    _membership,
+    _linkage,
+    evaluations,
+)
 
 
 def all_checks(candidate: Candidate, settings: AuditSettings) -> tuple[Check, ...]:
