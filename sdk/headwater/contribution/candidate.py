@@ -6,7 +6,7 @@ from headwater.audit.checks import federated_checks
 from headwater.contribution.auditing import sizes_of
 from headwater.errors import HeadwaterError
 from headwater.evidence.candidate import Candidate
-from headwater.evidence.candidate_file import candidate_bytes, read_candidate
+from headwater.evidence.candidate_file import pack_candidate, read_candidate
 from headwater.generator.sampler import read_sampler
 from headwater.recipe.actions import ModelReport, Sample
 from headwater.recipe.task import seed_for
@@ -35,7 +35,7 @@ def sample_candidate(action: Sample, *, device: str = "auto") -> tuple[bytes, Mo
         batches = sampler.tables(
             action.encoding, action.rows, seed_for(action.seed, "codes"), batch_size=_BATCH, device=device
         )
-        data = candidate_bytes(Table.concat(list(batches)))
+        data = pack_candidate(Table.concat(list(batches)))
         # As an organisation reads it: what it would refuse is never asked.
         table = read_candidate(data, schema)
         checks = () if action.settings is None else federated_checks(Candidate(table), action.settings)

@@ -1,11 +1,13 @@
-"""A candidate as bytes: what coordinator and organisations hold is equal to the last bit, or refused."""
+"""A candidate as bytes: what coordinator and organisations hold is equal to the last bit, or refused.
 
-import io
+Columns stand one behind the other as plain numbers of widths that the schema fixes. Readers of richer formats trust
+sizes and types that stand in the bytes, and one byte of a stranger's can end the process that reads them; here every
+size follows from schema and number of rows.
+"""
+
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet
 from numpy.typing import NDArray
 
 from headwater.errors import InputError
@@ -13,7 +15,7 @@ from headwater.schema.columns import BooleanColumn, CategoricalColumn, Column, D
 from headwater.schema.schema import Schema
 from headwater.schema.table import Table
 
-__all__ = ["MOST_BYTES", "MOST_ROWS", "candidate_bytes", "most_rows", "read_candidate"]
+__all__ = ["MOST_BYTES", "MOST_ROWS", "most_rows", "pack_candidate", "read_candidate"]
 
 MOST_ROWS = 1_000_000
 """Rows of a candidate: what a laptop audits in minutes."""
@@ -21,10 +23,9 @@ MOST_ROWS = 1_000_000
 MOST_BYTES = 240 * 2**20
 """Bytes of a candidate that anybody reads: what waits for one slow organisation is at most 256 MiB."""
 
-_PLANNED_BYTES = 120 * 2**20
-_NUMBER, _CODE = 8, 4
-_MOST_TEXT = 2**24
-_ROW_GROUP = 2**20
+_MAGIC = b"headwater-candidate/1\n"
+_HEADER = len(_MAGIC) + 32 + 8
+_PROBLEM = "the candidate's bytes are none of this schema, or of another release; fetch it again"
 
 
 def most_rows(schema: Schema) -> int:
@@ -33,105 +34,88 @@ def most_rows(schema: Schema) -> int:
     Returns:
         At least 1.
     """
-    width = sum(
-        _CODE if isinstance(column, CategoricalColumn | BooleanColumn) else _NUMBER for column in schema.columns
-    )
-    return max(1, min(MOST_ROWS, _PLANNED_BYTES // width))
+    width = sum(_type(column).itemsize for column in schema.columns)
+    return max(1, min(MOST_ROWS, (MOST_BYTES - _HEADER) // width))
 
 
-def candidate_bytes(table: Table) -> bytes:
-    """A table's rows as Parquet: categories as codes, numbers and days as float64, nothing compressed.
+def pack_candidate(table: Table) -> bytes:
+    """A table's rows: the schema's digest, how many there are, then column after column.
 
-    Without compression no few bytes can stand for many: whoever reads them needs no more memory than they and the
-    rows take.
+    A category is its code plus 1, so that 0 is missing, in as many bytes as the schema's categories need; a number or
+    a day is a float64, missing is NaN. Least significant byte first.
 
     Raises:
-        InputError: more rows than a candidate has, or pictures.
+        InputError: more rows than a candidate has, or none, or pictures.
     """
-    if table.rows > most_rows(table.schema):
-        raise InputError(f"a candidate of {table.rows:,} rows is too large; at most {most_rows(table.schema):,}")
-    arrays = [pa.array(table.columns[name]) for name in _names(table.schema)]
-    out = io.BytesIO()
-    pyarrow.parquet.write_table(
-        pa.table(arrays, names=list(table.schema.names)),
-        out,
-        version="2.6",
-        compression="none",
-        use_dictionary=True,
-        write_statistics=False,
-        store_schema=False,
-        row_group_size=_ROW_GROUP,
-    )
-    return out.getvalue()
+    _refuse_pictures(table.schema)
+    if not 1 <= table.rows <= most_rows(table.schema):
+        raise InputError(f"a candidate has 1 to {most_rows(table.schema):,} rows of this schema, not {table.rows:,}")
+    head = _MAGIC + bytes.fromhex(table.schema.digest) + table.rows.to_bytes(8, "big")
+    return head + b"".join(_packed(column, table.columns[column.name]) for column in table.schema.columns)
 
 
 def read_candidate(data: bytes, schema: Schema) -> Table:
     """The rows of a candidate, whoever sent the bytes.
 
     Args:
-        data: of `candidate_bytes`.
+        data: of `pack_candidate`.
         schema: of the plan.
 
     Returns:
         At least one row; every value is one that the schema allows.
 
     Raises:
-        InputError: too many bytes or rows, no Parquet of this form, or a value outside the schema.
+        InputError: too many bytes or rows, not of this form and schema, or a value that the schema does not allow.
+
+    Guarantee: memory in proportion to the bytes; rows have one spelling.
     """
+    _refuse_pictures(schema)
     if len(data) > MOST_BYTES:
         raise InputError(f"the candidate has {len(data):,} bytes, at most {MOST_BYTES:,} are read; plan fewer rows")
-    try:
-        with pyarrow.parquet.ParquetFile(
-            pa.BufferReader(data),
-            pre_buffer=False,
-            thrift_string_size_limit=_MOST_TEXT,
-            thrift_container_size_limit=_MOST_TEXT,
-        ) as file:
-            _check_form(file, schema)
-            arrow = file.read(use_threads=False)
-        columns = {name: _values(arrow.column(name)) for name in schema.names}
-    except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
-        raise InputError("the candidate's bytes are no Parquet that this release writes; fetch it again") from error
-    table = Table(schema, columns, arrow.num_rows)
+    if len(data) < _HEADER or data[: _HEADER - 8] != _MAGIC + bytes.fromhex(schema.digest):
+        raise InputError(_PROBLEM)
+    rows = int.from_bytes(data[_HEADER - 8 : _HEADER], "big")
+    if not 1 <= rows <= most_rows(schema):
+        raise InputError(
+            f"the candidate says that it has {rows:,} rows, expected 1 to {most_rows(schema):,}; do not use it"
+        )
+    if len(data) != _HEADER + rows * sum(_type(column).itemsize for column in schema.columns):
+        raise InputError(_PROBLEM)
+    columns, place = {}, _HEADER
     for column in schema.columns:
-        if problem := _problem(column, table.columns[column.name]):
+        columns[column.name] = _unpacked(column, np.frombuffer(data, _type(column), rows, place))
+        place += rows * _type(column).itemsize
+        if problem := _problem(column, columns[column.name]):
             raise InputError(f"the candidate does not hold to its schema: column {column.name!r} {problem}")
+    table = Table(schema, columns, rows)
+    if pack_candidate(table) != data:
+        # Zero and missing have one spelling each.
+        raise InputError(_PROBLEM)
     return table
 
 
-def _check_form(file: pyarrow.parquet.ParquetFile, schema: Schema) -> None:
-    """Refuse what another writer wrote, before a row is read."""
-    found, names = file.metadata, _names(schema)
-    if not 1 <= found.num_rows <= most_rows(schema):
-        raise InputError(
-            f"the candidate says that it has {found.num_rows:,} rows, expected 1 to {most_rows(schema):,}; "
-            "do not use it"
-        )
-    types = [(field.name, str(field.type)) for field in file.schema_arrow]
-    if [name for name, _ in types] != list(names):
-        raise InputError("the candidate's columns are not those of the plan's schema; do not use it")
-    for column, (_, kind) in zip(schema.columns, types, strict=True):
-        expected = "int32" if isinstance(column, CategoricalColumn | BooleanColumn) else "double"
-        if kind != expected:
-            raise InputError(f"column {column.name!r} of the candidate is {kind}, expected {expected}; do not use it")
-    groups = [found.row_group(number) for number in range(found.num_row_groups)]
-    chunks = (group.column(place) for group in groups for place in range(group.num_columns))
-    if sum(group.num_rows for group in groups) != found.num_rows or any(
-        chunk.compression != "UNCOMPRESSED" for chunk in chunks
-    ):
-        raise InputError("the candidate's row groups are not of the form that this release writes; do not use it")
-
-
-def _names(schema: Schema) -> tuple[str, ...]:
+def _refuse_pictures(schema: Schema) -> None:
     if schema.images:
         raise InputError(f"pictures have no audit; leave {schema.images[0].name!r} out, or audit nothing")
-    return tuple(schema.names)
 
 
-def _values(column: pa.ChunkedArray) -> NDArray[Any]:
-    if column.null_count:
-        raise InputError("a candidate has codes and numbers for what is missing, and no null; do not use it")
-    return np.ascontiguousarray(column.to_numpy())
+def _type(column: Column) -> np.dtype[Any]:
+    if isinstance(column, CategoricalColumn | BooleanColumn):
+        codes = len(column.categories)
+        return np.dtype("u1") if codes < 2**8 else np.dtype("<u2") if codes < 2**16 else np.dtype("<u4")
+    return np.dtype("<f8")
+
+
+def _packed(column: Column, values: NDArray[Any]) -> bytes:
+    if isinstance(column, CategoricalColumn | BooleanColumn):
+        return (values + 1).astype(_type(column)).tobytes()
+    return np.where(np.isnan(values), np.nan, values + 0.0).astype("<f8").tobytes()
+
+
+def _unpacked(column: Column, values: NDArray[Any]) -> NDArray[Any]:
+    if isinstance(column, CategoricalColumn | BooleanColumn):
+        return (values.astype(np.int64) - 1).astype(np.int32)
+    return values.astype(np.float64)
 
 
 def _problem(column: Column, values: NDArray[Any]) -> str:

@@ -20,7 +20,7 @@ from headwater_server.runs.replay import RunJournal, StoredCandidate
 
 __all__ = ["CANDIDATE", "MEASURES", "RunEvidence", "evidence_of", "keep_candidate", "load_candidate", "sampled"]
 
-CANDIDATE, MEASURES = "candidate.parquet", "measures.json"
+CANDIDATE, MEASURES = "candidate.rows", "measures.json"
 
 
 class RunEvidence(BaseModel):

@@ -1,12 +1,12 @@
 """The audit at an organisation: which rows it reads, what it answers, and which candidates it refuses."""
 
-import io
+import struct
 from collections.abc import Callable
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from headwater.audit import checks as registry
 from headwater.canonical import sha256_hex
@@ -17,7 +17,7 @@ from headwater.contribution.contribute import contribute
 from headwater.contribution.splits import split_rows
 from headwater.errors import InputError, PeerError
 from headwater.evidence import candidate_file
-from headwater.evidence.candidate_file import candidate_bytes, most_rows, read_candidate
+from headwater.evidence.candidate_file import most_rows, pack_candidate, read_candidate
 from headwater.evidence.settings import AuditSettings
 from headwater.recipe.actions import Aggregate, RunAudit, Sample
 from headwater.recipe.layout import layout_of_counts
@@ -34,7 +34,7 @@ from support.recipes import SCHEMA, small_plan, small_table
 
 PLAN = audited_plan(splits={"train": 0.5, "validation": 0.2, "audit": 0.3})
 SYNTHETIC = small_table(200, seed=9)
-DATA = candidate_bytes(SYNTHETIC)
+DATA = pack_candidate(SYNTHETIC)
 CHECKS = (("floors", 7),)
 ROWS = small_table(400)
 
@@ -98,8 +98,8 @@ def test_a_question_has_one_answer_and_which_rows_it_picks_follows_from_the_rows
 @pytest.mark.parametrize(
     ("model", "words"),
     [
-        (b"PAR1 no parquet", "no Parquet"),
-        (candidate_bytes(SYNTHETIC)[:-9], "no Parquet"),
+        (b"no candidate", "fetch it again"),
+        (pack_candidate(SYNTHETIC)[:-9], "fetch it again"),
         (b"", "is not the one it names"),
     ],
 )
@@ -112,7 +112,7 @@ def test_bytes_that_are_no_candidate_are_refused(model: bytes, words: str) -> No
 def _changed(change: Callable[[dict[str, np.ndarray]], object]) -> bytes:
     columns = {name: values.copy() for name, values in SYNTHETIC.columns.items()}
     change(columns)
-    return candidate_bytes(Table(SCHEMA, columns, SYNTHETIC.rows))
+    return pack_candidate(Table(SCHEMA, columns, SYNTHETIC.rows))
 
 
 def _set(name: str, value: float) -> Callable[[dict[str, np.ndarray]], object]:
@@ -143,45 +143,58 @@ def test_values_outside_the_schema_are_refused_without_being_told(name: str, val
 def test_what_the_schema_allows_comes_back_to_the_bit() -> None:
     data = _changed(lambda columns: (_set("income", -1)(columns), _set("ward", -1)(columns)))
     back = read_candidate(data, SCHEMA)
-    assert candidate_bytes(back) == data
+    assert pack_candidate(back) == data
     for name in SCHEMA.names:
         assert back.columns[name].dtype == SYNTHETIC.columns[name].dtype
-    assert candidate_bytes(SYNTHETIC) == DATA
+    assert pack_candidate(SYNTHETIC) == DATA
 
 
-def _parquet(table: pa.Table, **options: object) -> bytes:
-    out = io.BytesIO()
-    pyarrow.parquet.write_table(table, out, **({"compression": "none"} | options))
-    return out.getvalue()
-
-
-def _arrow() -> pa.Table:
-    return pa.table({name: SYNTHETIC.columns[name] for name in SCHEMA.names})
+HEAD = len(DATA) - 200 * (8 + 8 + 1 + 1 + 1 + 8 + 1)
 
 
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (_parquet(_arrow(), compression="zstd"), "row groups"),
-        (_parquet(_arrow().drop_columns("age")), "columns"),
-        (_parquet(_arrow().append_column("more", pa.array([1.0] * 200))), "columns"),
-        (_parquet(_arrow().slice(0, 0)), "0 rows"),
-        (_parquet(SYNTHETIC.to_arrow()), "'age' of the candidate is int64"),
-        (_parquet(_arrow().set_column(3, "floor", pa.array([None] * 200, pa.int32()))), "no null"),
-        (_parquet(_arrow().set_column(2, "ward", pa.array([["a"]] * 200))), "'ward' of the candidate is list"),
+        (DATA[:-1], "fetch it again"),
+        (DATA + b"\0", "fetch it again"),
+        (DATA[: HEAD - 1], "fetch it again"),
+        (b"X" + DATA[1:], "fetch it again"),
+        (DATA[: HEAD - 8] + (0).to_bytes(8, "big") + DATA[HEAD:], "0 rows"),
+        (DATA[: HEAD - 8] + (2**63).to_bytes(8, "big") + DATA[HEAD:], "rows, expected 1 to 1,000,000"),
+        (DATA[: HEAD - 8] + (199).to_bytes(8, "big") + DATA[HEAD:], "fetch it again"),
+        # A second spelling of zero, and one of missing.
+        (DATA[:HEAD] + struct.pack("<d", -0.0) + DATA[HEAD + 8 :], "fetch it again"),
+        (DATA[: HEAD + 1600] + b"\1\0\0\0\0\0\xf8\x7f" + DATA[HEAD + 1608 :], "fetch it again"),
     ],
 )
-def test_parquet_of_another_form_is_refused(data: bytes, words: str) -> None:
+def test_bytes_of_another_form_are_refused(data: bytes, words: str) -> None:
     with pytest.raises(InputError, match=words):
         read_candidate(data, SCHEMA)
+
+
+def test_rows_of_another_schema_are_refused() -> None:
+    with pytest.raises(InputError, match="none of this schema"):
+        read_candidate(DATA, SCHEMA.model_copy(update={"name": "x"}))
+
+
+@given(st.lists(st.tuples(st.integers(0, len(DATA) - 1), st.integers(0, 255)), min_size=1, max_size=4))
+def test_damaged_bytes_are_rows_with_one_spelling_or_refused(damage: list[tuple[int, int]]) -> None:
+    data = bytearray(DATA)
+    for place, byte in damage:
+        data[place] = byte
+    try:
+        table = read_candidate(bytes(data), SCHEMA)
+    except InputError:
+        return
+    assert pack_candidate(table) == data
 
 
 def test_too_many_rows_or_bytes_are_refused_before_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(candidate_file, "MOST_ROWS", 100)
     with pytest.raises(InputError, match="200 rows, expected 1 to 100"):
         read_candidate(DATA, SCHEMA)
-    with pytest.raises(InputError, match="200 rows is too large"):
-        candidate_bytes(SYNTHETIC)
+    with pytest.raises(InputError, match="1 to 100 rows of this schema, not 200"):
+        pack_candidate(SYNTHETIC)
     monkeypatch.setattr(candidate_file, "MOST_BYTES", 1000)
     with pytest.raises(InputError, match="at most 1,000 are read"):
         read_candidate(DATA, SCHEMA)
@@ -190,7 +203,7 @@ def test_too_many_rows_or_bytes_are_refused_before_they_are_read(monkeypatch: py
 def test_wide_tables_have_fewer_rows_and_a_plan_that_wants_more_is_refused() -> None:
     assert most_rows(SCHEMA) == 1_000_000
     wide = Schema(name="wide", columns=tuple(NumericColumn(name=f"c{n}", lower=0, upper=1) for n in range(200)))
-    assert most_rows(wide) * 200 * 8 <= 120 * 2**20 < (most_rows(wide) + 1) * 200 * 8
+    assert most_rows(wide) * 200 * 8 <= 240 * 2**20 < (most_rows(wide) + 1) * 200 * 8
     assert audited_plan(rows=1_000_000).rows == 1_000_000
     with pytest.raises(InputError, match="at most 1,000,000 rows of this schema, rows is 1,000,001; plan fewer"):
         audited_plan(rows=1_000_001)

@@ -8,7 +8,7 @@ from headwater.agreement.plan import Plan
 from headwater.contribution.contribute import contribute
 from headwater.contribution.execution import execute
 from headwater.errors import OutOfOrder
-from headwater.evidence.candidate_file import candidate_bytes, read_candidate
+from headwater.evidence.candidate_file import pack_candidate, read_candidate
 from headwater.recipe.actions import Aggregate, Done, ModelReport, Sample
 from headwater.recipe.machine import Recipe, build_recipe
 from headwater.recipe.vectors import MOST_AUDIT_COUNTS, longest_run, longest_vector
@@ -18,7 +18,7 @@ from support.recipes import small_plan, small_table
 
 PLAN = audited_plan()
 ROWS = small_table(300)
-CANDIDATE = candidate_bytes(small_table(300, seed=1))
+CANDIDATE = pack_candidate(small_table(300, seed=1))
 SAMPLED = ModelReport(0.0, 0, {}, {"rows": 300, "checks": [["floors", 3], ["others", 2]]})
 
 
