@@ -51,6 +51,7 @@ check: $(STAMP)  ## Format, lint, types, import contracts, generated code.
 	$(BIN)/lint-imports
 	$(BIN)/python tools/gen_protos.py --check
 	$(BIN)/python tools/gen_vectors.py --check
+	$(BIN)/python tools/gen_policy_table.py --check
 
 format: $(STAMP)  ## Format and mend what can be mended by itself.
 	$(BIN)/ruff format .
