@@ -144,11 +144,13 @@ def _check_figure(finding: Finding | None, rule: Rule, figure: PublicFigure, aud
         allowed = {rule.unclear}
     elif figure.disclosure == "public" and figure.value is not None and rule.by == "value":
         threshold = rule.threshold
+        if rule.above_null and threshold is not None:
+            threshold += figure.null or 0.0
         if rule.times_epsilon and threshold is not None:
             threshold = None if audit.privacy == "none" else threshold * audit.privacy.epsilon
         unclear = threshold is None or (figure.trials or 0) < rule.least_trials
         allowed = {rule.unclear} if unclear else {outcome_by_value(rule, figure.value, threshold)}
-    elif figure.between is not None and rule.by == "value" and not rule.least_trials:
+    elif figure.between is not None and rule.by == "value" and not (rule.least_trials or rule.above_null):
         # Where the bucket is on one side of the threshold the outcome is known.
         allowed = {_outcome_of_bucket(rule, figure.between)} - {""} or allowed
     else:

@@ -28,6 +28,8 @@ class Rule(Document):
             error with all others.
         level: a test's p must also be below it.
         times_epsilon: the threshold is a multiple of the ε that the run claims.
+        above_null: the threshold is this much above the measure's own null value, the floor that two models of real rows
+            show.
         ceiling_at: a false-positive rate; the threshold is at most what (ε, δ) allows an attack at it.
         then: what a broken rule means.
         least_trials: with fewer the measure says nothing.
@@ -44,6 +46,7 @@ class Rule(Document):
     by: Literal["value", "interval", "proof"]
     level: float = Field(default=1.0, gt=0, le=1)
     times_epsilon: bool = False
+    above_null: bool = False
     ceiling_at: float | None = Field(default=None, gt=0, lt=1)
     then: Literal["fail", "warn", "inconclusive"] = "fail"
     least_trials: int = Field(default=0, ge=0)

@@ -168,6 +168,8 @@ def _ready(gate: Gate, number: int, rule: Rule, measure: Measure, privacy: Priva
         why = f"inconclusive, fewer than {rule.least_trials:,} trials"
         return without(rule.unclear, why, f"{measure.trials:,} trials")
     threshold = rule.threshold
+    if threshold is not None and rule.above_null:
+        threshold += measure.null or 0.0
     if rule.times_epsilon or rule.ceiling_at is not None:
         if isinstance(privacy, PrivacyFacts):
             if threshold is not None and rule.times_epsilon:

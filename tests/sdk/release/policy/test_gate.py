@@ -240,6 +240,12 @@ def test_a_test_of_its_own_null_fails_only_beyond_the_threshold() -> None:
     assert judged(but(tiny)).verdict == "pass"
 
 
+def test_a_floor_is_added_to_its_threshold() -> None:
+    for floor, verdict in ((0.0, "fail"), (0.1, "pass")):
+        odds = Measure(check="bias.odds", subject="sex", value=0.12, null=floor, law="normal", error=0.001)
+        assert judged(but(odds)).verdict == verdict
+
+
 def test_a_figure_that_no_rule_asks_for_is_named() -> None:
     more = Measure(check="density.recall", value=0.9)
     assert judged((*honest_measures(), more)).unjudged == ("density.recall",)
