@@ -28,8 +28,8 @@ class Rule(Document):
             error with all others.
         level: a test's p must also be below it.
         times_epsilon: the threshold is a multiple of the ε that the run claims.
-        above_null: the threshold is this much above the measure's own null value, the floor that two models of real rows
-            show.
+        above_null: the threshold is this much above the measure's own null value, the floor that two models of real
+            rows show.
         ceiling_at: a false-positive rate; the threshold is at most what (ε, δ) allows an attack at it.
         then: what a broken rule means.
         least_trials: with fewer the measure says nothing.
