@@ -53,7 +53,7 @@ class GateResult(Document):
         title: of the gate.
         outcome: of its worst rule; a waiver leaves it as it is.
         waived: two approvers took the responsibility for it; it was not passed.
-        reasons: at least one, sorted.
+        reasons: at least one; those of the worst outcome first, else by the alphabet.
     """
 
     gate: str
@@ -158,13 +158,12 @@ def _result(gate: Gate, aside: str, findings: Sequence[Finding], covers: Outcome
 
 
 def _reasons(outcome: Outcome, findings: Sequence[Finding]) -> tuple[str, ...]:
-    # What went well is one line; everything else is told.
-    told = sorted({finding.reason for finding in findings if finding.outcome not in ("pass", "not applicable")})
-    passed = sum(finding.outcome == "pass" for finding in findings)
+    # What went well is one line; everything else is told, the worst first.
+    told = {(_WORST.index(finding.outcome), finding.reason) for finding in findings if finding.outcome != "pass"}
     if outcome == "pass":
-        told.append(f"{passed} {'figure' if passed == 1 else 'figures'} within bounds")
-    asides = sorted({finding.reason for finding in findings if finding.outcome == "not applicable"})
-    return tuple(sorted([*told, *asides]))
+        passed = sum(finding.outcome == "pass" for finding in findings)
+        told.add((_WORST.index("pass"), f"{passed} {'figure' if passed == 1 else 'figures'} within bounds"))
+    return tuple(reason for _, reason in sorted(told))
 
 
 def _verdict(policy: Policy, results: Sequence[GateResult]) -> Verdict:
