@@ -4,16 +4,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from headwater.audit.canaries.commitment import CanarySecret, verify_commitment
 from headwater.audit.canaries.planting import RUNGS, Planting, plant, share_of
 from headwater.contribution.splits import row_positions, split_rows
-from headwater.errors import InputError
+from headwater.errors import InputError, PeerError
 from headwater.evidence.planted import Planted
 from headwater.privacy.budget import Budget
 from headwater.recipe.settings import RecipeTerms
+from headwater.schema import BooleanColumn, CategoricalColumn, Column
 from headwater.schema.finite import finite_part
 from headwater.schema.table import Table
 
-__all__ = ["CanarySeed", "PlantedTable", "canaries_of", "plant_canaries", "with_canaries"]
+__all__ = ["CanarySeed", "PlantedTable", "canaries_of", "opened_canaries", "plant_canaries", "with_canaries"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,37 @@ def plant_canaries(rows: Table, plan: RecipeTerms, seed: CanarySeed) -> Planted 
     return plant(planting, own, row_positions)
 
 
+def opened_canaries(
+    plan: RecipeTerms, opened: CanarySecret, *, run_id: str, member: str, members: int, commitment: str
+) -> Planted:
+    """The canaries of an organisation that opened its commitment, for whoever has no row: under a budget alone.
+
+    There they follow from schema and secret, so what they show of a release says nothing of rows but what the release
+    does: it is free, and everybody can compute it again.
+
+    Args:
+        plan: of the run, with a budget and canaries.
+        opened: secret and salt, shown after the last sum of the run.
+        run_id: of the run.
+        member: the organisation's id.
+        members: organisations in the charter.
+        commitment: of its signed approval.
+
+    Raises:
+        PeerError: the secret is not the one that was committed to.
+        InputError: the plan has no canaries, or no budget, so that they are mixed from rows.
+    """
+    if not verify_commitment(opened, run_id, member, commitment):
+        raise PeerError(f"{member!r} opened another secret than the one it committed to; its canaries do not count")
+    if not isinstance(plan.privacy, Budget):
+        raise InputError("without a privacy budget canaries are mixed from rows; only their organisation has them")
+    nothing = {column.name: np.zeros(0, _type_of(column)) for column in plan.schema_.columns}
+    planted = plant_canaries(Table(plan.schema_, nothing, 0), plan, CanarySeed(opened.secret, run_id, members))
+    if planted is None:
+        raise InputError("the plan plants no canaries; there is nothing to open")
+    return planted
+
+
 def with_canaries(rows: Table, planted: Planted | None) -> Table:
     """An organisation's rows as they take part in a run: its own, then the planted copies.
 
@@ -106,3 +139,7 @@ def with_canaries(rows: Table, planted: Planted | None) -> Table:
         raise InputError("the canaries are of another schema than the rows; plant them anew for this plan")
     both = Table.concat([rows, planted.training_rows])
     return PlantedTable(both.schema, both.columns, both.rows, own=rows, planted=planted)
+
+
+def _type_of(column: Column) -> type[np.generic]:
+    return np.int32 if isinstance(column, CategoricalColumn | BooleanColumn) else np.float64

@@ -27,8 +27,9 @@ class OneRun:
     """A lower bound on the ε that a release can have, from canaries that are planted once or not at all.
 
     The attacker holds the release and every canary whole, its secret too, and has to say which a coin planted. It
-    guesses "planted" of the tenth of an organisation's canaries whose secrets stand highest among all that they might
-    have, "left out" of the tenth that stand lowest, and abstains on the others.
+    guesses "planted" of the fifth of an organisation's canaries whose secrets stand highest among all that they might
+    have, and abstains on the others. It never guesses "left out": a secret that is found was hardly found by chance,
+    but one that is not found may have been planted and not remembered.
 
     Why guesses of several organisations may be added: the theorem is about one attacker who sees the output, guesses
     as many coins as it likes of m fair and independent ones, and is right v times. Coins of all organisations are fair
@@ -75,9 +76,8 @@ class OneRun:
         ranks = ranks_of(self._candidate, planted).draw(random)[single]
         # Ties at random, so that no order of canaries enters.
         order = np.lexsort((random.random(len(ranks)), ranks))
-        half = min(max(1, math.floor(len(ranks) * _GUESSED / 2)), len(ranks) // 2)
-        right = coins[order[:half]].sum() + (~coins[order[len(order) - half :]]).sum()
-        return np.array([len(ranks), coins.sum(), 2 * half, right], np.int64)
+        guesses = max(1, math.floor(len(ranks) * _GUESSED))
+        return np.array([len(ranks), coins.sum(), guesses, coins[order[:guesses]].sum()], np.int64)
 
     def read(self, counts: I64) -> tuple[Measure, ...]:
         """One measure; see `Check`."""
