@@ -13,6 +13,7 @@ from headwater.audit.membership.classifier import ClassifierAttack
 from headwater.audit.membership.domias import DomiasAttack
 from headwater.audit.membership.nearest import NearestAttack
 from headwater.audit.rare_echoes import RareEchoes
+from headwater.audit.validity import Validity
 from headwater.errors import InputError
 from headwater.evaluation.checks import evaluations
 from headwater.evidence.candidate import Candidate
@@ -40,6 +41,8 @@ def _linkage(candidate: Candidate, settings: AuditSettings) -> tuple[Check, ...]
         Inference(candidate, settings),
         NearCopies(candidate, settings),
         RareEchoes(candidate, settings),
+        # Whoever knows the file that was written asks this again of what is read back, and scans it for artefacts.
+        Validity(candidate, settings),
     )
 
 

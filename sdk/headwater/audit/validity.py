@@ -53,8 +53,8 @@ class Validity:
 
     def __init__(self, candidate: Candidate, settings: AuditSettings, published: pa.Table | None = None) -> None:
         """Bind to a candidate and what was written of it."""
-        self._schema = candidate.table.schema
-        self._published = candidate.table.to_arrow() if published is None else published
+        self._table = candidate.table
+        self._given = published
 
     def count(self, rows: AuditRows, random: np.random.Generator) -> I64:
         """Nothing: no real row is needed."""
@@ -68,14 +68,15 @@ class Validity:
         """
         if counts.shape != (0,):
             raise InputError("validity counts nothing where the rows are; these are counts of another check")
-        rows = self._published.num_rows
+        published = self._table.to_arrow() if self._given is None else self._given
+        rows = published.num_rows
         if not rows:
             reason = "the published table has no rows; publish at least one"
             return (Measure(check=self.name, status="inconclusive", reason=reason, better="higher", null=1.0),)
         invalid = np.zeros(rows, np.bool_)
         details: dict[str, float] = {}
-        for column in self._schema.columns:
-            wrong = invalid_cells(self._published, column)
+        for column in self._table.schema.columns:
+            wrong = invalid_cells(published, column)
             invalid |= wrong
             if wrong.any() and len(details) < _NAMED:
                 details[f"invalid in {column.name}"] = float(wrong.mean())

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from headwater import __version__
 from headwater.agreement.documents import instant_of
+from headwater.audit.artefacts import Artefacts
 from headwater.audit.audit import Audited, audit
 from headwater.audit.checks import all_checks
 from headwater.audit.report import Fact, build_page, render
@@ -107,7 +108,7 @@ def audit_files(
         files.holdout,
         files.synthetic,
         settings,
-        all_checks,
+        lambda candidate, terms: (*all_checks(candidate, terms), Artefacts(candidate, terms, synthetic)),
         seed=seed,
         clock=time.process_time,
         watcher=watcher,
