@@ -13,11 +13,17 @@ from headwater.agreement.charge import charge_of
 from headwater.agreement.plan import Plan
 from headwater.agreement.session import roster_of, terms_of
 from headwater.agreement.troubles import Trouble
+from headwater.audit import checks as registry
+from headwater.audit.checks import federated_checks
+from headwater.contribution.auditing import audit_rows, sizes_of
 from headwater.contribution.contribute import contribute
 from headwater.errors import InputError, OutOfOrder, PeerError, TransportError
+from headwater.evidence.candidate import Candidate
+from headwater.evidence.candidate_file import pack_candidate
 from headwater.recipe.actions import Aggregate
 from headwater.recipe.machine import build_recipe
 from headwater.recipe.task import Task
+from headwater.recipe.tasks import audit_task
 from headwater.schema.conform import load_table
 from headwater.secagg import Aggregator, Participant
 from headwater.secagg.protocol.events import AttemptStarted, Persist, RoundSummed
@@ -27,13 +33,20 @@ from headwater_client.connectors import ArrowSource
 from headwater_client.membership import Membership
 from headwater_client.participation import SessionDriver, join_run
 from headwater_client.transport.aggregation import Participation
+from support.audited import only_rows
 from support.live_sessions import live_sessions
 from support.offices import Office, approve_everywhere, rows_of
 from support.organisations import RUN, EnrolledConsortium
 
 
 async def sum_once(
-    consortium: EnrolledConsortium, plan: Plan, task: Task, stored: list[Persist], attempt: int = 1
+    consortium: EnrolledConsortium,
+    plan: Plan,
+    task: Task,
+    stored: list[Persist],
+    attempt: int = 1,
+    *,
+    model: bytes = b"",
 ) -> object:
     hub = consortium.coordinator.hub
     chain = [record.data for record in stored if record.kind in {"receipt", "abort"}]
@@ -43,7 +56,7 @@ async def sum_once(
     session = await hub.open_session(RUN, aggregator, consortium.homes, persist=stored.append)
     await session.ready()
     try:
-        return await session.round(task.to_bytes(), b"", task.length, charge_of(plan, task))
+        return await session.round(task.to_bytes(), model, task.length, charge_of(plan, task))
     finally:
         await session.close("the test has its sum")
 
@@ -105,6 +118,31 @@ def test_a_next_session_uses_the_next_attempt_and_goes_on_with_the_chain(consort
     assert membership.store.next_attempt(RUN) == 3
     assert membership.store.rounds_done(RUN) == 2
     membership.store.close()
+
+
+def test_an_audit_is_one_more_masked_sum_over_rows_that_trained_and_rows_that_nothing_used(
+    consortium: EnrolledConsortium, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "_REGISTRY", (only_rows,))
+    audit: dict[str, object] = {"policy": "non-private"}
+    plan = approve_everywhere(consortium, audit=audit, splits={"train": 0.5, "validation": 0.2, "audit": 0.3})
+    tables = [load_table(rows_of(member), plan.schema_) for member in consortium.homes]
+    data = pack_candidate(tables[0])
+    assert plan.audit != "none"
+    checks = federated_checks(Candidate(tables[0]), plan.audit.settings)
+    task, loop = audit_task(plan, 3, data, sizes_of(checks)), consortium.coordinator.loop
+    offices = [Office(consortium.homes[member]) for member in consortium.homes]
+    try:
+        summed = loop.run(sum_once(consortium, plan, task, [], model=data))
+        loop.run(consortium.coordinator.hub.end_run(RUN))
+    finally:
+        for office in offices:
+            office.thread.join(60)
+    assert isinstance(summed, RoundSummed)
+    assert [office.outcome for office in offices] == ["done"] * 3
+    own = [audit_rows(table, plan.splits)[0] for table in tables]
+    assert summed.vector[:2].tolist() == [sum(rows.train.rows for rows in own), sum(rows.holdout.rows for rows in own)]
+    assert all(rows.holdout.rows for rows in own)
 
 
 def no_session(*arguments: object) -> Participation:
