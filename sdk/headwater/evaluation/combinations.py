@@ -110,7 +110,8 @@ class Invented:
     """3-way combinations of synthetic rows that no real row has, training or holdout.
 
     Cells are those of `Reached`, with fewer bins where the candidate is small: four rows a joint cell of three numbers,
-    or honest rows would fall into empty ones all the time.
+    or honest rows would fall into empty ones all the time. The null value compares with fewer real rows than the value
+    does, training rows alone, so its p-value is cautious.
     """
 
     federated: ClassVar[bool] = True

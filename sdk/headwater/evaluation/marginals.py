@@ -23,7 +23,7 @@ _MOST_BINS = 20
 _MOST_CATEGORIES = {1: 256, 2: 64, 3: 20}
 _MOST_CELLS = {1: 1 << 16, 2: 1 << 17, 3: 1 << 18}
 # A second real sample must not look further away than this, or distances say more of chance than of the candidate.
-_LARGEST_FLOOR = {1: 0.1, 2: 0.1, 3: 0.3}
+_LARGEST_FLOOR = {1: 0.1, 2: 0.15, 3: 0.3}
 _LEAST_ROWS = 50
 _SHOWN = 5
 
