@@ -66,13 +66,14 @@ def pending_release(
     table: Table | None = None,
     privacy: Privacy | None = None,
     created: str = RELEASED,
+    version: int = 1,
 ) -> Pending:
     """Write a release that the coordinator alone has signed."""
     rows = make_table() if table is None else table
     shown = audit_of(evidence_on(rows)) if audit is None else audit
     facts = ReleaseFacts(
         name="visits",
-        version=1,
+        version=version,
         title="Hospital visits",
         licence="CC0",
         created=created,

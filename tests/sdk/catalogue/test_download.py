@@ -12,6 +12,7 @@ from headwater.catalogue.transfer import fetch_file
 from headwater.errors import InputError, ReleaseRefused, TransportError
 from headwater.release import verify_release
 from headwater.release.layout import MANIFEST
+from support.audited_release import pending_release, sign_release
 from support.catalogue_server import RunningCatalogue, run_catalogue
 from support.releases import make_table, publish
 
@@ -76,6 +77,22 @@ def fetch(home: Path, folder: Path, version: int = 1, **options: Callable[[int, 
 
 def left_behind(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
+
+
+def test_an_audited_release_comes_with_its_signatures_or_not_at_all(
+    tmp_path: Path, home: Path, catalogue: RunningCatalogue
+) -> None:
+    folder = catalogue.releases / "visits" / "2"
+    pending_release(folder, catalogue.consortium, version=2)
+    with pytest.raises(ReleaseRefused, match="0 of 3 organisations signed"):
+        fetch(home, tmp_path / "out" / "pending", version=2)
+    assert not (tmp_path / "out" / "pending").exists()
+    # The catalogue reads a published folder once, so that what was signed since is another version.
+    third = pending_release(folder.with_name("3"), catalogue.consortium, version=3)
+    sign_release(third, catalogue.consortium)
+    fetch(home, tmp_path / "out" / "visits", version=3)
+    verification = verify_release(tmp_path / "out" / "visits", catalogue.consortium.charter.charter)
+    assert verification.organisations == ("east", "north", "west")
 
 
 def test_download_is_verified_and_whole(tmp_path: Path, home: Path, catalogue: RunningCatalogue) -> None:

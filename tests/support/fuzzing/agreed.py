@@ -49,6 +49,7 @@ __all__ = [
     "enrolments",
     "histories",
     "proved",
+    "receipt_file",
     "receipts",
     "settings_texts",
 ]
@@ -57,7 +58,7 @@ NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
 
 @cache
-def _receipt_file() -> ReceiptFile:
+def receipt_file() -> ReceiptFile:
     """What one member holds of a run with a sum, an abort and a second session."""
     world = World(3)
     agreed = ConsortiumInMemory(2, world.coordinator_key, dict(world.identity))
@@ -91,7 +92,7 @@ def _receipt_file() -> ReceiptFile:
 
 def receipts(data: bytes) -> None:
     """A file of receipts is what it was, or the reader is told what is off."""
-    choices, whole = Choices(data), _receipt_file()
+    choices, whole = Choices(data), receipt_file()
     document = json.loads(whole.to_bytes())
     kind = choices.below(3)
     if kind == 0:
