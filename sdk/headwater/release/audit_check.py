@@ -139,7 +139,7 @@ def _check_figure(finding: Finding | None, rule: Rule, figure: PublicFigure, aud
         raise ReleaseRefused(f"{name} was measured and not judged; do not use the release")
     allowed: set[str] = {"pass", rule.then}
     if figure.status == "not applicable":
-        allowed = {"not applicable"}
+        allowed = {rule.inapplicable}
     elif figure.status == "inconclusive":
         allowed = {rule.unclear}
     elif figure.disclosure == "public" and figure.value is not None and rule.by == "value":

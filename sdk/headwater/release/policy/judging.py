@@ -160,7 +160,7 @@ def _ready(gate: Gate, number: int, rule: Rule, measure: Measure, privacy: Priva
         )
 
     if measure.status == "not applicable":
-        return without("not applicable", "not applicable", measure.reason)
+        return without(rule.inapplicable, "not applicable", measure.reason)
     if measure.status == "inconclusive":
         needs = "" if measure.needed is None else f"; {measure.needed:,} trials are needed"
         return without(rule.unclear, f"inconclusive{needs}", measure.reason)

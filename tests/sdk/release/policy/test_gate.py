@@ -177,6 +177,12 @@ def test_what_there_is_none_of_is_not_applicable() -> None:
     assert "inference: not applicable" in result.reasons
 
 
+@pytest.mark.parametrize("check", ["artefacts", "validity", "membership.nearest"])
+def test_what_every_release_has_cannot_be_not_applicable(check: str) -> None:
+    idle = Measure(check=check, status="not applicable", reason="no file was given")
+    assert judged((*without(check), idle)).verdict == "inconclusive"
+
+
 def test_plain_files_are_judged_without_the_gates_of_a_federation() -> None:
     decision = judged([m for m in honest_measures() if not m.check.startswith("canaries")], **FILES)
     asides = [result.gate for result in decision.gates if result.outcome == "not applicable"]
