@@ -29,7 +29,7 @@ def print_measures(console: "Console", evidence: object) -> None:
         console.print(said if not evidence["organisations"] else "No check counted anything.", soft_wrap=True)
         return
     table = Table(title=f"What {evidence['organisations']} organisations found out about the rows, in one sum")
-    for heading, side in (("check", "left"), ("value", "right"), ("interval", "right"), ("without a leak", "right")):
+    for heading, side in (("check", "left"), ("value", "right"), ("interval", "right"), ("without a fault", "right")):
         table.add_column(heading, justify="right" if side == "right" else "left")
     for measure in evidence["measures"]:
         table.add_row(escape(_name(measure)), *(escape(text) for text in _figures(measure)))
