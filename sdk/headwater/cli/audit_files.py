@@ -31,9 +31,10 @@ class AuditFiles:
         drafted: whether it was guessed from the real rows.
         train, holdout: the real rows.
         synthetic: the rows that may be published, without those that the schema refuses.
-        synthetic_rows: all of them, as the file has them.
-        invalid: synthetic values that are outside the schema. Of a guessed schema only those that it cannot hold
-            count: bounds that were guessed from the real rows bind nobody.
+        written: the synthetic rows as their file has them, all of them.
+        confirmed: the same, or None where they hold to a schema that was guessed: bounds that were guessed from the
+            real rows bind nobody.
+        private: the training rows as their file has them, with columns that the schema leaves out.
         notices: a line each, for people.
     """
 
@@ -42,8 +43,9 @@ class AuditFiles:
     train: Table = field(repr=False)
     holdout: Table = field(repr=False)
     synthetic: Table = field(repr=False)
-    synthetic_rows: int
-    invalid: int
+    written: pa.Table = field(repr=False)
+    confirmed: pa.Table | None = field(repr=False)
+    private: pa.Table = field(repr=False)
     notices: tuple[str, ...]
 
 
@@ -76,15 +78,16 @@ def read_files(
             raise InputError(f"{path.name}: {error}") from error
         notices += _notices(path, problems)
     made, found = _conform_synthetic(sources[synthetic], schema, synthetic)
-    counted = ("refused",) if schema_file is None else ("refused", "changed")
+    binding = schema_file is not None or any(problem.severity == "refused" for problem in found)
     return AuditFiles(
         schema,
         schema_file is None,
         tables[train],
         tables[holdout],
         made,
-        sources[synthetic].num_rows,
-        sum(problem.count for problem in found if problem.severity in counted),
+        sources[synthetic],
+        sources[synthetic] if binding else None,
+        sources[train],
         (*notices, *_notices(synthetic, found)),
     )
 

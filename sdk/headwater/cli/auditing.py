@@ -1,7 +1,7 @@
 """An audit of three files from reading to verdict: what stands between the command and its report."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.util import find_spec
@@ -12,13 +12,17 @@ from headwater.agreement.documents import instant_of
 from headwater.audit.artefacts import Artefacts
 from headwater.audit.audit import Audited, audit
 from headwater.audit.checks import all_checks
+from headwater.audit.controls import Checks
+from headwater.audit.rare_texts import rare_texts
 from headwater.audit.report import Fact, build_page, render
 from headwater.audit.running import Progress
+from headwater.audit.validity import Validity
 from headwater.canonical import canonical_json, sha256_hex
 from headwater.cli.audit_files import AuditFiles
 from headwater.cli.audit_words import Told, gate_lines, judgement_of, tell
 from headwater.errors import InputError
-from headwater.evidence.measure import Measure
+from headwater.evidence.candidate import Candidate
+from headwater.evidence.check import Check
 from headwater.evidence.settings import AuditSettings
 from headwater.release.evidence import Evidence
 from headwater.release.policy import Decision, Policy, decide
@@ -27,7 +31,7 @@ from headwater.schema import BooleanColumn, CategoricalColumn, Schema
 __all__ = ["Outcome", "audit_files", "check_packages", "check_settings", "report_of"]
 
 _PACKAGES = ("scipy", "sklearn", "lightgbm", "pandas", "fairlearn", "jinja2", "matplotlib")
-_VALIDITY = "validity"
+_PUBLISHED = (".csv", ".parquet")
 
 
 @dataclass(frozen=True)
@@ -108,36 +112,42 @@ def audit_files(
         files.holdout,
         files.synthetic,
         settings,
-        lambda candidate, terms: (*all_checks(candidate, terms), Artefacts(candidate, terms, synthetic)),
+        _checks_of(files, synthetic),
         seed=seed,
         clock=time.process_time,
         watcher=watcher,
     )
-    measures = _with_validity(audited.measures, files)
     evidence = Evidence(
         candidate=sha256_hex(synthetic.read_bytes()),
-        rows=files.synthetic_rows,
+        rows=files.written.num_rows,
         settings=sha256_hex(canonical_json(settings.model_dump(mode="json"))),
         source="one holder of files",
         started=instant_of(started),
         ended=instant_of(datetime.now(UTC)),
         software=f"headwater {__version__}",
         privacy="none",
-        measures=measures,
+        measures=audited.measures,
         disclosures={name: about.disclosure for name, about in audited.abouts.items()},
     )
     decision = decide(evidence, policy, now=instant_of(datetime.now(UTC)))
     return Outcome(files, audited, evidence, decision, policy, tell(decision, policy), settings, seed)
 
 
-def _with_validity(measures: tuple[Measure, ...], files: AuditFiles) -> tuple[Measure, ...]:
-    """The share of valid values as the file has them: the rows that were audited are those that the schema can hold."""
-    if not files.invalid:
-        return measures
-    values = files.synthetic_rows * len(files.schema.columns)
-    share = max(1 - files.invalid / values, 0.0)
-    found = Measure(check=_VALIDITY, value=share, null=1.0, better="higher", trials=values)
-    return (*(measure for measure in measures if measure.check != _VALIDITY), found)
+def _checks_of(files: AuditFiles, synthetic: Path) -> Checks:
+    """All checks, with those of the published file itself, which no sum over organisations needs."""
+    texts = rare_texts(files.private, files.schema)
+    # Other endings are of files that nobody publishes as they are.
+    published = synthetic if synthetic.suffix.lower() in _PUBLISHED else None
+
+    def checks(candidate: Candidate, settings: AuditSettings) -> Sequence[Check]:
+        return (
+            Validity(candidate, settings, files.confirmed),
+            Artefacts(candidate, settings, published, texts),
+            # That of the registry reads the rows as they were conformed; the file is what will be read by others.
+            *(check for check in all_checks(candidate, settings) if check.name != Validity.name),
+        )
+
+    return checks
 
 
 def report_of(outcome: Outcome, names: tuple[str, str, str]) -> str:
@@ -148,7 +158,7 @@ def report_of(outcome: Outcome, names: tuple[str, str, str]) -> str:
         names: of the files: train, holdout, synthetic.
     """
     files, evidence = outcome.files, outcome.evidence
-    rows = (files.train.rows, files.holdout.rows, files.synthetic_rows)
+    rows = (files.train.rows, files.holdout.rows, files.written.num_rows)
     described = [f"{name}, {count:,} rows" for name, count in zip(names, rows, strict=True)]
     guessed = ", guessed from the real rows and confirmed by nobody" if files.drafted else ""
     facts = (
