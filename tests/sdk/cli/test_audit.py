@@ -19,15 +19,15 @@ from headwater.release.policy import Decision
 from headwater.schema.writing import write_csv
 from support.reference_generators import SCHEMA, Generator, fixture, law, memoriser, safe
 
-ROWS = 1800
+ROWS, FEW = 1500, 400
 
 
 def run(*arguments: object) -> Result:
     return CliRunner().invoke(app, ["audit", *map(str, arguments)], catch_exceptions=False)
 
 
-def files(folder: Path, generator: Generator, seed: int = 1) -> list[object]:
-    train, holdout, random = fixture(seed, ROWS, ROWS)
+def files(folder: Path, generator: Generator, seed: int = 1, rows: int = ROWS) -> list[object]:
+    train, holdout, random = fixture(seed, rows, rows)
     for name, table in (("train", train), ("holdout", holdout), ("synthetic", generator(train, random))):
         write_csv(table, folder / f"{name}.csv")
     (folder / "schema.toml").write_text(SCHEMA.to_toml(), encoding="utf-8")
@@ -140,11 +140,7 @@ def test_an_honest_table_passes_with_status_0(tmp_path: Path) -> None:
 
 
 def test_a_table_too_small_to_judge_is_inconclusive_with_status_3(tmp_path: Path) -> None:
-    train, holdout, random = fixture(4, 200, 200)
-    for name, table in (("train", train), ("holdout", holdout), ("synthetic", safe(train, random))):
-        write_csv(table, tmp_path / f"{name}.csv")
-    (tmp_path / "schema.toml").write_text(SCHEMA.to_toml(), encoding="utf-8")
-    found = run(*options(tmp_path), "--quick", "--html", tmp_path / "a.html")
+    found = run(*files(tmp_path, safe, 4, 200), "--quick", "--html", tmp_path / "a.html")
     assert found.exit_code == 3, found.stdout
     assert "Inconclusive" in found.stdout
     assert "the self-test needs 1500" in (tmp_path / "a.html").read_text(encoding="utf-8")
@@ -152,7 +148,7 @@ def test_a_table_too_small_to_judge_is_inconclusive_with_status_3(tmp_path: Path
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    files(tmp_path, safe)
+    files(tmp_path, safe, rows=FEW)
     return tmp_path
 
 
@@ -214,7 +210,7 @@ def test_a_package_of_the_extra_is_asked_for_before_any_work(folder: Path, monke
 
 
 def test_without_a_schema_one_is_guessed_and_that_is_said_loudly(tmp_path: Path) -> None:
-    given = files(tmp_path, safe, 6)[2:]
+    given = files(tmp_path, safe, 6, FEW)[2:]
     found = run(*given, "--quick", "--task", "approved", "--html", tmp_path / "a.html")
     assert found.exit_code in (0, 3)
     assert "No --schema: one was guessed" in " ".join(found.stderr.split())
@@ -222,7 +218,7 @@ def test_without_a_schema_one_is_guessed_and_that_is_said_loudly(tmp_path: Path)
 
 
 def test_values_that_the_schema_refuses_are_a_finding_and_not_the_end(tmp_path: Path) -> None:
-    given = files(tmp_path, safe, 7)
+    given = files(tmp_path, safe, 7, FEW)
     table = pyarrow.csv.read_csv(tmp_path / "synthetic.csv")
     work = np.array(table.column("work").to_pylist(), dtype=object)
     work[:20] = "astronaut"
@@ -234,7 +230,7 @@ def test_values_that_the_schema_refuses_are_a_finding_and_not_the_end(tmp_path: 
     assert "20 values are in none of the" in " ".join(found.stderr.split())
     measures = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))["evidence"]["measures"]
     (validity,) = [Measure.model_validate(measure) for measure in measures if measure["check"] == "validity"]
-    assert validity.value == pytest.approx(1 - 20 / ROWS)
+    assert validity.value == pytest.approx(1 - 20 / FEW)
 
 
 def test_a_name_with_markup_is_shown_and_not_obeyed(tmp_path: Path) -> None:

@@ -7,11 +7,10 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from headwater.audit.linkability import Linkability
-
 from audit.tables import Law, make
 from generator.datasets import DATASETS
 from harness.peer_environment import peer_python
+from headwater.audit.linkability import Linkability
 from headwater.evidence.candidate import Candidate
 from headwater.evidence.settings import AuditSettings
 from headwater.schema import NumericColumn
