@@ -17,7 +17,7 @@ from headwater.schema.table import Table
 __all__ = ["LEAST_ROWS", "MAKERS", "MOST_ROWS", "ControlTables", "Maker", "control_tables", "judged_group"]
 
 MOST_ROWS = 2000
-LEAST_ROWS = 500
+LEAST_ROWS = 600
 """Rows of each part: with fewer, not even a generator that copies one row in twenty could be told."""
 
 COPIED_SHARE = 0.05

@@ -108,7 +108,7 @@ def test_checks_that_were_not_run_are_told_as_such(candidate: Table) -> None:
 
 def test_too_few_rows_make_the_self_test_inconclusive_with_the_size_it_needs() -> None:
     (measure,) = controls_of(Copies, law(600, np.random.default_rng(2)))
-    assert (measure.check, measure.status, measure.needed) == ("controls.rows", "inconclusive", 1500)
+    assert (measure.check, measure.status, measure.needed) == ("controls.rows", "inconclusive", 1800)
 
 
 def test_a_candidate_that_repeats_a_few_rows_gives_no_false_alarm() -> None:
