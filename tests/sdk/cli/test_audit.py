@@ -248,3 +248,17 @@ def test_a_name_with_markup_is_shown_and_not_obeyed(tmp_path: Path) -> None:
     text = (tmp_path / "a.html").read_text(encoding="utf-8")
     assert "<b>" not in text
     assert "&lt;b&gt;$x$ &amp; [red]" in text
+
+
+def test_rows_of_sdvs_gaussian_copula_are_audited_as_any_others(tmp_path: Path) -> None:
+    # tools/gen_copula_rows.py made them of these training rows.
+    given = files(tmp_path, safe, 11, 2000)
+    (tmp_path / "synthetic.csv").write_bytes(Path(__file__).with_name("gaussian_copula.csv").read_bytes())
+    found = run(*given, "--quick", "--json", tmp_path / "a.json")
+    document = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))
+    outcomes = {result["gate"]: result["outcome"] for result in document["decision"]["gates"]}
+    # It copies nobody, and it does not know what hangs together.
+    assert found.exit_code == 1
+    assert outcomes["G6"] == "pass"
+    assert outcomes["G9"] == "fail"
+    assert "columns differ" in found.stdout
