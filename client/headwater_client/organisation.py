@@ -26,6 +26,7 @@ from headwater_client.ledgers import Ledgers
 from headwater_client.membership import Membership
 from headwater_client.policy import DEFAULT_POLICY_TOML
 from headwater_client.receipts import Receipts
+from headwater_client.release_api import ReleaseApi
 from headwater_client.reviews import CharterReview, CohortReview, OrganisationStatus, PlanReview, RunReview
 from headwater_client.settings import Endpoint, Home, OrganisationSettings, write_text_atomically
 from headwater_client.store.cohorts import Allowance, Trust
@@ -35,7 +36,7 @@ from headwater_client.transport.enrolment import enrol
 __all__ = ["CharterReview", "CohortReview", "Organisation", "OrganisationStatus", "PlanReview", "RunReview"]
 
 
-class Organisation:
+class Organisation(ReleaseApi):
     """One organisation's agent.
 
     ```python

@@ -98,6 +98,11 @@ class Home:
         return self.folder / "state.db"
 
     @property
+    def releases(self) -> Path:
+        """A folder for each release that was reviewed: its files, and the own audit of it."""
+        return self.folder / "releases"
+
+    @property
     def flower(self) -> Path:
         """The Flower node's scratch folder; nothing in it is precious."""
         return self.folder / "flower"

@@ -83,6 +83,12 @@ def test_the_commands_are_the_documented_ones() -> None:
         "receipts list",
         "receipts show",
         "receipts verify",
+        "release approve",
+        "release list",
+        "release refuse",
+        "release review",
+        "release waive",
+        "release waivers",
         "serve",
         "status",
     ]

@@ -4,7 +4,7 @@ import typer
 
 from headwater import __version__
 from headwater.cli.entry import run
-from headwater_client.cli import charter, cohort, enrolment, ledger, plan, receipts, rows
+from headwater_client.cli import charter, cohort, enrolment, ledger, plan, receipts, release, rows
 
 __all__ = ["app", "main"]
 
@@ -46,6 +46,7 @@ enrolment.register(app)
 charter.register(app)
 plan.register(app)
 rows.register(app)
+release.register(app)
 receipts.register(app)
 cohort.register(app)
 ledger.register(app)

@@ -1,0 +1,158 @@
+"""The own audit of a release that waits: this organisation's rows, and nothing of it leaves but a verdict by gate."""
+
+import os
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from headwater import __version__
+from headwater.agreement.charter import Charter
+from headwater.agreement.documents import instant_of
+from headwater.agreement.plan import Plan
+from headwater.agreement.release_decision import OwnVerdict
+from headwater.audit.audit import audit
+from headwater.audit.checks import all_checks
+from headwater.audit.running import Watcher
+from headwater.contribution.auditing import audit_rows
+from headwater.errors import InputError, StorageError
+from headwater.release.audit_check import policy_of
+from headwater.release.audit_file import InternalAudit, PublishedAudit
+from headwater.release.evidence import Evidence
+from headwater.release.policy.decision import Decision
+from headwater.release.policy.document import Policy
+from headwater.release.policy.gate import decide
+from headwater.schema.table import Table
+
+__all__ = ["OwnAudit", "audit_own_rows", "read_own_audit", "write_own_audit"]
+
+_FILE = "audit-internal.json"
+
+
+@dataclass(frozen=True, slots=True)
+class OwnAudit:
+    """What the own rows say of a release.
+
+    Attributes:
+        document: every figure, and what the plan's policy makes of them; it stays in this organisation's home.
+        verdicts: by gate; "not applicable" where the own rows have nothing to say.
+    """
+
+    document: InternalAudit
+    verdicts: Mapping[str, OwnVerdict]
+
+    @property
+    def failing(self) -> tuple[str, ...]:
+        """Gates that the own rows say are failed and that nobody waived, in order."""
+        waived = {result.gate for result in self.document.decision.gates if result.waived}
+        return tuple(gate for gate, said in self.verdicts.items() if said == "fail" and gate not in waived)
+
+
+def audit_own_rows(
+    rows: Table,
+    candidate: Table,
+    plan: Plan,
+    common: PublishedAudit,
+    charter: Charter,
+    watcher: Watcher = lambda progress: None,
+) -> OwnAudit:
+    """Attack a release with this organisation's rows: those for training and those that were kept for audits.
+
+    Args:
+        rows: all of the organisation's rows, of the plan's schema.
+        candidate: the synthetic rows of the release.
+        plan: as approved here, with an audit.
+        common: content of the release's audit.json, checked.
+        charter: of the run.
+        watcher: told when each check begins and ends.
+
+    Raises:
+        InputError: the plan has no audit, or the rows are none or share too many between their parts.
+    """
+    if plan.audit == "none":
+        raise InputError(f"plan {plan.name} has no audit, so that no release can come of its runs")
+    started = datetime.now(UTC)
+    own, _ = audit_rows(rows, plan.splits)
+    # Who sampled the release must not have known which rows are attacked with which chance.
+    found = audit(
+        own.train,
+        own.holdout,
+        candidate,
+        plan.audit.settings,
+        all_checks,
+        seed=secrets.randbits(63),
+        clock=time.process_time,
+        watcher=watcher,
+    )
+    now = instant_of(datetime.now(UTC))
+    evidence = Evidence(
+        candidate=common.candidate,
+        rows=candidate.rows,
+        settings=common.settings,
+        source="each organisation for itself",
+        organisations=1,
+        started=instant_of(started),
+        ended=now,
+        software=f"headwater {__version__}",
+        privacy=common.privacy,
+        federation=common.federation,
+        licence_stated=common.licence_stated,
+        measures=found.measures,
+        disclosures={name: about.disclosure for name, about in found.abouts.items()},
+    )
+    policy = policy_of(common)
+    decision = decide(evidence, policy, common.waivers, now=now, keys=charter.keys)
+    document = InternalAudit(evidence=evidence, decision=decision, waivers=common.waivers, attempts=common.attempts)
+    return OwnAudit(document, _verdicts(policy, evidence, decision))
+
+
+def write_own_audit(folder: Path, own: OwnAudit) -> Path:
+    """Keep an own audit for this organisation's people alone; the one before is replaced.
+
+    Raises:
+        StorageError: the disk is full or the folder cannot be written.
+    """
+    file, draft = folder / _FILE, folder / f".{_FILE}.part"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        draft.unlink(missing_ok=True)
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(own.document.to_bytes())
+            stream.flush()
+            os.fsync(stream.fileno())
+        draft.replace(file)
+    except OSError as error:
+        raise StorageError(f"{file} cannot be written ({error.strerror}); free the disk") from error
+    return file
+
+
+def read_own_audit(folder: Path, common: PublishedAudit) -> OwnAudit | None:
+    """The own audit that was kept of a release; None where none was made of this very candidate.
+
+    Args:
+        folder: of the release in this organisation's home.
+        common: content of the release's audit.json, checked.
+
+    Raises:
+        InputError: the file was changed.
+    """
+    file = folder / _FILE
+    if not file.is_file():
+        return None
+    document = InternalAudit.from_bytes(file.read_bytes())
+    if document.evidence.candidate != common.candidate:
+        return None
+    return OwnAudit(document, _verdicts(policy_of(common), document.evidence, document.decision))
+
+
+def _verdicts(policy: Policy, evidence: Evidence, decision: Decision) -> dict[str, OwnVerdict]:
+    verdicts: dict[str, OwnVerdict] = {}
+    for gate in policy.gates:
+        result = decision.result(gate.id)
+        # What only the consortium can measure, such as planted rows, is not held against the own audit.
+        measured = any(rule.takes(measure) for rule in gate.rules for measure in evidence.measures)
+        verdicts[gate.id] = result.outcome if result is not None and measured else "not applicable"
+    return verdicts

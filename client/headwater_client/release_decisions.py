@@ -1,0 +1,181 @@
+"""The organisation's part in a release: review it, sign or refuse it, answer for what could not be shown."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from headwater.agreement.documents import instant_of
+from headwater.agreement.plan import Plan
+from headwater.agreement.release_decision import ReleaseDecision, SignedReleaseDecision
+from headwater.audit.running import Watcher
+from headwater.canonical import sha256_hex
+from headwater.errors import InputError, OutOfOrder, PeerError
+from headwater.release.dsse import read_envelope, sign_statement
+from headwater.release.policy.waiver import SignedWaiver
+from headwater_client.charters import Charters
+from headwater_client.connectors import RowSource
+from headwater_client.consent import check_digest_named
+from headwater_client.membership import Membership
+from headwater_client.own_audit import OwnAudit, audit_own_rows, read_own_audit, write_own_audit
+from headwater_client.plan_rows import read_rows
+from headwater_client.settings import write_text_atomically
+from headwater_client.transport.consortium import ConsortiumClient
+from headwater_client.transport.releases import ReleasesClient, ReleaseStatus
+from headwater_client.waiting_release import WaitingRelease, fetch_release
+
+__all__ = ["ReleaseDecisions", "ReleaseReview"]
+
+_LONGEST_REASON = 1000
+
+
+@dataclass(frozen=True)
+class ReleaseReview:
+    """A release as a person looks at it before signing.
+
+    Attributes:
+        status: in the coordinator's words.
+        release: verified, in this organisation's home.
+        own: the own audit of it; None where none was made yet.
+    """
+
+    status: ReleaseStatus
+    release: WaitingRelease
+    own: OwnAudit | None
+
+
+class ReleaseDecisions:
+    """Shows and takes decisions on releases; see `Organisation` for what each method promises."""
+
+    def __init__(self, membership: Membership, consortium: ConsortiumClient, releases: ReleasesClient) -> None:
+        """Use an open folder and a connected coordinator."""
+        self._membership = membership
+        self._charters = Charters(membership, consortium)
+        self._client = releases
+
+    def releases(self) -> Sequence[ReleaseStatus]:
+        """All releases, oldest first, in the coordinator's words."""
+        return self._client.releases()
+
+    def review(self, release: str, source: RowSource | None, watcher: Watcher) -> ReleaseReview:
+        """Fetch and verify a release; with rows, audit it by them and keep what was found."""
+        status, waiting = self._fetched(release)
+        folder = self._folder(waiting.digest)
+        if source is None:
+            return ReleaseReview(status, waiting, read_own_audit(folder, waiting.audit))
+        rows = read_rows(source, waiting.plan).table()
+        own = audit_own_rows(rows, waiting.table, waiting.plan, waiting.audit, waiting.charter, watcher)
+        write_own_audit(folder, own)
+        return ReleaseReview(status, waiting, own)
+
+    def approve(self, release: str, digest: str, despite: str) -> SignedReleaseDecision:
+        """Sign what has this digest, unless the own audit speaks against it."""
+        _, waiting = self._fetched(release)
+        check_digest_named(digest, waiting.digest, "release")
+        own = read_own_audit(self._folder(waiting.digest), waiting.audit)
+        if len(despite) > _LONGEST_REASON:
+            raise InputError(f"a reason has at most {_LONGEST_REASON} characters; the others will read it")
+        if not despite.strip():
+            _check_own(own)
+        key = self._membership.identity_key()
+        # Under a budget not even a verdict leaves: it would be a function of the rows that ε does not cover.
+        verdicts = own.verdicts if own is not None and waiting.plan.privacy == "none" else {}
+        decision = ReleaseDecision(
+            release_digest=waiting.digest,
+            statement_digest=sha256_hex(waiting.statement),
+            run_id=waiting.manifest.provenance.run_id,
+            member=self._membership.member_id,
+            decision="approve",
+            reason=despite.strip(),
+            verdicts=verdicts,
+            created=instant_of(datetime.now(UTC)),
+        )
+        return self._send(SignedReleaseDecision.sign(decision, key, sign_statement(key, waiting.statement)))
+
+    def refuse(self, release: str, reason: str) -> SignedReleaseDecision:
+        """Refuse a release, whether or not it can be verified."""
+        if not reason.strip() or len(reason) > _LONGEST_REASON:
+            raise InputError(f"a refusal needs a reason of 1 to {_LONGEST_REASON} characters; the others will read it")
+        status = self._find(release)
+        statement, _ = read_envelope(self._client.release(status.release_digest).attestation)
+        decision = ReleaseDecision(
+            release_digest=status.release_digest,
+            statement_digest=sha256_hex(statement),
+            run_id=status.run_id,
+            member=self._membership.member_id,
+            decision="refuse",
+            reason=reason.strip(),
+            created=instant_of(datetime.now(UTC)),
+        )
+        return self._send(SignedReleaseDecision.sign(decision, self._membership.identity_key()))
+
+    def waivers(self) -> Sequence[SignedWaiver]:
+        """Waivers that were prepared, oldest first."""
+        return self._client.waivers()
+
+    def waive(self, digest: str) -> SignedWaiver:
+        """Sign the waiver with this digest."""
+        digits = "".join(digest.split()).lower()
+        found = [each for each in self._client.waivers() if digits and each.waiver.digest.startswith(digits)]
+        if len(found) != 1:
+            raise InputError("no waiver has this digest, or several begin so; see headwater-org release waivers")
+        waiver = found[0].waiver
+        check_digest_named(digest, waiver.digest, "waiver")
+        signed = self._client.sign_waiver(waiver.digest, waiver.signed_by(self._membership.identity_key()))
+        if signed.waiver != waiver:
+            raise PeerError("the coordinator answered with another waiver than was signed; ask the operator")
+        return signed
+
+    # Parts.
+
+    def _send(self, signed: SignedReleaseDecision) -> SignedReleaseDecision:
+        self._client.decide(signed)
+        # What was said is kept beside what it was said of.
+        file = self._folder(signed.decision.release_digest) / "decision.json"
+        write_text_atomically(file, signed.to_bytes().decode())
+        return signed
+
+    def _fetched(self, release: str) -> tuple[ReleaseStatus, WaitingRelease]:
+        status = self._find(release)
+        if status.state == "refused":
+            raise OutOfOrder(f"{status.name} version {status.version} was refused, its files are gone: {status.detail}")
+        documents = self._client.release(status.release_digest)
+        folder = self._folder(status.release_digest) / "release"
+        history = self._charters.in_force()
+        return documents.status, fetch_release(self._client, documents, history, self._plan(status.run_id), folder)
+
+    def _plan(self, run_id: str) -> Plan:
+        decision = self._membership.store.decision(run_id)
+        if decision is None or decision.signed.approval.decision != "approve":
+            raise InputError(
+                f"nobody here approved run {run_id}, so there is no plan to hold its release to; it can only be refused"
+            )
+        return decision.proposal.proposal.plan
+
+    def _folder(self, digest: str) -> Path:
+        return self._membership.home.releases / digest
+
+    def _find(self, release: str) -> ReleaseStatus:
+        """A release by its digest, the first digits of that, or NAME/VERSION; a NAME alone is its newest version."""
+        name, _, version = release.partition("/")
+        digits = "".join(release.split()).lower()
+        statuses = self._client.releases()
+        named = [each for each in statuses if each.name == name and version in ("", str(each.version))]
+        found = named[-1:] or [each for each in statuses if digits and each.release_digest.startswith(digits)]
+        if len(found) != 1:
+            what = "several releases begin" if found else "no release is named or begins"
+            raise InputError(f"{what} so; give NAME/VERSION or more digits, see headwater-org release list")
+        return found[0]
+
+
+def _check_own(own: OwnAudit | None) -> None:
+    if own is None:
+        raise InputError(
+            "no audit by this organisation's own rows was made of this release; run headwater-org release review with "
+            "--data, or say --despite and why"
+        )
+    if own.failing:
+        raise InputError(
+            f"this organisation's own audit fails {', '.join(own.failing)}; refuse the release, or say --despite and "
+            "why, which the others will read"
+        )

@@ -1,0 +1,229 @@
+"""A release that waits, at an organisation: fetched, verified, audited by its own rows, signed or refused."""
+
+import stat
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from headwater.agreement.documents import instant_of
+from headwater.agreement.plan import Plan
+from headwater.canonical import sha256_hex
+from headwater.errors import InputError, OutOfOrder, ReleaseRefused
+from headwater.evidence.terms import AuditTerms
+from headwater.flower_bundle import bundle_sha256
+from headwater.release import verify_release
+from headwater.release.attempts import attempt_after
+from headwater.release.layout import AUDIT, DATA
+from headwater.release.policy import decide, load_policy
+from headwater.release.policy.waiver import Waiver
+from headwater.release.writing import candidate_bytes
+from headwater_client import Organisation
+from headwater_server.release import ReleaseRequest
+from headwater_server.releasing.evidence import settings_digest
+from headwater_server.releasing.folders import ReleaseFolders
+from headwater_server.releasing.gate import GateOutcome
+from headwater_server.releasing.preparing import prepare_release
+from headwater_server.releasing.settling import settle
+from headwater_server.services.ports import ReleaseRecord, WaiverRecord
+from support.evidences import make_evidence
+from support.honest_audit import found_copies, use_audit
+from support.recipes import SCHEMA, small_plan, small_table
+from support.rpc import shared_loop
+from support.served import ServedCoordinator, coordinate, organise
+
+RUN = "0a" * 16
+
+
+class World:
+    """Three organisations that approved a run, and a candidate of it that passed the gate."""
+
+    def __init__(self, folder: Path) -> None:
+        self.coordinator = ServedCoordinator(folder / "coordinator", shared_loop())
+        self.storage, self.home = self.coordinator.storage, self.coordinator.home
+        self.homes = {f"org-{number}": folder / f"org-{number}" for number in (1, 2, 3)}
+        for member, home in self.homes.items():
+            self.coordinator.enrol(member, home)
+        assert coordinate("charter", "propose", home=self.home.folder).exception is None
+        proposed = self.storage.charter()
+        assert proposed is not None
+        self.charter = proposed.charter
+        content = small_plan("marginals", 1).model_dump(by_alias=True) | {
+            "audit": AuditTerms(policy="non-private"),
+            "stub_sha256": bundle_sha256(),
+        }
+        self.plan = Plan.model_validate(content)
+        for home in self.homes.values():
+            assert organise("charter", "accept", "--digest", self.charter.digest, home=home).exception is None
+        self.coordinator.propose(self.plan, RUN, self.charter.digest)
+        for home in self.homes.values():
+            self.open(home).approve(RUN, self.plan.digest)
+        self.record = self.wait()
+
+    def open(self, home: Path) -> Organisation:
+        """An organisation, closed by whoever ends the test."""
+        return Organisation.open(home)
+
+    def wait(self, **changes: object) -> ReleaseRecord:
+        """A release of the run that waits."""
+        table, policy = small_table(200, seed=9), load_policy("non-private")
+        now = instant_of(datetime.now(UTC))
+        values: dict[str, object] = {
+            "candidate": sha256_hex(candidate_bytes(table)),
+            "rows": table.rows,
+            "settings": settings_digest(self.plan.audit.settings),  # type: ignore[union-attr]
+            "privacy": "none",
+            "started": now,
+            "ended": now,
+        }
+        evidence = make_evidence(**(values | changes))  # type: ignore[arg-type]
+        decision = decide(evidence, policy, now=now, keys=self.charter.keys)
+        attempt = attempt_after([], decision)
+        outcome = GateOutcome(RUN, self.plan, self.charter, "none", table, evidence, decision, policy, (), (attempt,))
+        result = {"organisations": 3, "generator_digest": "ef" * 32}
+        request = ReleaseRequest("visits", licence="CC0")
+        key = self.home.charter_key()
+        return prepare_release(self.home, self.storage, outcome, request, result, key, datetime.now(UTC))
+
+    def folder(self, member: str) -> Path:
+        """Where an organisation keeps what it reviewed."""
+        return self.homes[member] / "releases" / self.record.release_digest
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    use_audit(monkeypatch)
+    made = World(tmp_path)
+    yield made
+    made.coordinator.close()
+
+
+def rows_of(folder: Path, seed: int = 1) -> Path:
+    from headwater.schema.writing import write_csv
+
+    file = folder / "rows.csv"
+    write_csv(small_table(seed=seed).to_arrow(), file)
+    return file
+
+
+def test_what_every_organisation_reviewed_and_signed_is_published(world: World, tmp_path: Path) -> None:
+    for member, home in world.homes.items():
+        with Organisation.open(home) as organisation:
+            review = organisation.review_release("visits", rows_of(tmp_path))
+            assert review.own is not None
+            assert review.own.failing == ()
+            assert review.release.manifest.digest == world.record.release_digest
+            signed = organisation.approve_release("visits/1", review.release.digest[:16])
+            assert signed.decision.member == member
+            assert signed.decision.verdicts["G6"] == "pass"
+    settle(world.storage, ReleaseFolders(world.home))
+    verification = verify_release(world.home.releases / "visits" / "1", world.charter)
+    assert verification.organisations == ("org-1", "org-2", "org-3")
+
+
+def test_own_figures_stay_in_a_file_for_the_owner_alone(world: World, tmp_path: Path) -> None:
+    with Organisation.open(world.homes["org-1"]) as organisation:
+        organisation.review_release("visits", rows_of(tmp_path))
+        signed = organisation.approve_release("visits", world.record.release_digest)
+    file = world.folder("org-1") / "audit-internal.json"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert b"tally" in file.read_bytes()
+    sent = signed.to_bytes()
+    assert b"tally" not in sent
+    assert set(signed.decision.verdicts.values()) <= {"pass", "warn", "fail", "inconclusive", "not applicable"}
+
+
+def test_an_own_audit_that_fails_keeps_from_signing_unless_somebody_says_why(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_audit(monkeypatch, found_copies)
+    with Organisation.open(world.homes["org-2"]) as organisation:
+        with pytest.raises(InputError, match="no audit by this organisation's own rows"):
+            organisation.approve_release("visits", world.record.release_digest)
+        review = organisation.review_release("visits", rows_of(tmp_path))
+        assert review.own is not None
+        assert review.own.failing == ("G6",)
+        with pytest.raises(InputError, match="own audit fails G6"):
+            organisation.approve_release("visits", world.record.release_digest)
+        signed = organisation.approve_release("visits", world.record.release_digest, "our rows repeat themselves")
+    assert (signed.decision.verdicts["G6"], signed.decision.reason) == ("fail", "our rows repeat themselves")
+
+
+def test_another_digest_than_the_one_that_was_read_is_not_signed(world: World, tmp_path: Path) -> None:
+    with Organisation.open(world.homes["org-1"]) as organisation:
+        organisation.review_release("visits", rows_of(tmp_path))
+        with pytest.raises(InputError, match="has digest"):
+            organisation.approve_release("visits", "0123456789abcdef")
+    record = world.storage.release(world.record.release_digest)
+    assert record is not None
+    assert not record.decisions
+
+
+def test_a_file_that_was_changed_at_the_coordinator_is_noticed(world: World) -> None:
+    file = world.home.pending / world.record.release_digest / DATA
+    data = bytearray(file.read_bytes())
+    data[100] ^= 1
+    file.write_bytes(bytes(data))
+    with Organisation.open(world.homes["org-1"]) as organisation, pytest.raises(Exception, match="sent another data"):
+        organisation.review_release("visits")
+
+
+def test_an_audit_by_other_settings_than_the_plan_s_is_refused(world: World) -> None:
+    world.record = world.wait(settings="a1" * 32)
+    with (
+        Organisation.open(world.homes["org-1"]) as organisation,
+        pytest.raises(ReleaseRefused, match="other settings than those of the approved plan"),
+    ):
+        organisation.review_release("visits/2")
+
+
+def test_a_release_of_a_run_that_nobody_here_approved_can_only_be_refused(world: World) -> None:
+    home = world.homes["org-3"]
+    with Organisation.open(home) as organisation:
+        organisation.refuse(RUN, "we changed our mind")
+        with pytest.raises(InputError, match="it can only be refused"):
+            organisation.review_release("visits")
+        organisation.refuse_release("visits", "we did not approve this run")
+        with pytest.raises(OutOfOrder, match="decisions came to an end"):
+            organisation.refuse_release("visits", "once more")
+    settle(world.storage, ReleaseFolders(world.home))
+    with Organisation.open(world.homes["org-1"]) as organisation:
+        (status,) = organisation.releases()
+        assert status.detail == "refused by org-3: 3 of 3 signatures cannot be reached"
+        with pytest.raises(OutOfOrder, match="its files are gone"):
+            organisation.review_release("visits")
+
+
+def test_two_organisations_sign_a_waiver_by_its_digest(world: World) -> None:
+    waiver = Waiver(
+        gate="G5",
+        outcome="inconclusive",
+        policy="b0" * 32,
+        candidate="ca" * 32,
+        reason="a registry of few people",
+        expires="2099-01-01T00:00:00Z",
+    )
+    world.storage.add_waiver(WaiverRecord(waiver.digest, RUN, waiver.to_bytes()))
+    said = [organise("release", "waive", waiver.digest[:16], home=world.homes[each]) for each in ("org-1", "org-2")]
+    assert "signed by org-1, org-2" in said[-1].output, said[-1].output
+    with Organisation.open(world.homes["org-3"]) as organisation:
+        (signed,) = organisation.waivers()
+    assert all(waiver.is_signed_by(world.charter.keys[each], signed.signatures[each]) for each in ("org-1", "org-2"))
+
+
+def test_the_commands_show_and_sign(world: World, tmp_path: Path) -> None:
+    home = world.homes["org-1"]
+    listed = organise("release", "list", home=home)
+    assert "visits/1" in listed.output
+    reviewed = organise("release", "review", "visits", "--data", str(rows_of(tmp_path)), home=home)
+    assert reviewed.exit_code == 0, reviewed.output
+    for line in ("What all organisations' sums say", "for your eyes only", "which only you can read", "To sign:"):
+        assert line in reviewed.output
+    digest = world.record.release_digest[:16]
+    signed = organise("release", "approve", "visits", "--digest", digest, home=home)
+    assert f"Signed release {digest}" in signed.output, signed.output
+    refused = organise("release", "refuse", "visits", "--reason", "on second thoughts", home=home)
+    assert "Refused release" in refused.output, refused.output
+    assert (world.folder("org-1") / "release" / AUDIT).is_file()
+    assert SCHEMA.digest == world.plan.schema_.digest
