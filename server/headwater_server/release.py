@@ -25,7 +25,17 @@ from headwater_server.figures.columns import draw_columns
 if TYPE_CHECKING:
     from headwater.generator.sampler import Sampler
 
-__all__ = ["PublishedRelease", "ReleaseRequest", "RunFacts", "privacy_of", "publish_release", "sample_table"]
+__all__ = [
+    "PublishedRelease",
+    "ReleaseRequest",
+    "RunFacts",
+    "checked_name",
+    "facts_of",
+    "next_version",
+    "privacy_of",
+    "publish_release",
+    "sample_table",
+]
 
 _BATCH_ROWS = 8192
 _NAME: TypeAdapter[str] = TypeAdapter(DatasetName)
@@ -160,6 +170,9 @@ def publish_release(
 ) -> PublishedRelease:
     """Write the next version of a dataset into `releases/NAME/VERSION`; the rename of the folder publishes it.
 
+    No gate, no audit and no organisation is asked: `headwater-coordinator release` never calls it, tests and programs
+    that have no consortium do.
+
     Args:
         releases: the folder that the catalogue serves.
         table: synthetic rows.
@@ -173,11 +186,30 @@ def publish_release(
         ReleaseRefused: the events of the privacy claim cost more than it states.
         StorageError: another command took the same version meanwhile; nothing was written.
     """
-    name = _checked_name(request.name)
+    name = checked_name(request.name)
     if table.rows < 1:
         raise InputError(f"there are no rows to release as {name!r}; sample at least one")
-    version = _next_version(releases / name)
-    facts = ReleaseFacts(
+    version = next_version(releases, name)
+    facts = facts_of(name, version, table, request, run, now)
+    folder = releases / name / str(version)
+    signed = write_release(folder, table, facts, coordinator_key, draw_columns(table))
+    return _published(signed, folder)
+
+
+def facts_of(
+    name: str, version: int, table: Table, request: ReleaseRequest, run: RunFacts, now: datetime.datetime
+) -> ReleaseFacts:
+    """What card and manifest of a release say.
+
+    Args:
+        name: checked.
+        version: of the dataset.
+        table: synthetic rows.
+        request: words.
+        run: where the rows came from.
+        now: with a time zone.
+    """
+    return ReleaseFacts(
         name=name,
         version=version,
         title=request.title or name,
@@ -201,9 +233,6 @@ def publish_release(
             software=f"headwater {__version__}",
         ),
     )
-    folder = releases / name / str(version)
-    signed = write_release(folder, table, facts, coordinator_key, draw_columns(table))
-    return _published(signed, folder)
 
 
 def _published(signed: SignedManifest, folder: Path) -> PublishedRelease:
@@ -218,7 +247,12 @@ def _published(signed: SignedManifest, folder: Path) -> PublishedRelease:
     )
 
 
-def _checked_name(name: str) -> str:
+def checked_name(name: str) -> str:
+    """A name that a dataset can have.
+
+    Raises:
+        InputError: it cannot.
+    """
     try:
         return _NAME.validate_python(name)
     except ValidationError as error:
@@ -227,7 +261,14 @@ def _checked_name(name: str) -> str:
         ) from error
 
 
-def _next_version(folder: Path) -> int:
+def next_version(releases: Path, name: str) -> int:
+    """One more than the highest version of a dataset that is published.
+
+    Args:
+        releases: the folder that the catalogue serves.
+        name: checked.
+    """
+    folder = releases / name
     if not folder.is_dir():
         return 1
     taken = [int(entry) for entry in os.listdir(folder) if entry.isdecimal()]

@@ -1,97 +1,225 @@
-"""`release`: sample, draw, sign and publish a dataset from a finished run."""
+"""`release`, `releases`: put a finished run before the gate, and see what became of it."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from headwater_server.cli.options import HomeOption, open_home, open_storage, resolve_run
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from headwater_server.releasing.gate import GateOutcome, WaiverRequest
+    from headwater_server.services.ports import ReleaseRecord
+    from headwater_server.storage import SqlStorage
+
 __all__ = ["register"]
+
+_FAILED, _INCONCLUSIVE = 1, 3
+_SHORTEST_REASON = 10
+_COLOURS = {"pass": "green", "warn": "yellow", "fail": "bold red", "inconclusive": "magenta", "not applicable": "dim"}
 
 
 def register(app: typer.Typer) -> None:
-    """Mount the command."""
-    app.command(epilog="Example:  headwater-coordinator release 3f0c --name adult --title 'Adult incomes'")(release)
+    """Mount the commands."""
+    app.command(
+        epilog="Example:  headwater-coordinator release 3f0c --name adult --title 'Adult incomes' --licence CC-BY-4.0"
+    )(release)
+    app.command(epilog="Example:  headwater-coordinator releases adult/2")(releases)
 
 
 def release(
     run: Annotated[str, typer.Argument(help="A finished run's id, or its first digits.")],
     name: Annotated[str, typer.Option(help="The dataset's name; the same name again makes the next version.")],
-    rows: Annotated[
-        int,
-        typer.Option(
-            help="Synthetic rows; 0 for as many as the plan says. Under a budget never the true number of rows.", min=0
-        ),
-    ] = 0,
     title: Annotated[str, typer.Option(help="A title for people.")] = "",
     description: Annotated[str, typer.Option(help="What the rows are about.")] = "",
-    licence: Annotated[str, typer.Option(help="The consortium's terms, in a few words.")] = "",
+    licence: Annotated[str, typer.Option(help="The consortium's terms, in a few words; the gate asks for them.")] = "",
     schema_from_rows: Annotated[
         bool, typer.Option("--schema-from-rows", help="Say that a program read bounds and categories from the rows.")
     ] = False,
+    waive: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Gate that two organisations shall answer for, such as G4; may be repeated. inconclusive: every such "
+            "gate that may be waived. Needs --reason and --expires."
+        ),
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why a gate is to be waived; it stands on the card.")] = "",
+    expires: Annotated[str, typer.Option(help="Last day of the waivers, such as 2027-06-30.")] = "",
     home: HomeOption = Path("coordinator"),
 ) -> None:
-    """Sample synthetic rows from a finished run and publish them, signed with the charter key.
+    """Put a finished run's audited rows before the gate of its plan's policy; what passes waits for signatures.
 
-    A release never changes. It carries no generator and no counts, and its card says what it does not protect. Under a
-    privacy budget the card has the ε that the run's rounds come to, and nothing is published that states less.
+    Every attempt is logged, whatever comes of it, and published with the release: there is no trying in secret.
+    Nothing that fails or is inconclusive is prepared: exit status 1 or 3. What passes waits beside the catalogue until
+    as many organisations as the charter says have reviewed and signed it (headwater-org release); then `serve`
+    publishes it, and it never changes.
+
+    With --waive the gates named are put to the organisations: when two have signed (headwater-org release waive), run
+    the command again.
     """
     import datetime
 
     from rich.console import Console
-    from rich.progress import Progress
 
-    from headwater.agreement.differencing import differencing_of
+    from headwater.release.decision_words import verdict_in_words
     from headwater.release.statement import headline
-    from headwater_server.release import ReleaseRequest, RunFacts, privacy_of, publish_release, sample_table
-    from headwater_server.runs.charters import agreed
-    from headwater_server.runs.round_words import ended_on
-    from headwater_server.sampling.source import bundle_of, result_of
+    from headwater.release.verdict import publishable
+    from headwater_server.release import ReleaseRequest, checked_name
+    from headwater_server.releasing.gate import put_to_gate
+    from headwater_server.releasing.preparing import prepare_release
+    from headwater_server.sampling.source import result_of
 
+    console = Console(highlight=False)
+    wanted = _waiver_request(waive or [], reason, expires)
+    checked_name(name)
     place = open_home(home)
     storage = open_storage(place)
     run_id = resolve_run(storage, run)
-    result = result_of(storage, run_id)
-    proposal, charter = agreed(storage, run_id)
-    plan = proposal.proposal.plan
-    # Before anything slow: what cannot be claimed is not sampled either.
-    privacy = privacy_of(plan, result.get("privacy"), schema_from_rows=schema_from_rows)
-    bundle = bundle_of(place, run_id, result)
-    count = rows or plan.rows or int(str(result["rows"]))
-    console = Console()
-    with Progress(console=console, transient=True) as progress:
-        task = progress.add_task("sampling", total=count)
-        table = sample_table(
-            bundle.sampler,
-            bundle.encoding,
-            count,
-            plan.seed,
-            on_rows=lambda done: progress.update(task, completed=done),
-        )
-    published = publish_release(
-        place.releases,
-        table,
+    key = place.charter_key()
+    with console.status("self-test of the audit, then the gate"):
+        outcome = put_to_gate(place, storage, run_id, licence_stated=bool(licence), schema_from_rows=schema_from_rows)
+    _show_decision(console, outcome)
+    said = verdict_in_words(outcome.decision)
+    if not publishable(outcome.decision.verdict):
+        typer.echo(f"{said}. Nothing was released.")
+        if wanted is not None:
+            _prepare_waivers(storage, outcome, wanted)
+        raise typer.Exit(_FAILED if outcome.decision.verdict == "fail" else _INCONCLUSIVE)
+    record = prepare_release(
+        place,
+        storage,
+        outcome,
         ReleaseRequest(name, title, description, licence),
-        RunFacts(
-            consortium=charter.consortium,
-            organisations=int(str(result["organisations"])),
-            run_id=run_id,
-            plan_digest=plan.digest,
-            charter_digest=charter.digest,
-            generator_digest=str(result["generator_digest"]),
-            differencing=differencing_of(plan.aggregation.on_membership_change),
-            privacy=privacy,
-            schema_from_rows=schema_from_rows,
-            refused_rounds=int(str(result.get("refused_rounds", 0))),
-            released=str(result.get("released", "")),
-            ended_on=ended_on(result.get("ended_on")),
-        ),
-        place.charter_key(),
+        result_of(storage, run_id),
+        key,
         datetime.datetime.now(datetime.UTC),
+        schema_from_rows=schema_from_rows,
     )
-    console.print(f"published {published.name} version {published.version}: {published.rows:,} rows", soft_wrap=True)
-    style = "bold red" if privacy == "none" else "bold green"
-    said = f"[{style}]{headline(privacy)}[/{style}] {plan.aggregation.protection}"
-    console.print(said, highlight=False, soft_wrap=True)
-    typer.echo(f"{published.folder}")
+    typer.echo(f"{said}.")
+    style = "bold red" if outcome.privacy == "none" else "bold green"
+    claimed = f"[{style}]{headline(outcome.privacy)}[/{style}] {outcome.plan.aggregation.protection}"
+    console.print(claimed, soft_wrap=True)
+    typer.echo(f"{record.name} version {record.version}: {_standing(storage, record)}")
+    typer.echo(f"Next: every organisation runs headwater-org release review {record.name}/{record.version} --data ROWS")
+    typer.echo(f"release {record.release_digest}")
+
+
+def releases(
+    release: Annotated[
+        str, typer.Argument(metavar="[RELEASE]", help="NAME, NAME/VERSION or a digest's first digits; all without one.")
+    ] = "",
+    home: HomeOption = Path("coordinator"),
+) -> None:
+    """List releases that wait, are published or were refused; of one, who signed, who refused and why, and attempts."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from headwater.errors import InputError
+
+    storage = open_storage(open_home(home))
+    name, _, version = release.partition("/")
+    found = [
+        record
+        for record in storage.releases()
+        if not release
+        or (record.name == name and version in ("", str(record.version)))
+        or record.release_digest.startswith(release)
+    ]
+    if release and not found:
+        raise InputError(f"no release is named or begins {release!r}; leave it out to see all")
+    console = Console(highlight=False)
+    if not found:
+        console.print("No run was put up for release with success; `release` makes the attempt.")
+        return
+    grid = Table("release", "digest", "state", "verdict", "run", "made")
+    for record in found:
+        grid.add_row(
+            f"{record.name}/{record.version}",
+            record.release_digest[:16],
+            record.state.value,
+            record.verdict,
+            record.run_id[:8],
+            record.created,
+        )
+    console.print(grid)
+    for record in found:
+        console.print(f"{record.name}/{record.version}: {_standing(storage, record)}", soft_wrap=True, markup=False)
+        if release:
+            _show_record(console, storage, record)
+
+
+def _show_decision(console: "Console", outcome: "GateOutcome") -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    from headwater.release.decision_words import gate_lines
+
+    decision = outcome.decision
+    title = f"Gate of policy {decision.policy.name}, version {decision.policy.version}"
+    grid = Table("gate", "what it asks about", "outcome", "why", title=title)
+    for line in gate_lines(decision):
+        colour = _COLOURS[line.outcome.partition(",")[0]]
+        grid.add_row(line.gate, line.title, f"[{colour}]{line.outcome}[/{colour}]", escape(line.why))
+    console.print(grid)
+    for problem in decision.refused_waivers:
+        console.print(f"no waiver: {problem}", style="yellow", soft_wrap=True, markup=False)
+    attempt = outcome.attempts[-1]
+    console.print(f"Attempt {attempt.number} to release run {outcome.run_id[:8]}; it stays on record.")
+
+
+def _prepare_waivers(storage: "SqlStorage", outcome: "GateOutcome", wanted: "WaiverRequest") -> None:
+    from headwater_server.releasing.gate import prepare_waivers
+
+    for waiver in prepare_waivers(storage, outcome, wanted):
+        typer.echo(f"waiver of {waiver.gate} {waiver.digest}")
+    typer.echo("Next: two organisations run headwater-org release waive WAIVER for each; then run this command again.")
+
+
+def _waiver_request(gates: list[str], reason: str, expires: str) -> "WaiverRequest | None":
+    """What was asked to be waived; None for nothing."""
+    import datetime
+
+    from headwater.errors import InputError
+    from headwater_server.releasing.gate import WaiverRequest
+
+    if not gates:
+        if reason or expires:
+            raise InputError("--reason and --expires belong to --waive; name the gate, such as --waive G4")
+        return None
+    if len(reason.strip()) < _SHORTEST_REASON:
+        raise InputError("a waiver says why on the card; give --reason with a sentence")
+    try:
+        day = datetime.date.fromisoformat(expires)
+    except ValueError as error:
+        raise InputError(f"--expires is {expires!r}, expected the waivers' last day, such as 2027-06-30") from error
+    if day < datetime.datetime.now(datetime.UTC).date():
+        raise InputError(f"--expires {expires} is over; give a day to come")
+    return WaiverRequest(tuple(dict.fromkeys(gates)), reason.strip(), f"{day.isoformat()}T23:59:59Z")
+
+
+def _standing(storage: "SqlStorage", record: "ReleaseRecord") -> str:
+    from headwater.agreement.release_decision import tally_release
+    from headwater.errors import StorageError
+
+    charter = storage.charter_by_digest(record.charter_digest)
+    if charter is None:
+        raise StorageError(f"the charter of {record.name} version {record.version} is gone; restore it")
+    return tally_release(charter.charter, [signed.decision for signed in record.decisions]).in_words
+
+
+def _show_record(console: "Console", storage: "SqlStorage", record: "ReleaseRecord") -> None:
+    from headwater.release.attempts import Attempt
+
+    for signed in record.decisions:
+        said = signed.decision
+        own = ", ".join(f"{gate} {verdict}" for gate, verdict in said.verdicts.items() if verdict != "not applicable")
+        told = [*([f"own audit: {own}"] if own else []), *([said.reason] if said.reason else [])]
+        after = f" ({'; '.join(told)})" if told else ""
+        line = f"  {said.created}  {said.member}: {said.decision}{after}"
+        console.print(line, soft_wrap=True, markup=False)
+    for document in storage.attempts(record.run_id):
+        attempt = Attempt.from_bytes(document)
+        stopped = f", stopped by {', '.join(attempt.failing)}" if attempt.failing else ""
+        console.print(f"  attempt {attempt.number}, {attempt.when}: {attempt.verdict}{stopped}", soft_wrap=True)

@@ -134,9 +134,7 @@ class ReleaseFolders:
 
     def attestation(self, record: ReleaseRecord, charter: Charter) -> bytes:
         """The attestation as it stands."""
-        place = self._place(record)
-        _, signatures = read_envelope(_read(place / ATTESTATION))
-        return envelope_of(record.statement, signatures | _approvals(record, charter))
+        return self._signed(self._place(record), record, charter)
 
     def _place(self, record: ReleaseRecord) -> Path:
         # The waiting folder first: what moves between the two looks is found at the second.

@@ -105,9 +105,8 @@ class ReleasesService(release_pb2_grpc.ReleasesServicer):
         if (said.run_id, said.statement_digest) != (record.run_id, sha256_hex(record.statement)):
             raise PeerError(f"{member_id!r} decided on another run or statement; fetch the release and review it again")
         signed.verify(charter)
-        if signed.statement_signature is not None and not is_statement_signed_by(
-            charter.keys[member_id], record.statement, signed.statement_signature
-        ):
+        made = signed.statement_signature
+        if made is not None and not is_statement_signed_by(charter.keys[member_id], record.statement, made):
             raise PeerError(f"the signature of {member_id!r} over the statement is wrong; it must sign again")
         record = await asyncio.to_thread(self._releases.record_release_decision, signed, self._clock())
         return release_pb2.DecideReleaseResponse(status=_status(record, charter))

@@ -1,43 +1,68 @@
 """`release` of a run that was driven: what is published says of differential privacy what the run's rounds come to."""
 
 import asyncio
+import copy
 import json
+import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import tomlkit
 import typer
+from click.testing import Result
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from typer.testing import CliRunner
 
 import headwater_server.cli.release as command
 import headwater_server.cli.sample as sample_command
 from headwater.agreement.charge import plan_events
-from headwater.errors import ReleaseRefused
+from headwater.canonical import sha256_hex
+from headwater.errors import InputError, OutOfOrder, ReleaseRefused
+from headwater.evidence.terms import AuditTerms
 from headwater.privacy.accountant import spent
 from headwater.privacy.budget import Budget
 from headwater.privacy.words import rounded_up
 from headwater.recipe.settings import RecipeSettings
 from headwater.release import verify_release
+from headwater.release.attempts import Attempt
+from headwater.release.dsse import sign_statement
+from headwater.release.policy.waiver import Waiver
 from headwater.release.privacy_claim import PrivacyClaim
 from headwater_server.release import privacy_of
+from headwater_server.releasing.folders import ReleaseFolders
+from headwater_server.releasing.settling import settle
+from headwater_server.runs.candidate import RunEvidence
 from headwater_server.services.hub import AggregationHub
-from headwater_server.settings import CoordinatorSettings
+from headwater_server.services.ports import ReleaseRecord, ReleaseState
+from headwater_server.settings import CoordinatorHome, CoordinatorSettings
+from headwater_server.storage import SqlStorage
 from support.claims import make_claim
+from support.honest_audit import found_copies, use_audit, without_power
 from support.run_world import RUN, RunWorld
 
 BUDGET = Budget(epsilon=2.0, most_rows=5000)
 RECIPE = RecipeSettings.model_validate(
     {"kind": "marginals", "encoding": {"grid_cells": 32}, "private": {"components": 2, "steps": 20}}
 )
+AUDIT = AuditTerms(policy="demo")
+PASSES = ("--licence", "CC-BY-4.0")
 
 
-def finished(folder: Path, budget: Budget | None, *, disjoint_people: bool = False) -> RunWorld:
+@pytest.fixture(autouse=True, scope="module")
+def _honest() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patched:
+        use_audit(patched)
+        yield
+
+
+def finished(folder: Path, budget: Budget | None, *, disjoint_people: bool = False, audit: object = AUDIT) -> RunWorld:
     """A run that is over, in a coordinator's home."""
     recipe = None if budget is None else RECIPE
-    world = RunWorld(folder, recipe=recipe, privacy=budget or "none", disjoint_people=disjoint_people)
+    folder.mkdir(exist_ok=True)
+    world = RunWorld(folder, recipe=recipe, privacy=budget or "none", disjoint_people=disjoint_people, audit=audit)
 
     async def run() -> None:
         hub = AggregationHub(now=time.monotonic)
@@ -61,22 +86,76 @@ def private(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunWorld]:
     world.storage.close()
 
 
+def attempt(world: RunWorld, *given: str, name: str = "visits") -> tuple[int, str]:
+    """One attempt to release the run: exit status, and what the command prints."""
+    result = invoked(world, "release", RUN[:6], "--name", name, *PASSES, *given)
+    return result.exit_code, result.output
+
+
+def waive(world: RunWorld, gates: Sequence[str], members: Sequence[str] = ("org-1", "org-3")) -> str:
+    """Have gates waived: prepared by the command, signed by members."""
+    options = [option for gate in gates for option in ("--waive", gate)]
+    status, said = attempt(world, *options, "--reason", "a test on few rows", "--expires", "2099-01-01")
+    assert status == 3, said
+    for record in world.storage.waivers():
+        for member in members:
+            signature = Waiver.from_bytes(record.document).signed_by(world.consortium.keys[member])
+            world.storage.add_waiver_signature(record.waiver_digest, member, signature)
+    return said
+
+
+def waiting(world: RunWorld, *given: str) -> str:
+    """Release the run, with waivers for what a budget leaves unmeasured; what the last attempt prints."""
+    status, said = attempt(world, *given)
+    if status == 3:
+        waive(world, last_attempt(world).failing)
+        status, said = attempt(world, *given)
+    assert status == 0, said
+    return said
+
+
+def last_attempt(world: RunWorld) -> Attempt:
+    return Attempt.from_bytes(world.storage.attempts(RUN)[-1])
+
+
 def release(world: RunWorld, *given: str) -> tuple[str, Path]:
-    """What the command prints, and the folder that it published."""
-    said = told(world, "release", RUN[:6], "--name", "visits", *given)
-    return said, Path(said.strip().splitlines()[-1])
+    """What the command prints, and the folder that every organisation's signature published."""
+    said = waiting(world, *given)
+    digest = said.strip().splitlines()[-1].split()[-1]
+    for member in world.consortium.keys:
+        sign(world, digest, member)
+    (published,) = settle(world.storage, ReleaseFolders(world.home))
+    return said, world.home.releases / published.name / str(published.version)
+
+
+def sign(world: RunWorld, digest: str, member: str, decision: str = "approve") -> ReleaseRecord:
+    """A member's decision on a release, recorded."""
+    record = world.storage.release(digest)
+    assert record is not None
+    signed = world.consortium.release_decision(
+        digest,
+        member,
+        decision,
+        statement_signature=sign_statement(world.consortium.keys[member], record.statement),
+        statement_digest=sha256_hex(record.statement),
+    )
+    return world.storage.record_release_decision(signed, datetime.now(UTC))
 
 
 def told(world: RunWorld, *given: str) -> str:
     """What a command on the run prints."""
+    result = invoked(world, *given)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def invoked(world: RunWorld, *given: str) -> Result:
     app = typer.Typer()
     app.callback()(lambda: None)
     command.register(app)
     sample_command.register(app)
-    arguments = [*given, "--rows", "50", "--home", str(world.home.folder)]
-    result = CliRunner().invoke(app, arguments, env={"COLUMNS": "300"}, catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    return result.output
+    arguments = [*given, "--home", str(world.home.folder)]
+    return CliRunner().invoke(app, arguments, env={"COLUMNS": "300"}, catch_exceptions=False)
 
 
 def test_a_private_run_is_released_with_what_its_rounds_came_to(private: RunWorld) -> None:
@@ -95,7 +174,20 @@ def test_a_private_run_is_released_with_what_its_rounds_came_to(private: RunWorl
     assert "fitted to noisy counts" in card
     assert "**The coordinator saw noisy sums.**" in card
     names = {path.name for path in folder.iterdir()}
-    assert names == {"README.md", "SHA256SUMS", "data.parquet", "manifest.json", "plots", "schema.toml"}
+    files = {
+        "README.md",
+        "SHA256SUMS",
+        "attestation.json",
+        "audit.json",
+        "data.parquet",
+        "manifest.json",
+        "schema.toml",
+    }
+    assert names == files | {"plots"}
+    assert verification.organisations == ("org-1", "org-2", "org-3")
+    # Nothing that was counted on real rows left an organisation: what is not shown was waived, by name.
+    assert verification.manifest.protection.audit != "none"
+    assert {"G4", "G5", "G6"} <= set(verification.manifest.protection.audit.waived)
 
 
 def test_a_schema_that_was_read_from_rows_is_said_to_be_outside(private: RunWorld) -> None:
@@ -111,13 +203,13 @@ def test_a_schema_that_was_read_from_rows_is_said_to_be_outside(private: RunWorl
 def test_rows_drawn_from_a_run_are_told_as_its_release_tells_them(private: RunWorld, tmp_path: Path) -> None:
     result = private.storage.result(RUN)
     assert result is not None
-    said = told(private, "sample", RUN[:6], "--out", str(tmp_path / "rows.csv"))
+    said = told(private, "sample", RUN[:6], "--rows", "50", "--out", str(tmp_path / "rows.csv"))
     claim = PrivacyClaim.model_validate(result["privacy"])
     assert f"Differentially private: ε = {claim.epsilon:g} at δ = 1e-06 for one record, added or removed." in said
     assert "NOT DIFFERENTIALLY PRIVATE" not in said
     # The very same generator, away from the run's records: nothing shows what it was made of.
     folder = private.home.runs / RUN / "generator"
-    said = told(private, "sample", str(folder), "--out", str(tmp_path / "others.csv"))
+    said = told(private, "sample", str(folder), "--rows", "50", "--out", str(tmp_path / "others.csv"))
     assert "NOT DIFFERENTIALLY PRIVATE as far as is known: no privacy claim travels with this generator." in said
 
 
@@ -128,7 +220,7 @@ def test_rows_are_not_drawn_from_a_run_that_claims_less_than_it_cost(private: Ru
     private.storage.set_result(RUN, {**result, "privacy": less})
     try:
         with pytest.raises(ReleaseRefused, match="it promises more than it keeps"):
-            told(private, "sample", RUN[:6], "--out", str(tmp_path / "rows.csv"))
+            told(private, "sample", RUN[:6], "--rows", "50", "--out", str(tmp_path / "rows.csv"))
     finally:
         private.storage.set_result(RUN, result)
     assert list(tmp_path.iterdir()) == []
@@ -157,11 +249,128 @@ def test_people_who_are_at_one_organisation_alone_have_the_run_s_epsilon_and_no_
 def test_a_run_without_a_budget_is_released_as_what_it_is(tmp_path: Path) -> None:
     world = finished(tmp_path, None)
     said, folder = release(world)
-    drawn = told(world, "sample", RUN[:6], "--out", str(tmp_path / "rows.csv"))
+    drawn = told(world, "sample", RUN[:6], "--rows", "50", "--out", str(tmp_path / "rows.csv"))
     assert "NOT DIFFERENTIALLY PRIVATE. Unsigned, no release." in drawn
     assert "NOT DIFFERENTIALLY PRIVATE" in said
     assert verify_release(folder, world.charter).manifest.protection.privacy == "none"
     world.storage.close()
+
+
+@pytest.fixture(scope="module")
+def pattern(tmp_path_factory: pytest.TempPathFactory) -> RunWorld:
+    """A finished run without a budget, which no test changes."""
+    made = finished(tmp_path_factory.mktemp("pattern") / "place", None)
+    made.storage.close()
+    return made
+
+
+@pytest.fixture
+def world(pattern: RunWorld, tmp_path: Path) -> Iterator[RunWorld]:
+    """A finished run without a budget."""
+    made = copy.copy(pattern)
+    place = tmp_path / "place"
+    shutil.copytree(pattern.home.folder.parent, place)
+    made.home, made.storage = CoordinatorHome(place / "coordinator"), SqlStorage(f"sqlite:///{place / 'state.db'}")
+    settings = CoordinatorSettings(consortium="Test consortium", database=f"sqlite:///{place / 'state.db'}")
+    (made.home.folder / "settings.toml").write_text(tomlkit.dumps(settings.model_dump()))
+    yield made
+    made.storage.close()
+
+
+def served(world: RunWorld) -> list[str]:
+    return sorted(str(path.relative_to(world.home.releases)) for path in world.home.releases.glob("*/*"))
+
+
+def test_what_passes_waits_and_nothing_is_served(world: RunWorld) -> None:
+    status, said = attempt(world)
+    assert status == 0
+    assert "waits for 3 of 3 signatures; signed by nobody; not decided by org-1, org-2, org-3" in said
+    assert "Attempt 1 to release run" in said
+    assert served(world) == []
+    with pytest.raises(OutOfOrder, match="waits for signatures already"):
+        attempt(world)
+    assert len(world.storage.attempts(RUN)) == 1
+    listed = told(world, "releases")
+    assert "visits/1: waits for 3 of 3 signatures" in listed
+
+
+def test_copies_are_refused_and_the_attempt_stays_on_record(world: RunWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_audit(monkeypatch, found_copies)
+    evidence = world.home.runs / RUN / "candidate" / "measures.json"
+    found = RunEvidence.model_validate_json(evidence.read_bytes())
+    changed = tuple(found_copies(measure) for measure in found.measures)
+    evidence.write_text(found.model_copy(update={"measures": changed}).model_dump_json())
+    status, said = attempt(world, "--description", "never mind")
+    assert status == 1
+    assert "FAIL under policy demo, version 1: stopped by G6. Nothing was released." in said
+    assert not world.storage.releases()
+    assert not world.home.pending.exists()
+    assert (last_attempt(world).verdict, last_attempt(world).failing) == ("fail", ("G6",))
+    # A failure is nobody's to waive under this policy.
+    with pytest.raises(InputError, match="lets nobody waive G6 where it is fail"):
+        attempt(world, "--waive", "G6", "--reason", "we like it so much", "--expires", "2099-01-01")
+
+
+def test_what_has_no_power_waits_for_two_organisations_to_answer_for_it(world: RunWorld) -> None:
+    evidence = world.home.runs / RUN / "candidate" / "measures.json"
+    found = RunEvidence.model_validate_json(evidence.read_bytes())
+    changed = tuple(without_power(measure) for measure in found.measures)
+    evidence.write_text(found.model_copy(update={"measures": changed}).model_dump_json())
+    assert attempt(world)[0] == 3
+    said = waive(world, ["G5"], members=("org-2",))
+    assert "waiver of G5" in said
+    assert attempt(world)[0] == 3
+    assert attempt(world)[1].count("approved by org-2 alone") == 1
+    waive(world, ["G5"])
+    _, folder = release(world)
+    audit = verify_release(folder, world.charter).manifest.protection.audit
+    assert audit != "none"
+    assert (audit.waived, audit.attempts) == (("G5",), len(world.storage.attempts(RUN)))
+
+
+def test_a_refusal_is_told_with_its_reason(world: RunWorld) -> None:
+    _, said = attempt(world)
+    digest = said.strip().splitlines()[-1].split()[-1]
+    assert sign(world, digest, "org-2", "refuse").state is ReleaseState.REFUSED
+    settle(world.storage, ReleaseFolders(world.home))
+    listed = told(world, "releases", "visits")
+    assert "visits/1: refused by org-2: 3 of 3 signatures cannot be reached" in listed
+    assert "org-2: refuse (org-2 does not want it)" in listed
+    assert "attempt 1" in listed
+    assert attempt(world)[0] == 0
+    assert [record.version for record in world.storage.releases()] == [1, 2]
+
+
+def test_a_plan_without_an_audit_releases_nothing(tmp_path: Path) -> None:
+    world = finished(tmp_path, None, audit="none")
+    with pytest.raises(OutOfOrder, match="plan draft --policy NAME"):
+        attempt(world)
+    assert not world.storage.attempts(RUN)
+    world.storage.close()
+
+
+def test_an_audit_that_broke_off_is_an_attempt_too(world: RunWorld) -> None:
+    evidence = world.home.runs / RUN / "candidate" / "measures.json"
+    found = RunEvidence.model_validate_json(evidence.read_bytes())
+    evidence.write_text(found.model_copy(update={"failed": "sampling broke (KeyError)"}).model_dump_json())
+    with pytest.raises(ReleaseRefused, match=r"broke off: sampling broke \(KeyError\)"):
+        attempt(world)
+    assert last_attempt(world).verdict == "not finished"
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (("--reason", "because I say so"), "belong to --waive"),
+        (("--waive", "G5", "--reason", "short", "--expires", "2099-01-01"), "says why on the card"),
+        (("--waive", "G5", "--reason", "a test on few rows", "--expires", "soon"), "expected the waivers' last day"),
+        (("--waive", "G5", "--reason", "a test on few rows", "--expires", "2020-01-01"), "is over"),
+    ],
+)
+def test_a_wrong_request_for_a_waiver_is_no_attempt(world: RunWorld, options: tuple[str, ...], line: str) -> None:
+    with pytest.raises(InputError, match=line):
+        attempt(world, *options)
+    assert not world.storage.attempts(RUN)
 
 
 @pytest.mark.parametrize("stored", ["none", None, {}, {"epsilon": 1.0}])
