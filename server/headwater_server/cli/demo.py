@@ -1,5 +1,6 @@
 """`demo`: a whole consortium on this machine, end to end."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,12 @@ from headwater_server.cli.options import (
 )
 
 __all__ = ["register"]
+
+
+class Sabotage(StrEnum):
+    """What goes wrong on purpose."""
+
+    MEMORISER = "memoriser"
 
 
 def register(app: typer.Typer) -> None:
@@ -46,16 +53,25 @@ def demo(
     mode: Mode = None,
     seed: PlanSeed = 0,
     out: Annotated[Path, typer.Option(help="Folder for the results; replaced only if a demo made it.")] = Path("demo"),
+    sabotage: Annotated[
+        Sabotage | None,
+        typer.Option(help="Let the coordinator hand out copied rows: the gate, which knows nothing of it, refuses."),
+    ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the whole consortium up until Ctrl-C.")] = False,
 ) -> None:
     """Show a whole consortium on this machine: real processes, TLS, Flower nodes and masks.
 
     A coordinator and N organisations, each with its own keys and its own part of the rows, enrol, sign a charter,
-    approve a plan (the demo approves for them), train together, and release a signed dataset, which is then downloaded
-    and verified as a researcher would. At the end one table compares what each organisation's own generator achieves
-    alone, what the shared one achieves, and what pooled real rows would. Of hybrid the demo trains 4
-    rounds, or under --epsilon 30 steps of its critic, unless --rounds says otherwise. Nothing of it stays running,
-    unless --keep leaves the whole consortium up.
+    approve a plan (the demo approves for them), and train together. The rows that may be released go before the
+    gate of policy demo; what so few rows cannot show, two organisations answer for by name. Each organisation
+    audits the release by its own rows and signs it, the quorum publishes it, and it is downloaded and verified as a
+    researcher would. At the end one table compares what each organisation's own generator achieves alone, what the
+    shared one achieves, and what pooled real rows would. Of hybrid the demo trains 4 rounds, or under --epsilon 30
+    steps of its critic, unless --rounds says otherwise. Nothing of it stays running, unless --keep leaves the whole
+    consortium up.
+
+    With --sabotage memoriser the coordinator hands out copied rows; the demo then ends with what the gate found, and
+    exit status 1.
 
     With --epsilon every sum carries noise. Each organisation alone then has the same ε and noise of its own, and in the
     end the card, every organisation's ledger and `headwater verify` must come to the same ε.
@@ -82,5 +98,6 @@ def demo(
             out=out,
             keep=keep,
             budget=budget,
+            sabotage="" if sabotage is None else "memoriser",
         )
     )

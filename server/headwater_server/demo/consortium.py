@@ -4,6 +4,7 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,39 @@ from headwater.schema.writing import write_csv
 from headwater_server.demo.data import DemoData
 from headwater_server.demo.processes import ProcessGroup, free_ports
 
-__all__ = ["Consortium"]
+__all__ = ["Consortium", "GateAnswer"]
 
 _HOST = "127.0.0.1"
 _UP_SECONDS = 90.0
-_COLUMNS = 78
+_QUOTED = {"COLUMNS": "78"}
+"""For commands whose words are shown: set off by two blanks."""
+
+_INCONCLUSIVE = 3
+_APPROVERS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class GateAnswer:
+    """What the gate said.
+
+    Attributes:
+        status: of the command: 0 passed and waits for signatures, 1 failed, 3 inconclusive.
+        first: what the first attempt printed.
+        last: what the last one printed; the same where there was one.
+        waived: gates that were waived in between.
+        approvers: who answers for them.
+    """
+
+    status: int
+    first: str
+    last: str
+    waived: int = 0
+    approvers: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """Of the release that waits."""
+        return self.last.strip().splitlines()[-1].split()[-1]
 
 
 class Consortium:
@@ -67,14 +96,22 @@ class Consortium:
             *(f"{member}'s home {self.home_of(member)}" for member in self.members),
         )
 
-    def set_up(self) -> None:
-        """Make the coordinator and start it."""
+    def set_up(self, sabotage: Path | None = None) -> None:
+        """Make the coordinator and start it.
+
+        Args:
+            sabotage: rows that it hands out in place of samples; None for an honest one.
+        """
         grpc, enrolment, https, superlink = (str(port) for port in self._ports)
         self._coordinate(
             "init", "--name", "Demo consortium", "--grpc-port", grpc, "--enrolment-port", enrolment,
             "--https-port", https, "--superlink-port", superlink,
         )  # fmt: skip
-        self._processes.start("coordinator", "headwater-coordinator", "serve", "--home", str(self.home))
+        serve = ("serve", "--home", str(self.home))
+        if sabotage is None:
+            self._processes.start("coordinator", "headwater-coordinator", *serve)
+        else:
+            self._processes.start("coordinator", "headwater_server.demo.memoriser", str(sabotage), *serve)
         # The catalogue comes up last, after Flower.
         self._wait_for_port(self._ports[2])
 
@@ -103,6 +140,7 @@ class Consortium:
         budget: Budget | None = None,
         edits: Mapping[str, Mapping[str, object]] | None = None,
         change: MembershipChange = "strict",
+        policy: str = "none",
     ) -> Path:
         """Draft a plan, edit it, propose it.
 
@@ -114,13 +152,14 @@ class Consortium:
             budget: of privacy; None for a run without.
             edits: entries to set, by table; "recipe.update" is a table inside `recipe`.
             change: what the run does when an organisation stays away.
+            policy: that judges the result; "none" for a run that is never released.
         """
         schema_file, plan_file = self._folder / "schema.toml", self._folder / "plan.toml"
         schema_file.write_text(schema.to_toml(), encoding="utf-8")
         self._coordinate(
             "plan", "draft", "--schema", str(schema_file), "--out", str(plan_file), "--recipe", recipe,
             *(() if rounds is None else ("--rounds", str(rounds))), "--seed", str(seed), *_budget_options(budget),
-            "--on-membership-change", change, home=False,
+            "--on-membership-change", change, "--policy", policy, home=False,
         )  # fmt: skip
         self._edit(plan_file, edits or {})
         self.run_id = self._coordinate("plan", "propose", str(plan_file)).strip().splitlines()[-1]
@@ -157,14 +196,52 @@ class Consortium:
         finally:
             storage.close()
 
-    def release(self, name: str) -> None:
-        """Publish the dataset, with as many rows as the plan says."""
+    def release(self, name: str) -> GateAnswer:
+        """Put the run before the gate; what cannot be shown on so few rows, two organisations answer for by name."""
+        status, said = self._attempt(name)
+        if status != _INCONCLUSIVE:
+            return GateAnswer(status, said, said)
+        waivers = [line.split()[-1] for line in said.splitlines() if line.startswith("waiver of ")]
+        for member in self.members[:_APPROVERS]:
+            for waiver in waivers:
+                self._organise(member, "release", "waive", waiver)
+        status, last = self._attempt(name)
+        return GateAnswer(status, said, last, len(waivers), tuple(self.members[:_APPROVERS]))
+
+    def _attempt(self, name: str) -> tuple[int, str]:
         words = "Made by the demo, on one machine."
         if self._data.schema_was_drafted:
             words += " Its schema was read from the rows: bounds and categories are those of the records."
         # The demo confirms its guesses itself, where a person would have to; its release must say so.
         outside = ("--schema-from-rows",) if self._data.schema_was_drafted else ()
-        self._coordinate("release", self.run_id, "--name", name, "--description", words, *outside)
+        return self._processes.ask(
+            "commands", "headwater-coordinator", "release", self.run_id, "--name", name, "--description", words,
+            "--licence", "for demonstration alone", "--waive", "inconclusive", "--reason",
+            "a demonstration on one machine, on fewer rows than this gate needs", "--expires", "2099-12-31",
+            *outside, "--home", str(self.home), environment=_QUOTED,
+        )  # fmt: skip
+
+    def review(self, member: str, name: str) -> str:
+        """An organisation fetches the release that waits and audits it by its own rows; what it is shown."""
+        rows = self._folder / f"{member}.csv"
+        return self._organise(member, "release", "review", name, "--data", str(rows), environment=_QUOTED)
+
+    def sign(self, member: str, name: str, digest: str) -> str:
+        """An organisation signs the release that it reviewed."""
+        return self._organise(member, "release", "approve", name, "--digest", digest)
+
+    def wait_until_published(self, name: str) -> None:
+        """Wait until `serve` has put the release where the catalogue serves it.
+
+        Raises:
+            TransportError: it did not within a minute.
+        """
+        end = time.monotonic() + _UP_SECONDS
+        while not any((self.home / "releases" / name).glob("*/manifest.json")):
+            self._processes.check_alive()
+            if time.monotonic() > end:
+                raise TransportError(f"{name} was not published within {_UP_SECONDS:.0f} s after its last signature")
+            time.sleep(0.1)
 
     def ledgers(self) -> dict[str, SignedLedger]:
         """What each organisation's ledger holds, as it exports it."""
@@ -175,8 +252,7 @@ class Consortium:
 
     def download(self, name: str, out: Path, home: Path) -> str:
         """As a researcher: know the catalogue by CA and charter digest, download, verify; returns what verify said."""
-        # What it says is set off by two blanks.
-        environment = {"HEADWATER_HOME": str(home), "COLUMNS": str(_COLUMNS)}
+        environment = {"HEADWATER_HOME": str(home), **_QUOTED}
 
         def research(*arguments: str) -> str:
             return self._processes.run("researcher", "headwater", *arguments, environment=environment)
@@ -210,10 +286,11 @@ class Consortium:
         place = ("--home", str(self.home)) if home else ()
         return self._processes.run("commands", "headwater-coordinator", *arguments, *place)
 
-    def _organise(self, member: str, *arguments: str) -> str:
+    def _organise(self, member: str, *arguments: str, environment: Mapping[str, str] | None = None) -> str:
         return self._processes.run(
-            f"{member}-commands", "headwater-org", *arguments, "--home", str(self.home_of(member))
-        )
+            f"{member}-commands", "headwater-org", *arguments, "--home", str(self.home_of(member)),
+            environment=environment,
+        )  # fmt: skip
 
     def _wait_for_port(self, port: int) -> None:
         end = time.monotonic() + _UP_SECONDS

@@ -106,6 +106,29 @@ class ProcessGroup:
         Raises:
             HeadwaterError: it ended with another status than 0; the message is its own.
         """
+        status, output, errors = self._ended(name, program, arguments, show=show, environment=environment)
+        if status != 0:
+            last = errors.strip().splitlines() or ["it said nothing"]
+            raise HeadwaterError(f"`{program} {arguments[0]}` failed: {last[-1].removeprefix('error: ')}")
+        return output
+
+    def ask(
+        self, name: str, program: str, *arguments: str, environment: Mapping[str, str] | None = None
+    ) -> tuple[int, str]:
+        """Run a command whose status is an answer; its status, and what it printed, errors last.
+
+        Args:
+            name: what the log file is called.
+            program: a script of this environment.
+            arguments: of the program.
+            environment: further variables for this process.
+        """
+        status, output, errors = self._ended(name, program, arguments, show=False, environment=environment)
+        return status, output + errors
+
+    def _ended(
+        self, name: str, program: str, arguments: Sequence[str], *, show: bool, environment: Mapping[str, str] | None
+    ) -> tuple[int, str, str]:
         with (self._logs / f"{name}.log").open("ab") as log:
             log.write(f"$ {program} {' '.join(arguments)}\n".encode())
             log.flush()
@@ -122,10 +145,7 @@ class ProcessGroup:
             output, errors = child.communicate()
             self._running.remove((name, child))
             log.write((output or b"") + errors)
-        if child.returncode != 0:
-            last = errors.decode(errors="replace").strip().splitlines() or ["it said nothing"]
-            raise HeadwaterError(f"`{program} {arguments[0]}` failed: {last[-1].removeprefix('error: ')}")
-        return (output or b"").decode(errors="replace")
+        return child.returncode, (output or b"").decode(errors="replace"), errors.decode(errors="replace")
 
     def wait(self, name: str) -> None:
         """Wait for a process that ends by itself.

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -25,6 +26,7 @@ from headwater.schema.writing import write_csv
 from headwater_server.demo.consortium import Consortium
 from headwater_server.demo.data import DemoData, prepare
 from headwater_server.demo.processes import ProcessGroup
+from headwater_server.demo.releasing import release
 from headwater_server.demo.spent import SpentByAll, compare, keep_ledgers, stated_in
 from headwater_server.demo.telling import conclude, introduce, print_quoted
 from headwater_server.output_folder import claim_folder
@@ -44,6 +46,10 @@ _TRAINING: Mapping[RecipeKind, str] = {
     "adversarial": "the run: secure sums over gRPC, local adversarial training",
     "mixture": "the run: secure sums over gRPC, a mixture that climbs with them",
 }
+_POLICY = "demo"
+_SPLITS: Mapping[str, Mapping[str, object]] = {"splits": {"train": 0.65, "validation": 0.05, "audit": 0.3}}
+"""More rows are kept for the audit than by default: of a small table a twentieth would show no copier."""
+
 _NOISY = "the run: secure sums over gRPC, to which every organisation adds noise; fit"
 
 
@@ -62,6 +68,7 @@ class DemoRequest:
     out: Path
     keep: bool
     budget: Budget | None = None
+    sabotage: Literal["", "memoriser"] = ""
 
 
 class _Steps:
@@ -129,14 +136,20 @@ def _stages(
     processes: ProcessGroup,
 ) -> tuple[dict[str, object], SpentByAll | None]:
     with steps.step("set_up", "make a coordinator with its own CA, start it with Flower behind it"):
-        consortium.set_up()
+        consortium.set_up(_copied_rows(request.out, data) if request.sabotage else None)
     with steps.step("enrol", f"{request.organisations} organisations enrol with one-time tokens, keys made locally"):
         consortium.enrol()
     with steps.step("agree", "every organisation signs the charter (scripted here; people compare fingerprints)"):
         consortium.agree_on_charter()
     with steps.step("agree", "the coordinator proposes a plan"):
         plan_file = consortium.propose_plan(
-            _confirmed(data.schema), recipe=recipe, rounds=request.rounds, seed=request.seed, budget=request.budget
+            _confirmed(data.schema),
+            recipe=recipe,
+            rounds=request.rounds,
+            seed=request.seed,
+            budget=request.budget,
+            policy=_POLICY,
+            edits=_SPLITS if request.budget is None else None,
         )
     with steps.step("agree", "every organisation approves the plan by its digest (scripted here)"):
         plan_digest = consortium.approve()
@@ -145,8 +158,7 @@ def _stages(
     with steps.step("train", _TRAINING[recipe] if request.budget is None else _NOISY, quiet=True):
         run = consortium.train()
     name = _dataset_name(data.name)
-    with steps.step("release", "sample, sign and publish the dataset"):
-        consortium.release(name)
+    release(console, steps.step, consortium, name, sabotage=request.sabotage)
     dataset, researcher = request.out / "dataset", request.out / "researcher"
     with steps.step("download", "a researcher downloads it and verifies every signature and digest"):
         said = consortium.download(name, dataset, researcher)
@@ -184,6 +196,13 @@ def _stages(
         "protection": run.get("protection"),
     }
     return result, privacy
+
+
+def _copied_rows(out: Path, data: DemoData) -> Path:
+    """All organisations' rows in one file, for the saboteur: what no real coordinator has."""
+    file = out / "copied-rows.parquet"
+    pyarrow.parquet.write_table(data.train, file)
+    return file
 
 
 def _mapping(value: object) -> Mapping[str, object]:

@@ -1,0 +1,54 @@
+"""The demo's release: the gate, the organisations' own audits, their signatures, publication."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from rich.console import Console
+
+from headwater.errors import ReleaseRefused
+from headwater_server.demo.consortium import Consortium
+from headwater_server.demo.telling import print_quoted
+
+__all__ = ["release"]
+
+Step = Callable[[str, str], AbstractContextManager[None]]
+
+
+def release(console: Console, step: Step, consortium: Consortium, name: str, *, sabotage: str = "") -> None:
+    """Take the run's candidate through the gate and past every organisation to the catalogue.
+
+    Args:
+        console: where to write.
+        step: shows a step of a phase with its time.
+        consortium: whose run is over.
+        name: of the dataset.
+        sabotage: what was done to the candidate, told when the gate refuses.
+
+    Raises:
+        ReleaseRefused: the gate did not let it pass; what it found is shown before.
+        HeadwaterError: an organisation did not sign.
+    """
+    with step("release", "the gate of policy demo judges the rows that all organisations attacked"):
+        answer = consortium.release(name)
+    if answer.status != 0:
+        print_quoted(console, answer.last)
+        told = f" The coordinator was made to hand out copied rows (--sabotage {sabotage})." if sabotage else ""
+        raise ReleaseRefused(
+            f"the gate refuses to release {name}: what it found stands above, nothing was published.{told}"
+        )
+    if answer.waived:
+        print_quoted(console, answer.first)
+        console.print(
+            f"{answer.waived} gates cannot be shown on so few rows; {' and '.join(answer.approvers)} answer for them "
+            "by name (scripted here), and the card says so",
+            soft_wrap=True,
+        )
+    for number, member in enumerate(consortium.members):
+        with step("review", f"{member} fetches the release, verifies it and attacks it with its own rows"):
+            said = consortium.review(member, name)
+        if number == 0:
+            print_quoted(console, said)
+        with step("review", f"{member} signs (scripted here; a person reads that page)"):
+            consortium.sign(member, name, answer.digest)
+    with step("release", "the last signature that the charter asks for publishes it"):
+        consortium.wait_until_published(name)
