@@ -15,13 +15,16 @@ import pyarrow as pa
 import pyarrow.parquet
 from rich.console import Console
 
+from headwater.contribution.splits import split_rows
 from headwater.errors import ReleaseRefused
 from headwater.evaluation.usefulness import Usefulness
 from headwater.privacy.budget import Budget
 from headwater.privacy.words import SCHEMA_FROM_ROWS
 from headwater.recipe.defaults import recipe_of
-from headwater.recipe.settings import PRIVATE_KINDS, RecipeKind
+from headwater.recipe.settings import PRIVATE_KINDS, RecipeKind, SplitShares
 from headwater.schema import Schema
+from headwater.schema.conform import load_table
+from headwater.schema.table import Table
 from headwater.schema.writing import write_csv
 from headwater_server.demo.consortium import Consortium
 from headwater_server.demo.data import DemoData, prepare
@@ -199,9 +202,11 @@ def _stages(
 
 
 def _copied_rows(out: Path, data: DemoData) -> Path:
-    """All organisations' rows in one file, for the saboteur: what no real coordinator has."""
-    file = out / "copied-rows.parquet"
-    pyarrow.parquet.write_table(data.train, file)
+    """All organisations' training rows in one file, for the saboteur: what no real coordinator has."""
+    file, shares = out / "copied-rows.parquet", SplitShares.model_validate(_SPLITS["splits"])
+    schema = _confirmed(data.schema)
+    own = [split_rows(load_table(data.rows_of(number), schema), shares, "train") for number in range(len(data.parts))]
+    pyarrow.parquet.write_table(Table.concat(own).to_arrow(), file)
     return file
 
 
