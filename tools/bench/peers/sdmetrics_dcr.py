@@ -24,12 +24,13 @@ def main(train: str, holdout: str, synthetic: str, domain: str) -> None:
         pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=kinds) for path in (train, holdout, synthetic)
     ]
     names = list(tables[0].columns)
-    metadata = {"columns": {name: {"sdtype": "numerical" if name in numeric else "categorical"} for name in names}}
+    columns = {name: {"sdtype": "numerical" if name in numeric else "categorical"} for name in names}
+    metadata = {"tables": {"rows": {"columns": columns}}}
     began = time.process_time()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         half = tables[0].sample(len(tables[1]), random_state=0)
-        found = DCROverfittingProtection.compute_breakdown(half, tables[2], tables[1], metadata)
+        found = DCROverfittingProtection.compute_breakdown(half, tables[2], tables[1], metadata, "rows")
     shares = found["synthetic_data_percentages"]
     print(json.dumps({
         "score": float(found["score"]),
