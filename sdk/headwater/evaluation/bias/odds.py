@@ -6,50 +6,31 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from headwater.errors import InputError
-from headwater.evaluation.bias.groups import NO_GROUPS, GroupColumn, alone, groups_of
+from headwater.evaluation.bias.by_group import TaskByGroup
+from headwater.evaluation.bias.groups import GroupColumn, alone
 from headwater.evaluation.figures import inapplicable, inconclusive, label, normal
 from headwater.evaluation.learners import Answers, answers
-from headwater.evaluation.tasks import Task, tasks_of
-from headwater.evidence.candidate import Candidate
+from headwater.evaluation.tasks import Task
 from headwater.evidence.check import About, AuditRows
 from headwater.evidence.measure import Measure
-from headwater.evidence.settings import AuditSettings
 
 __all__ = ["Odds", "odds_difference"]
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 
-_CHECK = "bias.odds"
 _DRAWS = 200
 
 
-class Odds:
+class Odds(TaskByGroup):
     """Equalised-odds excess: the difference of a model of synthetic rows less that of a model of training rows.
 
     The difference is the larger of two: how far groups' true-positive rates, and their false-positive rates, lie apart,
     on holdout rows. The floor is how much two models of one half of the training rows each differ in it.
     """
 
-    federated: ClassVar[bool] = True
-
-    def __init__(self, candidate: Candidate, settings: AuditSettings) -> None:
-        """Fix groups and tasks.
-
-        Raises:
-            InputError: a declared column has no groups, a task cannot be predicted.
-        """
-        self._candidate = candidate
-        self._settings = settings
-        columns, tasks = groups_of(candidate, settings), tasks_of(candidate, settings)
-        self._columns = columns
-        self._pairs = tuple((task, column) for task in tasks for column in columns if task.column != column.name)
-
-    @property
-    def name(self) -> str:
-        """Dotted name."""
-        return _CHECK
+    check: ClassVar[str] = "bias.odds"
+    counted: ClassVar[str] = "errors on groups"
 
     @property
     def about(self) -> About:
@@ -64,11 +45,6 @@ class Odds:
             source="Hardt, Price and Srebro 2016 (arXiv:1610.02413); as fairlearn.metrics.equalized_odds_difference.",
         )
 
-    @property
-    def size(self) -> int:
-        """By task, column, label, group and truth: answers of two models together, twice."""
-        return sum(_width(task, column) for task, column in self._pairs)
-
     def count(self, rows: AuditRows, random: np.random.Generator) -> I64:
         """Answers by group and truth: of synthetic and real model, then of the two halves; see `Check`."""
         parts = [np.zeros(0, np.int64)]
@@ -77,27 +53,21 @@ class Odds:
             parts.append(_counts(task, column, said))
         return np.concatenate(parts)
 
-    def read(self, counts: I64) -> tuple[Measure, ...]:
-        """One measure a task and column of groups; see `Check`."""
-        if counts.shape != (self.size,) or (counts < 0).any():
-            raise InputError(f"errors on groups are {self.size} counts from 0 on; sum what `count` gave")
-        if not self._pairs:
-            reason = NO_GROUPS if not self._columns else "no task is declared beside the groups; declare an outcome"
-            return (inapplicable(_CHECK, "", reason, better="lower"),)
-        parts = np.split(counts, np.cumsum([_width(*pair) for pair in self._pairs])[:-1])
-        return tuple(self._read(task, column, part) for (task, column), part in zip(self._pairs, parts, strict=True))
+    def _width(self, task: Task, column: GroupColumn) -> int:
+        """By label, group and truth: answers of two models together, twice."""
+        return len(task.judged) * 2 * len(column.categories) * 8
 
-    def _read(self, task: Task, column: GroupColumn, counts: I64) -> Measure:
+    def _read(self, task: Task, column: GroupColumn, counts: I64) -> list[Measure]:
         subject = f"{label(task.column)}: {label(column.name)}"
         # label, pair of models, group, truth, answer of the first, answer of the second.
         tables = counts.reshape(len(task.judged), 2, len(column.categories), 2, 2, 2)
         sizes = tables[0, 0].sum(axis=(1, 2, 3))
         if why := alone(column, sizes):
-            return inapplicable(_CHECK, subject, why, better="lower")
+            return [inapplicable(self.check, subject, why, better="lower")]
         if all((tables[place, 0].sum(axis=(0, 2, 3)) == 0).any() for place in range(len(tables))):
             reason = f"holdout rows hold one class of {task.column!r} only; no model can err unequally"
-            return inapplicable(_CHECK, subject, reason, better="lower")
-        least = self._settings.least_group
+            return [inapplicable(self.check, subject, reason, better="lower")]
+        least = self._least
         trials = tables[:, 0].sum(axis=(3, 4))
         if not ((trials >= least).sum(axis=1) >= 2).any():
             second = int(np.sort(trials, axis=1)[:, -2].max())
@@ -106,14 +76,14 @@ class Odds:
                 f"no outcome of {task.column!r} has {least} holdout rows in two groups of {column.name!r}; about "
                 f"{needed} holdout rows are needed"
             )
-            return inconclusive(_CHECK, subject, reason, better="lower", trials=int(sizes.sum()), needed=needed)
+            return [inconclusive(self.check, subject, reason, better="lower", trials=int(sizes.sum()), needed=needed)]
         random = np.random.default_rng([self._settings.seed, len(task.judged), len(column.categories)])
         excess, error, ours, theirs = max(_excess(table[0], least, random) for table in tables)
         floor = max(abs(_excess(table[1], least, None)[0]) for table in tables)
         details = {"floor": floor, "synthetic model": ours, "real model": theirs}
         details["groups judged"] = float((trials >= least).all(axis=(0, 2)).sum())
         rows = int(sizes.sum())
-        return normal(_CHECK, subject, excess, error, null=floor, better="lower", trials=rows, details=details)
+        return [normal(self.check, subject, excess, error, null=floor, better="lower", trials=rows, details=details)]
 
 
 def odds_difference(positives: I64, rows: I64, least: int) -> float:
@@ -179,7 +149,3 @@ def _counts(task: Task, column: GroupColumn, said: Answers) -> I64:
 def _yes(scores: F64, each: int) -> I64:
     """Whether a model answers with this label: the likeliest."""
     return np.asarray(scores.argmax(axis=1) == each, np.int64)
-
-
-def _width(task: Task, column: GroupColumn) -> int:
-    return len(task.judged) * 2 * len(column.categories) * 8

@@ -6,24 +6,20 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from headwater.errors import InputError
-from headwater.evaluation.bias.groups import NO_GROUPS, GroupColumn, alone, groups_of
+from headwater.evaluation.bias.by_group import TaskByGroup
+from headwater.evaluation.bias.groups import GroupColumn, alone
 from headwater.evaluation.figures import inapplicable, inconclusive, label, normal
-from headwater.evaluation.tasks import Task, tasks_of
-from headwater.evidence.candidate import Candidate
+from headwater.evaluation.tasks import Task
 from headwater.evidence.check import About, AuditRows
 from headwater.evidence.measure import Measure
-from headwater.evidence.settings import AuditSettings
 from headwater.schema.table import Table
 
 __all__ = ["Parity"]
 
 I64 = NDArray[np.int64]
 
-_CHECK = "bias.parity"
 
-
-class Parity:
+class Parity(TaskByGroup):
     """Statistical-parity amplification: by how much a group's rate of an outcome is further from the others' rate.
 
     Of a group and a label, the difference is the group's rate less that of all other rows. Amplification is what the
@@ -31,24 +27,8 @@ class Parity:
     several labels the worst is reported, of a column of two groups only the first, as the second says the same.
     """
 
-    federated: ClassVar[bool] = True
-
-    def __init__(self, candidate: Candidate, settings: AuditSettings) -> None:
-        """Fix groups and tasks.
-
-        Raises:
-            InputError: a declared column has no groups, a task cannot be predicted.
-        """
-        self._candidate = candidate
-        self._least = settings.least_group
-        columns, tasks = groups_of(candidate, settings), tasks_of(candidate, settings)
-        self._columns = columns
-        self._pairs = tuple((task, column) for task in tasks for column in columns if task.column != column.name)
-
-    @property
-    def name(self) -> str:
-        """Dotted name."""
-        return _CHECK
+    check: ClassVar[str] = "bias.parity"
+    counted: ClassVar[str] = "outcomes of groups"
 
     @property
     def about(self) -> About:
@@ -64,11 +44,6 @@ class Parity:
             "for amplification.",
         )
 
-    @property
-    def size(self) -> int:
-        """Groups by labels, for training and for holdout rows."""
-        return 2 * sum(len(column.categories) * len(task.classes) for task, column in self._pairs)
-
     def count(self, rows: AuditRows, random: np.random.Generator) -> I64:
         """Rows by group and label, of training, then of holdout rows, pair by pair; see `Check`."""
         parts = [np.zeros(0, np.int64)]
@@ -76,37 +51,26 @@ class Parity:
             parts += [_counts(task, column, rows.train), _counts(task, column, rows.holdout)]
         return np.concatenate(parts)
 
-    def read(self, counts: I64) -> tuple[Measure, ...]:
-        """One measure a task and group; see `Check`."""
-        if counts.shape != (self.size,) or (counts < 0).any():
-            raise InputError(f"outcomes of groups are {self.size} counts from 0 on; sum what `count` gave")
-        if not self._pairs:
-            reason = NO_GROUPS if not self._columns else "no task is declared beside the groups; declare an outcome"
-            return (inapplicable(_CHECK, "", reason, better="lower"),)
-        measures: list[Measure] = []
-        start = 0
-        for task, column in self._pairs:
-            shape = (2, len(column.categories), len(task.classes))
-            part = counts[start : start + math.prod(shape)].reshape(shape)
-            start += part.size
-            measures += self._read(task, column, part[0], part[1])
-        return tuple(measures)
+    def _width(self, task: Task, column: GroupColumn) -> int:
+        """Groups by labels, for training and for holdout rows."""
+        return 2 * len(column.categories) * len(task.classes)
 
-    def _read(self, task: Task, column: GroupColumn, train: I64, holdout: I64) -> list[Measure]:
+    def _read(self, task: Task, column: GroupColumn, counts: I64) -> list[Measure]:
+        train, holdout = counts.reshape(2, len(column.categories), len(task.classes))
         pair = f"{label(task.column)}: {label(column.name)}"
         sizes = train.sum(axis=1)
         if why := alone(column, sizes):
-            return [inapplicable(_CHECK, pair, why, better="lower")]
+            return [inapplicable(self.check, pair, why, better="lower")]
         if (train.sum(axis=0) > 0).sum() < 2:
             reason = f"training rows hold one class of {task.column!r} only; no rate can differ"
-            return [inapplicable(_CHECK, pair, reason, better="lower")]
+            return [inapplicable(self.check, pair, reason, better="lower")]
         judged = [code for code in np.flatnonzero(sizes >= self._least) if sizes.sum() - sizes[code] >= self._least]
         if not judged:
             needed = math.ceil(self._least * int(sizes.sum()) / max(int(np.sort(sizes)[-2]), 1))
             reason = (
                 f"no two groups of {column.name!r} have {self._least} training rows each; about {needed} are needed"
             )
-            return [inconclusive(_CHECK, pair, reason, better="lower", trials=int(sizes.sum()), needed=needed)]
+            return [inconclusive(self.check, pair, reason, better="lower", trials=int(sizes.sum()), needed=needed)]
         mine = _counts(task, column, self._candidate.table).reshape(train.shape)
         return [
             self._amplification(task, column, int(code), train, holdout, mine)
@@ -120,7 +84,7 @@ class Parity:
         inside = int(mine[code].sum())
         if not inside or inside == mine.sum():
             reason = f"{'no' if not inside else 'every'} synthetic row is of {column.subject(code)}; no rate to compare"
-            return inconclusive(_CHECK, subject, reason, better="lower", trials=int(train[code].sum()))
+            return inconclusive(self.check, subject, reason, better="lower", trials=int(train[code].sum()))
         worst = (-1.0, 0.0, 0.0, 0)
         for each in task.judged:
             (ours, our_variance), (theirs, their_variance) = (_difference(part, code, each) for part in (mine, train))
@@ -133,7 +97,7 @@ class Parity:
         if len(task.classes) > 2:
             details[f"label {label(task.classes[positive])}"] = float(positive)
         trials = int(train[code].sum())
-        return normal(_CHECK, subject, value, error, null=0.0, better="lower", trials=trials, details=details)
+        return normal(self.check, subject, value, error, null=0.0, better="lower", trials=trials, details=details)
 
 
 def _counts(task: Task, column: GroupColumn, table: Table) -> I64:
