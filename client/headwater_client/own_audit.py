@@ -38,16 +38,27 @@ class OwnAudit:
     Attributes:
         document: every figure, and what the plan's policy makes of them; it stays in this organisation's home.
         verdicts: by gate; "not applicable" where the own rows have nothing to say.
+        left: gates that nobody but this organisation judges on its rows, since under a budget no figure of them leaves.
     """
 
     document: InternalAudit
     verdicts: Mapping[str, OwnVerdict]
+    left: tuple[str, ...] = ()
 
     @property
     def failing(self) -> tuple[str, ...]:
         """Gates that the own rows say are failed and that nobody waived, in order."""
         waived = {result.gate for result in self.document.decision.gates if result.waived}
         return tuple(gate for gate, said in self.verdicts.items() if said == "fail" and gate not in waived)
+
+    @property
+    def unshown(self) -> tuple[str, ...]:
+        """What the own rows are too few to show of gates that are left to them, a line each."""
+        return tuple(
+            f"{result.gate} {result.title.lower()}: {'; '.join(result.reasons)}"
+            for result in self.document.decision.gates
+            if result.gate in self.left and result.outcome == "inconclusive"
+        )
 
 
 def audit_own_rows(
@@ -91,7 +102,7 @@ def audit_own_rows(
         candidate=common.candidate,
         rows=candidate.rows,
         settings=common.settings,
-        source="each organisation for itself",
+        source="one organisation for itself",
         organisations=1,
         started=instant_of(started),
         ended=now,
@@ -105,7 +116,7 @@ def audit_own_rows(
     policy = policy_of(common)
     decision = decide(evidence, policy, common.waivers, now=now, keys=charter.keys)
     document = InternalAudit(evidence=evidence, decision=decision, waivers=common.waivers, attempts=common.attempts)
-    return OwnAudit(document, _verdicts(policy, evidence, decision))
+    return _own(document, policy)
 
 
 def write_own_audit(folder: Path, own: OwnAudit) -> Path:
@@ -145,7 +156,12 @@ def read_own_audit(folder: Path, common: PublishedAudit) -> OwnAudit | None:
     document = InternalAudit.from_bytes(file.read_bytes())
     if document.evidence.candidate != common.candidate:
         return None
-    return OwnAudit(document, _verdicts(policy_of(common), document.evidence, document.decision))
+    return _own(document, policy_of(common))
+
+
+def _own(document: InternalAudit, policy: Policy) -> OwnAudit:
+    left = () if document.evidence.privacy == "none" else policy.left_to_organisations
+    return OwnAudit(document, _verdicts(policy, document.evidence, document.decision), left)
 
 
 def _verdicts(policy: Policy, evidence: Evidence, decision: Decision) -> dict[str, OwnVerdict]:

@@ -69,7 +69,8 @@ class ReleaseApi:
         Args:
             release: as `review_release`.
             digest: the release's digest as read; at least the first 16 digits.
-            despite: why it is signed though the own audit fails or none was made; the others read it.
+            despite: why it is signed though the own audit fails or none was made; the others read it. Under a privacy
+                budget an own audit there must be, and the reason stays in this home.
 
         Raises:
             InputError: another digest, or the own audit fails or is missing and `despite` says nothing.

@@ -27,6 +27,8 @@ from headwater_client.waiting_release import WaitingRelease, fetch_release
 __all__ = ["ReleaseDecisions", "ReleaseReview"]
 
 _LONGEST_REASON = 1000
+_DESPITE = "despite.txt"
+"""Why a release was signed that the own rows speak against, where it must not leave."""
 
 
 @dataclass(frozen=True)
@@ -75,18 +77,27 @@ class ReleaseDecisions:
         own = read_own_audit(self._folder(waiting.digest), waiting.audit)
         if len(despite) > _LONGEST_REASON:
             raise InputError(f"a reason has at most {_LONGEST_REASON} characters; the others will read it")
+        apart = waiting.plan.privacy != "none"
+        if apart and own is None:
+            raise InputError(
+                "under a privacy budget each organisation judges a release on its own rows before it signs, and nobody "
+                "else can; run headwater-org release review with --data"
+            )
         if not despite.strip():
-            _check_own(own)
+            _check_own(own, apart=apart)
         key = self._membership.identity_key()
-        # Under a budget not even a verdict leaves: it would be a function of the rows that ε does not cover.
-        verdicts = own.verdicts if own is not None and waiting.plan.privacy == "none" else {}
+        # Under a budget not even a verdict leaves, nor why it was passed over: they follow from rows that ε does not
+        # cover.
+        verdicts = own.verdicts if own is not None and not apart else {}
+        if apart and despite.strip():
+            write_text_atomically(self._folder(waiting.digest) / _DESPITE, f"{despite.strip()}\n")
         decision = ReleaseDecision(
             release_digest=waiting.digest,
             statement_digest=sha256_hex(waiting.statement),
             run_id=waiting.manifest.provenance.run_id,
             member=self._membership.member_id,
             decision="approve",
-            reason=despite.strip(),
+            reason="" if apart else despite.strip(),
             verdicts=verdicts,
             created=instant_of(datetime.now(UTC)),
         )
@@ -168,7 +179,7 @@ class ReleaseDecisions:
         return found[0]
 
 
-def _check_own(own: OwnAudit | None) -> None:
+def _check_own(own: OwnAudit | None, *, apart: bool) -> None:
     if own is None:
         raise InputError(
             "no audit by this organisation's own rows was made of this release; run headwater-org release review with "
@@ -177,5 +188,5 @@ def _check_own(own: OwnAudit | None) -> None:
     if own.failing:
         raise InputError(
             f"this organisation's own audit fails {', '.join(own.failing)}; refuse the release, or say --despite and "
-            "why, which the others will read"
+            f"why, which {'stays in this home' if apart else 'the others will read'}"
         )

@@ -93,13 +93,14 @@ def approve(
         str | None, typer.Option(help="Digest of the release that you reviewed; its first 16 digits do.")
     ] = None,
     despite: Annotated[
-        str, typer.Option(help="Why you sign though your own audit fails, or without one; the others read it.")
+        str, typer.Option(help="Why you sign though your own audit fails, or without one; the others read it, under a budget nobody.")
     ] = "",
 ) -> None:
     """Sign a release. At the charter's quorum the coordinator publishes it; nothing takes that back.
 
     Without --digest you are asked to type the first 16 digits that `release review` showed. An own audit that fails
-    keeps you from signing, unless --despite says why.
+    keeps you from signing, unless --despite says why. Under a privacy budget nobody but you judges the release on your
+    rows: without an own audit it cannot be signed, and what your rows are too few to show is told here.
     """
     from headwater_client.organisation import Organisation
 
@@ -109,7 +110,12 @@ def approve(
         except typer.Abort as error:
             raise InputError("nothing was signed; give --digest with the release's digest") from error
     with Organisation.open(home) as organisation:
+        own = organisation.review_release(release).own
         decision = organisation.approve_release(release, digest, despite).decision
+    if own is not None and own.unshown:
+        typer.echo("Signed although your rows are too few to show, and nobody else can under the budget:")
+        for line in own.unshown:
+            typer.echo(f"  {shown(line)}")
     typer.echo(f"Signed release {decision.release_digest[:16]} of run {decision.run_id[:8]}.")
 
 
@@ -179,7 +185,9 @@ def _show(console: Console, review: "ReleaseReview", home: Path) -> None:
     facts.add_row("standing", shown(review.status.detail))
     facts.add_row("files", str(release.folder))
     console.print(facts)
-    _show_gates(console, "What all organisations' sums say", release.audit.decision)
+    apart = release.plan.privacy != "none"
+    title = "What the gate says without any row" if apart else "What all organisations' sums say"
+    _show_gates(console, title, release.audit.decision)
     if review.own is None:
         console.print("No audit by your own rows yet: give --data before you sign.", style="yellow")
     else:
@@ -218,6 +226,10 @@ def _show_own(console: Console, review: "ReleaseReview", home: Path) -> None:
     console.print(grid)
     said = [f"{gate} {verdict}" for gate, verdict in own.verdicts.items() if verdict != "not applicable"]
     console.print(f"By your own rows: {', '.join(said) or 'nothing to say'}.", soft_wrap=True)
+    if own.unshown:
+        console.print("Your rows are too few to show, and under the budget nobody else can:", style="yellow")
+        for line in own.unshown:
+            console.print(f"  {shown(line)}", soft_wrap=True)
     if own.failing:
         console.print(
             f"[bold red]Your own audit FAILS {', '.join(own.failing)}: refuse, or ask the others what they "

@@ -228,6 +228,8 @@ def _tell_audit(console: Console, verification: "Verification") -> None:
     console.print(
         f"[{style}]{words[0].upper()}{words[1:]}; attempt {claim.attempts} of its run.[/{style}]", highlight=False
     )
+    if verification.judged_apart:
+        console.print(f"{verification.judged_apart}.", highlight=False)
     for line in verification.expired_waivers(instant_of(datetime.now(UTC))):
         console.print(f"[yellow]Since then {line}.[/yellow]", highlight=False)
 

@@ -8,8 +8,8 @@ from headwater.errors import InputError, ReleaseRefused
 from headwater.evidence.measure import Measure
 from headwater.release.attempts import check_attempts
 from headwater.release.audit_file import PublicFigure, PublishedAudit
-from headwater.release.evidence import FACTS, facts_as_measures
-from headwater.release.policy.decision import Finding, compose, stands_aside
+from headwater.release.evidence import FACTS, facts_as_measures, is_apart
+from headwater.release.policy.decision import Finding, compose, is_left, stands_aside
 from headwater.release.policy.document import Policy, Rule, matches
 from headwater.release.policy.gate import covered
 from headwater.release.policy.judging import outcome_by_value
@@ -68,7 +68,8 @@ def check_audit(audit: PublishedAudit, keys: Mapping[str, str], released: Instan
     if set(refused) - set(decision.refused_waivers):
         raise ReleaseRefused(f"{min(set(refused) - set(decision.refused_waivers))}; do not use the release")
     files, private = audit.source == "one holder of files", audit.privacy != "none"
-    gates, verdict = compose(policy, decision.findings, files=files, private=private, waived=waived)
+    apart = is_apart(audit.source, audit.privacy)
+    gates, verdict = compose(policy, decision.findings, files=files, private=private, apart=apart, waived=waived)
     for said, follows in zip(decision.gates, gates, strict=False):
         if said != follows:
             raise ReleaseRefused(
@@ -99,6 +100,7 @@ def _check_log(audit: PublishedAudit) -> None:
 def _check_findings(audit: PublishedAudit, policy: Policy) -> None:
     """Each rule has a finding for each figure that it takes, and no other."""
     files, private = audit.source == "one holder of files", audit.privacy != "none"
+    apart = is_apart(audit.source, audit.privacy)
     found = {(f.gate, f.rule, f.check, f.subject): f for f in audit.decision.findings}
     expected = set()
     for gate in policy.gates:
@@ -114,7 +116,8 @@ def _check_findings(audit: PublishedAudit, policy: Policy) -> None:
                 key = (gate.id, number, check, subject)
                 expected.add(key)
                 finding = found.get(key)
-                if finding is None or finding.outcome != rule.missing:
+                expects: str = "not applicable" if is_left(gate, apart=apart) else rule.missing
+                if finding is None or finding.outcome != expects:
                     raise ReleaseRefused(
                         f"{check} was not measured and audit.json does not say so; do not use the release"
                     )

@@ -6,7 +6,7 @@ from headwater.release.attempts import Attempt
 from headwater.release.audit_check import policy_of
 from headwater.release.audit_file import PublishedAudit
 from headwater.release.evidence import Source
-from headwater.release.policy.decision import GateResult, Outcome
+from headwater.release.policy.decision import LEFT, GateResult, Outcome, left_in
 from headwater.release.policy.waiver import SignedWaiver
 
 __all__ = ["audit_section"]
@@ -23,6 +23,7 @@ _WHERE: dict[Source, str] = {
     "pooled sums of organisations": "Each organisation counted on its own rows; only sums over all of them were read",
     "one holder of files": "One holder of all rows audited plain files",
     "each organisation for itself": "Each organisation audited on its own rows, and no figure of them left it",
+    "one organisation for itself": "One organisation audited on its own rows",
 }
 
 _TOLD = 6
@@ -55,6 +56,12 @@ def audit_section(audit: PublishedAudit, text: Callable[[str], str]) -> str:
     ]
     if waived := [signed for signed in audit.waivers if _holds(signed, audit)]:
         parts.append("### Waived, not passed\n\n" + "\n".join(_waiver(signed, text) for signed in waived))
+    if left := left_in(decision):
+        parts.append(
+            f"### Judged where the rows are\n\n{', '.join(left)}: judged by each of the signing organisations on its own "
+            "rows, before it signed and by the same policy. Under ε no figure of real rows leaves them, so the "
+            "signatures in `attestation.json` are all that shows it; `headwater verify` counts and names them."
+        )
     parts.append("### Attempts\n\n" + "\n".join(_attempt(attempt) for attempt in audit.attempts))
     return "\n\n".join(parts)
 
@@ -70,7 +77,7 @@ def _came(result: GateResult) -> str:
     more = len(result.reasons) - len(reasons)
     said = "; ".join(reasons) + (f"; and {more} more" if more else "")
     if result.outcome == "not applicable":
-        return said
+        return "judged by each signing organisation on its own rows" if LEFT in result.reasons else said
     waived = "NOT PASSED, waived; " if result.waived else ""
     return f"{waived}{_WORDS[result.outcome]}: {said}"
 

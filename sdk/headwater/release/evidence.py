@@ -20,10 +20,14 @@ __all__ = [
     "Source",
     "disclosure_of",
     "facts_as_measures",
+    "is_apart",
 ]
 
-Source = Literal["pooled sums of organisations", "one holder of files", "each organisation for itself"]
-"""Whose rows were counted: all organisations' as secure sums, one person's, or each organisation's own, apart."""
+Source = Literal[
+    "pooled sums of organisations", "one holder of files", "each organisation for itself", "one organisation for itself"
+]
+"""Whose rows were counted: all organisations' as secure sums, one person's, each organisation's own, apart, so that no
+figure of them is in the evidence; or those of one organisation, whose evidence stays at home."""
 
 FACTS = ("ledger.", "release.")
 """Checks whose figures are facts of the evidence itself; no attack may give one."""
@@ -136,6 +140,11 @@ class Evidence(Document):
         if self.ended < self.started:
             raise ValueError("the audit ended before it began; set the clock")
         return self
+
+
+def is_apart(source: Source, privacy: PrivacyStated) -> bool:
+    """Whether evidence has no figure of real rows because none may leave: every organisation judges by its own."""
+    return source == "each organisation for itself" and privacy != "none"
 
 
 def disclosure_of(evidence: Evidence, check: str) -> Disclosure:

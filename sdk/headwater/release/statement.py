@@ -139,7 +139,8 @@ def verdict_in_words(claim: AuditClaim) -> str:
     }[claim.verdict]
     waived = f"; NOT passed but waived by two organisations: {', '.join(claim.waived)}" if claim.waived else ""
     aside = f"; not applicable: {', '.join(claim.not_applicable)}" if claim.not_applicable else ""
-    return f"{said}{waived}{aside}"
+    left = f"; judged by each signing organisation on its own rows: {', '.join(claim.left)}" if claim.left else ""
+    return f"{said}{waived}{aside}{left}"
 
 
 def _audit_statement(protection: Protection) -> tuple[Statement, Statement]:

@@ -43,6 +43,7 @@ class AuditClaim(Document):
         warned: gates that warn, in order.
         waived: gates that were waived and not passed.
         not_applicable: gates that had nothing to ask.
+        left: gates that each organisation judged on its own rows before it signed, since no figure of them may leave.
     """
 
     policy: PolicyName
@@ -51,6 +52,7 @@ class AuditClaim(Document):
     warned: tuple[str, ...] = ()
     waived: tuple[str, ...] = ()
     not_applicable: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, audit: "PublishedAudit") -> "AuditClaim":
@@ -59,7 +61,9 @@ class AuditClaim(Document):
         Raises:
             ValueError: nothing may be published under its verdict.
         """
-        decision = audit.decision
+        from headwater.release.policy.decision import left_in
+
+        decision, left = audit.decision, left_in(audit.decision)
         if decision.verdict not in ("pass", "pass with warnings"):
             raise ValueError(f"nothing is published under the verdict {decision.verdict!r}")
         return cls(
@@ -68,5 +72,10 @@ class AuditClaim(Document):
             attempts=len(audit.attempts),
             warned=tuple(result.gate for result in decision.gates if result.outcome == "warn"),
             waived=tuple(result.gate for result in decision.gates if result.waived),
-            not_applicable=tuple(result.gate for result in decision.gates if result.outcome == "not applicable"),
+            not_applicable=tuple(
+                result.gate
+                for result in decision.gates
+                if result.outcome == "not applicable" and result.gate not in left
+            ),
+            left=left,
         )

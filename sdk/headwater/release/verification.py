@@ -76,6 +76,18 @@ class Verification:
             return signatures_in_words(self.manifest.protection)
         return f"signed by the coordinator and {len(self.organisations)} organisations: {', '.join(self.organisations)}"
 
+    @property
+    def judged_apart(self) -> str:
+        """Which gates the signing organisations judged, each on its own rows, in words; "" where there are none."""
+        claim = self.manifest.protection.audit
+        if claim == "none" or not claim.left:
+            return ""
+        gates = f"{', '.join(claim.left[:-1])} and {claim.left[-1]}" if claim.left[1:] else claim.left[0]
+        return (
+            f"{gates}: judged by each of the {len(self.organisations)} signing organisations on its own rows; under ε "
+            "no figure of them leaves, so their signatures are all that shows it"
+        )
+
     def expired_waivers(self, now: Instant) -> tuple[str, ...]:
         """A line for each waiver that the release rests on and that is over by now.
 

@@ -14,11 +14,17 @@ __all__ = [
     "Finding",
     "GateResult",
     "Outcome",
+    "LEFT",
     "compose",
+    "is_left",
+    "left_in",
     "stands_aside",
 ]
 
 Outcome = Literal["pass", "warn", "fail", "inconclusive", "not applicable"]
+
+LEFT = "each organisation judges this on its own rows before it signs; under ε no figure of them leaves"
+"""Why a gate under a privacy budget has nothing to show of what needs real rows."""
 
 _WORST: tuple[Outcome, ...] = ("fail", "inconclusive", "warn", "pass", "not applicable")
 
@@ -120,8 +126,29 @@ def stands_aside(gate: Gate, *, files: bool, private: bool) -> str:
     return ""
 
 
+def is_left(gate: Gate, *, apart: bool) -> bool:
+    """Whether what a gate misses is each organisation's to judge.
+
+    Args:
+        gate: of the policy.
+        apart: no figure of real rows may leave an organisation.
+    """
+    return apart and gate.within_budget == "organisations"
+
+
+def left_in(decision: Decision) -> tuple[str, ...]:
+    """Gates of a decision of which something was left to the organisations, in order."""
+    return tuple(result.gate for result in decision.gates if LEFT in result.reasons)
+
+
 def compose(
-    policy: Policy, findings: Sequence[Finding], *, files: bool, private: bool, waived: Mapping[str, Outcome]
+    policy: Policy,
+    findings: Sequence[Finding],
+    *,
+    files: bool,
+    private: bool,
+    apart: bool = False,
+    waived: Mapping[str, Outcome],
 ) -> tuple[tuple[GateResult, ...], Verdict]:
     """The gates and the verdict that findings come to; in whatever order they are given.
 
@@ -130,16 +157,20 @@ def compose(
         findings: of all its rules.
         files: one person audited plain files.
         private: the run claims an ε.
+        apart: no figure of real rows may leave an organisation.
         waived: by gate, the worst outcome that a valid waiver covers.
 
     Returns:
         One result for each gate of the policy, and the verdict. A gate without a finding is inconclusive, and so is a
-        release of which no gate passed: nothing passes on absent evidence.
+        release of which no gate passed: nothing passes on absent evidence. A gate that is each organisation's to judge
+        does not apply where nothing of it was measured, and so never passes here.
     """
     results = []
     for gate in policy.gates:
         aside = stands_aside(gate, files=files, private=private)
         own = [] if aside else [finding for finding in findings if finding.gate == gate.id]
+        if not own and is_left(gate, apart=apart):
+            aside = aside or LEFT
         results.append(_result(gate, aside, own, waived.get(gate.id)))
     return tuple(results), _verdict(policy, results)
 

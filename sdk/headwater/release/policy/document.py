@@ -92,6 +92,8 @@ class Gate(Document):
         question: what it asks, in one plain sentence that ends with a question mark.
         files: what becomes of it where one person audits plain files.
         without_privacy: what becomes of it where the run claims no ε.
+        within_budget: who judges what was not measured where no figure of real rows may leave: "organisations", each
+            on its own rows before it signs. What was measured is judged all the same.
         waivable: what two approvers may waive: nothing, that it is inconclusive, or that it fails as well.
         rules: all must hold.
     """
@@ -101,6 +103,7 @@ class Gate(Document):
     question: str = Field(min_length=1, max_length=300, pattern=r"\?$")
     files: Literal["judge", "not applicable"] = "judge"
     without_privacy: Literal["judge", "not applicable"] = "judge"
+    within_budget: Literal["judge", "organisations"] = "judge"
     waivable: Literal["never", "inconclusive", "fail"] = "never"
     rules: tuple[Rule, ...] = Field(min_length=1)
 
@@ -146,6 +149,11 @@ class Policy(Document):
             if gate.without_privacy == "judge"
             for rule in gate.rules
         )
+
+    @property
+    def left_to_organisations(self) -> tuple[str, ...]:
+        """Gates that under a privacy budget each organisation judges on its own rows, in order."""
+        return tuple(gate.id for gate in self.gates if gate.within_budget == "organisations")
 
     def gate(self, gate_id: str) -> Gate | None:
         """The gate with this id, or None."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from headwater.agreement.documents import Instant
-from headwater.release.evidence import Evidence
+from headwater.release.evidence import Evidence, is_apart
 from headwater.release.policy.decision import Decision, Outcome, compose
 from headwater.release.policy.document import Policy
 from headwater.release.policy.judging import judge
@@ -32,12 +32,14 @@ def decide(
 
     Returns:
         A verdict with a reason for each gate. It is never a pass on absent evidence: a gate whose measures are missing
-        is inconclusive, and so is a release whose positive controls did not fail as they must.
+        is inconclusive, and so is a release whose positive controls did not fail as they must. Where no figure of real
+        rows may leave, gates that need one are left to the organisations by name, who are kept from signing otherwise.
     """
     judged = judge(evidence, policy)
     files, private = evidence.source == "one holder of files", evidence.privacy != "none"
+    apart = is_apart(evidence.source, evidence.privacy)
     waived, refused = covered(waivers, policy, evidence.candidate, now, keys or {})
-    gates, verdict = compose(policy, judged.findings, files=files, private=private, waived=waived)
+    gates, verdict = compose(policy, judged.findings, files=files, private=private, apart=apart, waived=waived)
     return Decision(
         policy=PolicyName.of(policy),
         candidate=evidence.candidate,

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from headwater.audit.membership.ceiling import membership_ceiling
 from headwater.evidence.intervals import bounds, p_above, p_below
 from headwater.evidence.measure import Measure
-from headwater.release.evidence import Evidence, PrivacyFacts, facts_as_measures
-from headwater.release.policy.decision import Finding, Outcome, stands_aside
+from headwater.release.evidence import Evidence, PrivacyFacts, facts_as_measures, is_apart
+from headwater.release.policy.decision import LEFT, Finding, Outcome, is_left, stands_aside
 from headwater.release.policy.document import Gate, Policy, Rule, matches
 from headwater.release.policy.holm import holm
 
@@ -90,6 +90,7 @@ def judge(evidence: Evidence, policy: Policy) -> Judged:
     """
     measures = (*evidence.measures, *facts_as_measures(evidence.privacy, evidence.licence_stated))
     files, privacy = evidence.source == "one holder of files", evidence.privacy
+    apart = is_apart(evidence.source, privacy)
     findings: list[Finding] = []
     asked: list[_Asked] = []
     taken: set[str] = set()
@@ -100,7 +101,7 @@ def judge(evidence: Evidence, policy: Policy) -> Judged:
             taken |= {measure.name for measure in own}
             if aside:
                 continue
-            findings += _missing(gate, number, rule, own, private=privacy != "none")
+            findings += _missing(gate, number, rule, own, private=privacy != "none", apart=apart)
             for measure in own:
                 ready = _ready(gate, number, rule, measure, privacy)
                 asked += [ready] if isinstance(ready, _Asked) else []
@@ -128,7 +129,9 @@ def outcome_by_value(rule: Rule, value: float | None, threshold: float | None) -
     return rule.then if below or above else "pass"
 
 
-def _missing(gate: Gate, number: int, rule: Rule, own: Sequence[Measure], *, private: bool) -> list[Finding]:
+def _missing(
+    gate: Gate, number: int, rule: Rule, own: Sequence[Measure], *, private: bool, apart: bool
+) -> list[Finding]:
     if rule.missing == "skip":
         return []
     found = []
@@ -139,9 +142,10 @@ def _missing(gate: Gate, number: int, rule: Rule, own: Sequence[Measure], *, pri
             why = f"{check}{f' [{subject}]' if subject not in ('', '*') else ''} was not measured"
             if check.startswith("ledger.") and not private:
                 why = "the run has no privacy budget, so there is no ε; policy non-private is for runs without one"
-            found.append(
-                Finding(gate=gate.id, rule=number, check=check, subject=subject, outcome=rule.missing, reason=why)
-            )
+            outcome: Outcome = rule.missing
+            if is_left(gate, apart=apart):
+                outcome, why = "not applicable", LEFT
+            found.append(Finding(gate=gate.id, rule=number, check=check, subject=subject, outcome=outcome, reason=why))
     return found
 
 

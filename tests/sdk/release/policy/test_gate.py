@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from headwater.audit.membership.ceiling import membership_ceiling
 from headwater.evidence.measure import Measure
 from headwater.release.policy import Decision, decide, load_policy, policy_names
+from headwater.release.policy.decision import LEFT, left_in
 from support.evidences import PRIVACY, honest_measures, make_evidence, without
 
 NOW = "2026-11-21T12:00:00Z"
@@ -298,3 +299,55 @@ def test_leaving_measures_out_never_turns_into_a_pass(left_out: set[int]) -> Non
     verdict = judged(measures).verdict
     if required - {"controls.memoriser", "controls.safe"} or left_out >= {0, 1}:
         assert verdict == "inconclusive"
+
+
+APART: dict[str, Any] = {"source": "each organisation for itself"}
+LEFT_GATES = ("G4", "G5", "G6", "G9", "G10", "G11", "G12")
+OF_ROWS = ("membership", "linkability", "inference", "copies", "marginals", "coverage", "usefulness", "bias")
+
+
+def of_no_row() -> list[Measure]:
+    """What a coordinator has under a budget: nothing that depends on a real row."""
+    return [m for m in honest_measures() if not m.check.startswith(OF_ROWS)]
+
+
+@pytest.mark.parametrize("name", policy_names())
+def test_under_a_budget_what_needs_real_rows_is_left_to_the_organisations(name: str) -> None:
+    decision = judged(of_no_row(), policy=name, **APART)
+    assert decision.verdict == load_policy(name).best
+    aside = {result.gate: result.reasons for result in decision.gates if result.outcome == "not applicable"}
+    assert aside == dict.fromkeys(LEFT_GATES, (LEFT,))
+    assert left_in(decision) == load_policy(name).left_to_organisations == LEFT_GATES
+
+
+@pytest.mark.parametrize("source", ["pooled sums of organisations", "one organisation for itself"])
+def test_whoever_has_figures_of_rows_leaves_no_gate_to_others(source: str) -> None:
+    assert judged(of_no_row(), source=source).failing == LEFT_GATES
+    assert judged(of_no_row(), source=source).verdict == "inconclusive"
+
+
+def test_without_a_budget_no_gate_is_left_to_the_organisations() -> None:
+    decision = judged(of_no_row(), policy="non-private", privacy="none", **APART)
+    assert set(LEFT_GATES) <= set(decision.failing)
+
+
+@pytest.mark.parametrize("name", BROKEN, ids=str)
+def test_what_was_measured_and_fails_fails_under_a_budget_too(name: str) -> None:
+    measure, gate, _ = BROKEN[name]
+    kept = [m for m in of_no_row() if (m.check, m.subject) != (measure.check, measure.subject)]
+    decision = judged([*kept, measure], **APART)
+    assert decision.failing == (gate,)
+    assert decision.verdict == "fail"
+
+
+@given(st.sets(st.sampled_from(range(len(honest_measures())))), st.sets(st.sampled_from(sorted(BROKEN)), max_size=3))
+def test_apart_no_verdict_is_better_for_what_was_left_out(left_out: set[int], broken: set[str]) -> None:
+    chosen = {(m.check, m.subject): m for m in (BROKEN[name][0] for name in sorted(broken))}
+    honest = [m for number, m in enumerate(honest_measures()) if number not in left_out]
+    kept = [m for m in honest if (m.check, m.subject) not in chosen]
+    decision = judged([*kept, *chosen.values()], **APART)
+    assert (decision.verdict == "fail") == bool(broken)
+    missing = {m.name for number, m in enumerate(honest_measures()) if number in left_out}
+    needed = {m.name for m in of_no_row()} - {"controls.memoriser", "controls.safe"}
+    if not broken and (missing & needed or left_out >= {0, 1}):
+        assert decision.verdict == "inconclusive"
