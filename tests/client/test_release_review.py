@@ -18,6 +18,7 @@ from headwater.release.attempts import attempt_after
 from headwater.release.layout import AUDIT, DATA
 from headwater.release.policy import decide, load_policy
 from headwater.release.policy.waiver import Waiver
+from headwater.release.privacy_claim import Privacy
 from headwater.release.writing import candidate_bytes
 from headwater_client import Organisation
 from headwater_server.release import ReleaseRequest
@@ -27,8 +28,10 @@ from headwater_server.releasing.gate import GateOutcome
 from headwater_server.releasing.preparing import prepare_release
 from headwater_server.releasing.settling import settle
 from headwater_server.services.ports import ReleaseRecord, WaiverRecord
-from support.evidences import make_evidence
-from support.honest_audit import found_copies, use_audit
+from support.claims import BUDGET, make_claim
+from support.evidences import PRIVACY, honest_measures, make_evidence
+from support.honest_audit import found_copies, use_audit, without_power
+from support.private import private_plan
 from support.recipes import SCHEMA, small_plan, small_table
 from support.rpc import shared_loop
 from support.served import ServedCoordinator, coordinate, organise
@@ -39,7 +42,9 @@ RUN = "0a" * 16
 class World:
     """Three organisations that approved a run, and a candidate of it that passed the gate."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, private: bool = False) -> None:
+        self.policy = "standard" if private else "non-private"
+        self.privacy: Privacy = make_claim() if private else "none"
         self.coordinator = ServedCoordinator(folder / "coordinator", shared_loop())
         self.storage, self.home = self.coordinator.storage, self.coordinator.home
         self.homes = {f"org-{number}": folder / f"org-{number}" for number in (1, 2, 3)}
@@ -49,8 +54,9 @@ class World:
         proposed = self.storage.charter()
         assert proposed is not None
         self.charter = proposed.charter
-        content = small_plan("marginals", 1).model_dump(by_alias=True) | {
-            "audit": AuditTerms(policy="non-private"),
+        drafted = private_plan(BUDGET.epsilon) if private else small_plan("marginals", 1)
+        content = drafted.model_dump(by_alias=True) | {
+            "audit": AuditTerms(policy=self.policy),
             "stub_sha256": bundle_sha256(),
         }
         self.plan = Plan.model_validate(content)
@@ -67,20 +73,36 @@ class World:
 
     def wait(self, **changes: object) -> ReleaseRecord:
         """A release of the run that waits."""
-        table, policy = small_table(200, seed=9), load_policy("non-private")
+        table, policy = small_table(200, seed=9), load_policy(self.policy)
         now = instant_of(datetime.now(UTC))
         values: dict[str, object] = {
             "candidate": sha256_hex(candidate_bytes(table)),
             "rows": table.rows,
             "settings": settings_digest(self.plan.audit.settings),  # type: ignore[union-attr]
-            "privacy": "none",
+            "privacy": "none" if self.privacy == "none" else PRIVACY,
             "started": now,
             "ended": now,
         }
+        if self.privacy != "none":
+            # What a coordinator has: canaries, controls, ledger and files, and nothing of a row.
+            of_rows = (
+                "membership",
+                "linkability",
+                "inference",
+                "copies",
+                "marginals",
+                "coverage",
+                "usefulness",
+                "bias",
+            )
+            free = [measure for measure in honest_measures() if not measure.check.startswith(of_rows)]
+            values |= {"source": "each organisation for itself", "measures": free}
         evidence = make_evidence(**(values | changes))  # type: ignore[arg-type]
         decision = decide(evidence, policy, now=now, keys=self.charter.keys)
         attempt = attempt_after([], decision)
-        outcome = GateOutcome(RUN, self.plan, self.charter, "none", table, evidence, decision, policy, (), (attempt,))
+        outcome = GateOutcome(
+            RUN, self.plan, self.charter, self.privacy, table, evidence, decision, policy, (), (attempt,)
+        )
         result = {"organisations": 3, "generator_digest": "ef" * 32}
         request = ReleaseRequest("visits", licence="CC0")
         key = self.home.charter_key()
@@ -95,6 +117,15 @@ class World:
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     use_audit(monkeypatch)
     made = World(tmp_path)
+    yield made
+    made.coordinator.close()
+
+
+@pytest.fixture
+def private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """The same under a privacy budget, where no figure of rows is in the evidence."""
+    use_audit(monkeypatch)
+    made = World(tmp_path, private=True)
     yield made
     made.coordinator.close()
 
@@ -227,3 +258,48 @@ def test_the_commands_show_and_sign(world: World, tmp_path: Path) -> None:
     assert "Refused release" in refused.output, refused.output
     assert (world.folder("org-1") / "release" / AUDIT).is_file()
     assert SCHEMA.digest == world.plan.schema_.digest
+
+
+def test_under_a_budget_each_organisation_judges_before_it_signs(private: World, tmp_path: Path) -> None:
+    assert private.record.verdict == "pass"
+    for home in private.homes.values():
+        with Organisation.open(home) as organisation:
+            with pytest.raises(InputError, match="nobody else can"):
+                organisation.approve_release("visits", private.record.release_digest, "we trust the others")
+            review = organisation.review_release("visits", rows_of(tmp_path))
+            assert review.own is not None
+            assert review.own.left == ("G4", "G5", "G6", "G9", "G10", "G11", "G12")
+            assert {review.own.verdicts[gate] for gate in review.own.left} == {"pass"}
+            signed = organisation.approve_release("visits", private.record.release_digest)
+            assert not signed.decision.verdicts
+    settle(private.storage, ReleaseFolders(private.home))
+    folder = private.home.releases / "visits" / "1"
+    verification = verify_release(folder, private.charter)
+    assert "G11 and G12: judged by each of the 3 signing organisations on its own rows" in verification.judged_apart
+    assert "judged by each of the signing organisations on its own rows" in (folder / "README.md").read_text()
+
+
+def test_under_a_budget_why_a_failing_release_was_signed_stays_at_home(
+    private: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_audit(monkeypatch, found_copies)
+    with Organisation.open(private.homes["org-1"]) as organisation:
+        organisation.review_release("visits", rows_of(tmp_path))
+        with pytest.raises(InputError, match=r"own audit fails G6.*stays in this home"):
+            organisation.approve_release("visits", private.record.release_digest)
+        signed = organisation.approve_release("visits", private.record.release_digest, "our rows repeat themselves")
+    assert b"repeat" not in signed.to_bytes()
+    assert not signed.decision.verdicts
+    assert (private.folder("org-1") / "despite.txt").read_text() == "our rows repeat themselves\n"
+
+
+def test_under_a_budget_what_own_rows_cannot_show_is_said_and_signed(
+    private: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_audit(monkeypatch, without_power)
+    home = private.homes["org-1"]
+    reviewed = organise("release", "review", "visits", "--data", str(rows_of(tmp_path)), home=home)
+    assert "too few to show" in reviewed.output, reviewed.output
+    signed = organise("release", "approve", "visits", "--digest", private.record.release_digest, home=home)
+    assert "G5 linkage and inference: linkability: inconclusive; 1,000 trials are needed" in signed.output
+    assert "Signed release" in signed.output

@@ -93,7 +93,10 @@ def approve(
         str | None, typer.Option(help="Digest of the release that you reviewed; its first 16 digits do.")
     ] = None,
     despite: Annotated[
-        str, typer.Option(help="Why you sign though your own audit fails, or without one; the others read it, under a budget nobody.")
+        str,
+        typer.Option(
+            help="Why you sign though your own audit fails, or without one; the others read it, under a budget nobody."
+        ),
     ] = "",
 ) -> None:
     """Sign a release. At the charter's quorum the coordinator publishes it; nothing takes that back.

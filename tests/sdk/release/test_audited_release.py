@@ -275,3 +275,17 @@ def test_a_decision_is_the_same_after_its_own_bytes() -> None:
     assert Decision.from_bytes(decision.to_bytes()) == decision
     audit = audit_of(evidence_on(TABLE))
     assert PublishedAudit.from_bytes(audit.to_bytes()) == audit
+
+
+def test_gates_that_are_left_to_organisations_are_so_only_where_no_figure_may_leave(
+    tmp_path: Path, consortium: Consortium
+) -> None:
+    free = [m for m in honest_measures() if m.check.startswith(("controls", "canaries", "artefacts", "validity"))]
+    apart = audit_of(evidence_on(TABLE, measures=free, source="each organisation for itself"))
+    assert apart.decision.verdict == "pass"
+    sign_release(pending_release(tmp_path / "1", consortium, apart), consortium)
+    verified = verify_release(tmp_path / "1", consortium.charter.charter)
+    assert "judged by each of the 3 signing organisations" in verified.judged_apart
+    # The same decision under sums that should have had the figures.
+    pooled = apart.model_copy(update={"source": "pooled sums of organisations"})
+    refused(tmp_path / "2", consortium, pooled, "was not measured and audit.json does not say so")

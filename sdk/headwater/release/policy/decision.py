@@ -10,11 +10,11 @@ from headwater.release.policy.document import Gate, Policy
 from headwater.release.verdict import PolicyName, Verdict
 
 __all__ = [
+    "LEFT",
     "Decision",
     "Finding",
     "GateResult",
     "Outcome",
-    "LEFT",
     "compose",
     "is_left",
     "left_in",
