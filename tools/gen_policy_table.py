@@ -23,6 +23,12 @@ def policy_table() -> str:
             asked = f"{', '.join(f'`{check}`' for check in rule.checks)}{_subjects(rule)}: {rule.says}"
             cells = [_cell(policy, gate.id, number) for policy in policies]
             lines.append(_line([gate.id, asked, *_differing(cells)]))
+        if any(gate.id in policy.left_to_organisations for policy in policies):
+            left = [
+                "each organisation, before it signs" if gate.id in p.left_to_organisations else "–" for p in policies
+            ]
+            asked = "who judges it under a privacy budget, where no figure of real rows leaves"
+            lines.append(_line([gate.id, asked, *_differing(left)]))
         waived = [_waived(policy, gate.id) for policy in policies]
         lines.append(_line([gate.id, "may be waived by two organisations", *_differing(waived)]))
     return "\n".join(lines)

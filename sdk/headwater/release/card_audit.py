@@ -58,8 +58,8 @@ def audit_section(audit: PublishedAudit, text: Callable[[str], str]) -> str:
         parts.append("### Waived, not passed\n\n" + "\n".join(_waiver(signed, text) for signed in waived))
     if left := left_in(decision):
         parts.append(
-            f"### Judged where the rows are\n\n{', '.join(left)}: judged by each of the signing organisations on its own "
-            "rows, before it signed and by the same policy. Under ε no figure of real rows leaves them, so the "
+            f"### Judged where the rows are\n\n{', '.join(left)}: judged by each of the signing organisations on its "
+            "own rows, before it signed and by the same policy. Under ε no figure of real rows leaves them, so the "
             "signatures in `attestation.json` are all that shows it; `headwater verify` counts and names them."
         )
     parts.append("### Attempts\n\n" + "\n".join(_attempt(attempt) for attempt in audit.attempts))
