@@ -1,6 +1,8 @@
 """Artefacts: does anything that is published hold more than synthetic rows and what is said of them?"""
 
 import csv
+import gzip
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,6 +33,8 @@ I64 = NDArray[np.int64]
 _TEXTS = {".md", ".toml", ".svg", ".html", ".txt"}
 _DOCUMENTS = {".json", ".jsonl", ".dsse"}
 _ROWS = {".parquet", ".csv"}
+# As a person may hold rows that nobody published yet; a release has neither.
+_ROWS_ALONE = {".pq": ".parquet", ".tsv": ".tsv", ".csv.gz": ".csv", ".tsv.gz": ".tsv"}
 _MODELS = {".safetensors"}
 _HEADER = 1 << 20
 _NAMES = {"SHA256SUMS", "LICENSE"}
@@ -129,7 +133,8 @@ def scan(published: Path, schema: Schema, texts: RareTexts | None = None) -> tup
     """Look through a folder that is to be published, or through one file.
 
     Args:
-        published: the folder or file.
+        published: the folder or file. A file may be of tabbed or compressed text, and is looked at as its text; in a
+            folder such files are of an unexpected kind.
         schema: of its rows.
         texts: of real rows, that must be nowhere.
 
@@ -142,7 +147,7 @@ def scan(published: Path, schema: Schema, texts: RareTexts | None = None) -> tup
     return tuple(
         Finding(path, what)
         for path, file in _files(published)
-        for what in dict.fromkeys(_found(path, file, schema, texts or RareTexts(())))
+        for what in dict.fromkeys(_found(path, file, schema, texts or RareTexts(()), alone=file == published))
     )
 
 
@@ -155,7 +160,7 @@ def _files(published: Path) -> list[tuple[str, Path]]:
     return [(file.relative_to(published).as_posix(), file) for file in every if file.is_symlink() or not file.is_dir()]
 
 
-def _found(path: str, file: Path, schema: Schema, texts: RareTexts) -> Iterator[str]:
+def _found(path: str, file: Path, schema: Schema, texts: RareTexts, *, alone: bool) -> Iterator[str]:
     if file.is_symlink() or not file.is_file():
         yield "a link or device where a plain file was expected"
         return
@@ -164,14 +169,24 @@ def _found(path: str, file: Path, schema: Schema, texts: RareTexts) -> Iterator[
     if texts.found_in(path):
         yield "a rare text of the real rows in its name"
     content = file.read_bytes()
-    yield from (f"holds {words}" for words in foreign(content))
     kind = "" if file.name in _NAMES else file.suffix.lower()
-    if file.name not in _NAMES and kind not in _TEXTS | _DOCUMENTS | _ROWS | _MODELS:
+    if alone and (ending := next((each for each in _ROWS_ALONE if file.name.lower().endswith(each)), None)):
+        kind = _ROWS_ALONE[ending]
+        if ending.endswith(".gz"):
+            try:
+                content = gzip.decompress(content)
+            except (OSError, EOFError, zlib.error):
+                yield "bytes that are no gzip, or bytes behind it"
+                return
+    yield from (f"holds {words}" for words in foreign(content))
+    if alone and kind == ".tsv":
+        yield from _found_in_rows(file, content, schema, kind)
+    elif file.name not in _NAMES and kind not in _TEXTS | _DOCUMENTS | _ROWS | _MODELS:
         yield f"a file of an unexpected kind ({kind or 'no ending'})"
     elif kind in _MODELS:
         yield from _found_in_model(content, texts)
     elif kind in _ROWS:
-        yield from _found_in_rows(file, content, schema)
+        yield from _found_in_rows(file, content, schema, kind)
     else:
         yield from _found_in_text(content, kind, texts)
 
@@ -197,13 +212,14 @@ def _found_in_text(content: bytes, kind: str, texts: RareTexts) -> Iterator[str]
         yield "a rare text of the real rows"
 
 
-def _found_in_rows(file: Path, content: bytes, schema: Schema) -> Iterator[str]:
+def _found_in_rows(file: Path, content: bytes, schema: Schema, kind: str) -> Iterator[str]:
+    head = content[:_HEADER].split(b"\n", 1)[0].decode("utf-8", "replace").strip("\r\n ")
     try:
-        if file.suffix.lower() == ".parquet":
+        if kind == ".parquet":
             if content[:4] != b"PAR1" or content[-4:] != b"PAR1":
                 yield "bytes before or after a Parquet file"
             yield from marks_of_parquet(file, schema)
-        elif "" in next(csv.reader([content[:_HEADER].split(b"\n", 1)[0].decode("utf-8", "replace").strip()]), [""]):
+        elif "" in next(csv.reader([head], delimiter="\t" if kind == ".tsv" else ","), [""]):
             # As a data frame's index is written; no reader here takes such a file.
             yield "a column without a name"
         else:

@@ -1,6 +1,7 @@
 """Which checks an audit has, in their one order: coordinator and organisations count by it alike."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +14,10 @@ from headwater.audit.membership.classifier import ClassifierAttack
 from headwater.audit.membership.domias import DomiasAttack
 from headwater.audit.membership.nearest import NearestAttack
 from headwater.audit.rare_echoes import RareEchoes
+from headwater.audit.running import Unmade
 from headwater.audit.validity import Validity
 from headwater.errors import InputError
-from headwater.evaluation.checks import evaluations
+from headwater.evaluation.checks import EVALUATIONS
 from headwater.evidence.candidate import Candidate
 from headwater.evidence.check import Check
 from headwater.evidence.measure import Measure
@@ -26,36 +28,38 @@ __all__ = ["all_checks", "federated_checks", "read_counts"]
 I64 = NDArray[np.int64]
 
 
-def _membership(candidate: Candidate, settings: AuditSettings) -> tuple[Check, ...]:
-    return (
-        NearestAttack(candidate, settings),
-        DomiasAttack(candidate, settings, 1),
-        DomiasAttack(candidate, settings, 5),
-        ClassifierAttack(candidate, settings),
-    )
+@dataclass(frozen=True, slots=True)
+class _One:
+    """Makes one check."""
+
+    name: str
+    kind: Callable[..., Check]
+    more: tuple[int, ...] = ()
+
+    def __call__(self, candidate: Candidate, settings: AuditSettings) -> tuple[Check, ...]:
+        return (self.kind(candidate, settings, *self.more),)
 
 
-def _linkage(candidate: Candidate, settings: AuditSettings) -> tuple[Check, ...]:
-    return (
-        Linkability(candidate, settings),
-        Inference(candidate, settings),
-        NearCopies(candidate, settings),
-        RareEchoes(candidate, settings),
-        # Whoever knows the file that was written asks this again of what is read back, and scans it for artefacts.
-        Validity(candidate, settings),
-    )
+def _ones(*kinds: Callable[[Candidate, AuditSettings], Check]) -> tuple[_One, ...]:
+    return tuple(_One(str(kind.name), kind) for kind in kinds)  # type: ignore[attr-defined]
 
 
 _REGISTRY: tuple[Callable[[Candidate, AuditSettings], Sequence[Check]], ...] = (
     canary_checks,
-    _membership,
-    _linkage,
-    evaluations,
+    *_ones(NearestAttack),
+    _One("membership.domias-1", DomiasAttack, (1,)),
+    _One("membership.domias-5", DomiasAttack, (5,)),
+    *_ones(ClassifierAttack, Linkability, Inference, NearCopies, RareEchoes),
+    # Whoever knows the file that was written asks this again of what is read back, and scans it for artefacts.
+    *_ones(Validity),
+    *_ones(*EVALUATIONS),
 )
 
 
 def all_checks(candidate: Candidate, settings: AuditSettings) -> tuple[Check, ...]:
     """Every check that one holder of rows can make.
+
+    One that cannot be made, whatever it dies of, is there all the same and says so when it is asked to count.
 
     Args:
         candidate: what is audited.
@@ -64,12 +68,26 @@ def all_checks(candidate: Candidate, settings: AuditSettings) -> tuple[Check, ..
     Returns:
         In an order that schema and settings alone fix.
     """
-    return tuple(check for make in _REGISTRY for check in make(candidate, settings))
+    return tuple(check for make in _REGISTRY for check in _made(make, candidate, settings))
+
+
+def _made(
+    make: Callable[[Candidate, AuditSettings], Sequence[Check]], candidate: Candidate, settings: AuditSettings
+) -> Sequence[Check]:
+    try:
+        return make(candidate, settings)
+    except Exception as error:  # noqa: BLE001 - one check that cannot be made must not take the others along
+        return (Unmade(make.name if isinstance(make, _One) else "canaries", error),)
 
 
 def federated_checks(candidate: Candidate, settings: AuditSettings) -> tuple[Check, ...]:
-    """Those whose counts add up over organisations, in the order in which a sum holds them."""
-    return tuple(check for check in all_checks(candidate, settings) if getattr(check, "federated", True))
+    """Those whose counts add up over organisations, in the order in which a sum holds them.
+
+    Raises:
+        InputError: the settings name what the schema has not. All who take part must have the very same checks.
+    """
+    every = (check for make in _REGISTRY for check in make(candidate, settings))
+    return tuple(check for check in every if getattr(check, "federated", True))
 
 
 def read_counts(checks: Sequence[Check], counts: I64) -> tuple[Measure, ...]:

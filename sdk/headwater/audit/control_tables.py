@@ -14,11 +14,29 @@ from headwater.evidence.space import Space, nearest
 from headwater.schema import BooleanColumn, CategoricalColumn, Column, DateColumn, ImageColumn, NumericColumn, Schema
 from headwater.schema.table import Table
 
-__all__ = ["LEAST_ROWS", "MAKERS", "MOST_ROWS", "ControlTables", "Maker", "control_tables", "judged_group"]
+__all__ = [
+    "GUESSED_ROWS",
+    "LEAST_ROWS",
+    "MAKERS",
+    "MOST_ROWS",
+    "OUTLIERS_ROWS",
+    "ControlTables",
+    "Maker",
+    "control_tables",
+    "judged_group",
+]
 
-MOST_ROWS = 2000
 LEAST_ROWS = 600
 """Rows of each part: with fewer, not even a generator that copies one row in twenty could be told."""
+
+MOST_ROWS = 2000
+"""Rows of each part, at most, for faults that touch one row in twenty or more."""
+
+OUTLIERS_ROWS = 1000
+"""For ten copied outliers: among few rows, hardly any honest row comes near another by chance."""
+
+GUESSED_ROWS = 6000
+"""For guesses that must stay quiet: a secret that most rows share takes so many to be cleared."""
 
 COPIED_SHARE = 0.05
 COPIED_OUTLIERS = 10
@@ -43,13 +61,15 @@ class ControlTables:
     settings: AuditSettings
 
 
-def control_tables(candidate: Table, settings: AuditSettings, random: np.random.Generator) -> ControlTables | None:
-    """Take three equal parts of a candidate, at most 2,000 rows each; None where they would have too few.
+def control_tables(
+    candidate: Table, settings: AuditSettings, random: np.random.Generator, most: int = MOST_ROWS
+) -> ControlTables | None:
+    """Take three equal parts of a candidate, at most so many rows each; None where they would have too few.
 
     The parts are exchangeable, also where the candidate repeats its rows: what an attack learns from `fresh` about
     `rows.train` it learns about `rows.holdout` as well, so that an alarm is a false one.
     """
-    size = min(candidate.rows // 3, MOST_ROWS)
+    size = min(candidate.rows // 3, most)
     if size < LEAST_ROWS:
         return None
     order = random.permutation(candidate.rows)[: 3 * size]
@@ -77,9 +97,11 @@ def _copier(tables: ControlTables, random: np.random.Generator) -> Table:
 
 
 def _outliers(tables: ControlTables, random: np.random.Generator) -> Table:
-    """Of the same law, but for the ten training rows that are furthest from their fifth neighbour."""
-    points = Space.of(tables.rows.train).points(tables.rows.train)
-    far = nearest(points, points, 5, same=True)[0][:, -1]
+    """Of the same law, but for ten training rows: those furthest from their fifth neighbour in all three parts."""
+    every = Table.concat([tables.rows.train, tables.rows.holdout, tables.fresh])
+    space = Space.of(every)
+    # The first neighbour of each row is the row itself.
+    far = nearest(space.points(tables.rows.train), space.points(every), 6)[0][:, -1]
     return _with_copies(tables, np.argsort(-far, kind="stable")[:COPIED_OUTLIERS], random)
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from headwater.audit.control_tables import LEAST_ROWS, MAKERS, MOST_ROWS, control_tables
+from headwater.audit.control_tables import GUESSED_ROWS, LEAST_ROWS, MAKERS, MOST_ROWS, OUTLIERS_ROWS, control_tables
+from headwater.audit.expectations import EXPECTATIONS, QUIET, begins
 from headwater.audit.running import Clock, run_checks, stream
 from headwater.evidence.candidate import Candidate
 from headwater.evidence.check import About, Check
@@ -11,7 +12,7 @@ from headwater.evidence.intervals import p_above, p_below
 from headwater.evidence.measure import Measure, Status
 from headwater.evidence.settings import AuditSettings
 
-__all__ = ["ABOUT", "CHECKS", "EXPECTATIONS", "QUIET", "Checks", "Expectation", "chance", "depending", "run_controls"]
+__all__ = ["ABOUT", "CHECKS", "Checks", "chance", "depending", "run_controls"]
 
 Checks = Callable[[Candidate, AuditSettings], Sequence[Check]]
 """All checks of an audit, bound to a candidate."""
@@ -19,13 +20,16 @@ Checks = Callable[[Candidate, AuditSettings], Sequence[Check]]
 CHECKS = "controls"
 """What the names of all these measures begin with."""
 
-_OR = " or "
+_GUESSES = "inference"
 
 FOUND_BELOW = 0.01
 """A fault is found where chance alone would show as much in less than one of a hundred tables."""
 
 FALSE_BELOW = 0.001
 """An alarm at a table without a fault, so sure of itself, is a fault of the check."""
+
+_ROWS = {"outliers": OUTLIERS_ROWS}
+"""Rows of each part by table; `MOST_ROWS` elsewhere."""
 
 ABOUT = About(
     title="Self-test",
@@ -36,46 +40,6 @@ ABOUT = About(
     source="Positive and negative controls, as any assay has them",
     disclosure="public",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Expectation:
-    """What a table with a known fault must show.
-
-    Attributes:
-        table: name of its maker.
-        checks: by any of these it must be found; a name stands for all checks that begin with it.
-        subjects: only these subjects of the checks; empty for all.
-    """
-
-    table: str
-    checks: tuple[str, ...]
-    subjects: tuple[str, ...] = ()
-
-    @property
-    def subject(self) -> str:
-        """How measures name it."""
-        return _OR.join(self.checks)
-
-
-_MEMBERSHIP = ("membership.nearest", "membership.domias-1", "membership.domias-5", "membership.classifier")
-
-_ALL_ROWS = ("",)
-
-EXPECTATIONS: tuple[Expectation, ...] = (
-    # As the gate reads them: the strongest attack counts. On few rows the classifier alone would miss even this.
-    Expectation("memoriser", _MEMBERSHIP, _ALL_ROWS),
-    *(Expectation("memoriser", (name,)) for name in ("linkability", "inference", "copies.near")),
-    Expectation("copier", _MEMBERSHIP, _ALL_ROWS),
-    Expectation("copier", ("copies.near",)),
-    Expectation("outliers", _MEMBERSHIP, ("outliers",)),
-    Expectation("shifted", ("inference",)),
-    Expectation("biased", ("bias.ratio",)),
-)
-"""Which check must find which fault."""
-
-QUIET = (*_MEMBERSHIP, "linkability", "inference", "copies.near", "copies.rare", "bias.ratio")
-"""What must stay quiet about the table without a fault."""
 
 
 def chance(measure: Measure) -> float | None:
@@ -106,25 +70,65 @@ def run_controls(
 
     Returns:
         One measure for each expectation: 1 where the check landed on its right side, 0 where not; not applicable where
-        the table has nothing that could be wrong in this way; inconclusive where the candidate has too few rows.
+        the table has nothing that could be wrong in this way, or where a check that must stay quiet lacks rows to
+        speak at all; inconclusive where the candidate has too few rows.
+
+    Guarantee: measured below.
     """
-    tables = control_tables(candidate.table, settings, stream(seed, CHECKS))
-    if tables is None:
+    if candidate.table.rows // 3 < LEAST_ROWS:
         needed = 3 * LEAST_ROWS
         reason = f"the synthetic table has {candidate.table.rows} rows; the self-test needs {needed}"
         return (_control("rows", "", status="inconclusive", reason=reason).model_copy(update={"needed": needed}),)
     measures: list[Measure] = []
-    for name, maker in MAKERS.items():
-        wanted = QUIET if name == "safe" else _checks_of(name)
-        made = maker(tables, stream(seed, f"{CHECKS}.{name}"))
+    for name in MAKERS:
+        if name == "safe":
+            # Guesses take more rows than the other checks, and hardly any time.
+            others = tuple(check for check in QUIET if check != _GUESSES)
+            found = [
+                *(_found(name, candidate, settings, checks, others, MOST_ROWS, seed, clock) or ()),
+                *(_found(name, candidate, settings, checks, (_GUESSES,), GUESSED_ROWS, seed, clock) or ()),
+            ]
+            measures += _quiet(found)
+            continue
+        wanted = tuple(check for wish in EXPECTATIONS if wish.table == name for check in wish.checks)
+        made = _found(name, candidate, settings, checks, wanted, _ROWS.get(name, MOST_ROWS), seed, clock)
         if made is None:
             reason = "the table has no declared group, or no number, that could be made wrong in this way"
             measures.append(_control(name, "", status="not applicable", reason=reason))
-            continue
-        bound = [check for check in checks(Candidate(made), _small(settings)) if _is_wanted(check.name, wanted)]
-        found = run_checks(bound, tables.rows, seed, clock).measures
-        measures += _quiet(found) if name == "safe" else _expected(name, found)
+        else:
+            measures += _expected(name, made)
     return tuple(measures)
+
+
+def _found(
+    name: str,
+    candidate: Candidate,
+    settings: AuditSettings,
+    checks: Checks,
+    wanted: tuple[str, ...],
+    rows: int,
+    seed: int,
+    clock: Clock,
+) -> tuple[Measure, ...] | None:
+    """What the wanted checks find in one table; None where no such table can be made."""
+    tables = control_tables(candidate.table, settings, stream(seed, CHECKS), rows)
+    made = None if tables is None else MAKERS[name](tables, stream(seed, f"{CHECKS}.{name}"))
+    if made is None or tables is None:
+        return None
+    bound = [check for check in checks(Candidate(made), _small(settings, rows)) if _is_wanted(check.name, wanted)]
+    return run_checks(bound, tables.rows, seed, clock).measures
+
+
+@dataclass(frozen=True, slots=True)
+class _Broken:
+    """A check that landed on its wrong side, on one table; a subject of it alone, or all of it."""
+
+    table: str
+    check: str
+    subject: str | None = None
+
+    def concerns(self, measure: Measure) -> bool:
+        return begins(measure.check, self.check) and self.subject in (None, measure.subject)
 
 
 def depending(measures: Sequence[Measure], controls: Sequence[Measure]) -> tuple[Measure, ...]:
@@ -137,19 +141,18 @@ def depending(measures: Sequence[Measure], controls: Sequence[Measure]) -> tuple
         measures: of the audit.
         controls: of its self-test.
     """
-    blind = _broken(controls, "safe", but=True)
-    noisy = _broken(controls, "safe", but=False)
+    blind, noisy = _blind(controls), _noisy(controls)
     return tuple(_after(measure, blind, noisy) for measure in measures)
 
 
-def _after(measure: Measure, blind: Mapping[str, str], noisy: Mapping[str, str]) -> Measure:
+def _after(measure: Measure, blind: Sequence[_Broken], noisy: Sequence[_Broken]) -> Measure:
     if measure.status != "measured":
         return measure
-    for names, said, always in (
+    for broken, said, always in (
         (blind, "did not find the fault that it must find", False),
         (noisy, "raised an alarm at a table without a fault", True),
     ):
-        table = next((table for name, table in names.items() if _begins(measure.check, name)), None)
+        table = next((each.table for each in broken if each.concerns(measure)), None)
         p = chance(measure)
         if table is None or (not always and p is not None and p < FOUND_BELOW):
             continue
@@ -159,69 +162,65 @@ def _after(measure: Measure, blind: Mapping[str, str], noisy: Mapping[str, str])
     return measure
 
 
-def _broken(controls: Sequence[Measure], table: str, *, but: bool) -> dict[str, str]:
-    """Checks whose control came to 0, with the table that it was: on this table, or on all but it."""
-    found: dict[str, str] = {}
-    for control in controls:
-        name = control.check.removeprefix(f"{CHECKS}.")
-        if control.value == 0 and (name == table) != but:
-            found |= dict.fromkeys(control.subject.split(_OR), name)
-    return found
+def _blind(controls: Sequence[Measure]) -> list[_Broken]:
+    """Whom missed faults leave without a voice."""
+    missed = {(control.check, control.subject) for control in controls if control.value == 0}
+    return [
+        _Broken(wish.table, check, subject)
+        for wish in EXPECTATIONS
+        if (f"{CHECKS}.{wish.table}", wish.subject) in missed
+        for check, subject in wish.blinds or _whole(wish.checks)
+    ]
 
 
-def _checks_of(table: str) -> tuple[str, ...]:
-    return tuple(name for wish in EXPECTATIONS if wish.table == table for name in wish.checks)
+def _whole(checks: tuple[str, ...]) -> tuple[tuple[str, str | None], ...]:
+    return tuple((check, None) for check in checks)
+
+
+def _noisy(controls: Sequence[Measure]) -> list[_Broken]:
+    """Who raised a false alarm."""
+    safe = f"{CHECKS}.safe"
+    return [_Broken("safe", each.subject) for each in controls if each.check == safe and each.value == 0]
 
 
 def _is_wanted(check: str, wanted: tuple[str, ...]) -> bool:
     # One check may measure several of them: "membership" gives "membership.nearest" and others.
-    return any(_begins(check, name) or _begins(name, check) for name in wanted)
+    return any(begins(check, name) or begins(name, check) for name in wanted)
 
 
-def _begins(name: str, start: str) -> bool:
-    return name == start or name.startswith(start + ".")
-
-
-def _small(settings: AuditSettings) -> AuditSettings:
-    most = min(settings.targets, MOST_ROWS)
+def _small(settings: AuditSettings, rows: int) -> AuditSettings:
+    most = min(settings.targets, rows)
     return settings.model_copy(update={"attacks": min(settings.attacks, 1000), "targets": most, "canaries": 0})
 
 
 def _expected(table: str, found: Sequence[Measure]) -> list[Measure]:
     """One control for each expectation of a table with a fault."""
-    controls = []
-    for wish in EXPECTATIONS:
-        if wish.table == table:
-            own = [
-                measure
-                for measure in found
-                if any(_begins(measure.check, name) for name in wish.checks)
-                and (not wish.subjects or measure.subject in wish.subjects)
-            ]
-            controls.append(_judged(table, wish.subject, own, finds=True))
-    return controls
+    return [_judged(table, wish.subject, wish.own(found), finds=True) for wish in EXPECTATIONS if wish.table == table]
 
 
 def _quiet(found: Sequence[Measure]) -> list[Measure]:
     """One control for each check that was tried on the table without a fault."""
     return [
-        _judged("safe", name, own, finds=False)
+        _judged("safe", name, [own], finds=False)
         for name in QUIET
-        if (own := [measure for measure in found if _begins(measure.check, name)])
+        if (own := [measure for measure in found if begins(measure.check, name)])
     ]
 
 
-def _judged(table: str, subject: str, own: Sequence[Measure], *, finds: bool) -> Measure:
-    """Whether measures of a control landed on their right side; several share the error."""
-    chances = [p for measure in own if (p := chance(measure)) is not None]
-    if not chances:
-        idle = all(measure.status == "not applicable" for measure in own)
+def _judged(table: str, subject: str, kinds: Sequence[Sequence[Measure]], *, finds: bool) -> Measure:
+    """Whether measures of a control landed on their right side; kinds share the error, and the measures of each."""
+    chances = [[p for measure in kind if (p := chance(measure)) is not None] for kind in kinds]
+    least = [min(each) * len(each) for each in chances if each]
+    if not least:
+        own = [measure for kind in kinds for measure in kind]
+        # Who has too few rows to speak raises no false alarm; who fails for another reason was not tried.
+        idle = all(measure.status == "not applicable" or (not finds and measure.needed is not None) for measure in own)
         reasons = sorted({measure.reason for measure in own if measure.reason})
         why = "; ".join(reasons)[:900] or "no such check was run"
         return _control(table, subject, status="not applicable" if idle else "inconclusive", reason=why)
-    least = min(min(chances) * len(chances), 1.0)
-    right = least < FOUND_BELOW if finds else least >= FALSE_BELOW
-    return _control(table, subject, value=float(right), details={"chance": least})
+    p = min(min(least) * len(least), 1.0)
+    right = p < FOUND_BELOW if finds else p >= FALSE_BELOW
+    return _control(table, subject, value=float(right), details={"chance": p})
 
 
 def _control(

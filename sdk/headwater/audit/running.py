@@ -5,12 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from headwater.errors import HeadwaterError
 from headwater.evidence.check import About, AuditRows, Check
 from headwater.evidence.measure import Measure
 
-__all__ = ["Clock", "Found", "Progress", "Watcher", "run_checks", "stream"]
+__all__ = ["Clock", "Found", "Progress", "Unmade", "Watcher", "run_checks", "stream"]
 
 Clock = Callable[[], float]
 """CPU seconds; given from outside, since nothing here looks at a clock."""
@@ -49,6 +50,39 @@ class Found:
     measures: tuple[Measure, ...]
     abouts: Mapping[str, About]
     seconds: Mapping[str, float]
+
+
+class Unmade:
+    """Stands where a check could not be made: it dies of the same, so that an audit tells it as it tells any failure.
+
+    Attributes:
+        name: of the check that is missing.
+    """
+
+    federated = False
+    size = 0
+    about = About(
+        title="A check that could not be made",
+        question="What would this check have found?",
+        knowledge="Nothing: it could not be bound to the candidate and the settings.",
+        statistic="None; its measure is inconclusive, with what it failed with.",
+        misses="Everything.",
+        source="None",
+        disclosure="verdict",
+    )
+
+    def __init__(self, name: str, error: Exception) -> None:
+        """Keep what its constructor raised."""
+        self.name = name
+        self._error = error
+
+    def count(self, rows: AuditRows, random: np.random.Generator) -> NDArray[np.int64]:
+        """Raise it."""
+        raise self._error
+
+    def read(self, counts: NDArray[np.int64]) -> tuple[Measure, ...]:
+        """Raise it."""
+        raise self._error
 
 
 def stream(seed: int, name: str) -> np.random.Generator:

@@ -31,7 +31,6 @@ from headwater.schema import BooleanColumn, CategoricalColumn, Schema
 __all__ = ["Outcome", "audit_files", "check_packages", "check_settings", "report_of"]
 
 _PACKAGES = ("scipy", "sklearn", "lightgbm", "pandas", "fairlearn", "jinja2", "matplotlib")
-_PUBLISHED = (".csv", ".parquet")
 
 
 @dataclass(frozen=True)
@@ -136,13 +135,11 @@ def audit_files(
 def _checks_of(files: AuditFiles, synthetic: Path) -> Checks:
     """All checks, with those of the published file itself, which no sum over organisations needs."""
     texts = rare_texts(files.private, files.schema)
-    # Other endings are of files that nobody publishes as they are.
-    published = synthetic if synthetic.suffix.lower() in _PUBLISHED else None
 
     def checks(candidate: Candidate, settings: AuditSettings) -> Sequence[Check]:
         return (
             Validity(candidate, settings, files.confirmed),
-            Artefacts(candidate, settings, published, texts),
+            Artefacts(candidate, settings, synthetic, texts),
             # That of the registry reads the rows as they were conformed; the file is what will be read by others.
             *(check for check in all_checks(candidate, settings) if check.name != Validity.name),
         )

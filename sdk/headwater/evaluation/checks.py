@@ -1,5 +1,7 @@
 """Every measurement of the evaluation, bound to one candidate."""
 
+from collections.abc import Callable
+
 from headwater.evaluation.bias.odds import Odds
 from headwater.evaluation.bias.parity import Parity
 from headwater.evaluation.bias.shares import GroupRatio, Intersections
@@ -15,30 +17,32 @@ from headwater.evidence.candidate import Candidate
 from headwater.evidence.check import Check
 from headwater.evidence.settings import AuditSettings
 
-__all__ = ["evaluations"]
+__all__ = ["EVALUATIONS", "evaluations"]
+
+EVALUATIONS: tuple[Callable[[Candidate, AuditSettings], Check], ...] = (
+    Marginals,
+    Distinguishable,
+    Modes,
+    Reached,
+    Invented,
+    Density,
+    UsefulnessCheck,
+    CurveCheck,
+    GroupRatio,
+    Intersections,
+    Parity,
+    Odds,
+    GroupUsefulness,
+)
+"""All kinds, in the order of a report; those that cannot be summed have `federated` False."""
 
 
 def evaluations(candidate: Candidate, settings: AuditSettings) -> tuple[Check, ...]:
-    """All of them, in the order of a report; those that cannot be summed have `federated` False.
+    """All of them, bound.
 
     `headwater.evaluation.bias.privacy.privacy_gap` reads the measures of membership attacks and is no check itself.
 
     Raises:
         InputError: a declared group or task is no column that can be one.
     """
-    kinds = (
-        Marginals,
-        Distinguishable,
-        Modes,
-        Reached,
-        Invented,
-        Density,
-        UsefulnessCheck,
-        CurveCheck,
-        GroupRatio,
-        Intersections,
-        Parity,
-        Odds,
-        GroupUsefulness,
-    )
-    return tuple(kind(candidate, settings) for kind in kinds)
+    return tuple(kind(candidate, settings) for kind in EVALUATIONS)
