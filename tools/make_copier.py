@@ -1,9 +1,10 @@
 """Write four files of a real table that show what an audit says: training rows, holdout, a copier, a fresh sample.
 
-Usage: python tools/make_copier.py --data adult.csv --target income --out DIR [--law mixture|rows|drawn] [--share 0.05]
+Usage: python tools/make_copier.py --data adult.csv --out DIR [--target income] [--law LAW] [--share 0.05] [--rows N]
 
 Then `headwater audit` with DIR/train.csv, DIR/holdout.csv, DIR/schema.toml, and as --synthetic DIR/copier.csv
-fails and names copying; with DIR/fresh.csv it does not.
+fails and names copying; with DIR/fresh.csv it does not. Usefulness is judged by the target: the one that is given, that
+of a table the benchmarks know, or else the last column if it is categorical.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "bench"))
 
 from audit.tables import LAWS, make
+from audit.targets import target_of
 from headwater.errors import HeadwaterError
 
 
@@ -21,7 +23,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     arguments.add_argument("--data", type=pathlib.Path, required=True, help="the real table: CSV, CSV.gz or Parquet")
     arguments.add_argument("--out", type=pathlib.Path, required=True, help="folder to write")
-    arguments.add_argument("--target", help="column that models predict; income for adult.csv")
+    arguments.add_argument("--target", help="column that models predict; see above for what it is without")
     arguments.add_argument(
         "--law",
         choices=LAWS,
@@ -36,10 +38,12 @@ def main() -> None:
     if not 0 < given.share <= 1:
         arguments.error(f"--share {given.share:g}: take a share above 0 and up to 1")
     try:
-        made = make(given.data, given.target, law=given.law, share=given.share, rows=given.rows, seed=given.seed)
+        target, why = target_of(given.data, given.target)
+        made = make(given.data, target, law=given.law, share=given.share, rows=given.rows, seed=given.seed)
     except HeadwaterError as error:
         raise SystemExit(f"error: {error}") from None
     made.write(given.out)
+    print(f"target: {target}, {why}" if target else f"no target: {why}; usefulness will be not applicable")
     copies = round(given.share * made.copier.rows)
     print(f"{given.out}: {made.train.rows:,} training and {made.holdout.rows:,} holdout rows; copier.csv of")
     print(f"{made.copier.rows:,} rows, {copies:,} of them training rows; fresh.csv of {made.fresh.rows:,}; schema.toml")

@@ -73,7 +73,8 @@ def run_controls(
         the table has nothing that could be wrong in this way, or where a check that must stay quiet lacks rows to
         speak at all; inconclusive where the candidate has too few rows.
 
-    Guarantee: measured below.
+    Guarantee: none by theory. How often an honest candidate is blamed by chance is measured by
+        `tools/bench/self_test_rates.py`, whose docstring has figures.
     """
     if candidate.table.rows // 3 < LEAST_ROWS:
         needed = 3 * LEAST_ROWS

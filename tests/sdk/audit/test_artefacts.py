@@ -1,6 +1,7 @@
 """Artefacts: each that is planted in a release is found and named, and a release without any is clean."""
 
 import base64
+import gzip
 import io
 import json
 import pickle
@@ -61,6 +62,40 @@ def test_a_file_of_rows_alone_is_clean_as_csv_and_as_parquet(tmp_path: Path, tab
     pq.write_table(table.to_arrow(), tmp_path / "rows.parquet")
     for name in ("rows.csv", "rows.parquet"):
         assert scan(tmp_path / name, table.schema) == ()
+
+
+def _rows_alone(folder: Path, table: Table, ending: str, extra: str = "") -> Path:
+    """Rows as tabbed or compressed text, the header with a further column where one is asked for."""
+    write_csv(table, folder / "plain.csv")
+    lines = (folder / "plain.csv").read_text(encoding="utf-8").splitlines()
+    lines = [lines[0] + f",{extra}", *(line + ",1" for line in lines[1:])] if extra else lines
+    text = "\n".join(lines) + "\n"
+    content = (text.replace(",", "\t") if ".tsv" in ending else text).encode()
+    file = folder / f"rows{ending}"
+    file.write_bytes(gzip.compress(content) if ending.endswith(".gz") else content)
+    return file
+
+
+@pytest.mark.parametrize("ending", [".csv.gz", ".tsv", ".tsv.gz"])
+def test_compressed_and_tabbed_rows_are_looked_at_as_their_text(tmp_path: Path, table: Table, ending: str) -> None:
+    assert scan(_rows_alone(tmp_path, table, ending), table.schema) == ()
+    found = scan(_rows_alone(tmp_path, table, ending, "record"), table.schema)
+    assert [finding.what for finding in found] == ["a column that the schema does not know, 'record'"]
+
+
+def test_what_is_compressed_ends_with_its_rows(tmp_path: Path, table: Table) -> None:
+    file = _rows_alone(tmp_path, table, ".csv.gz")
+    whole = file.read_bytes()
+    for content in (whole + b"more", whole[:-20], b"no gzip"):
+        file.write_bytes(content)
+        assert [finding.what for finding in scan(file, table.schema)] == ["bytes that are no gzip, or bytes behind it"]
+
+
+def test_a_release_holds_no_compressed_rows(tmp_path: Path, table: Table) -> None:
+    (tmp_path / "release").mkdir()
+    file = _rows_alone(tmp_path, table, ".csv.gz")
+    (tmp_path / "release" / file.name).write_bytes(file.read_bytes())
+    assert any("unexpected kind" in finding.what for finding in scan(tmp_path / "release", table.schema))
 
 
 def _zip() -> bytes:

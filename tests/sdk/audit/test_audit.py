@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from headwater.audit import checks as registry
 from headwater.audit.audit import audit
 from headwater.audit.controls import CHECKS
 from headwater.audit.running import Progress, run_checks, stream
@@ -126,3 +127,26 @@ def test_an_audit_refuses_tables_of_two_schemas() -> None:
     other = type(made)(made.schema.model_copy(update={"name": "other"}), made.columns, made.rows)
     with pytest.raises(InputError, match="different schemas"):
         audit(train, holdout, other, SETTINGS, some, seed=1, clock=no_clock)
+
+
+def test_a_check_that_cannot_be_made_is_inconclusive_by_name_and_the_others_are_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def dies(candidate: Candidate, settings: AuditSettings) -> Check:
+        raise KeyError(SECRET)
+
+    def stands(candidate: Candidate, settings: AuditSettings) -> Check:
+        return Drawing("second")
+
+    made = (registry._One("first", dies), registry._One("second", stands))
+    monkeypatch.setattr(registry, "_REGISTRY", made)
+    train, holdout, random = fixture(2)
+    found = audit(
+        train, holdout, safe(train, random), SETTINGS, registry.all_checks, seed=3, clock=no_clock
+    )  # fmt: skip
+    by_name = {measure.check: measure for measure in found.measures}
+    assert (by_name["first"].status, by_name["first"].reason) == ("inconclusive", "failed with KeyError")
+    assert by_name["second"].status == "measured"
+    assert SECRET not in repr(found)
+    with pytest.raises(KeyError):
+        registry.federated_checks(Candidate(train), SETTINGS)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from headwater.audit.control_tables import MAKERS, MOST_ROWS, control_tables, judged_group
+from headwater.audit.control_tables import MAKERS, MOST_ROWS, OUTLIERS_ROWS, control_tables, judged_group
 from headwater.audit.controls import chance, depending, run_controls
+from headwater.audit.expectations import EXPECTATIONS, MEMBERSHIP
 from headwater.evidence.candidate import Candidate
 from headwater.evidence.check import About, AuditRows, Check
 from headwater.evidence.measure import Measure
@@ -186,3 +187,99 @@ def test_chance_is_read_by_the_law_and_the_direction(measure: Measure, least: fl
 def test_a_figure_without_a_law_has_no_chance() -> None:
     assert chance(Measure(check="a", value=1.0)) is None
     assert chance(Measure(check="a", status="inconclusive", reason="few rows")) is None
+
+
+def outliers_control(value: float) -> Measure:
+    (wish,) = (each for each in EXPECTATIONS if each.table == "outliers")
+    return Measure(check="controls.outliers", subject=wish.subject, value=value, null=1.0, better="higher")
+
+
+def test_outliers_that_are_missed_leave_measures_of_outliers_alone_without_a_voice() -> None:
+    quiet = Measure(check="membership.nearest", value=0.01, null=0.01, law="binomial", tally=(10, 1000))
+    measures = [
+        quiet,
+        quiet.model_copy(update={"subject": "outliers"}),
+        quiet.model_copy(update={"subject": "origin=north"}),
+        Measure(check="copies.near", value=0.0, law="test", p_value=0.5),
+    ]
+    after = depending(measures, [outliers_control(0.0)])
+    assert [measure.status for measure in after] == ["measured", "inconclusive", "measured", "measured"]
+    assert depending(measures, [outliers_control(1.0)]) == tuple(measures)
+
+
+class Echoes(Copies):
+    """Finds ten copies or misses them; the law is a test's."""
+
+    p_value = 0.002
+
+    def read(self, counts: I64) -> tuple[Measure, ...]:
+        return (Measure(check=self.name, value=0.01, null=0.0, law="test", p_value=self.p_value),)
+
+
+class Missed(Echoes):
+    """Sees no more than chance does."""
+
+    p_value = 0.2
+
+
+@pytest.mark.parametrize(("made", "value"), [(Echoes, 1.0), (Missed, 0.0)])
+def test_outliers_are_found_by_whatever_looks_for_them(candidate: Table, made: type[Copies], value: float) -> None:
+    found = {measure.check: measure.value for measure in controls_of(made, candidate)}
+    assert found["controls.outliers"] == value
+
+
+def test_the_error_is_shared_by_kinds_of_checks_and_not_by_every_measure() -> None:
+    (wish,) = (each for each in EXPECTATIONS if each.table == "outliers")
+    echo = Measure(check="copies.near", value=0.01, null=0.0, law="test", p_value=0.002)
+    attacks = [
+        Measure(check=name, subject=subject, value=0.01, null=0.01, law="test", p_value=0.5)
+        for name in MEMBERSHIP
+        for subject in ("", "outliers", "origin=north")
+    ]
+    own = wish.own([echo, *attacks])
+    assert [len(kind) for kind in own] == [4, 1, 0]
+    assert {measure.subject for measure in own[0]} == {"outliers"}
+
+
+class Scarce(Copies):
+    """Lacks rows to speak, or fails."""
+
+    needed: int | None = 5000
+
+    def read(self, counts: I64) -> tuple[Measure, ...]:
+        return (Measure(check=self.name, status="inconclusive", reason="few rows", needed=self.needed),)
+
+
+class Broken(Scarce):
+    """Fails for a reason that no row mends."""
+
+    needed = None
+
+
+@pytest.mark.parametrize(("made", "status"), [(Scarce, "not applicable"), (Broken, "inconclusive")])
+def test_who_lacks_rows_raises_no_alarm_and_who_fails_was_not_tried(
+    candidate: Table, made: type[Copies], status: str
+) -> None:
+    controls = {measure.check: measure.status for measure in controls_of(made, candidate)}
+    assert controls["controls.safe"] == status
+    # What must find a fault and cannot speak leaves the audit undecided.
+    assert controls["controls.copier"] == "inconclusive"
+
+
+def test_guesses_that_must_stay_quiet_get_more_rows_than_the_rest() -> None:
+    seen: list[tuple[str, int]] = []
+
+    class Counting(Copies):
+        def count(self, rows: AuditRows, random: np.random.Generator) -> I64:
+            seen.append((self.name, rows.train.rows))
+            return np.array([1, 1000, 1, 1000], np.int64)
+
+    class Guessing(Counting):
+        name = "inference"
+
+    def checks(candidate: Candidate, settings: AuditSettings) -> Sequence[Check]:
+        return [Counting(candidate), Guessing(candidate)]
+
+    run_controls(Candidate(law(9000, np.random.default_rng(1))), SETTINGS, checks, 5, lambda: 0.0)
+    assert seen[:2] == [("copies.near", MOST_ROWS), ("inference", 3000)]
+    assert OUTLIERS_ROWS in {rows for _, rows in seen}

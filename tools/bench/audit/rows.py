@@ -8,7 +8,8 @@ from generator.rows import Row
 __all__ = ["LAW_WORDS", "PEERS", "SEEDS", "SHARE", "WHAT_WORDS", "audit_rows", "name_of", "peer_rows", "quick_rows"]
 
 SEEDS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
-_PEER_SEEDS = (1, 2)
+_FEW_SEEDS = (1, 2, 3)
+_PEER_SEEDS = (1,)
 SHARE = 0.05
 _MILLION = 1_000_000
 
@@ -43,8 +44,8 @@ def audit_rows() -> list[Row]:
     return [
         _row("mixture", "copier", SEEDS),
         _row("drawn", "fresh", SEEDS),
-        _row("rows", "fresh", SEEDS),
-        _row("mixture", "fresh", SEEDS),
+        _row("rows", "fresh", _FEW_SEEDS),
+        _row("mixture", "fresh", _FEW_SEEDS),
         _row("mixture", "fresh", (1,), _MILLION),
     ]
 
