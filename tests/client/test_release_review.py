@@ -113,8 +113,29 @@ class World:
         return self.homes[member] / "releases" / self.record.release_digest
 
 
+@pytest.fixture(scope="module")
+def worlds() -> Iterator[list[World]]:
+    """The one that tests share, once a test made it."""
+    made: list[World] = []
+    yield made
+    for world in made:
+        world.coordinator.close()
+
+
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def world(worlds: list[World], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A consortium that tests share, with a release of the test's own: the latest of its name."""
+    use_audit(monkeypatch)
+    if worlds:
+        worlds[0].record = worlds[0].wait()
+    else:
+        worlds.append(World(tmp_path))
+    return worlds[0]
+
+
+@pytest.fixture
+def own_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """One that nobody else has, for what changes a run's standing."""
     use_audit(monkeypatch)
     made = World(tmp_path)
     yield made
@@ -145,11 +166,11 @@ def test_what_every_organisation_reviewed_and_signed_is_published(world: World, 
             assert review.own is not None
             assert review.own.failing == ()
             assert review.release.manifest.digest == world.record.release_digest
-            signed = organisation.approve_release("visits/1", review.release.digest[:16])
+            signed = organisation.approve_release(f"visits/{world.record.version}", review.release.digest[:16])
             assert signed.decision.member == member
             assert signed.decision.verdicts["G6"] == "pass"
     settle(world.storage, ReleaseFolders(world.home))
-    verification = verify_release(world.home.releases / "visits" / "1", world.charter)
+    verification = verify_release(world.home.releases / "visits" / str(world.record.version), world.charter)
     assert verification.organisations == ("org-1", "org-2", "org-3")
 
 
@@ -206,11 +227,11 @@ def test_an_audit_by_other_settings_than_the_plan_s_is_refused(world: World) -> 
         Organisation.open(world.homes["org-1"]) as organisation,
         pytest.raises(ReleaseRefused, match="other settings than those of the approved plan"),
     ):
-        organisation.review_release("visits/2")
+        organisation.review_release(f"visits/{world.record.version}")
 
 
-def test_a_release_of_a_run_that_nobody_here_approved_can_only_be_refused(world: World) -> None:
-    home = world.homes["org-3"]
+def test_a_release_of_a_run_that_nobody_here_approved_can_only_be_refused(own_world: World) -> None:
+    home = own_world.homes["org-3"]
     with Organisation.open(home) as organisation:
         organisation.refuse(RUN, "we changed our mind")
         with pytest.raises(InputError, match="it can only be refused"):
@@ -218,8 +239,8 @@ def test_a_release_of_a_run_that_nobody_here_approved_can_only_be_refused(world:
         organisation.refuse_release("visits", "we did not approve this run")
         with pytest.raises(OutOfOrder, match="decisions came to an end"):
             organisation.refuse_release("visits", "once more")
-    settle(world.storage, ReleaseFolders(world.home))
-    with Organisation.open(world.homes["org-1"]) as organisation:
+    settle(own_world.storage, ReleaseFolders(own_world.home))
+    with Organisation.open(own_world.homes["org-1"]) as organisation:
         (status,) = organisation.releases()
         assert status.detail == "refused by org-3: 3 of 3 signatures cannot be reached"
         with pytest.raises(OutOfOrder, match="its files are gone"):
@@ -246,7 +267,7 @@ def test_two_organisations_sign_a_waiver_by_its_digest(world: World) -> None:
 def test_the_commands_show_and_sign(world: World, tmp_path: Path) -> None:
     home = world.homes["org-1"]
     listed = organise("release", "list", home=home)
-    assert "visits/1" in listed.output
+    assert f"visits/{world.record.version}" in listed.output
     reviewed = organise("release", "review", "visits", "--data", str(rows_of(tmp_path)), home=home)
     assert reviewed.exit_code == 0, reviewed.output
     for line in ("What all organisations' sums say", "for your eyes only", "which only you can read", "To sign:"):

@@ -19,6 +19,8 @@ from support.attacked import Bound, attack, attack_in_parts
 from support.reference_generators import SETTINGS, fixture, law, memoriser, safe
 
 HONEST = ("safe", "shifted", "biased", "collapsed", "modes")
+# Of either side, where half of the reference rows show as much.
+FEW = 1000
 
 
 def _p(measure: Measure) -> float:
@@ -30,14 +32,14 @@ def _p(measure: Measure) -> float:
 @pytest.mark.parametrize("generator", ["memoriser", "memoriser-20", "memoriser-5", "outliers"])
 def test_copies_are_found_down_to_ten_rows(generator: str) -> None:
     for seed in range(3):
-        (measure,) = attack(NearCopies, generator, seed)
+        (measure,) = attack(NearCopies, generator, seed, rows=FEW)
         assert _p(measure) < 0.01
 
 
 @pytest.mark.parametrize("generator", HONEST)
 def test_no_other_reference_table_is_taken_for_a_copier(generator: str) -> None:
     # Tests at 1 %: more than 1 of 4 come by a chance below 1 in 1,600.
-    assert sum(_p(attack(NearCopies, generator, seed)[0]) < 0.01 for seed in range(4)) <= 1
+    assert sum(_p(attack(NearCopies, generator, seed, rows=FEW)[0]) < 0.01 for seed in range(4)) <= 1
 
 
 def test_the_value_is_the_share_of_rows_that_were_copied() -> None:
@@ -72,7 +74,7 @@ def test_a_twentieth_copied_shows_in_rare_combinations() -> None:
 @pytest.mark.parametrize("generator", HONEST)
 def test_nothing_rare_is_echoed_by_honest_tables(generator: str) -> None:
     # Two tests at 1 %: more than 2 of 8 come by a chance below 1 in 18,000.
-    found = [_p(measure) < 0.01 for seed in range(4) for measure in attack(RareEchoes, generator, seed)]
+    found = [_p(measure) < 0.01 for seed in range(4) for measure in attack(RareEchoes, generator, seed, rows=FEW)]
     assert sum(found) <= 2
 
 
@@ -119,8 +121,8 @@ def test_tables_full_of_twins_raise_no_alarm(check: Bound) -> None:
     alarms, tests = 0, 0
     for seed in range(10):
         random = np.random.default_rng(seed)
-        bound = check(Candidate(_repeating(2000, random)), AuditSettings())
-        rows = AuditRows(_repeating(1500, random), _repeating(800, random))
+        bound = check(Candidate(_repeating(1000, random)), AuditSettings())
+        rows = AuditRows(_repeating(800, random), _repeating(500, random))
         for measure in bound.read(bound.count(rows, random)):
             # So few rows stand alone here that many are not judged; the chance of an alarm is held all the same.
             assert measure.p_value is not None
@@ -134,9 +136,9 @@ def test_sums_over_unequal_organisations_keep_the_chance_of_an_alarm() -> None:
     alarms = 0
     for seed in range(10):
         random = np.random.default_rng(100 + seed)
-        bound = NearCopies(Candidate(_repeating(1500, random)), AuditSettings())
+        bound = NearCopies(Candidate(_repeating(800, random)), AuditSettings())
         total = np.zeros(bound.size, np.int64)
-        for train, holdout in ((2000, 400), (200, 60)):
+        for train, holdout in ((1000, 250), (100, 30)):
             total += bound.count(AuditRows(_repeating(train, random), _repeating(holdout, random)), random)
         (measure,) = bound.read(total)
         assert measure.p_value is not None

@@ -83,11 +83,12 @@ def _rank(candidate: Candidate, planted: Planted) -> Ranks:
     nearer, level = np.empty(rows.rows, np.int64), np.empty(rows.rows, np.int64)
     for place in range(rows.rows):
         few = neighbours[place]
-        # Squared distances of R's members to each neighbour, built up column by column; last axis: neighbours.
-        total = np.square(points[few] - queries[place]).sum(axis=1)[None, :]
+        # Squared distances of each neighbour to R's members, built up column by column; last axis: members, as the
+        # least of few long rows is found much sooner than that of many short ones.
+        total = np.square(points[few] - queries[place]).sum(axis=1)[:, None]
         for values, others in zip(possible, synthetic, strict=True):
-            total = (total[:, None, :] + _squares(values, others[few])[None, :, :]).reshape(-1, len(few))
-        distances = np.round(np.sqrt(total.min(axis=1)), _DIGITS)
+            total = (total[:, :, None] + _squares(others[few], values)[:, None, :]).reshape(len(few), -1)
+        distances = np.round(np.sqrt(total.min(axis=0)), _DIGITS)
         mine = distances[own[place]]
         nearer[place], level[place] = (distances < mine).sum(), (distances == mine).sum()
     return Ranks(nearer, level, secrets.size)

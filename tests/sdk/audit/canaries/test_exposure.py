@@ -110,18 +110,18 @@ def test_a_memoriser_is_found_and_the_doses_stand_in_order() -> None:
 
 
 def test_a_generator_that_never_saw_them_is_not_found_more_often_than_it_may() -> None:
-    # 100 secrets of 32 canaries against one honest table, at 1 %: more than 5 alarms of a check have a chance of .0005.
-    candidate = Candidate(FRESH.take(np.arange(500)))
+    # 60 secrets of 32 canaries against one honest table, at 1 %: more than 4 alarms of a check have a chance of .0004.
+    candidate = Candidate(FRESH.take(np.arange(300)))
     alarms = {"canaries.exposure": 0, "canaries.control": 0}
     values = []
-    for seed in range(100):
+    for seed in range(60):
         found = exposures(candidate, planted_in(ROWS, 32, seed=100 + seed), seed=seed)
         values.append(value_of(found["canaries.exposure"]))
         for name in alarms:
             alarms[name] += p_of(found[name]) < 0.01
-    assert max(alarms.values()) <= 5
-    # Standard deviation of one exposure is 1.44; here of the mean over about 100 x 16.
-    assert np.mean(values) == pytest.approx(null_mean(1024), abs=4 * 1.44 / math.sqrt(100 * 16))
+    assert max(alarms.values()) <= 4
+    # Standard deviation of one exposure is 1.44; here of the mean over about 60 x 16.
+    assert np.mean(values) == pytest.approx(null_mean(1024), abs=4 * 1.44 / math.sqrt(60 * 16))
 
 
 def test_organisations_counts_add_up() -> None:
