@@ -37,7 +37,7 @@ def split(table: Table, random: np.random.Generator) -> tuple[Table, Table]:
 
 
 def test_p_values_of_splits_by_chance_are_not_small_more_often_than_they_say() -> None:
-    # 100 splits: more than 13 of them below .05 come by a chance of 1 in 2,000, any below REFUSED_BELOW / 10 of 1 in 100.
+    # 100 splits: more than 13 of them below .05 come by a chance of 1 in 2,000; any below REFUSED_BELOW / 10, 1 in 100.
     found = []
     for seed in range(100):
         random = np.random.default_rng(seed)
