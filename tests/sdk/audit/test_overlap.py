@@ -41,7 +41,7 @@ def test_p_values_of_splits_by_chance_are_not_small_more_often_than_they_say() -
     found = []
     for seed in range(100):
         random = np.random.default_rng(seed)
-        found.append(measure_overlap(*split(people(2000, random), random)).p_value)
+        found.append(measure_overlap(*split(people(4000, random), random)).p_value)
     assert sum(p < 0.05 for p in found) <= 13
     assert min(found) > REFUSED_BELOW / 10
 
