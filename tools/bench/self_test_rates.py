@@ -6,6 +6,10 @@ Usage: python tools/bench/self_test_rates.py --seeds 100 --rows 26048 --syntheti
 
 `tools/make_copier.py --data adult.csv` writes fresh.csv and schema.toml. Each seed audits so many rows of the table,
 drawn anew without replacement, or so many fresh rows of the tests' reference law. What is not applicable did not fail.
+
+Measured so far: no control failed on Adult's 26,048 rows (first command) in a run that was stopped after 143 CPU
+seconds, at 3.4 to 5 of them a seed at least 27 seeds: so few exclude a rate of failure above 11 % at 95 %, no less. Nor
+did one in 2 seeds of the second. A hundred seeds of either, which the rate of 2 % that is asked for takes, are to do.
 """
 
 import argparse

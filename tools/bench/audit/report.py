@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from audit.numbers import verdicts
-from audit.rows import LAW_WORDS, PEERS, SEEDS, SHARE, WHAT_WORDS, name_of
+from audit.rows import LAW_WORDS, PEERS, SHARE, WHAT_WORDS, name_of
 from generator.figures import Measured, mean_of
 from generator.report import cell, failures
 from harness.tables import table, verdict_table
@@ -30,8 +30,8 @@ def describe(document: Mapping[str, Any]) -> str:
     measured: Measured = document["rows"]
     parts = [
         f"{document['machine']}. Adult, 26,048 training and 6,513 holdout rows where nothing else is said, policy "
-        f"`standard`, groups sex and race, secret occupation, task income. Up to {len(SEEDS)} seeds of tables and "
-        "audit; CPU seconds from reading the files to the finished report, on one thread.",
+        f"`standard`, groups sex and race, secret occupation, task income. Tables and audits of {_most(measured)} "
+        "at most; CPU seconds from reading the files to the finished report, on one thread.",
         _verdicts(measured),
         failures(measured),
         _peers(measured),
@@ -39,6 +39,12 @@ def describe(document: Mapping[str, Any]) -> str:
         "#### Numbers to reach\n\n" + verdict_table(verdicts(measured)),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _most(measured: Measured) -> str:
+    """How many seeds the row with most of them has."""
+    most = max((len(seeds) for seeds in measured.values()), default=0)
+    return "1 seed" if most == 1 else f"{most} seeds"
 
 
 def _verdicts(measured: Measured) -> str:

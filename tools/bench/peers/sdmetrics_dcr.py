@@ -14,7 +14,7 @@ from sdmetrics.single_table import DCROverfittingProtection
 
 __all__ = ["main"]
 
-_SUBSAMPLE = 5000
+_SUBSAMPLE = 2000
 _ITERATIONS = 3
 
 
