@@ -11,6 +11,7 @@ import structlog
 from headwater.agreement.troubles import Trouble
 from headwater.errors import HeadwaterError, OutOfOrder, StorageError
 from headwater.flower_bundle import bundle_sha256
+from headwater_client.canary_opening import CanaryOpener
 from headwater_client.connectors import RowSource
 from headwater_client.flower.client_app import Outcome, build_client_app
 from headwater_client.flower.executor import ClientAppCall, Executor
@@ -22,6 +23,7 @@ from headwater_client.row_check import RowCheck
 from headwater_client.settings import Home
 from headwater_client.transport.aggregation import participate
 from headwater_client.transport.consortium import ConsortiumClient
+from headwater_client.transport.releases import ReleasesClient
 
 __all__ = ["is_served", "serve"]
 
@@ -63,9 +65,11 @@ def serve(membership: Membership, source: RowSource, stop: threading.Event, keep
         executor = Executor(
             runtime, bundle_sha256(), lambda stopped: _client_app(membership, source, drive, stopped, consortium)
         )
+        opener = CanaryOpener(membership, ReleasesClient(channel))
+        open_canaries = partial(opener.open_all, consortium)
         workers = [
             _Worker("executor", executor.run, stop),
-            _Worker("agreement", partial(_keep_agreed, (keep_up, check_rows), stop), stop),
+            _Worker("agreement", partial(_keep_agreed, (keep_up, check_rows, open_canaries), stop), stop),
         ]
         _log.info("agent_started", member=membership.member_id, coordinator=str(channel.endpoint))
         try:
@@ -149,7 +153,7 @@ def _report(coordinator: ConsortiumClient, run_id: str, trouble: Trouble) -> Non
         _log.info("trouble_unreported", run=run_id, reason=str(error))
 
 
-def _keep_agreed(duties: Sequence[Callable[[], None]], stop: threading.Event) -> None:
+def _keep_agreed(duties: Sequence[Callable[[], object]], stop: threading.Event) -> None:
     said: dict[int, str] = {}
     while not stop.is_set():
         for number, duty in enumerate(duties):

@@ -6,18 +6,26 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+
+import numpy as np
 
 from headwater import __version__
 from headwater.agreement.charter import Charter
 from headwater.agreement.documents import instant_of
 from headwater.agreement.plan import Plan
 from headwater.agreement.release_decision import OwnVerdict
+from headwater.audit.artefacts import Artefacts
 from headwater.audit.audit import audit
 from headwater.audit.checks import all_checks
+from headwater.audit.rare_texts import RareTexts
 from headwater.audit.running import Watcher
 from headwater.contribution.auditing import audit_rows
 from headwater.errors import InputError, StorageError
+from headwater.evidence.candidate import Candidate
+from headwater.evidence.measure import Measure
+from headwater.evidence.settings import AuditSettings
 from headwater.release.audit_check import policy_of
 from headwater.release.audit_file import InternalAudit, PublishedAudit
 from headwater.release.evidence import Evidence
@@ -68,6 +76,9 @@ def audit_own_rows(
     common: PublishedAudit,
     charter: Charter,
     watcher: Watcher = lambda progress: None,
+    *,
+    published: Path | None = None,
+    texts: RareTexts | None = None,
 ) -> OwnAudit:
     """Attack a release with this organisation's rows: those for training and those that were kept for audits.
 
@@ -78,6 +89,8 @@ def audit_own_rows(
         common: content of the release's audit.json, checked.
         charter: of the run.
         watcher: told when each check begins and ends.
+        published: folder with the very files that will be published, which are scanned; None scans none.
+        texts: of the own rows, that must be in none of them.
 
     Raises:
         InputError: the plan has no audit, or the rows are none or share too many between their parts.
@@ -92,11 +105,12 @@ def audit_own_rows(
         own.holdout,
         candidate,
         plan.audit.settings,
-        all_checks,
+        all_checks if plan.privacy == "none" else partial(all_checks, delta=plan.privacy.delta),
         seed=secrets.randbits(63),
         clock=time.process_time,
         watcher=watcher,
     )
+    scanned = () if published is None else _scan(candidate, plan.audit.settings, published, texts)
     now = instant_of(datetime.now(UTC))
     evidence = Evidence(
         candidate=common.candidate,
@@ -110,13 +124,18 @@ def audit_own_rows(
         privacy=common.privacy,
         federation=common.federation,
         licence_stated=common.licence_stated,
-        measures=found.measures,
-        disclosures={name: about.disclosure for name, about in found.abouts.items()},
+        measures=(*found.measures, *scanned),
+        disclosures={name: about.disclosure for name, about in found.abouts.items()}
+        | {Artefacts.name: Artefacts.about.disclosure},
     )
     policy = policy_of(common)
     decision = decide(evidence, policy, common.waivers, now=now, keys=charter.keys)
     document = InternalAudit(evidence=evidence, decision=decision, waivers=common.waivers, attempts=common.attempts)
     return _own(document, policy)
+
+
+def _scan(candidate: Table, settings: AuditSettings, published: Path, texts: RareTexts | None) -> tuple[Measure, ...]:
+    return Artefacts(Candidate(candidate), settings, published, texts).read(np.zeros(0, np.int64))
 
 
 def write_own_audit(folder: Path, own: OwnAudit) -> Path:

@@ -91,6 +91,21 @@ class ReleaseApi:
         with self._release_decisions() as decisions:
             return decisions.refuse(release, reason)
 
+    def open_canaries(self) -> Sequence[str]:
+        """Open the canaries of finished runs under a privacy budget, as `serve` does by itself.
+
+        Such canaries follow from the schema and a secret alone, and their runs are over: nothing of a row leaves.
+
+        Returns:
+            Ids of the runs whose secret the coordinator has taken now.
+
+        Raises:
+            PeerError: the coordinator names another candidate than it did before, or refuses the secret.
+            TransportError: it is away.
+        """
+        with self._release_decisions() as decisions:
+            return decisions.open_canaries()
+
     def waivers(self) -> Sequence["SignedWaiver"]:
         """Waivers that the operator prepared, oldest first, with the signatures that they have; unchecked.
 

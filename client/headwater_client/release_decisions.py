@@ -8,11 +8,13 @@ from pathlib import Path
 from headwater.agreement.documents import instant_of
 from headwater.agreement.plan import Plan
 from headwater.agreement.release_decision import ReleaseDecision, SignedReleaseDecision
+from headwater.audit.rare_texts import rare_texts
 from headwater.audit.running import Watcher
 from headwater.canonical import sha256_hex
 from headwater.errors import InputError, OutOfOrder, PeerError
 from headwater.release.dsse import read_envelope, sign_statement
 from headwater.release.policy.waiver import SignedWaiver
+from headwater_client.canary_opening import CanaryOpener, check_opened_for
 from headwater_client.charters import Charters
 from headwater_client.connectors import RowSource
 from headwater_client.consent import check_digest_named
@@ -54,6 +56,7 @@ class ReleaseDecisions:
         self._membership = membership
         self._charters = Charters(membership, consortium)
         self._client = releases
+        self._consortium = consortium
 
     def releases(self) -> Sequence[ReleaseStatus]:
         """All releases, oldest first, in the coordinator's words."""
@@ -65,8 +68,17 @@ class ReleaseDecisions:
         folder = self._folder(waiting.digest)
         if source is None:
             return ReleaseReview(status, waiting, read_own_audit(folder, waiting.audit))
-        rows = read_rows(source, waiting.plan).table()
-        own = audit_own_rows(rows, waiting.table, waiting.plan, waiting.audit, waiting.charter, watcher)
+        read = read_rows(source, waiting.plan)
+        own = audit_own_rows(
+            read.table(),
+            waiting.table,
+            waiting.plan,
+            waiting.audit,
+            waiting.charter,
+            watcher,
+            published=waiting.folder,
+            texts=rare_texts(read.arrow, waiting.plan.schema_),
+        )
         write_own_audit(folder, own)
         return ReleaseReview(status, waiting, own)
 
@@ -120,6 +132,10 @@ class ReleaseDecisions:
         )
         return self._send(SignedReleaseDecision.sign(decision, self._membership.identity_key()))
 
+    def open_canaries(self) -> Sequence[str]:
+        """Open the canaries of finished runs under a budget; ids of the runs whose secret was taken now."""
+        return CanaryOpener(self._membership, self._client).open_all(self._consortium)
+
     def waivers(self) -> Sequence[SignedWaiver]:
         """Waivers that were prepared, oldest first."""
         return self._client.waivers()
@@ -153,7 +169,10 @@ class ReleaseDecisions:
         documents = self._client.release(status.release_digest)
         folder = self._folder(status.release_digest) / "release"
         history = self._charters.in_force()
-        return documents.status, fetch_release(self._client, documents, history, self._plan(status.run_id), folder)
+        plan = self._plan(status.run_id)
+        waiting = fetch_release(self._client, documents, history, plan, folder)
+        check_opened_for(self._membership.store, waiting.manifest.provenance.run_id, plan, waiting.table)
+        return documents.status, waiting
 
     def _plan(self, run_id: str) -> Plan:
         decision = self._membership.store.decision(run_id)

@@ -9,7 +9,7 @@ from headwater.evidence.settings import AuditSettings
 from headwater.evidence.terms import AuditTerms
 from headwater.schema import Schema
 
-__all__ = ["audit_of"]
+__all__ = ["audit_in_one_line", "audit_of"]
 
 
 def audit_of(
@@ -37,3 +37,12 @@ def audit_of(
         raise InputError(
             f"--policy is {policy!r}; say standard, strict, research, non-private or demo, or none for no audit"
         ) from error
+
+
+def audit_in_one_line(audit: Literal["none"] | AuditTerms) -> str:
+    """What a plan's audit is, for whoever drafts or watches it."""
+    if audit == "none":
+        return "none; nothing of its runs can be released"
+    planted = audit.settings.canaries
+    canaries = f"{planted:,} canaries" if planted else "no canaries"
+    return f"policy {audit.policy} judges the rows at the end, with {canaries}; plan explain says by what"

@@ -2,6 +2,7 @@
 
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from headwater.agreement.documents import instant_of
 from headwater.agreement.plan import Plan
+from headwater.audit.rare_texts import RareTexts
 from headwater.canonical import sha256_hex
 from headwater.errors import InputError, OutOfOrder, ReleaseRefused
 from headwater.evidence.terms import AuditTerms
@@ -19,9 +21,12 @@ from headwater.release.layout import AUDIT, DATA
 from headwater.release.policy import decide, load_policy
 from headwater.release.policy.waiver import Waiver
 from headwater.release.privacy_claim import Privacy
-from headwater.release.writing import candidate_bytes
-from headwater_client import Organisation
+from headwater.release.writing import DrawnFigure, candidate_bytes
+from headwater.schema.table import Table
+from headwater_client import Organisation, release_decisions
+from headwater_server.figures.columns import draw_columns
 from headwater_server.release import ReleaseRequest
+from headwater_server.releasing import preparing
 from headwater_server.releasing.evidence import settings_digest
 from headwater_server.releasing.folders import ReleaseFolders
 from headwater_server.releasing.gate import GateOutcome
@@ -324,3 +329,30 @@ def test_under_a_budget_what_own_rows_cannot_show_is_said_and_signed(
     signed = organise("release", "approve", "visits", "--digest", private.record.release_digest, home=home)
     assert "G5 linkage and inference: linkability: inconclusive; 1,000 trials are needed" in signed.output
     assert "Signed release" in signed.output
+
+
+def test_an_organisation_scans_every_file_for_rare_texts_of_its_own_rows(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Organisation.open(world.homes["org-1"]) as organisation:
+        review = organisation.review_release("visits", rows_of(tmp_path))
+        assert review.own is not None
+        assert review.own.verdicts["G7"] == "pass"
+        # In place of a text that only this organisation has: words that the card says.
+        card = (review.release.folder / "README.md").read_text()
+        words = " ".join(card.split()[10:14])
+        monkeypatch.setattr(release_decisions, "rare_texts", lambda arrow, schema: RareTexts([words]))
+        again = organisation.review_release("visits", rows_of(tmp_path))
+        assert again.own is not None
+        assert again.own.failing == ("G7",)
+
+
+def test_files_with_an_artefact_beside_the_rows_are_not_put_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def drawn(table: Table) -> tuple[DrawnFigure, ...]:
+        figures = draw_columns(table)
+        return (replace(figures[0], content=b"\x80\x04 no picture"), *figures[1:])
+
+    monkeypatch.setattr(preparing, "draw_columns", drawn)
+    with pytest.raises(ReleaseRefused, match=r"plots/.*nothing waits"):
+        world.wait()
+    assert [record.version for record in world.storage.releases()] == [1]

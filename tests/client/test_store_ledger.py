@@ -284,7 +284,10 @@ def test_a_file_from_before_the_ledger_gets_one_and_its_runs_are_known_as_such(f
     store = Store(file)
     store.record_attempt(RUN, 1, 1)
     store.close()
-    run_sql(file, "DROP TABLE canary_secret; DROP TABLE ledger; DROP TABLE run_before_ledger; PRAGMA user_version = 4")
+    run_sql(
+        file,
+        "DROP TABLE canary_opening; DROP TABLE canary_secret; DROP TABLE ledger; DROP TABLE run_before_ledger; PRAGMA user_version = 4",
+    )
     store = Store(file)
     assert store.ledger() == ()
     assert store.began_before_ledger(RUN)

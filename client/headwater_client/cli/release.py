@@ -136,6 +136,20 @@ def refuse(
     typer.echo(f"Refused release {decision.release_digest[:16]} of run {decision.run_id[:8]}.")
 
 
+@_group.command("open-canaries", epilog="Example:  headwater-org release open-canaries --home hospital")
+def open_canaries(home: Home = Path("organisation")) -> None:
+    """Open your canaries of finished runs under a privacy budget, as `serve` does by itself.
+
+    Such canaries are drawn from the schema alone, and the run is over: the secret says nothing of any row. With it
+    everybody can compute what the candidate remembers of them.
+    """
+    from headwater_client.organisation import Organisation
+
+    with Organisation.open(home) as organisation:
+        opened = organisation.open_canaries()
+    typer.echo(f"Opened the canaries of {', '.join(run[:8] for run in opened)}." if opened else "Nothing to open.")
+
+
 @_group.command(epilog="Example:  headwater-org release waivers --home hospital")
 def waivers(home: Home = Path("organisation")) -> None:
     """List what the operator asks two organisations to answer for: gates that could not be shown to pass."""

@@ -82,6 +82,10 @@ class Sessions(Database):
         )
         return None if row is None or row[0] is None else int(row[0])
 
+    def is_live(self, run_id: str) -> bool:
+        """Whether a session of a run is live here."""
+        return bool(self._rows("SELECT 1 FROM live_session WHERE run_id = ?", run_id))
+
     @contextmanager
     def live_session(self, run_id: str) -> Iterator[None]:
         """Hold the one live session of a run (protocol 3.5).

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from headwater_client.store.agreements import AGREEMENT_TABLES, Agreements
-from headwater_client.store.canaries import CANARY_TABLES, CanaryRecords
+from headwater_client.store.canaries import CANARY_TABLES, OPENING_TABLES, CanaryRecords
 from headwater_client.store.chains import CHAIN_TABLES, Chains
 from headwater_client.store.charters import CHARTER_TABLES, CharterRecords
 from headwater_client.store.cohorts import COHORT_TABLES, CohortRecords
@@ -17,6 +17,9 @@ _BEFORE_LEDGER = 4
 
 _BEFORE_CANARIES = 5
 """The format of files that keep no secret of canaries yet."""
+
+_BEFORE_OPENINGS = 6
+"""The format of files that do not keep which secrets were opened."""
 
 
 class Store(CharterRecords, Agreements, Sessions, Chains, CohortRecords, LedgerRecords, CanaryRecords):
@@ -32,5 +35,9 @@ class Store(CharterRecords, Agreements, Sessions, Chains, CohortRecords, LedgerR
             StorageError: the file cannot be opened, or has another format.
         """
         tables = CHARTER_TABLES + AGREEMENT_TABLES + SESSION_TABLES + CHAIN_TABLES + COHORT_TABLES + LEDGER_TABLES
-        additions = {_BEFORE_LEDGER: LEDGER_TABLES, _BEFORE_CANARIES: CANARY_TABLES}
-        super().__init__(file, tables + CANARY_TABLES, additions)
+        additions = {
+            _BEFORE_LEDGER: LEDGER_TABLES,
+            _BEFORE_CANARIES: CANARY_TABLES,
+            _BEFORE_OPENINGS: OPENING_TABLES,
+        }
+        super().__init__(file, tables + CANARY_TABLES + OPENING_TABLES, additions)

@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 
 from headwater.agreement.release_decision import SignedReleaseDecision
+from headwater.audit.canaries.commitment import CanarySecret
 from headwater.errors import InputError, PeerError, StorageError, TransportError
 from headwater.release.policy.waiver import SignedWaiver
 from headwater.rpc.status import one_line
@@ -127,6 +128,18 @@ class ReleasesClient:
         """Add this member's signature to a waiver."""
         request = release_pb2.SignWaiverRequest(waiver_digest=waiver_digest, signature=signature)
         return _waiver(self._call(self._stub.SignWaiver, request).waiver)
+
+    def candidate(self, run_id: str) -> str:
+        """SHA-256 of a finished run's packed candidate, 64 hexadecimal digits; "" where it has none."""
+        reply = self._call(self._stub.GetCandidate, release_pb2.GetCandidateRequest(run_id=run_id))
+        return one_line(reply.candidate)
+
+    def open_canaries(self, run_id: str, candidate: str, opened: CanarySecret) -> None:
+        """Send the secret behind this member's canaries in a finished run, for one candidate."""
+        request = release_pb2.OpenCanariesRequest(
+            run_id=run_id, candidate=candidate, secret=opened.secret, salt=opened.salt
+        )
+        self._call(self._stub.OpenCanaries, request)
 
     def _append(self, release_digest: str, path: str, part: Path, size_bytes: int) -> None:
         with part.open("ab") as file:

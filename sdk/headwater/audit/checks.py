@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +57,7 @@ _REGISTRY: tuple[Callable[[Candidate, AuditSettings], Sequence[Check]], ...] = (
 )
 
 
-def all_checks(candidate: Candidate, settings: AuditSettings) -> tuple[Check, ...]:
+def all_checks(candidate: Candidate, settings: AuditSettings, delta: float = 1e-5) -> tuple[Check, ...]:
     """Every check that one holder of rows can make.
 
     One that cannot be made, whatever it dies of, is there all the same and says so when it is asked to count.
@@ -64,11 +65,14 @@ def all_checks(candidate: Candidate, settings: AuditSettings) -> tuple[Check, ..
     Args:
         candidate: what is audited.
         settings: of the plan.
+        delta: δ of the empirical ε: the budget's, where the plan has one.
 
     Returns:
         In an order that schema and settings alone fix.
     """
-    return tuple(check for make in _REGISTRY for check in _made(make, candidate, settings))
+    of_canaries = partial(canary_checks, delta=delta)
+    makers = (of_canaries if make is canary_checks else make for make in _REGISTRY)
+    return tuple(check for make in makers for check in _made(make, candidate, settings))
 
 
 def _made(

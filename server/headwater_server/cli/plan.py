@@ -89,7 +89,7 @@ def draft(
     from headwater.flower_bundle import bundle_sha256
     from headwater.privacy.words import WEAK, weakness_in_words
     from headwater.recipe.defaults import recipe_of, splits_of
-    from headwater_server.audit_option import audit_of
+    from headwater_server.audit_option import audit_in_one_line, audit_of
     from headwater_server.cost_words import guesses_in_words
     from headwater_server.plan_file import read_schema
     from headwater_server.plan_text import explained
@@ -114,6 +114,7 @@ def draft(
     if budget is not None and (weak := weakness_in_words(budget.epsilon)):
         typer.echo(f"{WEAK}: {weak}", err=True)
     typer.echo(f"wrote {out}; read it, then: headwater-coordinator plan check {out}")
+    typer.echo(f"audit: {audit_in_one_line(plan.audit)}")
     if budget is not None and most_rows is None:
         typer.echo(
             f"most_rows is {budget.most_rows:,} since nobody said how many rows there may be: decide on the public "

@@ -165,6 +165,9 @@ def _show_decision(console: "Console", outcome: "GateOutcome") -> None:
     console.print(grid)
     for problem in decision.refused_waivers:
         console.print(f"no waiver: {problem}", style="yellow", soft_wrap=True, markup=False)
+    if outcome.unopened:
+        said = f"Canaries not opened by {', '.join(outcome.unopened)}: G2 and G3 are without them. headwater-org serve"
+        console.print(f"{said} opens them, or headwater-org release open-canaries.", style="yellow", soft_wrap=True)
     attempt = outcome.attempts[-1]
     console.print(f"Attempt {attempt.number} to release run {outcome.run_id[:8]}; it stays on record.")
 

@@ -167,7 +167,7 @@ class Consortium:
 
     def approve(self) -> str:
         """Every organisation approves the plan by its digest; returns the digest."""
-        digest = self._plan().digest
+        digest = self.plan().digest
         self._each(lambda member: self._organise(member, "plan", "approve", self.run_id, "--digest", digest))
         return digest
 
@@ -230,6 +230,10 @@ class Consortium:
         """An organisation signs the release that it reviewed."""
         return self._organise(member, "release", "approve", name, "--digest", digest)
 
+    def open_canaries(self) -> None:
+        """Every organisation opens its canaries, unless its agent has done so by itself."""
+        self._each(lambda member: self._organise(member, "release", "open-canaries"))
+
     def wait_until_published(self, name: str) -> None:
         """Wait until `serve` has put the release where the catalogue serves it.
 
@@ -261,7 +265,8 @@ class Consortium:
         research("download", name, "--out", str(out))
         return research("verify", str(out))
 
-    def _plan(self) -> Plan:
+    def plan(self) -> Plan:
+        """The plan that was proposed."""
         return Plan.from_toml((self._folder / "plan.toml").read_text(encoding="utf-8"))
 
     def _edit(self, plan_file: Path, edits: Mapping[str, Mapping[str, object]]) -> None:

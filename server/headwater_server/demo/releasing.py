@@ -7,7 +7,7 @@ from rich.console import Console
 
 from headwater.errors import ReleaseRefused
 from headwater_server.demo.consortium import Consortium
-from headwater_server.demo.telling import print_quoted
+from headwater_server.demo.telling import gate_in_short, own_audit_in_short, print_quoted
 
 __all__ = ["release"]
 
@@ -28,7 +28,10 @@ def release(console: Console, step: Step, consortium: Consortium, name: str, *, 
         ReleaseRefused: the gate did not let it pass; what it found is shown before.
         HeadwaterError: an organisation did not sign.
     """
-    with step("release", "the gate of policy demo judges the rows that all organisations attacked"):
+    if consortium.plan().canaries and consortium.plan().privacy != "none":
+        with step("release", "every organisation opens the secret of its canaries, now that the candidate is fixed"):
+            consortium.open_canaries()
+    with step("release", "the gate of policy demo judges the rows that came of the run"):
         answer = consortium.release(name)
     if answer.status != 0:
         print_quoted(console, answer.last)
@@ -36,8 +39,8 @@ def release(console: Console, step: Step, consortium: Consortium, name: str, *, 
         raise ReleaseRefused(
             f"the gate refuses to release {name}: what it found stands above, nothing was published.{told}"
         )
+    print_quoted(console, gate_in_short(answer.last))
     if answer.waived:
-        print_quoted(console, answer.first)
         console.print(
             f"{answer.waived} gates cannot be shown on so few rows; {' and '.join(answer.approvers)} answer for them "
             "by name (scripted here), and the card says so",
@@ -47,7 +50,7 @@ def release(console: Console, step: Step, consortium: Consortium, name: str, *, 
         with step("review", f"{member} fetches the release, verifies it and attacks it with its own rows"):
             said = consortium.review(member, name)
         if number == 0:
-            print_quoted(console, said)
+            print_quoted(console, own_audit_in_short(said))
         with step("review", f"{member} signs (scripted here; a person reads that page)"):
             consortium.sign(member, name, answer.digest)
     with step("release", "the last signature that the charter asks for publishes it"):

@@ -15,8 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet
 from rich.console import Console
 
+from headwater.audit.canaries.secret_space import SecretSpace
 from headwater.contribution.splits import split_rows
-from headwater.errors import ReleaseRefused
+from headwater.errors import InputError, ReleaseRefused
 from headwater.evaluation.usefulness import Usefulness
 from headwater.privacy.budget import Budget
 from headwater.privacy.words import SCHEMA_FROM_ROWS
@@ -26,6 +27,7 @@ from headwater.schema import Schema
 from headwater.schema.conform import load_table
 from headwater.schema.table import Table
 from headwater.schema.writing import write_csv
+from headwater_server.audit_option import audit_in_one_line
 from headwater_server.demo.consortium import Consortium
 from headwater_server.demo.data import DemoData, prepare
 from headwater_server.demo.processes import ProcessGroup
@@ -50,6 +52,9 @@ _TRAINING: Mapping[RecipeKind, str] = {
     "mixture": "the run: secure sums over gRPC, a mixture that climbs with them",
 }
 _POLICY = "demo"
+_CANARIES = 96
+"""Enough for exposure; a bound on ε would need over a thousand, which so few rows cannot carry."""
+
 _SPLITS: Mapping[str, Mapping[str, object]] = {"splits": {"train": 0.65, "validation": 0.05, "audit": 0.3}}
 """More rows are kept for the audit than by default: of a small table a twentieth would show no copier."""
 
@@ -152,8 +157,9 @@ def _stages(
             seed=request.seed,
             budget=request.budget,
             policy=_POLICY,
-            edits=_SPLITS if request.budget is None else None,
+            edits=_SPLITS if request.budget is None else _canaries(data.schema),
         )
+    console.print(f"its audit: {audit_in_one_line(consortium.plan().audit)}", soft_wrap=True, highlight=False)
     with steps.step("agree", "every organisation approves the plan by its digest (scripted here)"):
         plan_digest = consortium.approve()
     with steps.step("start", "every organisation serves its own rows through its own Flower node"):
@@ -199,6 +205,15 @@ def _stages(
         "protection": run.get("protection"),
     }
     return result, privacy
+
+
+def _canaries(schema: Schema) -> Mapping[str, Mapping[str, object]]:
+    """A few canaries, whose secrets are opened after the run; none where the columns have no room for a secret."""
+    try:
+        SecretSpace.of(schema)
+    except InputError:
+        return {}
+    return {"audit.settings": {"canaries": _CANARIES}}
 
 
 def _copied_rows(out: Path, data: DemoData) -> Path:

@@ -14,7 +14,7 @@ from headwater.release.statement import headline
 from headwater_server.demo.data import DemoData
 from headwater_server.demo.spent import SpentByAll
 
-__all__ = ["conclude", "introduce", "print_quoted"]
+__all__ = ["conclude", "gate_in_short", "introduce", "own_audit_in_short", "print_quoted"]
 
 Score = Mapping[str, float]
 
@@ -38,6 +38,25 @@ def print_quoted(console: Console, text: str) -> None:
     """What a command said, set off."""
     for line in text.strip().splitlines():
         console.print(f"  {line}", style="dim", markup=False, highlight=False)
+
+
+def own_audit_in_short(page: str) -> str:
+    """Of the page of an organisation's review, what came of each gate and where every figure stands."""
+    told = ("By your own rows", "Your own audit FAILS", "Every figure is in")
+    return "\n".join(line for line in page.splitlines() if line.startswith(told))
+
+
+def gate_in_short(page: str) -> str:
+    """What the gate's command printed, without its table."""
+    lines = page.strip().splitlines()
+    first = next((number for number, line in enumerate(lines) if _is_of_table(line)), 0)
+    # The table's title stands above it.
+    return "\n".join(line for line in lines[first:] if line.strip() and not _is_of_table(line))
+
+
+def _is_of_table(line: str) -> bool:
+    # Box drawings.
+    return "\u2500" <= line.lstrip()[:1] <= "\u257f"
 
 
 def conclude(console: Console, out: Path, result: Mapping[str, Any], privacy: SpentByAll | None, *, keep: bool) -> None:

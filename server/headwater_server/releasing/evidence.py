@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ from headwater.release.writing import candidate_bytes
 from headwater.schema.table import Table
 from headwater.secagg.protocol.receipts import document_digest
 from headwater.secagg.protocol.terms import threshold
+from headwater_server.releasing.canaries import commitments_of, measure_opened
 from headwater_server.runs.candidate import RunEvidence, load_candidate
 from headwater_server.settings import CoordinatorHome
 from headwater_server.storage import Storage
@@ -45,10 +47,12 @@ class GatheredEvidence:
     Attributes:
         table: the rows that may be published.
         evidence: for the gate.
+        unopened: members whose canaries are not in it, since they have not opened them.
     """
 
     table: Table = field(repr=False)
     evidence: Evidence
+    unopened: tuple[str, ...] = ()
 
 
 def audit_settings(plan: Plan) -> AuditSettings:
@@ -86,8 +90,8 @@ def gather(
     """Load a run's candidate and put the evidence together.
 
     Without a privacy budget the figures are what the organisations' secure sum says. Under one none of it may leave
-    them: there the evidence is what the candidate alone shows, the self-test and the replayed ε, and each organisation
-    audits by itself before it signs.
+    them: there the evidence is what the candidate alone shows, the self-test, the replayed ε and the canaries that
+    organisations opened, and each organisation audits by itself before it signs.
 
     Args:
         home: of the coordinator.
@@ -114,12 +118,14 @@ def gather(
             "from it, run the plan again"
         )
     candidate = Candidate(table)
-    controls = run_controls(candidate, settings, all_checks, plan.seed, clock)
-    free = _of_candidate(candidate, settings, found)
+    checks_of = all_checks if plan.privacy == "none" else partial(all_checks, delta=plan.privacy.delta)
+    controls = run_controls(candidate, settings, checks_of, plan.seed, clock)
+    canaries = measure_opened(storage, run_id, plan, charter, candidate)
+    free = (*_of_candidate(candidate, settings, found), *canaries.measures)
     known = {measure.name for measure in free}
     counted = [measure for measure in found.measures if measure.name not in known]
     measures = (*controls, *depending((*counted, *free), controls))
-    checks = (*all_checks(candidate, settings), Artefacts(candidate, settings))
+    checks = (*checks_of(candidate, settings), Artefacts(candidate, settings))
     abouts = {CHECKS: ABOUT, **{check.name: check.about for check in checks}}
     evidence = Evidence(
         candidate=sha256_hex(candidate_bytes(table)),
@@ -135,12 +141,13 @@ def gather(
             organisations=organisations,
             threshold=threshold(organisations),
             receipts=_last_document(storage, run_id),
+            canaries=tuple(sorted(commitments_of(storage, run_id).values())),
         ),
         licence_stated=licence_stated,
         measures=measures,
         disclosures={name: about.disclosure for name, about in abouts.items()},
     )
-    return GatheredEvidence(table, evidence)
+    return GatheredEvidence(table, evidence, canaries.missing)
 
 
 def _of_candidate(candidate: Candidate, settings: AuditSettings, found: RunEvidence) -> tuple[Measure, ...]:

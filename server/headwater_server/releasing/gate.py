@@ -46,6 +46,7 @@ class GateOutcome:
         policy: that judged.
         waivers: that were on record for this candidate, valid or not.
         attempts: the run's whole log, this one the last.
+        unopened: members that have not opened their canaries, which the evidence is without.
     """
 
     run_id: str
@@ -58,6 +59,7 @@ class GateOutcome:
     policy: Policy
     waivers: tuple[SignedWaiver, ...]
     attempts: tuple[Attempt, ...]
+    unopened: tuple[str, ...] = ()
 
     @property
     def audit(self) -> PublishedAudit:
@@ -144,6 +146,7 @@ def put_to_gate(
         policy=policy,
         waivers=waivers,
         attempts=tuple(_log(storage.attempts(run_id))),
+        unopened=gathered.unopened,
     )
 
 

@@ -3,10 +3,12 @@
 import shutil
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from headwater.agreement.differencing import differencing_of
+from headwater.audit.artefacts import scan
 from headwater.errors import ReleaseRefused, StorageError
 from headwater.release import write_release
 from headwater.release.attestation import statement_of
@@ -48,7 +50,7 @@ def prepare_release(
 
     Raises:
         InputError: the name cannot be used.
-        ReleaseRefused: the decision lets nothing be published.
+        ReleaseRefused: the decision lets nothing be published, or a file holds what must not be.
         StorageError: the disk or the database did not take it; nothing waits.
     """
     if not publishable(outcome.decision.verdict):
@@ -63,6 +65,7 @@ def prepare_release(
         staging = folders.staging()
         try:
             signed = write_release(staging, outcome.table, facts, key, figures, audit)
+            _refuse_artefacts(staging, outcome)
             record = ReleaseRecord(
                 release_digest=signed.manifest.digest,
                 run_id=outcome.run_id,
@@ -81,6 +84,14 @@ def prepare_release(
             shutil.rmtree(staging, ignore_errors=True)
         storage.add_release(record)
     return record
+
+
+def _refuse_artefacts(staging: Path, outcome: GateOutcome) -> None:
+    """Scan what will be published, card and plots too: the gate saw rows and schema, which these follow from."""
+    found = scan(staging, outcome.table.schema)
+    if found:
+        told = "; ".join(finding.in_words() for finding in found[:5])
+        raise ReleaseRefused(f"the files of the release hold what must not be published: {told}; nothing waits")
 
 
 def _run_facts(outcome: GateOutcome, result: Mapping[str, object], schema_from_rows: bool) -> RunFacts:

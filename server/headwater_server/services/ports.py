@@ -15,8 +15,10 @@ from headwater.agreement.approval import SignedApproval, SignedProposal
 from headwater.agreement.charter import Charter, SignedCharter
 from headwater.agreement.release_decision import SignedReleaseDecision
 from headwater.agreement.troubles import Trouble
+from headwater.audit.canaries.commitment import CanarySecret
 
 __all__ = [
+    "CanaryOpening",
     "CharterRecord",
     "CharterState",
     "CharterStore",
@@ -258,8 +260,45 @@ class WaiverRecord:
     signatures: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class CanaryOpening:
+    """The secret behind a member's canaries in a run, opened after the candidate was fixed.
+
+    Attributes:
+        run_id: of the run.
+        member_id: whose canaries they are.
+        candidate: that they were opened for, 64 hexadecimal digits.
+        opened: the one that its approval commits to.
+    """
+
+    run_id: str
+    member_id: str
+    candidate: str
+    opened: CanarySecret = field(repr=False)
+
+
 class ReleaseStore(Protocol):
-    """Releases that wait for the organisations, and waivers."""
+    """Releases that wait for the organisations, opened canaries, and waivers."""
+
+    def approvals(self, run_id: str) -> Sequence[SignedApproval]:
+        """The newest decision of each member on a run."""
+        ...
+
+    def result(self, run_id: str) -> Mapping[str, object] | None:
+        """What a run left; None while there is nothing."""
+        ...
+
+    def add_canary_opening(self, opening: CanaryOpening) -> None:
+        """Record a member's opened secret, which the caller has verified; again is the same as once.
+
+        Raises:
+            InputError: there is no such run.
+        """
+        ...
+
+    def canary_openings(self, run_id: str) -> Sequence[CanaryOpening]:
+        """What was opened of a run, by member id."""
+        ...
 
     def releases(self) -> Sequence[ReleaseRecord]:
         """All releases, oldest first."""

@@ -1,6 +1,7 @@
 """Releases that wait, as members look at them, fetch them and decide on them."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from io import BytesIO
@@ -8,7 +9,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from headwater.agreement.charter import Charter
+from headwater.agreement.plan import Plan
 from headwater.agreement.release_decision import SignedReleaseDecision, tally_release
+from headwater.audit.canaries.commitment import CanarySecret, verify_commitment
 from headwater.canonical import sha256_hex
 from headwater.errors import InputError, OutOfOrder, PeerError, StorageError
 from headwater.release.dsse import is_statement_signed_by
@@ -19,6 +22,7 @@ from headwater.release.verification import read_manifest
 from headwater.rpc.v1 import release_pb2, release_pb2_grpc
 from headwater_server.services.identity import authenticated_member
 from headwater_server.services.ports import (
+    CanaryOpening,
     CharterStore,
     MemberStore,
     ReleaseFiles,
@@ -29,6 +33,8 @@ from headwater_server.services.ports import (
 )
 
 __all__ = ["CHUNK_BYTES", "ReleasesService"]
+
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 CHUNK_BYTES = 2**20
 """Bytes of a file in one message."""
@@ -111,6 +117,38 @@ class ReleasesService(release_pb2_grpc.ReleasesServicer):
         record = await asyncio.to_thread(self._releases.record_release_decision, signed, self._clock())
         return release_pb2.DecideReleaseResponse(status=_status(record, charter))
 
+    async def GetCandidate(
+        self, request: release_pb2.GetCandidateRequest, context: Any
+    ) -> release_pb2.GetCandidateResponse:
+        """Name the candidate of a finished run to a member of its charter."""
+        await self._of_run(context, request.run_id)
+        return release_pb2.GetCandidateResponse(candidate=await asyncio.to_thread(self._candidate, request.run_id))
+
+    async def OpenCanaries(
+        self, request: release_pb2.OpenCanariesRequest, context: Any
+    ) -> release_pb2.OpenCanariesResponse:
+        """Record the caller's opened canaries, which are held to its signed approval first."""
+        member_id, plan = await self._of_run(context, request.run_id)
+        if not plan.canaries or plan.privacy == "none":
+            raise OutOfOrder("only canaries of a run under a privacy budget are opened; keep the secret")
+        candidate = await asyncio.to_thread(self._candidate, request.run_id)
+        if not candidate:
+            raise OutOfOrder("the run has no candidate yet; canaries are opened when it is fixed")
+        if request.candidate != candidate:
+            raise PeerError(f"{member_id!r} opened its canaries for another candidate than the run's; ask the operator")
+        opened = CanarySecret(request.secret, request.salt)
+        approvals = await asyncio.to_thread(self._releases.approvals, request.run_id)
+        committed = [
+            signed.approval.canary_commitment
+            for signed in approvals
+            if (signed.approval.member, signed.approval.decision) == (member_id, "approve")
+        ]
+        if not any(each and verify_commitment(opened, request.run_id, member_id, each) for each in committed):
+            raise PeerError(f"{member_id!r} opened another secret than the one it committed to; ask the operator")
+        opening = CanaryOpening(request.run_id, member_id, candidate, opened)
+        await asyncio.to_thread(self._releases.add_canary_opening, opening)
+        return release_pb2.OpenCanariesResponse()
+
     async def ListWaivers(
         self, request: release_pb2.ListWaiversRequest, context: Any
     ) -> release_pb2.ListWaiversResponse:
@@ -151,6 +189,25 @@ class ReleasesService(release_pb2_grpc.ReleasesServicer):
         if member_id not in charter.keys:
             raise _not_named(member_id)
         return record, charter, member_id
+
+    async def _of_run(self, context: Any, run_id: str) -> tuple[str, Plan]:
+        """The calling member, if the charter of this run names it, and the run's plan."""
+        member_id = await authenticated_member(context, self._members)
+        proposal = await asyncio.to_thread(self._runs.proposal, run_id)
+        if proposal is None:
+            # Without the id that was asked for: it is the caller's text and may be anything.
+            raise InputError("there is no run with this id; see headwater-org plan list")
+        if member_id not in (await self._charter(proposal.proposal.charter_digest)).keys:
+            raise _not_named(member_id)
+        return member_id, proposal.proposal.plan
+
+    def _candidate(self, run_id: str) -> str:
+        """SHA-256 of a finished run's candidate; "" where there is none."""
+        run, result = self._runs.run(run_id), self._releases.result(run_id)
+        if run is None or run.state != "finished" or result is None:
+            return ""
+        candidate = str(result.get("candidate", ""))
+        return candidate if _DIGEST.fullmatch(candidate) else ""
 
     async def _charter(self, digest: str) -> Charter:
         signed = await asyncio.to_thread(self._charters.charter_by_digest, digest)

@@ -17,6 +17,7 @@ from sqlalchemy import (
 __all__ = [
     "approvals",
     "attempts",
+    "canary_openings",
     "charter_signatures",
     "charters",
     "former_charter_signatures",
@@ -176,6 +177,16 @@ attempts = Table(
     Column("number", Integer, nullable=False),
     Column("document", LargeBinary, nullable=False),
     UniqueConstraint("run_id", "number"),
+)
+
+canary_openings = Table(
+    "canary_openings",
+    metadata,
+    Column("run_id", String(32), ForeignKey("runs.run_id"), primary_key=True),
+    Column("member_id", String(48), primary_key=True),
+    Column("candidate", String(64), nullable=False),
+    Column("secret", LargeBinary, nullable=False),
+    Column("salt", LargeBinary, nullable=False),
 )
 
 waivers = Table(

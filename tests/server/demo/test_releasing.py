@@ -10,12 +10,23 @@ import pyarrow.parquet
 import pytest
 from rich.console import Console
 
+from headwater.agreement.plan import Plan
 from headwater.encoding.encoding import Encoding
 from headwater.errors import ReleaseRefused
 from headwater_server.demo.consortium import Consortium, GateAnswer
 from headwater_server.demo.memoriser import Copies
 from headwater_server.demo.releasing import release
-from support.recipes import SCHEMA, small_table
+from support.recipes import SCHEMA, small_plan, small_table
+
+REVIEWED = """Visits (visits version 1)
+┃ check ┃ value ┃
+│ membership.nearest │ 0.010 │
+By your own rows: G4 pass, G5 inconclusive.
+Every figure is in audit-internal.json, which only you can read."""
+GATE = """Gate of policy demo
+│ G4 │ inconclusive, waived │
+pass with warnings under policy demo, version 1.
+release d1d1"""
 
 
 class Staged:
@@ -32,7 +43,10 @@ class Staged:
 
     def review(self, member: str, name: str) -> str:
         self.asked.append(f"review by {member}")
-        return "your own rows say nothing against it"
+        return REVIEWED
+
+    def plan(self) -> Plan:
+        return small_plan("marginals")
 
     def sign(self, member: str, name: str, digest: str) -> str:
         self.asked.append(f"{member} signs {digest}")
@@ -58,7 +72,7 @@ def played(answer: GateAnswer, sabotage: str = "") -> tuple[Staged, str]:
 
 
 def test_every_organisation_reviews_and_then_signs_the_digest_of_what_waits() -> None:
-    staged, shown = played(GateAnswer(0, "G4 inconclusive", "G4 waived\nrelease d1d1", 1, ("hospital-a", "hospital-b")))
+    staged, shown = played(GateAnswer(0, "G4 inconclusive", GATE, 1, ("hospital-a", "hospital-b")))
     assert staged.asked == [
         "release visits",
         "review by hospital-a",
@@ -68,7 +82,9 @@ def test_every_organisation_reviews_and_then_signs_the_digest_of_what_waits() ->
         "published",
     ]
     assert "hospital-a and hospital-b answer for them by name" in shown
-    assert "your own rows say nothing against it" in shown
+    assert "By your own rows: G4 pass, G5 inconclusive." in shown
+    assert "pass with warnings under policy demo" in shown
+    assert "│" not in shown
 
 
 def test_a_gate_that_refuses_ends_the_demo_with_what_it_found() -> None:

@@ -59,6 +59,16 @@ class ReleasesStub:
                 request_serializer=headwater_dot_rpc_dot_v1_dot_release__pb2.ListWaiversRequest.SerializeToString,
                 response_deserializer=headwater_dot_rpc_dot_v1_dot_release__pb2.ListWaiversResponse.FromString,
                 _registered_method=True)
+        self.GetCandidate = channel.unary_unary(
+                '/headwater.rpc.v1.Releases/GetCandidate',
+                request_serializer=headwater_dot_rpc_dot_v1_dot_release__pb2.GetCandidateRequest.SerializeToString,
+                response_deserializer=headwater_dot_rpc_dot_v1_dot_release__pb2.GetCandidateResponse.FromString,
+                _registered_method=True)
+        self.OpenCanaries = channel.unary_unary(
+                '/headwater.rpc.v1.Releases/OpenCanaries',
+                request_serializer=headwater_dot_rpc_dot_v1_dot_release__pb2.OpenCanariesRequest.SerializeToString,
+                response_deserializer=headwater_dot_rpc_dot_v1_dot_release__pb2.OpenCanariesResponse.FromString,
+                _registered_method=True)
         self.SignWaiver = channel.unary_unary(
                 '/headwater.rpc.v1.Releases/SignWaiver',
                 request_serializer=headwater_dot_rpc_dot_v1_dot_release__pb2.SignWaiverRequest.SerializeToString,
@@ -110,6 +120,26 @@ class ReleasesServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetCandidate(self, request, context):
+        """The candidate that a finished run is fixed to: what a member asks before it opens its canaries for it.
+
+        INVALID_ARGUMENT: there is no such run.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def OpenCanaries(self, request, context):
+        """Takes the caller's secret behind its canaries in a finished run under a privacy budget, where canaries are drawn
+        from the schema alone: it says nothing of any row. Again is the same as once.
+
+        FAILED_PRECONDITION: the run is not finished or has no candidate, or its plan has no budget or no canaries.
+        PERMISSION_DENIED: for another candidate, or not the secret that the caller's approval commits to.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SignWaiver(self, request, context):
         """Adds the caller's signature to a waiver; again is the same as once.
 
@@ -147,6 +177,16 @@ def add_ReleasesServicer_to_server(servicer, server):
                     servicer.ListWaivers,
                     request_deserializer=headwater_dot_rpc_dot_v1_dot_release__pb2.ListWaiversRequest.FromString,
                     response_serializer=headwater_dot_rpc_dot_v1_dot_release__pb2.ListWaiversResponse.SerializeToString,
+            ),
+            'GetCandidate': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCandidate,
+                    request_deserializer=headwater_dot_rpc_dot_v1_dot_release__pb2.GetCandidateRequest.FromString,
+                    response_serializer=headwater_dot_rpc_dot_v1_dot_release__pb2.GetCandidateResponse.SerializeToString,
+            ),
+            'OpenCanaries': grpc.unary_unary_rpc_method_handler(
+                    servicer.OpenCanaries,
+                    request_deserializer=headwater_dot_rpc_dot_v1_dot_release__pb2.OpenCanariesRequest.FromString,
+                    response_serializer=headwater_dot_rpc_dot_v1_dot_release__pb2.OpenCanariesResponse.SerializeToString,
             ),
             'SignWaiver': grpc.unary_unary_rpc_method_handler(
                     servicer.SignWaiver,
@@ -289,6 +329,60 @@ class Releases:
             '/headwater.rpc.v1.Releases/ListWaivers',
             headwater_dot_rpc_dot_v1_dot_release__pb2.ListWaiversRequest.SerializeToString,
             headwater_dot_rpc_dot_v1_dot_release__pb2.ListWaiversResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCandidate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/headwater.rpc.v1.Releases/GetCandidate',
+            headwater_dot_rpc_dot_v1_dot_release__pb2.GetCandidateRequest.SerializeToString,
+            headwater_dot_rpc_dot_v1_dot_release__pb2.GetCandidateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def OpenCanaries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/headwater.rpc.v1.Releases/OpenCanaries',
+            headwater_dot_rpc_dot_v1_dot_release__pb2.OpenCanariesRequest.SerializeToString,
+            headwater_dot_rpc_dot_v1_dot_release__pb2.OpenCanariesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -60,6 +60,18 @@ class ReleasesStub:
     """
     ListWaivers: _grpc.UnaryUnaryMultiCallable[_release_pb2.ListWaiversRequest, _release_pb2.ListWaiversResponse]
     """Waivers that were prepared for runs under a charter that names the caller, oldest first."""
+    GetCandidate: _grpc.UnaryUnaryMultiCallable[_release_pb2.GetCandidateRequest, _release_pb2.GetCandidateResponse]
+    """The candidate that a finished run is fixed to: what a member asks before it opens its canaries for it.
+
+    INVALID_ARGUMENT: there is no such run.
+    """
+    OpenCanaries: _grpc.UnaryUnaryMultiCallable[_release_pb2.OpenCanariesRequest, _release_pb2.OpenCanariesResponse]
+    """Takes the caller's secret behind its canaries in a finished run under a privacy budget, where canaries are drawn
+    from the schema alone: it says nothing of any row. Again is the same as once.
+
+    FAILED_PRECONDITION: the run is not finished or has no candidate, or its plan has no budget or no canaries.
+    PERMISSION_DENIED: for another candidate, or not the secret that the caller's approval commits to.
+    """
     SignWaiver: _grpc.UnaryUnaryMultiCallable[_release_pb2.SignWaiverRequest, _release_pb2.SignWaiverResponse]
     """Adds the caller's signature to a waiver; again is the same as once.
 
@@ -88,6 +100,18 @@ class ReleasesAsyncStub(ReleasesStub):
     """
     ListWaivers: _aio.UnaryUnaryMultiCallable[_release_pb2.ListWaiversRequest, _release_pb2.ListWaiversResponse]  # type: ignore[assignment]
     """Waivers that were prepared for runs under a charter that names the caller, oldest first."""
+    GetCandidate: _aio.UnaryUnaryMultiCallable[_release_pb2.GetCandidateRequest, _release_pb2.GetCandidateResponse]  # type: ignore[assignment]
+    """The candidate that a finished run is fixed to: what a member asks before it opens its canaries for it.
+
+    INVALID_ARGUMENT: there is no such run.
+    """
+    OpenCanaries: _aio.UnaryUnaryMultiCallable[_release_pb2.OpenCanariesRequest, _release_pb2.OpenCanariesResponse]  # type: ignore[assignment]
+    """Takes the caller's secret behind its canaries in a finished run under a privacy budget, where canaries are drawn
+    from the schema alone: it says nothing of any row. Again is the same as once.
+
+    FAILED_PRECONDITION: the run is not finished or has no candidate, or its plan has no budget or no canaries.
+    PERMISSION_DENIED: for another candidate, or not the secret that the caller's approval commits to.
+    """
     SignWaiver: _aio.UnaryUnaryMultiCallable[_release_pb2.SignWaiverRequest, _release_pb2.SignWaiverResponse]  # type: ignore[assignment]
     """Adds the caller's signature to a waiver; again is the same as once.
 
@@ -143,6 +167,30 @@ class ReleasesServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_release_pb2.ListWaiversResponse, _abc.Awaitable[_release_pb2.ListWaiversResponse]]:
         """Waivers that were prepared for runs under a charter that names the caller, oldest first."""
+
+    @_abc_1.abstractmethod
+    def GetCandidate(
+        self,
+        request: _release_pb2.GetCandidateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_release_pb2.GetCandidateResponse, _abc.Awaitable[_release_pb2.GetCandidateResponse]]:
+        """The candidate that a finished run is fixed to: what a member asks before it opens its canaries for it.
+
+        INVALID_ARGUMENT: there is no such run.
+        """
+
+    @_abc_1.abstractmethod
+    def OpenCanaries(
+        self,
+        request: _release_pb2.OpenCanariesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_release_pb2.OpenCanariesResponse, _abc.Awaitable[_release_pb2.OpenCanariesResponse]]:
+        """Takes the caller's secret behind its canaries in a finished run under a privacy budget, where canaries are drawn
+        from the schema alone: it says nothing of any row. Again is the same as once.
+
+        FAILED_PRECONDITION: the run is not finished or has no candidate, or its plan has no budget or no canaries.
+        PERMISSION_DENIED: for another candidate, or not the secret that the caller's approval commits to.
+        """
 
     @_abc_1.abstractmethod
     def SignWaiver(
