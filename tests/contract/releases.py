@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from headwater.audit.canaries.commitment import CanarySecret
 from headwater.errors import InputError, OutOfOrder
-from headwater_server.services.ports import ReleaseRecord, ReleaseState, WaiverRecord
+from headwater_server.services.ports import CanaryOpening, ReleaseRecord, ReleaseState, WaiverRecord
 from headwater_server.storage import Storage
 from support.consortium import CREATED, ConsortiumInMemory
 
@@ -173,3 +174,16 @@ class ReleaseContract:
             storage.add_waiver_signature("00" * 32, "org-1", "01" * 64)
         with pytest.raises(InputError, match="no run"):
             storage.add_waiver(WaiverRecord("7b" * 32, "0a" * 16, b"{}"))
+
+    def test_an_opened_secret_is_kept_once_for_each_member(self, storage: Storage) -> None:
+        world_with_run(storage)
+        first = CanaryOpening(RUN, "org-2", "ca" * 32, CanarySecret(b"s" * 32, b"t" * 32))
+        other = replace(first, member_id="org-1", opened=CanarySecret(b"u" * 32, b"v" * 32))
+        for opening in (first, other, replace(first, candidate="cb" * 32)):
+            storage.add_canary_opening(opening)
+        assert list(storage.canary_openings(RUN)) == [other, first]
+        assert list(storage.canary_openings("0a" * 16)) == []
+
+    def test_an_opening_of_no_run_is_refused(self, storage: Storage) -> None:
+        with pytest.raises(InputError, match="no run"):
+            storage.add_canary_opening(CanaryOpening(RUN, "org-1", "ca" * 32, CanarySecret(bytes(32), bytes(32))))
