@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headwater.schema import BooleanColumn, CategoricalColumn, Schema
+from headwater.schema import BooleanColumn, CategoricalColumn, DateColumn, Schema
 from headwater.schema.parsing import text_of
 
 __all__ = ["RareTexts", "rare_texts"]
@@ -60,8 +60,8 @@ def rare_texts(arrow: pa.Table, schema: Schema, most: int = 3) -> RareTexts:
     """Texts that few rows have and that the schema does not list.
 
     All columns of the file are looked at, those too that the schema leaves out: names and numbers of records stand
-    there. What could stand in any text by chance is left out: plain numbers, texts of fewer than five characters, and
-    single words of fewer than eight without a digit.
+    there. What could stand in any text by chance is left out: plain numbers, days of columns that the schema has as
+    days, texts of fewer than five characters, and single words of fewer than eight without a digit.
 
     Args:
         arrow: rows as their owner's file has them.
@@ -69,7 +69,10 @@ def rare_texts(arrow: pa.Table, schema: Schema, most: int = 3) -> RareTexts:
         most: rows that may have a text for it to be rare.
     """
     texts: set[str] = set()
+    days = {column.name for column in schema.columns if isinstance(column, DateColumn)}
     for name in arrow.column_names:
+        if name in days:
+            continue
         values = arrow.column(name)
         text = text_of(values) if _is_text(values.type) else None
         if text is None:
