@@ -48,7 +48,7 @@ class Staged:
     def plan(self) -> Plan:
         return small_plan("marginals")
 
-    def sign(self, member: str, name: str, digest: str) -> str:
+    def sign(self, member: str, name: str, digest: str, despite: str = "") -> str:
         self.asked.append(f"{member} signs {digest}")
         return ""
 
