@@ -81,6 +81,8 @@ def fetch_release(
     if manifest.digest != documents.status.release_digest:
         raise PeerError("the coordinator sent another release than was asked for; ask the operator")
     charter = history.find(manifest.provenance.charter_digest) or history.newest
+    if manifest.provenance.run_id != documents.status.run_id:
+        raise PeerError("the coordinator sent a release of another run than it names; ask the operator")
     _check_plan(manifest, plan)
     for entry in manifest.files:
         target = folder / entry.path

@@ -12,7 +12,7 @@ from headwater.agreement.documents import instant_of
 from headwater.agreement.plan import Plan
 from headwater.audit.rare_texts import RareTexts
 from headwater.canonical import sha256_hex
-from headwater.errors import InputError, OutOfOrder, ReleaseRefused
+from headwater.errors import InputError, OutOfOrder, PeerError, ReleaseRefused
 from headwater.evidence.terms import AuditTerms
 from headwater.flower_bundle import bundle_sha256
 from headwater.release import verify_release
@@ -22,8 +22,10 @@ from headwater.release.policy import decide, load_policy
 from headwater.release.policy.waiver import Waiver
 from headwater.release.privacy_claim import Privacy
 from headwater.release.writing import DrawnFigure, candidate_bytes
+from headwater.rpc.v1 import release_pb2
 from headwater.schema.table import Table
 from headwater_client import Organisation, release_decisions
+from headwater_client.transport import releases
 from headwater_server.figures.columns import draw_columns
 from headwater_server.release import ReleaseRequest
 from headwater_server.releasing import preparing
@@ -357,3 +359,9 @@ def test_files_with_an_artefact_beside_the_rows_are_not_put_up(world: World, mon
     with pytest.raises(ReleaseRefused, match=r"plots/.*nothing waits"):
         world.wait()
     assert [record.version for record in world.storage.releases()] == before
+
+
+@pytest.mark.parametrize("digest", ["../../outside", "a" * 63, "A" * 64, ""])
+def test_a_release_whose_digest_is_none_names_no_folder(digest: str) -> None:
+    with pytest.raises(PeerError, match="digest is none"):
+        releases._status(release_pb2.ReleaseStatus(release_digest=digest, run_id="ab" * 16, name="visits"))

@@ -40,7 +40,12 @@ class Pending:
 
 def evidence_on(table: Table, **changes: object) -> Evidence:
     """Evidence on these very rows, under the claim of `make_claim`."""
-    values: dict[str, object] = {"candidate": sha256_hex(candidate_bytes(table)), "rows": table.rows}
+    apart = changes.get("privacy") != "none"
+    values: dict[str, object] = {
+        "candidate": sha256_hex(candidate_bytes(table)),
+        "rows": table.rows,
+        "source": "each organisation for itself" if apart else "pooled sums of organisations",
+    }
     return make_evidence(**(values | changes))  # type: ignore[arg-type]
 
 

@@ -11,8 +11,8 @@ CANDIDATE = "c" * 64
 FEDERATION = FederationFacts(organisations=3, threshold=3, receipts="e" * 64, canaries=("f" * 64,))
 PRIVACY = PrivacyFacts(epsilon=0.9995, delta=1e-6, unit="record", events=3, replay="exact", ledgers=("d" * 64,))
 DISCLOSURES = {
-    "controls.memoriser": "public",
-    "canaries.one-run": "public",
+    "controls": "public",
+    "canaries": "public",
     "artefacts": "public",
     "validity": "public",
     "membership.nearest": "bucket",
@@ -38,13 +38,17 @@ def _rate(check: str, hits: int, trials: int, subject: str = "", null: float = 0
 def honest_measures() -> tuple[Measure, ...]:
     """Every check that policy `standard` asks for, each with what a generator gives that leaks nothing."""
     return (
-        Measure(check="controls.memoriser", value=1.0, better="higher"),
+        *(
+            Measure(check=check, subject=found_by, value=1.0, better="higher")
+            for check in ("controls.memoriser", "controls.copier")
+            for found_by in ("copies.near", "membership.nearest or membership.domias-1")
+        ),
         Measure(check="controls.safe", value=1.0, better="higher"),
         Measure(check="canaries.one-run", value=0.1, null=0.0, trials=1000),
         Measure(check="canaries.exposure", value=1.5, null=1.4427, law="test", p_value=0.4, trials=32),
         Measure(check="canaries.control", value=1.4, null=1.4427, law="test", p_value=0.6, trials=32),
         *(_rate(f"membership.{name}", 100, 10_000) for name in _MEMBERSHIP),
-        _rate("membership.nearest", 4, 400, "outliers"),
+        *(_rate(f"membership.{name}", 4, 400, "outliers") for name in _MEMBERSHIP),
         _rate("membership.nearest", 10, 1000, "sex=Female"),
         Measure(check="linkability", value=0.0, null=0.0, law="controlled", tally=(50, 1000, 50, 1000), trials=1000),
         Measure(

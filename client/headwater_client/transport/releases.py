@@ -1,6 +1,7 @@
 """Releases that wait, fetched and decided on over the member channel."""
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from headwater.rpc.v1 import release_pb2, release_pb2_grpc
 from headwater_client.transport.channel import CoordinatorChannel
 
 __all__ = ["ReleaseDocuments", "ReleaseStatus", "ReleasesClient"]
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +178,9 @@ def _waiver(data: bytes) -> SignedWaiver:
 
 
 def _status(status: release_pb2.ReleaseStatus) -> ReleaseStatus:
+    # It names a folder here before anything about it is verified.
+    if not _DIGEST.fullmatch(status.release_digest):
+        raise PeerError("the coordinator sent a release whose digest is none; do not use it, ask the operator")
     return ReleaseStatus(
         release_digest=one_line(status.release_digest),
         run_id=one_line(status.run_id),

@@ -4,7 +4,10 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["Better", "Law", "Measure", "Status"]
+__all__ = ["CHECK_NAME", "Better", "Law", "Measure", "Status"]
+
+CHECK_NAME = r"^[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*)*$"
+"""Words of letters, digits and hyphens, with dots between."""
 
 Status = Literal["measured", "inconclusive", "not applicable"]
 """Inconclusive: too few rows, or a control that did not fail as it must. Not applicable: there is no such thing."""
@@ -47,7 +50,7 @@ class Measure(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    check: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*)*$", max_length=100)
+    check: str = Field(pattern=CHECK_NAME, max_length=100)
     subject: str = Field(default="", max_length=500)
     status: Status = "measured"
     reason: str = Field(default="", max_length=1000)

@@ -8,7 +8,7 @@ from headwater.errors import InputError, ReleaseRefused
 from headwater.evidence.measure import Measure
 from headwater.release.attempts import check_attempts
 from headwater.release.audit_file import PublicFigure, PublishedAudit
-from headwater.release.evidence import FACTS, facts_as_measures, is_apart
+from headwater.release.evidence import FACTS, PUBLIC, facts_as_measures, is_apart
 from headwater.release.policy.decision import Finding, compose, is_left, stands_aside
 from headwater.release.policy.document import Policy, Rule, matches
 from headwater.release.policy.gate import covered
@@ -101,6 +101,8 @@ def _check_findings(audit: PublishedAudit, policy: Policy) -> None:
     """Each rule has a finding for each figure that it takes, and no other."""
     files, private = audit.source == "one holder of files", audit.privacy != "none"
     apart = is_apart(audit.source, audit.privacy)
+    for figure in audit.figures:
+        _check_class(figure)
     found = {(f.gate, f.rule, f.check, f.subject): f for f in audit.decision.findings}
     expected = set()
     for gate in policy.gates:
@@ -123,6 +125,20 @@ def _check_findings(audit: PublishedAudit, policy: Policy) -> None:
                     )
     if len(found) != len(audit.decision.findings) or set(found) != expected:
         raise ReleaseRefused("audit.json holds findings that no rule of its policy makes; do not use the release")
+
+
+def _check_class(figure: PublicFigure) -> None:
+    """What is published of a figure is its check's to say: else a figure that fails would be called a secret."""
+    public = figure.check.split(".")[0] in PUBLIC
+    hidden = figure.status == "measured" and (figure.disclosure != "public" or figure.value is None)
+    if public and hidden:
+        raise ReleaseRefused(
+            f"audit.json hides the figure of {figure.check}, behind which no row is; do not use the release"
+        )
+    if not public and (figure.disclosure == "public" or figure.value is not None):
+        raise ReleaseRefused(
+            f"audit.json publishes the figure of {figure.check}, which is of real rows; tell the consortium"
+        )
 
 
 def _missed(rule: Rule, own: list[PublicFigure]) -> list[tuple[str, str]]:

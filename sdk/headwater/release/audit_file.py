@@ -4,11 +4,11 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from headwater.agreement.documents import Document, HexDigest, Instant
 from headwater.evidence.check import Disclosure
-from headwater.evidence.measure import Better, Measure, Status
+from headwater.evidence.measure import CHECK_NAME, Better, Measure, Status
 from headwater.release.attempts import Attempt
 from headwater.release.evidence import (
     Evidence,
@@ -52,8 +52,8 @@ class PublicFigure(Document):
         needed: trials that would have been needed; no row is behind it.
     """
 
-    check: str
-    subject: str = ""
+    check: str = Field(pattern=CHECK_NAME, max_length=100)
+    subject: str = Field(default="", max_length=500)
     status: Status
     disclosure: Disclosure
     null: _End = None
@@ -150,6 +150,14 @@ class PublishedAudit(Document):
     decision: Decision
     waivers: tuple[SignedWaiver, ...] = ()
     attempts: tuple[Attempt, ...] = Field(min_length=1)
+
+    @field_validator("figures")
+    @classmethod
+    def _each_once(cls, figures: tuple[PublicFigure, ...]) -> tuple[PublicFigure, ...]:
+        names = [(figure.check, figure.subject) for figure in figures]
+        if names != sorted(set(names)):
+            raise ValueError("figures must be sorted by name, each once")
+        return figures
 
     @classmethod
     def of(

@@ -4,6 +4,7 @@ from headwater.agreement.charter import Charter
 from headwater.errors import InputError, ReleaseRefused
 from headwater.release.audit_check import check_audit
 from headwater.release.audit_file import PublishedAudit
+from headwater.release.evidence import Source
 from headwater.release.layout import AUDIT, DATA, MAXIMUM_AUDIT_BYTES
 from headwater.release.manifest import Manifest
 from headwater.release.verdict import AuditClaim
@@ -48,6 +49,11 @@ def _check_facts(audit: PublishedAudit, manifest: Manifest, charter: Charter) ->
         charter.members
     ):
         raise ReleaseRefused(f"{AUDIT} is on a run of other organisations than the release; do not use it")
+    source: Source = "pooled sums of organisations" if audit.privacy == "none" else "each organisation for itself"
+    if audit.source != source or audit.organisations > audit.federation.organisations:
+        raise ReleaseRefused(
+            f"{AUDIT} counts rows of {audit.source}, a release of this kind has {source}; do not use the release"
+        )
     claim, facts = manifest.protection.privacy, audit.privacy
     if claim == "none" or facts == "none":
         if (claim == "none") != (facts == "none"):

@@ -1,6 +1,7 @@
 """Signatures over an attestation's statement, as DSSE envelopes hold them."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 
 from cryptography.exceptions import InvalidSignature
@@ -14,6 +15,9 @@ __all__ = ["PAYLOAD_TYPE", "envelope_of", "is_statement_signed_by", "read_envelo
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 """What the payload of an in-toto attestation is."""
+
+MAXIMUM_BYTES = 64 * 2**20
+"""A larger envelope is not read: a thousand signatures and ten thousand files stay far below."""
 
 
 def sign_statement(key: Ed25519PrivateKey, statement: bytes) -> str:
@@ -62,10 +66,12 @@ def read_envelope(data: bytes) -> tuple[bytes, dict[str, str]]:
     Raises:
         ReleaseRefused: not an envelope of a statement, one key signed twice, or not in the form of `envelope_of`.
     """
+    if len(data) > MAXIMUM_BYTES:
+        raise ReleaseRefused(f"the attestation has more than {MAXIMUM_BYTES:,} bytes; no release needs that many")
     try:
         document = json.loads(data)
-        keys = [str(made["keyid"]) for made in document["signatures"]]
-        twice = sorted(key for key in set(keys) if keys.count(key) > 1)
+        made = Counter(str(signature["keyid"]) for signature in document["signatures"])
+        twice = sorted(key for key, times in made.items() if times > 1)
         # Below, a second signature of one key is an error without a name.
         envelope = Envelope.from_dict(document | {"signatures": []} if twice else document)
         signatures = {keyid: made.signature for keyid, made in envelope.signatures.items()}

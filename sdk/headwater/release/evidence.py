@@ -29,6 +29,9 @@ Source = Literal[
 """Whose rows were counted: all organisations' as secure sums, one person's, each organisation's own, apart, so that no
 figure of them is in the evidence; or those of one organisation, whose evidence stays at home."""
 
+PUBLIC = ("artefacts", "canaries", "controls", "validity", "ledger", "release")
+"""Checks, or the beginnings of their names, behind whose figures no row is: they are published whole."""
+
 FACTS = ("ledger.", "release.")
 """Checks whose figures are facts of the evidence itself; no attack may give one."""
 

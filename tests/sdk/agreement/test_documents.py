@@ -5,10 +5,11 @@ from collections.abc import Mapping
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from headwater.agreement.approval import Approval, RunProposal, SignedApproval, SignedProposal
 from headwater.agreement.charter import Charter, Member, SignedCharter
+from headwater.agreement.documents import Instant
 from headwater.agreement.plan import Plan
 from headwater.agreement.signing import fingerprint, is_signed_by, public_key_hex, sign
 from headwater.errors import InputError, PeerError
@@ -198,3 +199,11 @@ def test_member_lookup_names_who_is_there() -> None:
     assert isinstance(charter.member("org-2"), Member)
     with pytest.raises(InputError, match="org-1, org-2, org-3"):
         charter.member("org-7")
+
+
+@pytest.mark.parametrize("moment", ["٢٠٢٠-01-01T00:00:00Z", "9999-99-99T00:00:00Z", "2026-02-30T00:00:00Z"])
+def test_an_instant_is_a_moment_that_there_is(moment: str) -> None:
+    # Instants are compared as text: digits of another script would sort after all others.
+    assert TypeAdapter(Instant).validate_python("2026-02-28T00:00:00Z")
+    with pytest.raises(ValidationError):
+        TypeAdapter(Instant).validate_python(moment)

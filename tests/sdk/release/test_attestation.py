@@ -12,7 +12,7 @@ from headwater.canonical import sha256_hex
 from headwater.errors import InputError, ReleaseRefused
 from headwater.release import verify_release
 from headwater.release.attestation import PREDICATE_TYPE, STATEMENT_TYPE
-from headwater.release.dsse import envelope_of, sign_statement
+from headwater.release.dsse import envelope_of, read_envelope, sign_statement
 from headwater.release.layout import ATTESTATION
 from support.audited_release import Pending, pending_release, sign_release
 from support.releases import Consortium, make_consortium
@@ -154,3 +154,10 @@ def test_a_bare_key_does_not_verify_what_organisations_signed(pending: Pending, 
     sign_release(pending, consortium)
     with pytest.raises(InputError, match="verify it under the charter"):
         verify_release(pending.folder, public_key_hex(consortium.coordinator_key))
+
+
+def test_an_envelope_of_ten_thousand_signatures_is_read_at_once(pending: Pending) -> None:
+    # In steps that grow with the square of the signatures this would take minutes.
+    payload, _ = read_envelope((pending.folder / ATTESTATION).read_bytes())
+    many = {f"{number:064x}": "00" * 64 for number in range(10_000)}
+    assert len(read_envelope(envelope_of(payload, many))[1]) == 10_000

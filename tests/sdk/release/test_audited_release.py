@@ -16,7 +16,7 @@ from headwater.release.policy.document import Policy
 from headwater.release.policy.waiver import SignedWaiver, Waiver
 from headwater.release.writing import candidate_bytes
 from support.audited_release import DECIDED, audit_of, evidence_on, pending_release, sign_release
-from support.evidences import PRIVACY, honest_measures, without
+from support.evidences import DISCLOSURES, PRIVACY, honest_measures, without
 from support.releases import Consortium, make_consortium, make_table
 
 TABLE = make_table()
@@ -135,7 +135,7 @@ def test_a_public_figure_beyond_its_threshold_cannot_be_called_passed(tmp_path: 
 
 
 def test_a_bucket_beyond_its_threshold_cannot_be_called_passed(tmp_path: Path, consortium: Consortium) -> None:
-    open_privacy: dict[str, Any] = {"privacy": "none", "disclosures": {"marginals": "bucket"}}
+    open_privacy: dict[str, Any] = {"privacy": "none", "disclosures": DISCLOSURES | {"marginals": "bucket"}}
     unlike = Measure(check="marginals.1-way", value=0.4)
     evidence = evidence_on(TABLE, measures=(*without("marginals.1-way"), unlike), **open_privacy)
     policy = load_policy("non-private")
@@ -147,6 +147,52 @@ def test_a_bucket_beyond_its_threshold_cannot_be_called_passed(tmp_path: Path, c
     sign_release(pending, consortium)
     with pytest.raises(ReleaseRefused, match=r"marginals.1-way was judged 'pass', by its policy it is fail"):
         verify_release(pending.folder, consortium.charter.charter)
+
+
+@pytest.mark.parametrize("source", ["one holder of files", "one organisation for itself"])
+def test_a_release_is_not_judged_as_files_or_one_organisation_are(
+    tmp_path: Path, consortium: Consortium, source: str
+) -> None:
+    # Gates of a federation stand aside for files: ε and canaries would not be asked for.
+    lied = audit_of(evidence_on(TABLE)).model_copy(update={"source": source})
+    refused(tmp_path / "1", consortium, lied, f"counts rows of {source}")
+
+
+@pytest.mark.parametrize("change", [{"disclosure": "verdict", "value": None}, {"value": None}])
+def test_a_figure_behind_which_no_row_is_cannot_be_hidden(
+    tmp_path: Path, consortium: Consortium, change: dict[str, Any]
+) -> None:
+    audit = audit_of(evidence_on(TABLE))
+    figures = tuple(f.model_copy(update=change) if f.check == "canaries.exposure" else f for f in audit.figures)
+    lied = audit.model_copy(update={"figures": figures})
+    refused(tmp_path / "1", consortium, lied, "hides the figure of canaries.exposure")
+
+
+def test_a_figure_of_real_rows_is_not_published(tmp_path: Path, consortium: Consortium) -> None:
+    audit = audit_of(evidence_on(TABLE))
+    shown = {"disclosure": "public", "value": 0.5}
+    figures = tuple(f.model_copy(update=shown) if f.check == "linkability" else f for f in audit.figures)
+    lied = audit.model_copy(update={"figures": figures})
+    refused(tmp_path / "1", consortium, lied, "publishes the figure of linkability, which is of real rows")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [({"check": "Not A Name"}, "should match pattern"), ({"subject": "x" * 501}, "at most 500 characters")],
+)
+def test_a_figure_of_no_form_is_refused_in_one_line(
+    tmp_path: Path, consortium: Consortium, change: dict[str, str], words: str
+) -> None:
+    audit = audit_of(evidence_on(TABLE))
+    first, *others = audit.figures
+    lied = audit.model_copy(update={"figures": (first.model_copy(update=change), *others)})
+    refused(tmp_path / "1", consortium, lied, words)
+
+
+def test_a_figure_that_stands_twice_is_refused(tmp_path: Path, consortium: Consortium) -> None:
+    audit = audit_of(evidence_on(TABLE))
+    lied = audit.model_copy(update={"figures": (audit.figures[0], *audit.figures)})
+    refused(tmp_path / "1", consortium, lied, "sorted by name, each once")
 
 
 def test_a_finding_that_was_left_out_is_missed(tmp_path: Path, consortium: Consortium) -> None:
@@ -222,7 +268,11 @@ def test_a_waiver_that_is_not_there_covers_nothing(tmp_path: Path, consortium: C
 def test_under_a_budget_nothing_but_outcomes_of_private_rows_is_told() -> None:
     public = {
         "controls.memoriser",
+        "controls.copier",
+        "controls.safe",
         "canaries.one-run",
+        "canaries.exposure",
+        "canaries.control",
         "artefacts",
         "validity",
         "ledger.epsilon",
@@ -288,4 +338,4 @@ def test_gates_that_are_left_to_organisations_are_so_only_where_no_figure_may_le
     assert "judged by each of the 3 signing organisations" in verified.judged_apart
     # The same decision under sums that should have had the figures.
     pooled = apart.model_copy(update={"source": "pooled sums of organisations"})
-    refused(tmp_path / "2", consortium, pooled, "was not measured and audit.json does not say so")
+    refused(tmp_path / "2", consortium, pooled, "a release of this kind has each organisation for itself")

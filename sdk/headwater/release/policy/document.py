@@ -34,7 +34,8 @@ class Rule(Document):
         then: what a broken rule means.
         least_trials: with fewer the measure says nothing.
         unclear: what an inconclusive measure means.
-        inapplicable: what it means that a check says it does not apply: "inconclusive" for what every release has.
+        inapplicable: what it means that a check says it does not apply: "inconclusive" for what every release has,
+            "warn" for what every release ought to have.
         missing: what a check that was not measured means; "skip" for what not every release has.
     """
 
@@ -52,7 +53,7 @@ class Rule(Document):
     then: Literal["fail", "warn", "inconclusive"] = "fail"
     least_trials: int = Field(default=0, ge=0)
     unclear: Literal["inconclusive", "warn"] = "inconclusive"
-    inapplicable: Literal["not applicable", "inconclusive"] = "not applicable"
+    inapplicable: Literal["not applicable", "warn", "inconclusive"] = "not applicable"
     missing: Literal["fail", "inconclusive", "warn", "skip"] = "inconclusive"
 
     @model_validator(mode="after")
