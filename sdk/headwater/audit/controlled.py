@@ -17,6 +17,7 @@ I64 = NDArray[np.int64]
 HIGHEST_RISK = 0.10
 """A risk beyond the control that attacks must be able to exclude; where they are too few, they are inconclusive."""
 
+_LEAST = 30
 _CONFIDENT = 1.6449
 _POWERFUL = 0.8416
 # Half an interval of 95 %, and a fluctuation that one of five exceeds.
@@ -33,6 +34,7 @@ def controlled_measure(
     | what is | becomes |
     | --- | --- |
     | every control attack succeeds | not applicable: nothing is left that training rows could reveal |
+    | fewer than 30 attacks on either side | inconclusive: the interval's law does not hold for so few |
     | `HIGHEST_RISK` would not be excluded of a table without risk, and none shows | inconclusive, with what it needs |
     | else | measured |
 
@@ -63,7 +65,8 @@ def controlled_measure(
         return unmeasured.model_copy(update={"status": "not applicable", "reason": reason})
     value, low, high = controlled(tally)
     needed = needed_trials(control_hits, control_trials)
-    if low <= 0 and not _excludes(tally):
+    few = min(trials, control_trials) < _LEAST
+    if few or (low <= 0 and not _excludes(tally)):
         reason = (
             f"{trials} attacks on training and {control_trials} on holdout rows cannot exclude a risk of "
             f"{HIGHEST_RISK:g}; about {needed} of each are needed"
