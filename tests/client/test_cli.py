@@ -85,6 +85,7 @@ def test_the_commands_are_the_documented_ones() -> None:
         "receipts verify",
         "release approve",
         "release list",
+        "release open-canaries",
         "release refuse",
         "release review",
         "release waive",
