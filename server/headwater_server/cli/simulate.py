@@ -37,6 +37,14 @@ _Plan = Annotated[
     Path | None,
     typer.Option(help="A plan in TOML; without it, hybrid, or mixture for pictures; marginals under --epsilon."),
 ]
+_Schema = Annotated[Path | None, typer.Option(help="A schema in TOML; without it, one is read from the rows.")]
+_Policy = Annotated[
+    str | None,
+    typer.Option(
+        help="End with an audit under this policy, as `plan draft` names it, in place of the plan's; none for no audit, "
+        "which is the default without a plan."
+    ),
+]
 _Entity = Annotated[
     str | None, typer.Option(help="Column that names whose each row is, for --unit entity; it is not synthesised.")
 ]
@@ -62,9 +70,7 @@ def simulate(
         str, typer.Option(help="How rows are shared out: iid, label:A (Dirichlet, skewed by the target), column:NAME.")
     ] = "iid",
     plan: _Plan = None,
-    schema: Annotated[
-        Path | None, typer.Option(help="A schema in TOML; without it, one is read from the rows.")
-    ] = None,
+    schema: _Schema = None,
     recipe: Annotated[
         RecipeChoice | None, typer.Option(help="What is fitted, in place of the plan's or the default.")
     ] = None,
@@ -77,13 +83,7 @@ def simulate(
     most_rows: MostRows = None,
     mode: Mode = None,
     entity: _Entity = None,
-    policy: Annotated[
-        str | None,
-        typer.Option(
-            help="End with an audit under this policy, as `plan draft` names it, in place of the plan's; none for no "
-            "audit, which is the default without a plan."
-        ),
-    ] = None,
+    policy: _Policy = None,
     engine: Annotated[
         _Engine, typer.Option(help="local: in this process; flower: Flower's simulation engine, on Ray.")
     ] = _Engine.LOCAL,

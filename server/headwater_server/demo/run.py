@@ -52,7 +52,7 @@ _TRAINING: Mapping[RecipeKind, str] = {
     "mixture": "the run: secure sums over gRPC, a mixture that climbs with them",
 }
 _POLICY = "demo"
-_CANARIES = 96
+_CANARIES = 32
 """Enough for exposure; a bound on ε would need over a thousand, which so few rows cannot carry."""
 
 _SPLITS: Mapping[str, Mapping[str, object]] = {"splits": {"train": 0.65, "validation": 0.05, "audit": 0.3}}
