@@ -41,8 +41,8 @@ _Schema = Annotated[Path | None, typer.Option(help="A schema in TOML; without it
 _Policy = Annotated[
     str | None,
     typer.Option(
-        help="End with an audit under this policy, as `plan draft` names it, in place of the plan's; none for no audit, "
-        "which is the default without a plan."
+        help="End with an audit under this policy, as `plan draft` names it, in place of the plan's; none for no "
+        "audit, which is the default without a plan."
     ),
 ]
 _Entity = Annotated[
