@@ -204,6 +204,12 @@ def test_a_finding_that_was_left_out_is_missed(tmp_path: Path, consortium: Conso
     refused(tmp_path / "2", consortium, lied, "copies.near was not measured and audit.json does not say so")
 
 
+def test_a_finding_that_stands_twice_is_refused(tmp_path: Path, consortium: Consortium) -> None:
+    audit = audit_of(evidence_on(TABLE))
+    lied = relabelled(audit, findings=(audit.decision.findings[0], *audit.decision.findings))
+    refused(tmp_path / "1", consortium, lied, "findings that no rule of its policy makes")
+
+
 def test_an_attempt_that_was_left_out_is_missed(tmp_path: Path, consortium: Consortium) -> None:
     audit = audit_of(evidence_on(TABLE))
     lied = audit.model_copy(update={"attempts": audit.attempts[1:]})

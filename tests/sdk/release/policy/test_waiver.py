@@ -87,6 +87,11 @@ def test_a_waiver_that_does_not_hold_is_refused_by_name(name: str) -> None:
     assert words in decision.refused_waivers[0]
 
 
+def test_a_waiver_holds_to_its_last_second() -> None:
+    assert judged(signed(expires=NOW)).verdict == "pass with warnings"
+    assert judged(signed(expires=NOW), now="2026-11-21T12:00:01Z").verdict == "inconclusive"
+
+
 def test_without_the_members_keys_no_waiver_holds() -> None:
     assert decide(make_evidence(POWERLESS), DEMO, (signed(),), now=NOW).verdict == "inconclusive"
 
