@@ -109,7 +109,9 @@ def _type(column: Column) -> np.dtype[Any]:
 def _packed(column: Column, values: NDArray[Any]) -> bytes:
     if isinstance(column, CategoricalColumn | BooleanColumn):
         return (values + 1).astype(_type(column)).tobytes()
-    return np.where(np.isnan(values), np.nan, values + 0.0).astype("<f8").tobytes()
+    missing = np.isnan(values)
+    # Not a sum with what is missing: a stranger's bytes may be a NaN that signals.
+    return np.where(missing, np.nan, np.where(missing, 0.0, values) + 0.0).astype("<f8").tobytes()
 
 
 def _unpacked(column: Column, values: NDArray[Any]) -> NDArray[Any]:

@@ -159,16 +159,17 @@ def disclosure_of(evidence: Evidence, check: str) -> Disclosure:
         evidence: of the audit.
         check: dotted name.
     """
-    if check.startswith(FACTS):
+    parts = check.split(".")
+    if parts[0] in PUBLIC:
         return "public"
     stated: Disclosure = "verdict"
-    parts = check.split(".")
     for length in range(len(parts), 0, -1):
         # One check gives several measures: "membership" gives "membership.nearest".
         if (name := ".".join(parts[:length])) in evidence.disclosures:
             stated = evidence.disclosures[name]
             break
-    return stated if stated == "public" or evidence.privacy == "none" else "verdict"
+    # Of a row nothing is published whole, whatever was stated.
+    return "bucket" if stated != "verdict" and evidence.privacy == "none" else "verdict"
 
 
 def facts_as_measures(privacy: PrivacyStated, licence_stated: bool | None) -> tuple[Measure, ...]:
