@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from abc import ABC, abstractmethod
 from typing import ClassVar
 
 import numpy as np
@@ -24,7 +25,7 @@ _MOST_PAIRS = 100
 _MOST_MEASURES = 200
 
 
-class _Shares:
+class _Shares(ABC):
     """Counts by blocks of groups, and the ratios of their shares; see the two checks below."""
 
     federated: ClassVar[bool] = True
@@ -40,9 +41,9 @@ class _Shares:
         self._columns = groups_of(candidate, settings)
 
     @property
+    @abstractmethod
     def name(self) -> str:
         """Dotted name."""
-        raise NotImplementedError
 
     @property
     def size(self) -> int:
@@ -61,11 +62,13 @@ class _Shares:
         train, holdout = (np.split(part, cuts) for part in np.split(counts, 2))
         return list(zip(train, holdout, np.split(self._counts(self._candidate.table), cuts), strict=True))
 
+    @abstractmethod
     def _counts(self, table: Table) -> I64:
-        raise NotImplementedError
+        """Rows of each group, block by block."""
 
+    @abstractmethod
     def _widths(self) -> list[int]:
-        raise NotImplementedError
+        """Groups of each block."""
 
     def _ratios(self, subject: str, subjects: list[str], train: I64, holdout: I64, mine: I64) -> list[Measure]:
         rows, synthetic, held_out = int(train.sum()), int(mine.sum()), int(holdout.sum())
