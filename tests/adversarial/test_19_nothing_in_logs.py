@@ -81,6 +81,8 @@ LOGGED = {
     # Who and which.
     "run", "round", "plan", "attempt", "member", "members", "family", "kind", "step", "method", "worker", "program",
     "part", "flower_run", "code", "phase", "outcome", "completed", "contributors", "blamed", "disputes",
+    # What is published, or waits for it.
+    "candidate", "name", "version",
     # Where and how the process stands.
     "pid", "address", "coordinator", "log", "folder", "exit_status", "restart_seconds", "again_seconds",
     "bundle_sha256", "expected_sha256",
