@@ -42,6 +42,7 @@ from headwater_client.consent import Refusal, check_proposal, refusal_of
 from headwater_client.flower.client_app import Outcome
 from headwater_client.membership import Membership
 from headwater_client.plan_rows import read_rows
+from headwater_client.served_rows import keep_served
 from headwater_client.store import Store, StoredDecision
 from headwater_client.task_check import TaskGate
 from headwater_client.transport.aggregation import (
@@ -124,7 +125,7 @@ def join_run(
         identity_key=membership.identity_key(),
         required_members=policy.required_members,
         limit=policy.limit,
-        rows=_rows(source, plan, _seed(membership, decision, charter, report), report),
+        rows=_rows(membership, run_id, source, plan, _seed(membership, decision, charter, report), report),
         store=store,
     )
     # protocol 3.5: one live session per run.
@@ -156,14 +157,25 @@ def _seed(
         raise
 
 
-def _rows(source: RowSource, plan: Plan, seed: CanarySeed | None, report: Callable[[Trouble], None]) -> Table:
+def _rows(
+    membership: Membership,
+    run_id: str,
+    source: RowSource,
+    plan: Plan,
+    seed: CanarySeed | None,
+    report: Callable[[Trouble], None],
+) -> Table:
     try:
         rows = read_rows(source, plan)
     except HeadwaterError:
         report(Trouble.ROWS_UNREADABLE)
         raise
     try:
-        return rows.table(seed)
+        table = rows.table(seed)
+        if plan.audit != "none":
+            # A release of this run is reviewed by these rows or by none.
+            keep_served(membership.home, run_id, rows)
+        return table
     except HeadwaterError:
         report(Trouble.ROWS_REFUSED)
         raise

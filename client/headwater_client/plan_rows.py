@@ -1,8 +1,11 @@
 """An organisation's rows as a plan has them: of its schema, and no more of each person than its budget pays for."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from headwater.agreement.plan import Plan
 from headwater.contribution.canaries import CanarySeed, plant_canaries, with_canaries
@@ -16,13 +19,32 @@ from headwater_client.connectors import EntityRows, RowSource
 __all__ = ["PlanRows", "read_rows"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PlanRows:
     """Rows as they were read for a plan."""
 
     plan: Plan
     arrow: pa.Table = field(repr=False)
     entities: pa.ChunkedArray | None = field(default=None, repr=False)
+
+    @cached_property
+    def conformed(self) -> Table:
+        """All that were read, as the plan's schema has them.
+
+        Raises:
+            InputError: they do not hold to it.
+        """
+        return load_table(self.arrow, self.plan.schema_)
+
+    def only(self, kept: NDArray[np.bool_]) -> "PlanRows":
+        """Some of them, in their order.
+
+        Args:
+            kept: bool, shape (rows,).
+        """
+        mask = pa.array(kept)
+        entities = None if self.entities is None else self.entities.filter(mask)
+        return PlanRows(self.plan, self.arrow.filter(mask), entities)
 
     def problems(self) -> tuple[Problem, ...]:
         """Everything in which they depart from the plan's schema."""
@@ -38,7 +60,7 @@ class PlanRows:
             InputError: they do not hold to the schema, or are more than the budget's public bound; or the schema has
                 no room for the canaries.
         """
-        table, budget = load_table(self.arrow, self.plan.schema_), self.plan.privacy
+        table, budget = self.conformed, self.plan.privacy
         if isinstance(budget, Budget) and self.entities is not None:
             table = clip_entities(table, self.entities, budget.records)
         if seed is not None:

@@ -49,7 +49,8 @@ class ReleaseApi:
             watcher: told when each check begins and ends.
 
         Raises:
-            InputError: there is no such release, nobody here approved its run, or the rows cannot be read.
+            InputError: there is no such release, nobody here approved its run, the rows cannot be read, or are others
+                than took part in the run.
             ReleaseRefused: something about the release does not hold; the line says what.
             PeerError, TransportError: as `plan`.
             StorageError: the folder cannot be written.

@@ -21,6 +21,7 @@ from headwater_client.consent import check_digest_named
 from headwater_client.membership import Membership
 from headwater_client.own_audit import OwnAudit, audit_own_rows, read_own_audit, write_own_audit
 from headwater_client.plan_rows import read_rows
+from headwater_client.served_rows import rows_of_run
 from headwater_client.settings import write_text_atomically
 from headwater_client.transport.consortium import ConsortiumClient
 from headwater_client.transport.releases import ReleasesClient, ReleaseStatus
@@ -41,11 +42,13 @@ class ReleaseReview:
         status: in the coordinator's words.
         release: verified, in this organisation's home.
         own: the own audit of it; None where none was made yet.
+        rows_told: how the rows that were given differ from those that took part in the run; empty where they do not.
     """
 
     status: ReleaseStatus
     release: WaitingRelease
     own: OwnAudit | None
+    rows_told: str = ""
 
 
 class ReleaseDecisions:
@@ -68,7 +71,8 @@ class ReleaseDecisions:
         folder = self._folder(waiting.digest)
         if source is None:
             return ReleaseReview(status, waiting, read_own_audit(folder, waiting.audit))
-        read = read_rows(source, waiting.plan)
+        reviewed = rows_of_run(self._membership.home, status.run_id, read_rows(source, waiting.plan))
+        read = reviewed.rows
         own = audit_own_rows(
             read.table(),
             waiting.table,
@@ -80,7 +84,7 @@ class ReleaseDecisions:
             texts=rare_texts(read.arrow, waiting.plan.schema_),
         )
         write_own_audit(folder, own)
-        return ReleaseReview(status, waiting, own)
+        return ReleaseReview(status, waiting, own, reviewed.told)
 
     def approve(self, release: str, digest: str, despite: str) -> SignedReleaseDecision:
         """Sign what has this digest, unless the own audit speaks against it."""

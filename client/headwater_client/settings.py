@@ -103,6 +103,11 @@ class Home:
         return self.folder / "releases"
 
     @property
+    def served(self) -> Path:
+        """A file for each run that this organisation took part in: keyed hashes of the rows that it had then."""
+        return self.folder / "served"
+
+    @property
     def flower(self) -> Path:
         """The Flower node's scratch folder; nothing in it is precious."""
         return self.folder / "flower"

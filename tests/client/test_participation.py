@@ -32,6 +32,9 @@ from headwater.secagg.wire.messages import Abort
 from headwater_client.connectors import ArrowSource
 from headwater_client.membership import Membership
 from headwater_client.participation import SessionDriver, join_run
+from headwater_client.plan_rows import PlanRows
+from headwater_client.served_rows import rows_of_run
+from headwater_client.settings import Home
 from headwater_client.transport.aggregation import Participation
 from support.audited import only_rows
 from support.live_sessions import live_sessions
@@ -143,6 +146,11 @@ def test_an_audit_is_one_more_masked_sum_over_rows_that_trained_and_rows_that_no
     own = [audit_rows(table, plan.splits)[0] for table in tables]
     assert summed.vector[:2].tolist() == [sum(rows.train.rows for rows in own), sum(rows.holdout.rows for rows in own)]
     assert all(rows.holdout.rows for rows in own)
+    # A release of the run is reviewed by the rows that took part, which each home keeps a hash of.
+    home = Home(consortium.homes["org-1"])
+    assert rows_of_run(home, RUN, PlanRows(plan, rows_of("org-1"))).told == ""
+    with pytest.raises(InputError, match="other rows than took part"):
+        rows_of_run(home, RUN, PlanRows(plan, rows_of("org-2")))
 
 
 def no_session(*arguments: object) -> Participation:

@@ -24,7 +24,12 @@ from headwater.release.privacy_claim import Privacy
 from headwater.release.writing import DrawnFigure, candidate_bytes
 from headwater.rpc.v1 import release_pb2
 from headwater.schema.table import Table
+from headwater.schema.writing import write_csv
 from headwater_client import Organisation, release_decisions
+from headwater_client.connectors import open_source
+from headwater_client.plan_rows import read_rows
+from headwater_client.served_rows import keep_served
+from headwater_client.settings import Home
 from headwater_client.transport import releases
 from headwater_server.figures.columns import draw_columns
 from headwater_server.release import ReleaseRequest
@@ -159,8 +164,6 @@ def private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
 
 def rows_of(folder: Path, seed: int = 1) -> Path:
-    from headwater.schema.writing import write_csv
-
     file = folder / "rows.csv"
     write_csv(small_table(seed=seed).to_arrow(), file)
     return file
@@ -179,6 +182,20 @@ def test_what_every_organisation_reviewed_and_signed_is_published(world: World, 
     settle(world.storage, ReleaseFolders(world.home))
     verification = verify_release(world.home.releases / "visits" / str(world.record.version), world.charter)
     assert verification.organisations == ("org-1", "org-2", "org-3")
+
+
+def test_rows_of_another_organisation_review_nothing(world: World, tmp_path: Path) -> None:
+    home = Home(world.homes["org-3"])
+    keep_served(home, RUN, read_rows(open_source(small_table(seed=1).to_arrow()), world.plan))
+    others = rows_of(tmp_path, seed=5)
+    reviewed = organise("release", "review", "visits", "--data", str(others), home=home.folder)
+    assert isinstance(reviewed.exception, InputError)
+    assert "other rows than took part in run 0a0a0a0a" in str(reviewed.exception)
+    assert not (world.folder("org-3") / "audit-internal.json").exists()
+    with_others = Table.concat([small_table(50, seed=5), small_table(seed=1)])
+    write_csv(with_others.to_arrow(), others)
+    reviewed = organise("release", "review", "visits", "--data", str(others), home=home.folder)
+    assert "50 rows were added since the run and are left out" in reviewed.output, reviewed.output
 
 
 def test_own_figures_stay_in_a_file_for_the_owner_alone(world: World, tmp_path: Path) -> None:

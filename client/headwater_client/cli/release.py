@@ -205,6 +205,8 @@ def _show(console: Console, review: "ReleaseReview", home: Path) -> None:
     apart = release.plan.privacy != "none"
     title = "What the gate says without any row" if apart else "What all organisations' sums say"
     _show_gates(console, title, release.audit.decision)
+    if review.rows_told:
+        console.print(review.rows_told, style="yellow", soft_wrap=True, markup=False)
     if review.own is None:
         console.print("No audit by your own rows yet: give --data before you sign.", style="yellow")
     else:

@@ -10,7 +10,7 @@ from headwater.images.lifting import LiftedTable
 from headwater.recipe.settings import SplitShares
 from headwater.schema.table import Table
 
-__all__ = ["SplitName", "row_positions", "split_rows"]
+__all__ = ["SplitName", "packed_rows", "row_positions", "split_rows"]
 
 SplitName = Literal["train", "validation", "audit"]
 
@@ -31,12 +31,7 @@ def row_positions(table: Table) -> NDArray[np.float64]:
     if isinstance(table, LiftedTable):
         # Scores differ from run to run; the pictures fixed the positions.
         return table.positions
-    places = np.cumsum([0, *(_width(table.columns[name]) for name in table.schema.names)])
-    packed = np.empty((table.rows, places[-1]), dtype="<f8")
-    for place, end, name in zip(places, places[1:], table.schema.names, strict=False):
-        values = table.columns[name].reshape(table.rows, end - place)
-        # Missing is one value whatever its bits, and so is zero.
-        packed[:, place:end] = np.where(np.isnan(values), -np.inf, values) + 0.0 if values.dtype.kind == "f" else values
+    packed = packed_rows(table)
     width = packed.shape[1] * packed.itemsize
     data = packed.tobytes()
     keyed = hashlib.blake2b(key=_KEY, digest_size=8)
@@ -46,6 +41,24 @@ def row_positions(table: Table) -> NDArray[np.float64]:
         row.update(data[start : start + width])
         digests += row.digest()
     return (np.frombuffer(bytes(digests), dtype="<u8") >> 11).astype(np.float64) * 2.0**-53
+
+
+def packed_rows(table: Table) -> NDArray[np.float64]:
+    """Every row's values as numbers: equal rows have equal bits.
+
+    Args:
+        table: rows as conformed to the schema.
+
+    Returns:
+        float64 of little-endian bytes, shape (rows, numbers of a row); missing is -inf, a category its code.
+    """
+    places = np.cumsum([0, *(_width(table.columns[name]) for name in table.schema.names)])
+    packed = np.empty((table.rows, places[-1]), dtype="<f8")
+    for place, end, name in zip(places, places[1:], table.schema.names, strict=False):
+        values = table.columns[name].reshape(table.rows, end - place)
+        # Missing is one value whatever its bits, and so is zero.
+        packed[:, place:end] = np.where(np.isnan(values), -np.inf, values) + 0.0 if values.dtype.kind == "f" else values
+    return packed
 
 
 def _width(values: NDArray[Any]) -> int:
