@@ -293,6 +293,9 @@ class RunPart:
     def _contribution(self, session: "_LiveSession", request: RoundRequested) -> Contribution:
         task = session.gate.admit(request.task, request.model, request.length, request.charge)
         _log.info("task_admitted", run=self.run_id, round=request.round, kind=task.kind, step=task.step)
+        if task.kind == "audit":
+            # A release is held to it; and a second candidate would be a question about rows of somebody's choice.
+            self.store.keep_attacked(self.run_id, task.model_digest)
         # protocol 4.4: charged before anything is computed of the rows, let alone masked; no crash takes it back.
         self._charging.charge(session.attempt, request.round, task.step, request.task, request.charge)
         vector = contribute(task, request.model, self.rows, self.plan, members=session.members)

@@ -52,7 +52,8 @@ def test_a_file_from_before_canaries_keeps_them_from_now_on(store: Store, tmp_pa
     store.record_decision(proposal, WORLD.approval(proposal), by_rule=False)
     store.close()
     with closing(sqlite3.connect(tmp_path / "state.db", isolation_level=None)) as database:
-        database.executescript("DROP TABLE canary_opening; DROP TABLE canary_secret; PRAGMA user_version = 5")
+        database.executescript("DROP TABLE attacked; DROP TABLE attempt_seen; DROP TABLE canary_opening")
+        database.executescript("DROP TABLE canary_secret; PRAGMA user_version = 5")
     later = Store(tmp_path / "state.db")
     assert later.decision(RUN) is not None
     assert later.keep_canary_secret(RUN, ONE) == ONE

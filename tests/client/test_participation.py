@@ -17,13 +17,15 @@ from headwater.audit import checks as registry
 from headwater.audit.checks import federated_checks
 from headwater.contribution.auditing import audit_rows, sizes_of
 from headwater.contribution.contribute import contribute
-from headwater.errors import InputError, OutOfOrder, PeerError, TransportError
+from headwater.errors import InputError, OutOfOrder, PeerError, ReleaseRefused, TransportError
 from headwater.evidence.candidate import Candidate
 from headwater.evidence.candidate_file import pack_candidate
 from headwater.recipe.actions import Aggregate
 from headwater.recipe.machine import build_recipe
 from headwater.recipe.task import Task
 from headwater.recipe.tasks import audit_task
+from headwater.release.attacked import attacked_digest, check_attacked_in
+from headwater.release.evidence import Attacked
 from headwater.schema.conform import load_table
 from headwater.secagg import Aggregator, Participant
 from headwater.secagg.protocol.events import AttemptStarted, Persist, RoundSummed
@@ -33,6 +35,7 @@ from headwater_client.connectors import ArrowSource
 from headwater_client.membership import Membership
 from headwater_client.participation import SessionDriver, join_run
 from headwater_client.plan_rows import PlanRows
+from headwater_client.receipts import Receipts
 from headwater_client.served_rows import rows_of_run
 from headwater_client.settings import Home
 from headwater_client.transport.aggregation import Participation
@@ -151,6 +154,16 @@ def test_an_audit_is_one_more_masked_sum_over_rows_that_trained_and_rows_that_no
     assert rows_of_run(home, RUN, PlanRows(plan, rows_of("org-1"))).told == ""
     with pytest.raises(InputError, match="other rows than took part"):
         rows_of_run(home, RUN, PlanRows(plan, rows_of("org-2")))
+    # What a release will be held to: each member's own record, and a receipt of this very question.
+    attacked = Attacked(candidate=attacked_digest(tables[0]), step=3, checks=sizes_of(checks))
+    for folder in consortium.homes.values():
+        membership = Membership.open(folder)
+        assert membership.store.attacked(RUN) == attacked.candidate
+        receipts = Receipts(membership).verify(RUN)
+        assert check_attacked_in(receipts, attacked, tables[0])
+        with pytest.raises(ReleaseRefused, match="no sum in the receipts"):
+            check_attacked_in(receipts, attacked, tables[1])
+        membership.store.close()
 
 
 def no_session(*arguments: object) -> Participation:

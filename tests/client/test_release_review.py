@@ -16,7 +16,9 @@ from headwater.errors import InputError, OutOfOrder, PeerError, ReleaseRefused
 from headwater.evidence.terms import AuditTerms
 from headwater.flower_bundle import bundle_sha256
 from headwater.release import verify_release
+from headwater.release.attacked import attacked_digest
 from headwater.release.attempts import attempt_after
+from headwater.release.evidence import Attacked
 from headwater.release.layout import AUDIT, DATA
 from headwater.release.policy import decide, load_policy
 from headwater.release.policy.waiver import Waiver
@@ -41,7 +43,7 @@ from headwater_server.releasing.preparing import prepare_release
 from headwater_server.releasing.settling import settle
 from headwater_server.services.ports import ReleaseRecord, WaiverRecord
 from support.claims import BUDGET, make_claim
-from support.evidences import PRIVACY, honest_measures, make_evidence
+from support.evidences import FEDERATION, PRIVACY, honest_measures, make_evidence
 from support.honest_audit import found_copies, use_audit, without_power
 from support.private import private_plan
 from support.recipes import SCHEMA, small_plan, small_table
@@ -95,7 +97,10 @@ class World:
             "started": now,
             "ended": now,
         }
-        if self.privacy != "none":
+        if self.privacy == "none":
+            attacked = Attacked(candidate=attacked_digest(table), step=3, checks=())
+            values["federation"] = FEDERATION.model_copy(update={"attacked": attacked})
+        else:
             # What a coordinator has: canaries, controls, ledger and files, and nothing of a row.
             of_rows = (
                 "membership",

@@ -286,7 +286,8 @@ def test_a_file_from_before_the_ledger_gets_one_and_its_runs_are_known_as_such(f
     store.close()
     run_sql(
         file,
-        "DROP TABLE canary_opening; DROP TABLE canary_secret; DROP TABLE ledger; DROP TABLE run_before_ledger; "
+        "DROP TABLE attacked; DROP TABLE attempt_seen; DROP TABLE canary_opening; DROP TABLE canary_secret; "
+        "DROP TABLE ledger; DROP TABLE run_before_ledger; "
         "PRAGMA user_version = 4",
     )
     store = Store(file)

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from headwater.agreement.signing import public_key_hex
 from headwater.canonical import sha256_hex
+from headwater.evidence.candidate_file import pack_candidate
 from headwater.release import Provenance, ReleaseFacts, write_release
 from headwater.release.attempts import Attempt, attempt_after, unfinished_after
 from headwater.release.attestation import statement_of
 from headwater.release.audit_file import PublishedAudit
 from headwater.release.dsse import envelope_of, read_envelope, sign_statement
-from headwater.release.evidence import Evidence
+from headwater.release.evidence import Attacked, Evidence
 from headwater.release.layout import ATTESTATION, MANIFEST
 from headwater.release.policy import Decision, Policy, decide, load_policy
 from headwater.release.policy.waiver import SignedWaiver
@@ -20,7 +21,7 @@ from headwater.release.verification import read_manifest
 from headwater.release.writing import candidate_bytes
 from headwater.schema.table import Table
 from support.claims import make_claim
-from support.evidences import make_evidence
+from support.evidences import FEDERATION, make_evidence
 from support.releases import Consortium, make_table
 
 __all__ = ["DECIDED", "Pending", "audit_of", "evidence_on", "pending_release", "sign_release"]
@@ -41,6 +42,11 @@ class Pending:
 def evidence_on(table: Table, **changes: object) -> Evidence:
     """Evidence on these very rows, under the claim of `make_claim`."""
     apart = changes.get("privacy") != "none"
+    if not apart:
+        digest = sha256_hex(pack_candidate(table))
+        changes = {
+            "federation": FEDERATION.model_copy(update={"attacked": Attacked(candidate=digest, step=2, checks=())})
+        } | changes
     values: dict[str, object] = {
         "candidate": sha256_hex(candidate_bytes(table)),
         "rows": table.rows,

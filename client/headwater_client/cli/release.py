@@ -199,6 +199,8 @@ def _show(console: Console, review: "ReleaseReview", home: Path) -> None:
     facts.add_row("gate", verdict_in_words(release.audit.decision))
     attempts = len(release.audit.attempts)
     facts.add_row("attempts", f"{attempts} to release this run, this one the last" if attempts > 1 else "the first")
+    if review.attacked:
+        facts.add_row("rows attacked", shown(review.attacked))
     facts.add_row("standing", shown(review.status.detail))
     facts.add_row("files", str(release.folder))
     console.print(facts)

@@ -10,7 +10,7 @@ from headwater.errors import StorageError
 
 __all__ = ["Database", "count_record"]
 
-_FORMAT = 7
+_FORMAT = 8
 
 _COUNTER = """
 CREATE TABLE counter (

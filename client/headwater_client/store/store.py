@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from headwater_client.store.agreements import AGREEMENT_TABLES, Agreements
+from headwater_client.store.attacked import ATTACKED_TABLES, AttackedRecords
 from headwater_client.store.canaries import CANARY_TABLES, OPENING_TABLES, CanaryRecords
 from headwater_client.store.chains import CHAIN_TABLES, Chains
 from headwater_client.store.charters import CHARTER_TABLES, CharterRecords
@@ -22,7 +23,11 @@ _BEFORE_OPENINGS = 6
 """The format of files that do not keep which secrets were opened."""
 
 
-class Store(CharterRecords, Agreements, Sessions, Chains, CohortRecords, LedgerRecords, CanaryRecords):
+_BEFORE_ATTACKED = 7
+"""The format of files that do not keep which candidate was attacked, nor attempts that were seen."""
+
+
+class Store(CharterRecords, Agreements, Sessions, Chains, CohortRecords, LedgerRecords, CanaryRecords, AttackedRecords):
     """state.db of one organisation. Safe for use from several threads.
 
     Guarantee: when a method returns, its change is on the disk; when it raises, nothing changed.
@@ -39,5 +44,6 @@ class Store(CharterRecords, Agreements, Sessions, Chains, CohortRecords, LedgerR
             _BEFORE_LEDGER: LEDGER_TABLES,
             _BEFORE_CANARIES: CANARY_TABLES,
             _BEFORE_OPENINGS: OPENING_TABLES,
+            _BEFORE_ATTACKED: ATTACKED_TABLES,
         }
-        super().__init__(file, tables + CANARY_TABLES + OPENING_TABLES, additions)
+        super().__init__(file, tables + CANARY_TABLES + OPENING_TABLES + ATTACKED_TABLES, additions)

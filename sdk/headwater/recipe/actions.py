@@ -256,6 +256,7 @@ class RunAudit:
         contributors: organisations in the sum.
         checks: name and size of each check, in the order of the counts.
         failed: why nothing may be released, "" where nothing failed.
+        step: of the summed round, 0 where none was.
     """
 
     candidate: bytes = field(default=b"", repr=False)
@@ -263,6 +264,7 @@ class RunAudit:
     contributors: int = 0
     checks: tuple[tuple[str, int], ...] = ()
     failed: str = ""
+    step: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

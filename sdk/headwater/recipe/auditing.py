@@ -114,6 +114,7 @@ class Auditing:
             counts=summed.payload,
             contributors=contributors,
             checks=self._candidate.checks,
+            step=task.step,
         )
         return [{"accepted": True, "rows": summed.weight, **summed.metrics}]
 

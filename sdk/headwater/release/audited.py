@@ -54,6 +54,9 @@ def _check_facts(audit: PublishedAudit, manifest: Manifest, charter: Charter) ->
         raise ReleaseRefused(
             f"{AUDIT} counts rows of {audit.source}, a release of this kind has {source}; do not use the release"
         )
+    # Under a budget nobody counts for others; without one, figures that no sum is named for are anybody's.
+    if (audit.federation.attacked is None) != (audit.privacy != "none"):
+        raise ReleaseRefused(f"{AUDIT} does not name the sum that its figures are from, or one too many; do not use it")
     claim, facts = manifest.protection.privacy, audit.privacy
     if claim == "none" or facts == "none":
         if (claim == "none") != (facts == "none"):

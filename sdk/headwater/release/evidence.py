@@ -12,6 +12,7 @@ from headwater.evidence.measure import Measure
 
 __all__ = [
     "FACTS",
+    "Attacked",
     "Evidence",
     "Federation",
     "FederationFacts",
@@ -57,6 +58,20 @@ class PrivacyFacts(Document):
     ledgers: tuple[HexDigest, ...] = ()
 
 
+class Attacked(Document):
+    """The sum in which organisations attacked a candidate; with the plan it gives the Task that is in their receipts.
+
+    Attributes:
+        candidate: SHA-256 of the candidate's bytes as `headwater.evidence.candidate_file` packs them.
+        step: of the Task.
+        checks: name and number of counts of each check, in the order of the counts.
+    """
+
+    candidate: HexDigest
+    step: int = Field(ge=1, le=100_000)
+    checks: tuple[tuple[str, int], ...] = Field(max_length=1000)
+
+
 class FederationFacts(Document):
     """The sums behind a candidate.
 
@@ -65,12 +80,14 @@ class FederationFacts(Document):
         threshold: of them, whose shares open a sum (protocol 1.2).
         receipts: digest of the last document of the run's chain of receipts, as `headwater-org receipts` shows it.
         canaries: what commits the organisations to their planted rows, sorted; empty where none were planted.
+        attacked: what they attacked together; None under a privacy budget, where no figure of theirs leaves.
     """
 
     organisations: int = Field(ge=1, le=1_000_000)
     threshold: int = Field(ge=1, le=1_000_000)
     receipts: HexDigest
     canaries: tuple[HexDigest, ...] = ()
+    attacked: Attacked | None = None
 
 
 def _kind(value: object) -> str:

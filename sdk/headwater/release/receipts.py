@@ -5,6 +5,8 @@ from pathlib import Path
 from headwater.agreement.receipt_check import check_receipts
 from headwater.agreement.receipt_file import ReceiptFile
 from headwater.errors import InputError, PeerError, ReleaseRefused
+from headwater.release.attacked import check_attacked_in, read_data
+from headwater.release.layout import DATA
 from headwater.release.verification import Verification
 
 __all__ = ["read_receipts", "verify_receipts"]
@@ -34,7 +36,8 @@ def verify_receipts(verification: Verification, file: ReceiptFile) -> str:
 
     Raises:
         InputError: the release was not audited, so it names no receipts.
-        ReleaseRefused: the receipts do not hold together, or are of another run or another chain.
+        ReleaseRefused: the receipts do not hold together, are of another run or another chain, or no sum in them
+            attacked the rows of the release.
     """
     audit = verification.audit
     if audit is None or audit.federation == "none":
@@ -51,4 +54,10 @@ def verify_receipts(verification: Verification, file: ReceiptFile) -> str:
             f"the receipts of {checked.member} end with {checked.head[:16]}…, the release was signed with "
             f"{audit.federation.receipts[:16]}…: a round is missing on one side; compare with another member"
         )
-    return f"The {len(checked.rounds)} receipts of {checked.member} are the chain that the release was signed with"
+    said = f"The {len(checked.rounds)} receipts of {checked.member} are the chain that the release was signed with"
+    attacked = audit.federation.attacked
+    if attacked is None:
+        return said
+    table = read_data(verification.folder / DATA, checked.plan.schema_)
+    own = check_attacked_in(checked, attacked, table)
+    return f"{said}, in which {'it and others' if own else 'others'} attacked these very rows"

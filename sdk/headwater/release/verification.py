@@ -15,6 +15,7 @@ from headwater.release.layout import (
     ATTESTATION,
     AUDIT,
     CHECKSUMS,
+    DATA,
     MANIFEST,
     MAXIMUM_ATTESTATION_BYTES,
     MAXIMUM_AUDIT_BYTES,
@@ -59,6 +60,7 @@ class Verification:
         replay: of its ε; None for a release without differential privacy.
         audit: content of audit.json, its decision checked; None for a release that was not audited.
         organisations: members of the charter that signed, sorted; empty for a release that was not audited.
+        folder: that was checked.
     """
 
     manifest: Manifest
@@ -68,6 +70,7 @@ class Verification:
     replay: Replay | None
     audit: "PublishedAudit | None" = None
     organisations: tuple[str, ...] = ()
+    folder: Path = Path()
 
     @property
     def signatures(self) -> str:
@@ -165,7 +168,8 @@ def verify_release(folder: Path, trusted: Trusted) -> Verification:
     In this order: manifest.json is the coordinator's; no file is missing, changed, added or a link; SHA256SUMS says
     the same; schema.toml is the schema that the plan named; ε is not less than its signed events come to; audit.json
     is on these rows and its decision follows from its policy; attestation.json is signed by the coordinator and by as
-    many organisations as the charter asks for.
+    many organisations as the charter asks for; and the rows are those that organisations attacked together, where
+    they did.
 
     Args:
         folder: as downloaded or published.
@@ -195,6 +199,7 @@ def verify_release(folder: Path, trusted: Trusted) -> Verification:
         replay=None if privacy == "none" else replay(privacy),
         audit=audit,
         organisations=organisations,
+        folder=folder,
     )
 
 
@@ -202,6 +207,7 @@ def _check_audited(
     folder: Path, manifest: Manifest, manifest_file: bytes, trusted: Trusted
 ) -> "tuple[PublishedAudit, tuple[str, ...]]":
     # Only audited releases pay for what reads policies and envelopes.
+    from headwater.release.attacked import check_attacked, read_data
     from headwater.release.attestation import check_attestation, statement_of
     from headwater.release.audited import read_audit
 
@@ -214,7 +220,11 @@ def _check_audited(
         raise ReleaseRefused("the release was made under no version of the pinned charter; ask the consortium")
     audit = read_audit(_bounded(folder / AUDIT, MAXIMUM_AUDIT_BYTES), manifest, charter)
     attestation = _bounded(folder / ATTESTATION, MAXIMUM_ATTESTATION_BYTES)
-    return audit, check_attestation(attestation, statement_of(manifest, manifest_file, audit), charter)
+    members = check_attestation(attestation, statement_of(manifest, manifest_file, audit), charter)
+    if audit.federation != "none" and audit.federation.attacked is not None:
+        schema = Schema.from_toml((folder / SCHEMA).read_text("utf-8"))
+        check_attacked(audit.federation.attacked, read_data(folder / DATA, schema))
+    return audit, members
 
 
 def claimed_charter(folder: Path) -> str:

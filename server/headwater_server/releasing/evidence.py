@@ -22,7 +22,7 @@ from headwater.errors import OutOfOrder, ReleaseRefused
 from headwater.evidence.candidate import Candidate
 from headwater.evidence.measure import Measure
 from headwater.evidence.settings import AuditSettings
-from headwater.release.evidence import Evidence, FederationFacts, PrivacyFacts, PrivacyStated
+from headwater.release.evidence import Attacked, Evidence, FederationFacts, PrivacyFacts, PrivacyStated
 from headwater.release.layout import DATA, SCHEMA
 from headwater.release.privacy_claim import Privacy
 from headwater.release.replay import replay
@@ -142,6 +142,7 @@ def gather(
             threshold=threshold(organisations),
             receipts=_last_document(storage, run_id),
             canaries=tuple(sorted(commitments_of(storage, run_id).values())),
+            attacked=_attacked(plan, found),
         ),
         licence_stated=licence_stated,
         measures=measures,
@@ -161,6 +162,15 @@ def _of_candidate(candidate: Candidate, settings: AuditSettings, found: RunEvide
         (published / SCHEMA).write_text(candidate.table.schema.to_toml(), encoding="utf-8")
         checks = (*silent, Artefacts(candidate, settings, published))
         return tuple(measure for check in checks for measure in check.read(np.zeros(0, np.int64)))
+
+
+def _attacked(plan: Plan, found: RunEvidence) -> Attacked | None:
+    """What members hold their receipts to; None under a budget, where nothing was asked."""
+    if plan.privacy != "none":
+        return None
+    if not found.step:
+        raise ReleaseRefused("the run's audit ended without a sum that its figures could be from; run the plan again")
+    return Attacked(candidate=found.candidate, step=found.step, checks=found.checks)
 
 
 def _privacy_facts(privacy: Privacy) -> PrivacyStated:

@@ -33,6 +33,7 @@ class RunEvidence(BaseModel):
         checks: name and number of counts of each check in the sum.
         measures: what the sum says; none under a privacy budget.
         failed: why nothing may be released, "" where nothing failed.
+        step: of the summed round, 0 where none was.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,6 +45,7 @@ class RunEvidence(BaseModel):
     checks: tuple[tuple[str, int], ...] = ()
     measures: tuple[Measure, ...] = ()
     failed: str = ""
+    step: int = Field(default=0, ge=0)
 
     @property
     def in_short(self) -> str:
@@ -82,6 +84,7 @@ def evidence_of(audit: RunAudit, plan: Plan) -> RunEvidence:
         checks=audit.checks,
         measures=measures,
         failed=failed,
+        step=audit.step,
     )
 
 
