@@ -62,6 +62,7 @@ def honest_measures() -> tuple[Measure, ...]:
         ),
         _rate("copies.near", 1, 1000, null=0.001),
         _rate("copies.rare", 1, 1000, null=0.001),
+        _rate("copies.partial", 1, 1000, null=0.001),
         Measure(check="artefacts", value=0.0, null=0.0, trials=6),
         Measure(check="validity", value=1.0, null=1.0, better="higher", trials=500),
         Measure(check="marginals.1-way", value=0.03),

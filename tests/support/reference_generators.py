@@ -40,6 +40,7 @@ __all__ = [
     "memoriser",
     "modes_dropped",
     "outliers_copied",
+    "partial_copier",
     "safe",
     "shifted",
 ]
@@ -163,6 +164,18 @@ def outliers_copied(count: int = 10) -> Generator:
     return generate
 
 
+def partial_copier(share: float, redrawn: tuple[str, ...] = ("income", "illness")) -> Generator:
+    """Each row is with this probability a training row, in some columns of which it has what another row has."""
+
+    def generate(train: Table, random: np.random.Generator) -> Table:
+        fresh = law(train.rows, random)
+        sources = train.take(random.permutation(train.rows))
+        columns = {**sources.columns, **{name: fresh.columns[name] for name in redrawn}}
+        return _mixed(Table(SCHEMA, columns, train.rows), law(train.rows, random), random.random(train.rows) < share)
+
+    return generate
+
+
 def shifted(train: Table, random: np.random.Generator) -> Table:
     """Training rows, every number moved by half of its standard deviation, up or down by the column."""
     columns = dict(train.columns)
@@ -220,6 +233,7 @@ GENERATORS: Mapping[str, Generator] = {
     "memoriser": memoriser(1.0),
     "memoriser-20": memoriser(0.2),
     "memoriser-5": memoriser(0.05),
+    "partial-10": partial_copier(0.1),
     "outliers": outliers_copied(10),
     "shifted": shifted,
     "biased": biased,

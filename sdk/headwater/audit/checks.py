@@ -14,6 +14,7 @@ from headwater.audit.linkability import Linkability
 from headwater.audit.membership.classifier import ClassifierAttack
 from headwater.audit.membership.domias import DomiasAttack
 from headwater.audit.membership.nearest import NearestAttack
+from headwater.audit.partial_copies import PartialCopies
 from headwater.audit.rare_echoes import RareEchoes
 from headwater.audit.running import Unmade
 from headwater.audit.validity import Validity
@@ -50,7 +51,7 @@ _REGISTRY: tuple[Callable[[Candidate, AuditSettings], Sequence[Check]], ...] = (
     *_ones(NearestAttack),
     _One("membership.domias-1", DomiasAttack, (1,)),
     _One("membership.domias-5", DomiasAttack, (5,)),
-    *_ones(ClassifierAttack, Linkability, Inference, NearCopies, RareEchoes),
+    *_ones(ClassifierAttack, Linkability, Inference, NearCopies, RareEchoes, PartialCopies),
     # Whoever knows the file that was written asks this again of what is read back, and scans it for artefacts.
     *_ones(Validity),
     *_ones(*EVALUATIONS),

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headwater.audit.column_subsets import most_values_first
 from headwater.evidence.check import AuditRows
 from headwater.evidence.settings import AuditSettings
 from headwater.evidence.space import Space, nearest
@@ -40,6 +41,9 @@ GUESSED_ROWS = 6000
 
 COPIED_SHARE = 0.05
 COPIED_OUTLIERS = 10
+PARTLY_COPIED_SHARE = 0.1
+_PARTLY_COPIED = 120
+_LEAST_COLUMNS = 4
 _MOVED = 0.5
 _KEPT = 1 / 3
 _REFUSED = 2 / 3
@@ -94,6 +98,28 @@ def _memoriser(tables: ControlTables, random: np.random.Generator) -> Table:
 def _copier(tables: ControlTables, random: np.random.Generator) -> Table:
     """Of the same law, but for one row in twenty, which is a training row."""
     return _with_copies(tables, random.choice(tables.rows.train.rows, _copies(tables), replace=False), random)
+
+
+def _partial(tables: ControlTables, random: np.random.Generator) -> Table | None:
+    """Of the same law, but for one row in ten: a training row, two columns of which are drawn anew from other rows.
+
+    They are the column with most values, by which rows differ most, and the first declared secret beside it, or the
+    column with next most values. Of few rows more than one in ten are copied, since so few are not promised to be
+    found. None where fewer than four columns leave nothing to tell the rest by.
+    """
+    schema = tables.fresh.schema
+    if len(schema.names) < _LEAST_COLUMNS:
+        return None
+    order = [schema.names[place] for place in most_values_first(tables.fresh)]
+    declared = [name for name in tables.settings.secrets if name in order[1:]]
+    count = max(round(PARTLY_COPIED_SHARE * tables.fresh.rows), _PARTLY_COPIED)
+    copied = tables.rows.train.take(random.choice(tables.rows.train.rows, count, replace=False))
+    columns = dict(copied.columns)
+    for name in (order[0], (declared or order[1:])[0]):
+        columns[name] = tables.fresh.columns[name][random.permutation(tables.fresh.rows)[:count]]
+    rest = tables.fresh.take(np.arange(count, tables.fresh.rows))
+    both = Table.concat([Table(schema, columns, count), rest])
+    return both.take(random.permutation(both.rows))
 
 
 def _outliers(tables: ControlTables, random: np.random.Generator) -> Table:
@@ -202,6 +228,7 @@ MAKERS: Mapping[str, Maker] = MappingProxyType(
         "safe": _safe,
         "memoriser": _memoriser,
         "copier": _copier,
+        "partial": _partial,
         "outliers": _outliers,
         "shifted": _shifted,
         "biased": _biased,

@@ -57,6 +57,7 @@ EXPECTATIONS: tuple[Expectation, ...] = (
     *(Expectation("memoriser", ((name,),)) for name in ("linkability", "inference", "copies.near")),
     Expectation("copier", (MEMBERSHIP,), _ALL_ROWS),
     Expectation("copier", (("copies.near",),)),
+    Expectation("partial", (("copies.partial",),)),
     # Ten rows are few for any single look; whoever misses them all can clear no outlier, and may clear all else.
     Expectation(
         "outliers",
@@ -69,7 +70,7 @@ EXPECTATIONS: tuple[Expectation, ...] = (
 )
 """Which check must find which fault."""
 
-QUIET = (*MEMBERSHIP, "linkability", "inference", "copies.near", "copies.rare", "bias.ratio")
+QUIET = (*MEMBERSHIP, "linkability", "inference", "copies.near", "copies.rare", "copies.partial", "bias.ratio")
 """What must stay quiet about the table without a fault."""
 
 

@@ -5,26 +5,24 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
+from headwater.audit.cells import cells, edges_of
 from headwater.audit.controlled import checked
 from headwater.audit.echoes import echo_measure
-from headwater.audit.reach import drawn
+from headwater.audit.reach import pooled
 from headwater.audit.row_hashes import code_hashes, value_hashes
 from headwater.evidence.candidate import Candidate
 from headwater.evidence.check import About, AuditRows
 from headwater.evidence.measure import Measure
 from headwater.evidence.settings import AuditSettings
-from headwater.schema import BooleanColumn, CategoricalColumn, ImageColumn
 from headwater.schema.table import Table
 
 __all__ = ["RareEchoes"]
 
-F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 U64 = NDArray[np.uint64]
 Mask = NDArray[np.bool_]
 
 _SURPRISING = 0.3
-_CELLS = 16
 _PAIRS = 150
 _TRIPLES = 150
 _COMBINATIONS = 8
@@ -70,7 +68,7 @@ class RareEchoes:
 
     def count(self, rows: AuditRows, random: np.random.Generator) -> I64:
         """By subject, echoed rows and rows that can be, of training and holdout; then rows of a side: shape (9,)."""
-        pool, trained = _pooled(rows, self._settings.targets, random)
+        pool, trained = pooled(rows, self._settings.targets, random)
         marks = [*self._values(pool, trained), *self._combinations(pool)]
         counts = [int((mark & side).sum()) for mark in marks for side in (trained, ~trained)]
         return np.array([*counts, int(trained.sum())], np.int64)
@@ -109,8 +107,8 @@ class RareEchoes:
         return echoed, rare
 
     def _combinations(self, pool: Table) -> tuple[Mask, Mask]:
-        edges = _edges(self._candidate.table)
-        real, synthetic = code_hashes(_cells(pool, edges)), code_hashes(_cells(self._candidate.table, edges))
+        edges = edges_of(self._candidate.table)
+        real, synthetic = code_hashes(cells(pool, edges)), code_hashes(cells(self._candidate.table, edges))
         held, met = np.zeros(pool.rows, np.int64), np.zeros(pool.rows, np.int64)
         for chosen in _sets(real.shape[1], self._settings.seed):
             alone, echoed = _lone(
@@ -120,13 +118,6 @@ class RareEchoes:
             met += echoed
         rare = held >= _COMBINATIONS
         return rare & (met == held), rare
-
-
-def _pooled(rows: AuditRows, most: int, random: np.random.Generator) -> tuple[Table, Mask]:
-    """As many training rows as holdout rows, and which of them are of the training rows."""
-    each = min(rows.train.rows, rows.holdout.rows, most)
-    pool = Table.concat([drawn(rows.train, each, random), drawn(rows.holdout, each, random)])
-    return pool, np.arange(2 * each) < each
 
 
 def _lone(real: U64, synthetic: U64) -> tuple[Mask, Mask]:
@@ -139,31 +130,6 @@ def _lone(real: U64, synthetic: U64) -> tuple[Mask, Mask]:
         at = np.minimum(np.searchsorted(lone, synthetic), len(lone) - 1)
         met[where[np.unique(at[lone[at] == synthetic])]] = True
     return alone, met
-
-
-def _edges(table: Table) -> dict[str, F64]:
-    """Where sixteenths of each numeric column's values end; equal ends are one."""
-    edges = {}
-    for column in table.schema.columns:
-        if not isinstance(column, CategoricalColumn | BooleanColumn | ImageColumn):
-            values = table.columns[column.name]
-            known = values[~np.isnan(values)]
-            quantiles = np.quantile(known, np.arange(1, _CELLS) / _CELLS) if len(known) else np.zeros(0)
-            edges[column.name] = np.unique(quantiles)
-    return edges
-
-
-def _cells(table: Table, edges: dict[str, F64]) -> I64:
-    """Codes of every column but pictures, numbers by their cell, missing -1; shape (rows, columns)."""
-    parts = []
-    for column in table.schema.columns:
-        values = table.columns[column.name]
-        if column.name in edges:
-            cell = np.searchsorted(edges[column.name], values, side="right")
-            parts.append(np.where(np.isnan(values), -1, cell).astype(np.int64))
-        elif not isinstance(column, ImageColumn):
-            parts.append(values.astype(np.int64))
-    return np.stack(parts, axis=1) if parts else np.zeros((table.rows, 0), np.int64)
 
 
 def _sets(columns: int, seed: int) -> list[list[int]]:

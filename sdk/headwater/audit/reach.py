@@ -4,13 +4,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headwater.evidence.candidate import Candidate
+from headwater.evidence.check import AuditRows
 from headwater.evidence.space import nearest
 from headwater.schema.table import Table
 
-__all__ = ["drawn", "nearest_synthetic"]
+__all__ = ["drawn", "nearest_synthetic", "pooled"]
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 _CHUNK = 1 << 17
 
@@ -54,3 +56,10 @@ def drawn(table: Table, most: int, random: np.random.Generator) -> Table:
     if table.rows <= most:
         return table
     return table.take(np.sort(random.choice(table.rows, size=most, replace=False)))
+
+
+def pooled(rows: AuditRows, most: int, random: np.random.Generator) -> tuple[Table, Mask]:
+    """As many training rows as holdout rows, and which of them are of the training rows."""
+    each = min(rows.train.rows, rows.holdout.rows, most)
+    pool = Table.concat([drawn(rows.train, each, random), drawn(rows.holdout, each, random)])
+    return pool, np.arange(2 * each) < each

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from headwater.audit.column_subsets import most_values_first
 from headwater.audit.control_tables import MAKERS, MOST_ROWS, OUTLIERS_ROWS, control_tables, judged_group
 from headwater.audit.controls import chance, depending, run_controls
 from headwater.audit.expectations import EXPECTATIONS, MEMBERSHIP
@@ -15,7 +16,7 @@ from headwater.evidence.measure import Measure
 from headwater.evidence.settings import AuditSettings
 from headwater.schema import NumericColumn
 from headwater.schema.table import Table
-from support.reference_generators import SETTINGS, law
+from support.reference_generators import SCHEMA, SETTINGS, law
 
 I64 = NDArray[np.int64]
 
@@ -130,6 +131,7 @@ def test_tables_have_the_faults_that_they_are_named_for(candidate: Table) -> Non
     assert rows["memoriser"] == train
     assert len(rows["copier"] & train) == 50
     assert len(rows["outliers"] & train) == 10
+    assert not rows["partial"] & train
     assert not rows["shifted"] & train
     shifted = made["shifted"]
     assert shifted is not None
@@ -140,6 +142,24 @@ def test_tables_have_the_faults_that_they_are_named_for(candidate: Table) -> Non
             assert moved == pytest.approx(0.5, abs=0.1)
             assert np.nanmin(after) >= column.lower
             assert np.nanmax(after) <= column.upper
+
+
+def test_the_partial_copier_keeps_all_but_the_column_of_most_values_and_a_secret(candidate: Table) -> None:
+    tables = control_tables(candidate, SETTINGS, np.random.default_rng(6))
+    assert tables is not None
+    made = MAKERS["partial"](tables, np.random.default_rng(7))
+    assert made is not None
+    assert made.rows == tables.fresh.rows
+    most = SCHEMA.names[most_values_first(tables.fresh)[0]]
+
+    def kept(table: Table, hidden: str) -> set[bytes]:
+        names = [name for name in SCHEMA.names if name not in (most, hidden)]
+        return {row.tobytes() for row in np.stack([np.asarray(table.columns[name], float) for name in names], axis=1)}
+
+    # Illness is declared; one copy in so many may have its own again.
+    shared = {hidden: len(kept(made, hidden) & kept(tables.rows.train, hidden)) for hidden in ("illness", "region")}
+    assert shared["illness"] == 120
+    assert shared["region"] < 60
 
 
 def test_the_group_that_is_wronged_is_a_declared_one_and_no_majority(candidate: Table) -> None:

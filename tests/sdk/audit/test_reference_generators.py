@@ -1,5 +1,7 @@
 """The generators that audits are tested by have the faults that they are named for, and no other."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -27,6 +29,15 @@ def test_a_memoriser_covers_the_share_of_rows_that_drawing_with_replacement_cove
     expected = 1 - np.exp(-share)
     # Five standard deviations of a binomial of this many rows.
     assert abs(_covered(train, memoriser(share)(train, random)) - expected) < 5 * np.sqrt(expected / ROWS)
+
+
+def test_a_partial_copier_keeps_all_but_two_columns_of_one_row_in_ten() -> None:
+    train, _, random = fixture(0)
+    drawn = GENERATORS["partial-10"](train, random)
+    assert _covered(train, drawn) == 0
+    kept = [name for name in SCHEMA.names if name not in ("income", "illness")]
+    # Five standard deviations of a binomial of this many rows.
+    assert abs(_covered(train, drawn, kept) - 0.1) < 5 * np.sqrt(0.1 * 0.9 / ROWS)
 
 
 @pytest.mark.parametrize("name", ["safe", "biased", "collapsed", "modes", "shifted"])
@@ -74,12 +85,12 @@ def test_rare_work_is_rare_and_outliers_are_there() -> None:
     assert (np.abs(score - score.mean()) > 4.5 * score.std()).any() or np.abs(score).max() > 8
 
 
-def _rows(table: Table) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    columns = [np.asarray(table.columns[name], np.float64) for name in SCHEMA.names]
+def _rows(table: Table, names: Sequence[str] = SCHEMA.names) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    columns = [np.asarray(table.columns[name], np.float64) for name in names]
     return np.asarray(np.nan_to_num(np.stack(columns, axis=1), nan=-1e9))
 
 
-def _covered(train: Table, drawn: Table) -> float:
-    """Share of training rows that stand among the drawn ones."""
-    there = {row.tobytes() for row in _rows(drawn)}
-    return float(np.mean([row.tobytes() in there for row in _rows(train)]))
+def _covered(train: Table, drawn: Table, names: Sequence[str] = SCHEMA.names) -> float:
+    """Share of training rows that stand among the drawn ones, by these columns."""
+    there = {row.tobytes() for row in _rows(drawn, names)}
+    return float(np.mean([row.tobytes() in there for row in _rows(train, names)]))
