@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from headwater.cli.wording import plain
+from headwater.cli.wording import plain, printable
 from headwater.errors import HeadwaterError
 
 if TYPE_CHECKING:
@@ -29,13 +29,13 @@ _EPILOG = (
 _QUICK_ATTACKS, _QUICK_TARGETS = 300, 3000
 _COLOURS = {
     "pass": "green",
+    "pass, unproven": "magenta",
     "pass with warnings": "yellow",
     "warn": "yellow",
     "fail": "red",
     "inconclusive": "magenta",
     "not applicable": "dim",
 }
-_MOST_REASONS = 3
 
 
 def register(app: typer.Typer) -> None:
@@ -65,7 +65,15 @@ def audit(
     seed: Annotated[
         int | None, typer.Option(help="Of all chance; drawn unless given. Not known to who made the rows.", min=0)
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer attacks: sooner, with less power.")] = False,
+    quick: Annotated[
+        bool,
+        typer.Option(
+            "--quick",
+            help=f"Every check, on fewer records: {_QUICK_ATTACKS} instead of 1,000 in linkage, inference and near "
+            f"copies, {_QUICK_TARGETS:,} instead of 20,000 in membership. A fail counts; a pass is for trials, since "
+            "small leaks go unseen: audit without --quick before you publish.",
+        ),
+    ] = False,
 ) -> None:
     """Attack a synthetic table, measure it, and say by a policy whether it may be published.
 
@@ -76,26 +84,39 @@ def audit(
     Groups, secrets and tasks are the schema's sensitive columns and target unless said here. Checks of the budget, of
     planted rows and of signatures do not apply to plain files.
 
-    Exit status: 0 pass, perhaps with warnings; 1 fail; 2 the audit could not be made; 3 inconclusive.
+    Exit status: 0 pass, perhaps with warnings; 1 fail; 2 the audit could not be made or its report not be written; 3
+    inconclusive.
     """
     from rich.console import Console
 
+    from headwater.cli.audit_outputs import check_outputs
+
     console = Console(stderr=True)
-    try:
+    # Status 1 says "fail": an audit that was not made must not be taken for one.
+    with _refusals():
+        check_outputs({"--html": html, "--json": json_file}, [train, holdout, synthetic, *([schema] if schema else [])])
         settings = _settings(group, secret, task, quick=quick)
         outcome = _audited(console, (train, holdout, synthetic), schema, policy, settings, seed)
-        names = (train.name, holdout.name, synthetic.name)
-        _write(outcome, html, json_file, names)
-    except HeadwaterError as error:
-        # Status 1 says "fail": an audit that was not made must not be taken for one.
-        typer.echo(f"error: {' '.join(str(error).split())}", err=True)
-        raise typer.Exit(2) from None
     _print(Console(), outcome)
-    if html is not None:
-        typer.echo(f"\nThe whole report: {html}")
+    with _refusals():
+        _write(outcome, html, json_file, (train.name, holdout.name, synthetic.name))
     from headwater.cli.audit_words import STATUS
 
     raise typer.Exit(STATUS[outcome.decision.verdict])
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """One line and status 2 for what could not be done."""
+    try:
+        yield
+    except HeadwaterError as error:
+        typer.echo(f"error: {' '.join(str(error).split())}", err=True)
+        raise typer.Exit(2) from None
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        typer.echo(f"error: {error.strerror or error}{where}; mend it and run the command again", err=True)
+        raise typer.Exit(2) from None
 
 
 def _settings(
@@ -139,18 +160,14 @@ def _tell_reading(console: "Console", files: "AuditFiles", settings: "AuditSetti
     for notice in files.notices:
         console.print(f"[yellow]{plain(notice)}[/yellow]", soft_wrap=True)
     sensitive = [column.name for column in files.schema.columns if column.sensitive]
-    lacking = [
-        option
-        for option, declared in (
-            ("--group", settings.groups or sensitive),
-            ("--secret", settings.secrets or sensitive),
-            ("--task", settings.tasks or files.schema.target),
-        )
-        if not declared
-    ]
-    if lacking:
-        said = f"Neither the schema nor {' nor '.join(lacking)} says what to look at; checks of it do not apply."
-        console.print(f"[yellow]{said}[/yellow]", soft_wrap=True)
+    for option, what, declared in (
+        ("--group", "Bias between groups", settings.groups or sensitive),
+        ("--secret", "Inference of secrets", settings.secrets or sensitive or files.schema.target),
+        ("--task", "Usefulness", settings.tasks or files.schema.target),
+    ):
+        if not declared:
+            said = f"{what} will not be asked: {option} names no column, and the schema marks none."
+            console.print(f"[yellow]{said}[/yellow]", soft_wrap=True)
 
 
 @contextmanager
@@ -180,35 +197,51 @@ def _line(console: "Console", progress: "Progress") -> None:
 
 
 def _print(console: "Console", outcome: "Outcome") -> None:
+    """Gates first, the verdict last: it is what stays in sight."""
     from rich.table import Table as Grid
     from rich.text import Text
 
-    decision, told = outcome.decision, outcome.told
+    from headwater.cli.audit_unasked import policy_in_words
+    from headwater.cli.audit_words import gate_lines
+
+    decision, told, policy = outcome.decision, outcome.told, outcome.policy
+    console.print()
+    console.print(Text(f"Policy {policy_in_words(policy, decision)}."), soft_wrap=True)
+    # No frame, nothing cut: a name may have to be typed, and a file or pipe has no width of its own.
+    grid = Grid(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    grid.add_column("gate", no_wrap=True)
+    grid.add_column("outcome", no_wrap=True)
+    grid.add_column("why", overflow="fold")
+    for line in gate_lines(decision, policy, outcome.evidence.measures):
+        style = _COLOURS[line.outcome]
+        for number, reason in enumerate(line.reasons):
+            first = number == 0
+            gate, came = (f"{line.id} {line.title}", line.outcome) if first else ("", "")
+            grid.add_row(Text(printable(gate)), Text(came, style=style), Text(printable(reason)))
+    console.print(grid)
     console.print()
     console.print(Text(told.headline, style=f"bold {_COLOURS[decision.verdict]}"), soft_wrap=True)
     for words in told.words:
-        console.print(Text(words), soft_wrap=True)
-    grid = Grid("gate", "outcome", "why", title=Text(f"Policy {outcome.policy.label}"))
-    for result in decision.gates:
-        reasons = list(result.reasons[:_MOST_REASONS])
-        more = len(result.reasons) - len(reasons)
-        reasons += [f"and {more} more"] if more else []
-        outcome_text = Text(result.outcome, style=_COLOURS[result.outcome])
-        grid.add_row(Text(f"{result.gate} {result.title}"), outcome_text, Text("\n".join(reasons)))
-    console.print(grid)
+        console.print(Text(printable(words)), soft_wrap=True)
+    console.print(Text(f"To repeat it: --seed {outcome.seed}"), soft_wrap=True)
 
 
 def _write(outcome: "Outcome", html: Path | None, json_file: Path | None, names: tuple[str, str, str]) -> None:
+    from headwater.cli.audit_outputs import write_output
     from headwater.cli.auditing import report_of
 
     if html is not None:
-        html.write_text(report_of(outcome, names), encoding="utf-8")
+        write_output("--html", html, report_of(outcome, names))
+        typer.echo(f"The whole report: {html}")
     if json_file is not None:
+        told = outcome.told
         document = {
+            "told": {"headline": told.headline, "words": list(told.words), "not asked": told.unasked},
             "evidence": outcome.evidence.model_dump(mode="json"),
             "decision": outcome.decision.model_dump(mode="json"),
             "settings": outcome.settings.model_dump(mode="json"),
             "seed": outcome.seed,
             "seconds": {name: round(seconds, 3) for name, seconds in outcome.audited.seconds.items()},
         }
-        json_file.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        write_output("--json", json_file, json.dumps(document, indent=1) + "\n")
+        typer.echo(f"Every figure, which is private: {json_file}")

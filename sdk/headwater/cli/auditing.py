@@ -19,6 +19,7 @@ from headwater.audit.running import Progress
 from headwater.audit.validity import Validity
 from headwater.canonical import canonical_json, sha256_hex
 from headwater.cli.audit_files import AuditFiles
+from headwater.cli.audit_unasked import policy_in_words
 from headwater.cli.audit_words import Told, gate_lines, judgement_of, tell
 from headwater.errors import InputError
 from headwater.evidence.candidate import Candidate
@@ -129,7 +130,10 @@ def audit_files(
         disclosures={name: about.disclosure for name, about in audited.abouts.items()},
     )
     decision = decide(evidence, policy, now=instant_of(datetime.now(UTC)))
-    return Outcome(files, audited, evidence, decision, policy, tell(decision, policy), settings, seed)
+    usual = AuditSettings()
+    quick = settings.attacks < usual.attacks or settings.targets < usual.targets
+    told = tell(decision, policy, evidence.measures, quick=quick)
+    return Outcome(files, audited, evidence, decision, policy, told, settings, seed)
 
 
 def _checks_of(files: AuditFiles, synthetic: Path) -> Checks:
@@ -173,7 +177,7 @@ def report_of(outcome: Outcome, names: tuple[str, str, str]) -> str:
             )
             if declared
         ),
-        Fact("Policy", f"{outcome.policy.label}: {outcome.policy.title}"),
+        Fact("Policy", policy_in_words(outcome.policy, outcome.decision)),
         Fact("Audited", f"{evidence.ended} by {evidence.software}, seed {outcome.seed}, {_spent(outcome)} of CPU time"),
     )
     page = build_page(
@@ -182,7 +186,7 @@ def report_of(outcome: Outcome, names: tuple[str, str, str]) -> str:
         headline=outcome.told.headline,
         words=outcome.told.words,
         facts=facts,
-        gates=gate_lines(outcome.decision, outcome.policy),
+        gates=gate_lines(outcome.decision, outcome.policy, evidence.measures),
         measures=evidence.measures,
         abouts=outcome.audited.abouts,
         seconds=outcome.audited.seconds,

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from headwater.release.attempts import Attempt
 from headwater.release.audit_check import policy_of
 from headwater.release.audit_file import PublishedAudit
+from headwater.release.decision_words import not_to_be_relied_on
 from headwater.release.evidence import Source
-from headwater.release.policy.decision import LEFT, GateResult, Outcome, left_in
+from headwater.release.policy.decision import LEFT, Decision, GateResult, Outcome, left_in
 from headwater.release.policy.waiver import SignedWaiver
 
 __all__ = ["audit_section"]
@@ -43,7 +44,7 @@ def audit_section(audit: PublishedAudit, text: Callable[[str], str]) -> str:
     decision, policy = audit.decision, policy_of(audit)
     gates = ["| gate | what it asks | what came of it |", "| --- | --- | --- |"]
     for gate, result in zip(policy.gates, decision.gates, strict=True):
-        gates.append(f"| {gate.id} {text(gate.title)} | {text(gate.question)} | {text(_came(result))} |")
+        gates.append(f"| {gate.id} {text(gate.title)} | {text(gate.question)} | {text(_came(decision, result))} |")
     tests = (
         f" {decision.tests} statistical tests share one error of {policy.error:.0%} (Holm)." if decision.tests else ""
     )
@@ -72,14 +73,15 @@ def _holds(signed: SignedWaiver, audit: PublishedAudit) -> bool:
     return result is not None and result.waived and not refused
 
 
-def _came(result: GateResult) -> str:
+def _came(decision: Decision, result: GateResult) -> str:
     reasons = result.reasons[:_TOLD]
     more = len(result.reasons) - len(reasons)
     said = "; ".join(reasons) + (f"; and {more} more" if more else "")
     if result.outcome == "not applicable":
         return "judged by each signing organisation on its own rows" if LEFT in result.reasons else said
     waived = "NOT PASSED, waived; " if result.waived else ""
-    return f"{waived}{_WORDS[result.outcome]}: {said}"
+    outcome = not_to_be_relied_on(decision, result) or _WORDS[result.outcome]
+    return f"{waived}{outcome}: {said}"
 
 
 def _waiver(signed: SignedWaiver, text: Callable[[str], str]) -> str:

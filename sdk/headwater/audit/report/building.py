@@ -161,7 +161,8 @@ def _figure(measure: Measure, judgement: Judgement) -> FigureLine:
         better=_BETTER[measure.better],
         threshold="; ".join(asked) or _NONE,
         detectable=number(measure.detectable),
-        outcome=judgement.outcomes.get(measure.name, "" if measure.status == "measured" else measure.status),
+        # Without a figure nothing was judged, whatever the policy makes of that.
+        outcome=judgement.outcomes.get(measure.name, "") if measure.status == "measured" else measure.status,
         reason=_without_value(measure) if measure.status != "measured" else "",
         details="; ".join(f"{name.strip(' ,')} {number(value)}" for name, value in measure.details.items()),
     )

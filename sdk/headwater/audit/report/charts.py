@@ -33,40 +33,92 @@ class Group:
         axis: what is drawn, with its unit.
         checks: names of checks; a name stands for all that begin with it and a point.
         words: what to look for.
+        left_out: checks among them that have another unit.
     """
 
     title: str
     axis: str
     checks: tuple[str, ...]
     words: str
+    left_out: tuple[str, ...] = ()
 
 
 GROUPS: tuple[Group, ...] = (
     Group(
         "Membership",
-        "true positives at 1 % false positives",
+        "share of members found, at 1 % of others accused",
         ("membership",),
-        "A generator that leaks nothing lies on the dashed line, at .01.",
+        "A table that leaks nothing lies on the dashed line, at .01; further right, more members are found.",
     ),
     Group(
         "Linkage and inference",
         "risk beyond that of holdout rows",
         ("linkability", "inference"),
-        "A generator that leaks nothing lies on the dashed line, at 0.",
+        "A table that leaks nothing lies on the dashed line, at 0. A value surely beyond the first red line fails, and "
+        "so does an interval that reaches the second.",
     ),
-    Group("Near copies and rare values", "share", ("copies",), "The dashed line is what chance alone gives."),
-    Group("Distance from the real rows", "distance", ("marginals", "distinguishable"), "Less is better."),
-    Group("Coverage", "share", ("coverage", "density"), "What real rows hold and synthetic rows reach."),
-    Group("Usefulness", "score, relative to real rows", ("usefulness",), "At 1 a model loses nothing."),
-    Group("Sizes of groups", "synthetic share over real share", ("bias.ratio", "bias.intersections"), "1 is no bias."),
     Group(
-        "Treatment of groups", "excess", ("bias.parity", "bias.odds", "bias.usefulness", "bias.privacy"), "0 is best."
+        "Near copies and rare values",
+        "share beyond what holdout rows show",
+        ("copies",),
+        "The dashed line is what chance alone gives; an interval that lies right of it is no accident.",
+    ),
+    Group(
+        "Distance from the real rows",
+        "total variation distance",
+        ("marginals",),
+        "Of single columns, pairs and triples; less is better.",
+    ),
+    Group(
+        "Telling rows apart",
+        "area under the ROC curve of a classifier",
+        ("distinguishable",),
+        "At .5 nobody tells synthetic rows from real ones, at 1 everybody does.",
+    ),
+    Group(
+        "Coverage",
+        "share",
+        ("coverage", "density"),
+        "How much of the real rows is reached; more is better.",
+        ("coverage.invented-3-way",),
+    ),
+    Group(
+        "Combinations invented",
+        "share of the synthetic rows' combinations",
+        ("coverage.invented-3-way",),
+        "Three values that no real row joins; less is better.",
+    ),
+    Group(
+        "Usefulness",
+        "score of a model of synthetic rows over that of one of real rows",
+        ("usefulness",),
+        "At 1 a model loses nothing; more is better.",
+        ("usefulness.curve",),
+    ),
+    Group(
+        "Sizes of groups",
+        "synthetic share over real share",
+        ("bias.ratio", "bias.intersections"),
+        "At 1 a group is as large as it should be.",
+    ),
+    Group(
+        "Treatment of groups",
+        "difference beyond that in the real rows",
+        ("bias.parity", "bias.odds", "bias.usefulness", "bias.privacy"),
+        "Left of the dashed line nothing is worse than chance makes it; a value surely beyond the red one fails.",
     ),
 )
 
 
+_CURVE = Group(
+    "What more synthetic rows give",
+    "area under the ROC curve of a model of so many synthetic rows",
+    (),
+    "Where it no longer moves right, further rows give nothing.",
+)
 _COLUMNS = Group("Columns that differ most", "total variation distance", (), "Less is better.")
 _WORST = "worst: "
+_SIZE = re.compile(r"auc at ([0-9.e+]+) rows")
 
 
 def pictures_of(measures: Sequence[Measure], thresholds: Mapping[str, Ends]) -> tuple[Picture, ...]:
@@ -81,9 +133,23 @@ def pictures_of(measures: Sequence[Measure], thresholds: Mapping[str, Ends]) -> 
         own = [measure for measure in measures if measure.value is not None and _belongs(measure.check, group)]
         if own:
             found.append(_picture(group, own, thresholds))
-    if worst := _worst_columns(measures):
-        found.append(_picture(_COLUMNS, worst, {}))
+    for group, of_details in ((_CURVE, _curve(measures)), (_COLUMNS, _worst_columns(measures))):
+        if of_details:
+            found.append(_picture(group, of_details, {}))
     return tuple(found)
+
+
+def _curve(measures: Sequence[Measure]) -> list[Measure]:
+    """Scores by the number of synthetic rows, as the sample-size curve has them among its details."""
+    return [
+        Measure(
+            check=measure.check, subject=f"{measure.subject}: {float(size[1]):,.0f} rows", value=value, better="higher"
+        )
+        for measure in measures
+        if measure.check == "usefulness.curve"
+        for name, value in measure.details.items()
+        if (size := _SIZE.fullmatch(name))
+    ]
 
 
 def _worst_columns(measures: Sequence[Measure]) -> list[Measure]:
@@ -98,16 +164,16 @@ def _worst_columns(measures: Sequence[Measure]) -> list[Measure]:
 
 
 def _belongs(check: str, group: Group) -> bool:
-    return any(check == name or check.startswith(name + ".") for name in group.checks)
+    return check not in group.left_out and any(check == name or check.startswith(name + ".") for name in group.checks)
 
 
 def _picture(group: Group, own: Sequence[Measure], thresholds: Mapping[str, Ends]) -> Picture:
     worst = sorted(own, key=_goodness)[:_MOST_LINES]
     shown = [measure for measure in own if measure in worst]
     left = len(own) - len(shown)
-    words = f"{group.words} " + "; ".join(_in_words(measure) for measure in shown)
+    words = "; ".join(_in_words(measure) for measure in shown)
     words += f"; {left} more, none of them worse" if left else ""
-    return Picture(_drawn(group, shown, thresholds), group.title, words + ".")
+    return Picture(_drawn(group, shown, thresholds), group.title, group.words, words + ".")
 
 
 def _goodness(measure: Measure) -> float:

@@ -75,11 +75,13 @@ class Picture:
     Attributes:
         svg: an element without script, to stand inside the page.
         title: of the chart.
+        caption: what to look for, in a sentence.
         words: what it shows, for those who do not see it.
     """
 
     svg: str
     title: str
+    caption: str
     words: str
 
 

@@ -11,12 +11,21 @@ if TYPE_CHECKING:
 
 __all__ = ["render"]
 
-_SYMBOLS = {"pass": "✓", "warn": "!", "fail": "✕", "inconclusive": "?", "not applicable": "–", "": "·"}
+_SYMBOLS = {
+    "pass": "✓",
+    "pass, unproven": "?",
+    "warn": "!",
+    "fail": "✕",
+    "inconclusive": "?",
+    "not applicable": "–",
+    "": "·",
+}
 _CLASSES = {
     "pass": "good",
     "pass with warnings": "warn",
     "warn": "warn",
     "fail": "bad",
+    "pass, unproven": "open",
     "inconclusive": "open",
     "not applicable": "aside",
     "": "aside",
