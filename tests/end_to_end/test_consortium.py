@@ -32,7 +32,7 @@ EDITS: dict[str, dict[str, object]] = {
     "recipe.fit": {"steps": 40},
     "recipe.update": {"local_steps": 150},
 }
-WAIT_SECONDS = 180.0
+WAIT_SECONDS = 600.0  # far beyond what a run takes: a busy machine may not fail it
 
 
 def visits(rows: int, organisations: int) -> DemoData:
