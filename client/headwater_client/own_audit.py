@@ -28,7 +28,7 @@ from headwater.evidence.measure import Measure
 from headwater.evidence.settings import AuditSettings
 from headwater.release.audit_check import policy_of
 from headwater.release.audit_file import InternalAudit, PublishedAudit
-from headwater.release.evidence import Evidence
+from headwater.release.evidence import PUBLIC, Evidence
 from headwater.release.policy.decision import Decision
 from headwater.release.policy.document import Policy
 from headwater.release.policy.gate import decide
@@ -46,18 +46,31 @@ class OwnAudit:
     Attributes:
         document: every figure, and what the plan's policy makes of them; it stays in this organisation's home.
         verdicts: by gate; "not applicable" where the own rows have nothing to say.
+        of_rows: gates of which the own rows were asked, in order.
         left: gates that nobody but this organisation judges on its rows, since under a budget no figure of them leaves.
     """
 
     document: InternalAudit
     verdicts: Mapping[str, OwnVerdict]
     left: tuple[str, ...] = ()
+    of_rows: tuple[str, ...] = ()
 
     @property
     def failing(self) -> tuple[str, ...]:
         """Gates that the own rows say are failed and that nobody waived, in order."""
         waived = {result.gate for result in self.document.decision.gates if result.waived}
         return tuple(gate for gate, said in self.verdicts.items() if said == "fail" and gate not in waived)
+
+    @property
+    def decides_nothing(self) -> bool:
+        """Whether the own rows were too few for every check that asked them."""
+        asked = _asked(self.document.evidence)
+        return bool(asked) and not any(measure.status == "measured" for measure in asked)
+
+    @property
+    def undecided(self) -> tuple[str, ...]:
+        """Gates that the own rows were asked of and did not decide, in order."""
+        return tuple(gate for gate in self.of_rows if self.verdicts[gate] == "inconclusive")
 
     @property
     def unshown(self) -> tuple[str, ...]:
@@ -180,7 +193,18 @@ def read_own_audit(folder: Path, common: PublishedAudit) -> OwnAudit | None:
 
 def _own(document: InternalAudit, policy: Policy) -> OwnAudit:
     left = () if document.evidence.privacy == "none" else policy.left_to_organisations
-    return OwnAudit(document, _verdicts(policy, document.evidence, document.decision), left)
+    asked = _asked(document.evidence)
+    of_rows = tuple(gate.id for gate in policy.gates if any(rule.takes(each) for rule in gate.rules for each in asked))
+    return OwnAudit(document, _verdicts(policy, document.evidence, document.decision), left, of_rows)
+
+
+def _asked(evidence: Evidence) -> list[Measure]:
+    """Figures of which real rows are asked, where there is anything to ask."""
+    return [
+        measure
+        for measure in evidence.measures
+        if measure.check.split(".")[0] not in PUBLIC and measure.status != "not applicable"
+    ]
 
 
 def _verdicts(policy: Policy, evidence: Evidence, decision: Decision) -> dict[str, OwnVerdict]:

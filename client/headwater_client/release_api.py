@@ -62,8 +62,23 @@ class ReleaseApi:
         with self._release_decisions() as decisions:
             return decisions.review(release, source, watcher)
 
+    def said_of_release(self, release: str) -> SignedReleaseDecision | None:
+        """What this organisation has said of a release before; None where it said nothing, or not from this home.
+
+        Args:
+            release: as `review_release`.
+
+        Raises:
+            InputError: there is no such release.
+            PeerError, TransportError: as `plan`.
+        """
+        with self._release_decisions() as decisions:
+            return decisions.said(release)
+
     def approve_release(self, release: str, digest: str, despite: str = "") -> SignedReleaseDecision:
         """Sign a release; at the charter's quorum the coordinator publishes it.
+
+        Who refused it before has thought better of it; who approved it before sends nothing anew, unless for a reason.
 
         What leaves besides the signatures is the own audit's verdict by gate, and under a privacy budget not even that.
 
@@ -83,6 +98,8 @@ class ReleaseApi:
 
     def refuse_release(self, release: str, reason: str) -> SignedReleaseDecision:
         """Refuse a release; the reason goes to the coordinator and the other members.
+
+        Until it is published an approval is taken back by it.
 
         Raises:
             InputError: no reason is given, or there is no such release.
@@ -124,6 +141,7 @@ class ReleaseApi:
 
         Raises:
             InputError: there is no such waiver.
+            OutOfOrder: the release that it is for waits or is published already.
             PeerError, TransportError: as `plan`.
         """
         with self._release_decisions() as decisions:

@@ -31,6 +31,7 @@ from headwater_client.waiting_release import WaitingRelease, fetch_release
 __all__ = ["ReleaseDecisions", "ReleaseReview"]
 
 _LONGEST_REASON = 1000
+_DECISION = "decision.json"
 _DESPITE = "despite.txt"
 """Why a release was signed that the own rows speak against, where it must not leave."""
 
@@ -89,9 +90,13 @@ class ReleaseDecisions:
         write_own_audit(folder, own)
         return ReleaseReview(status, waiting, own, reviewed.told, attacked)
 
+    def said(self, release: str) -> SignedReleaseDecision | None:
+        """What this organisation has said of a release, as it was sent; None where nothing of it is kept here."""
+        return self._said(self._find(release))
+
     def approve(self, release: str, digest: str, despite: str) -> SignedReleaseDecision:
-        """Sign what has this digest, unless the own audit speaks against it."""
-        _, waiting, _ = self._fetched(release)
+        """Sign what has this digest, unless the own audit speaks against it; again is the same as once."""
+        status, waiting, _ = self._fetched(release)
         check_digest_named(digest, waiting.digest, "release")
         own = read_own_audit(self._folder(waiting.digest), waiting.audit)
         if len(despite) > _LONGEST_REASON:
@@ -104,6 +109,9 @@ class ReleaseDecisions:
             )
         if not despite.strip():
             _check_own(own, apart=apart)
+        # Why it was signed against the own audit may be another reason today; else it stands as it was sent.
+        if (before := self._said(status)) is not None and before.decision.decision == "approve" and not despite.strip():
+            return before
         key = self._membership.identity_key()
         # Under a budget not even a verdict leaves, nor why it was passed over: they follow from rows that ε does not
         # cover.
@@ -123,10 +131,13 @@ class ReleaseDecisions:
         return self._send(SignedReleaseDecision.sign(decision, key, sign_statement(key, waiting.statement)))
 
     def refuse(self, release: str, reason: str) -> SignedReleaseDecision:
-        """Refuse a release, whether or not it can be verified."""
+        """Refuse a release, whether or not it can be verified; again for the same reason is the same as once."""
         if not reason.strip() or len(reason) > _LONGEST_REASON:
             raise InputError(f"a refusal needs a reason of 1 to {_LONGEST_REASON} characters; the others will read it")
         status = self._find(release)
+        before = self._said(status)
+        if before is not None and (before.decision.decision, before.decision.reason) == ("refuse", reason.strip()):
+            return before
         statement, _ = read_envelope(self._client.release(status.release_digest).attestation)
         decision = ReleaseDecision(
             release_digest=status.release_digest,
@@ -162,10 +173,19 @@ class ReleaseDecisions:
 
     # Parts.
 
+    def _said(self, status: ReleaseStatus) -> SignedReleaseDecision | None:
+        file = self._folder(status.release_digest) / _DECISION
+        # What the coordinator does not have was not said to anybody: it is sent again.
+        if not file.is_file() or self._membership.member_id not in status.decisions:
+            return None
+        said = SignedReleaseDecision.from_bytes(file.read_bytes())
+        same = said.decision.decision == status.decisions[self._membership.member_id]
+        return said if same and said.decision.release_digest == status.release_digest else None
+
     def _send(self, signed: SignedReleaseDecision) -> SignedReleaseDecision:
         self._client.decide(signed)
         # What was said is kept beside what it was said of.
-        file = self._folder(signed.decision.release_digest) / "decision.json"
+        file = self._folder(signed.decision.release_digest) / _DECISION
         write_text_atomically(file, signed.to_bytes().decode())
         return signed
 

@@ -109,8 +109,15 @@ def test_opened_canaries_show_what_a_candidate_remembers(world: World) -> None:
     assert world.measured(table) == OpenedCanaries((), ("org-1", "org-2", "org-3"))
     assert [world.open(member) for member in ("org-1", "org-2")] == [[RUN], [RUN]]
     assert world.measured(table).missing == ("org-3",)
+    # Whoever looks at the run or at its releases reads who it is and what to do, before the gate is asked.
+    for command in (("run", "status", RUN[:8]), ("releases",)):
+        told = coordinate(*command, home=world.coordinator.home.folder).output
+        assert "Canaries not opened by org-3: G2 and G3 are without them." in told, told
+        assert "headwater-org release open-canaries" in told
     assert world.open("org-3") == [RUN]
     assert world.open("org-3") == []
+    for command in (("run", "status", RUN[:8]), ("releases",)):
+        assert "not opened" not in coordinate(*command, home=world.coordinator.home.folder).output
     found = world.measured(table)
     assert found.missing == ()
     # Whoever has the openings computes the same.

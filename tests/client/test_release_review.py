@@ -13,12 +13,13 @@ from headwater.agreement.plan import Plan
 from headwater.audit.rare_texts import RareTexts
 from headwater.canonical import sha256_hex
 from headwater.errors import InputError, OutOfOrder, PeerError, ReleaseRefused
+from headwater.evidence.measure import Measure
 from headwater.evidence.terms import AuditTerms
 from headwater.flower_bundle import bundle_sha256
 from headwater.release import verify_release
 from headwater.release.attacked import attacked_digest
 from headwater.release.attempts import attempt_after
-from headwater.release.evidence import Attacked
+from headwater.release.evidence import PUBLIC, Attacked
 from headwater.release.layout import AUDIT, DATA
 from headwater.release.policy import decide, load_policy
 from headwater.release.policy.waiver import Waiver
@@ -282,32 +283,100 @@ def test_two_organisations_sign_a_waiver_by_its_digest(world: World) -> None:
         outcome="inconclusive",
         policy="b0" * 32,
         candidate="ca" * 32,
+        release="visits/900",
         reason="a registry of few people",
         expires="2099-01-01T00:00:00Z",
     )
     world.storage.add_waiver(WaiverRecord(waiver.digest, RUN, waiver.to_bytes()))
     said = [organise("release", "waive", waiver.digest[:16], home=world.homes[each]) for each in ("org-1", "org-2")]
-    assert "signed by org-1, org-2" in said[-1].output, said[-1].output
+    assert "Signed the waiver of G5 for visits/900; signed by org-1, org-2." in said[-1].output, said[-1].output
+    again = organise("release", "waive", waiver.digest[:16], home=world.homes["org-2"])
+    assert "You had signed the waiver of G5" in again.output
+    assert "Nothing changed by signing again." in again.output
+    over = waiver.model_copy(update={"release": f"visits/{world.record.version}"})
+    world.storage.add_waiver(WaiverRecord(over.digest, RUN, over.to_bytes()))
+    listed = organise("release", "waivers", home=world.homes["org-2"]).output
+    assert f"{waiver.digest[:16]}  G5 of visits/900" in listed
+    assert "signed by org-1, org-2, you among them\n" in listed
+    assert f"signed by nobody; over, since visits/{world.record.version} is waiting" in listed
+    late = organise("release", "waive", over.digest[:16], home=world.homes["org-2"])
+    assert isinstance(late.exception, OutOfOrder)
+    assert "this one of G5 is over" in str(late.exception)
     with Organisation.open(world.homes["org-3"]) as organisation:
-        (signed,) = organisation.waivers()
+        signed = next(each for each in organisation.waivers() if each.waiver == waiver)
     assert all(waiver.is_signed_by(world.charter.keys[each], signed.signatures[each]) for each in ("org-1", "org-2"))
 
 
-def test_the_commands_show_and_sign(world: World, tmp_path: Path) -> None:
+def test_the_commands_show_and_sign(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = world.homes["org-1"]
+    # What has to be typed is whole and in one line, however narrow the terminal is.
+    monkeypatch.setenv("COLUMNS", "40")
     listed = organise("release", "list", home=home)
-    assert f"visits/{world.record.version}" in listed.output
+    assert f"visits/{world.record.version}  {world.record.release_digest[:16]}  waiting; pass" in listed.output
+    assert "you said nothing yet\n" in listed.output
     reviewed = organise("release", "review", "visits", "--data", str(rows_of(tmp_path)), home=home)
     assert reviewed.exit_code == 0, reviewed.output
     for line in ("What all organisations' sums say", "for your eyes only", "which only you can read", "To sign:"):
-        assert line in reviewed.output
+        assert line in reviewed.output.replace("\n", " ")
+    assert f"files in {world.folder('org-1') / 'release'}\n" in reviewed.output
+    assert f"approve visits/{world.record.version} --digest {world.record.release_digest[:16]}\n" in reviewed.output
+    assert "…" not in reviewed.output.replace(" … ", "")
     digest = world.record.release_digest[:16]
     signed = organise("release", "approve", "visits", "--digest", digest, home=home)
     assert f"Signed release {digest}" in signed.output, signed.output
-    refused = organise("release", "refuse", "visits", "--reason", "on second thoughts", home=home)
-    assert "Refused release" in refused.output, refused.output
+    assert "objection" not in signed.output
+    kept = (world.folder("org-1") / "decision.json").read_bytes()
+    again = organise("release", "approve", "visits", "--digest", digest, home=home)
+    assert f"You approved release {digest} on" in again.output, again.output
+    assert "It is waiting: waits for 2 of 3 signatures" in again.output
+    assert "Nothing was sent anew." in again.output
+    assert (world.folder("org-1") / "decision.json").read_bytes() == kept
     assert (world.folder("org-1") / "release" / AUDIT).is_file()
     assert SCHEMA.digest == world.plan.schema_.digest
+
+
+def test_a_change_of_mind_before_publication_is_taken_and_told(world: World, tmp_path: Path) -> None:
+    home, digest = world.homes["org-1"], world.record.release_digest[:16]
+    organise("release", "review", "visits", "--data", str(rows_of(tmp_path)), home=home)
+    organise("release", "approve", "visits", "--digest", digest, home=home)
+    refused = organise("release", "refuse", "visits", "--reason", "on second thoughts", home=home)
+    assert f"Refused release {digest}" in refused.output, refused.output
+    assert f"It takes the place of what you said before: You approved release {digest} on" in refused.output
+    again = organise("release", "refuse", "visits", "--reason", "on second thoughts", home=home)
+    assert "(on second thoughts). Nothing was sent anew." in again.output, again.output
+    record = world.storage.release(world.record.release_digest)
+    assert record is not None
+    assert [each.decision.decision for each in record.decisions] == ["refuse"]
+
+
+def test_rows_that_decide_nothing_are_no_objection_and_it_is_said(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def few(measure: Measure) -> Measure:
+        if measure.check.split(".")[0] in PUBLIC:
+            return measure
+        return Measure(
+            check=measure.check, subject=measure.subject, status="inconclusive", reason="too few rows", needed=1000
+        )
+
+    use_audit(monkeypatch, few)
+    home = world.homes["org-1"]
+    reviewed = organise("release", "review", "visits", "--data", str(rows_of(tmp_path)), home=home)
+    line = "Your own rows are too few and decide nothing: that is no objection, as the sums of all organisations were"
+    assert line in reviewed.output, reviewed.output
+    signed = organise("release", "approve", "visits", "--digest", world.record.release_digest, home=home)
+    assert f"{line} judged, and no word for the release either." in signed.output
+    assert "Signed release" in signed.output
+    with Organisation.open(home) as organisation:
+        own = organisation.review_release("visits").own
+        said = organisation.said_of_release("visits")
+    assert own is not None
+    assert own.decides_nothing
+    assert own.of_rows == ("G4", "G5", "G6", "G9", "G10", "G11", "G12")
+    # What a policy only warns of where it is unclear stops nobody and is not listed.
+    assert own.undecided == own.of_rows[:-1]
+    assert said is not None
+    assert (said.decision.verdicts["G5"], said.decision.reason) == ("inconclusive", "")
 
 
 def test_under_a_budget_each_organisation_judges_before_it_signs(private: World, tmp_path: Path) -> None:

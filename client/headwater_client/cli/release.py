@@ -1,19 +1,15 @@
 """`headwater-org release`: what may be published of your runs, your own audit of it, and your signature."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table as Grid
 
 from headwater.errors import InputError
 from headwater_client.cli.options import Home
+from headwater_client.cli.release_page import said_before, show_review, stands, undecided
 from headwater_client.cli.text import shown
-
-if TYPE_CHECKING:
-    from headwater.release.policy.decision import Decision
-    from headwater_client.release_decisions import ReleaseReview
 
 __all__ = ["register"]
 
@@ -27,7 +23,6 @@ _group = typer.Typer(
 _Release = Annotated[
     str, typer.Argument(metavar="RELEASE", help="NAME, NAME/VERSION, or a digest's first digits (see `release list`).")
 ]
-_COLOURS = {"pass": "green", "warn": "yellow", "fail": "bold red", "inconclusive": "magenta", "not applicable": "dim"}
 
 
 def register(app: typer.Typer) -> None:
@@ -46,12 +41,14 @@ def list_releases(home: Home = Path("organisation")) -> None:
     if not releases:
         console.print("Nothing waits: no run was put up for release yet.")
         return
-    grid = Grid("release", "digest", "state", "verdict", "yours", "who signed")
+    # No table: name and digest are typed elsewhere, and a narrow one would cut them.
     for each in releases:
-        mine = each.decisions.get(own, "–")
-        name = f"{shown(each.name)}/{each.version}"
-        grid.add_row(name, each.release_digest[:16], each.state, each.verdict, shown(mine), shown(each.detail))
-    console.print(grid)
+        mine = each.decisions.get(own, "nothing yet")
+        console.print(
+            f"{shown(each.name)}/{each.version}  {each.release_digest[:16]}  {shown(each.state)}; "
+            f"{shown(each.verdict)}; you said {shown(mine)}\n  {shown(each.detail)}",
+            soft_wrap=True,
+        )
 
 
 @_group.command(epilog="Example:  headwater-org release review adult --data patients.csv --home hospital")
@@ -82,7 +79,7 @@ def review(
             entity=entity,
             watcher=lambda progress: status.update(f"own audit: {progress.check} ({progress.done} of {progress.of})"),
         )
-    _show(console, found, home)
+    show_review(console, found, home)
 
 
 @_group.command(epilog="Example:  headwater-org release approve adult --digest 9d51f0c2a7b64e10 --home hospital")
@@ -101,8 +98,11 @@ def approve(
 ) -> None:
     """Sign a release. At the charter's quorum the coordinator publishes it; nothing takes that back.
 
+    Until then `refuse` takes it back, and signing again tells what you said.
+
     Without --digest you are asked to type the first 16 digits that `release review` showed. An own audit that fails
-    keeps you from signing, unless --despite says why. Under a privacy budget nobody but you judges the release on your
+    keeps you from signing, unless --despite says why; one that your rows are too few to decide is no objection, and is
+    told here. Under a privacy budget nobody but you judges the release on your
     rows: without an own audit it cannot be signed, and what your rows are too few to show is told here.
     """
     from headwater_client.organisation import Organisation
@@ -113,13 +113,21 @@ def approve(
         except typer.Abort as error:
             raise InputError("nothing was signed; give --digest with the release's digest") from error
     with Organisation.open(home) as organisation:
-        own = organisation.review_release(release).own
-        decision = organisation.approve_release(release, digest, despite).decision
-    if own is not None and own.unshown:
-        typer.echo("Signed although your rows are too few to show, and nobody else can under the budget:")
+        found, before = organisation.review_release(release), organisation.said_of_release(release)
+        signed = organisation.approve_release(release, digest, despite)
+    own, decision = found.own, signed.decision
+    if signed == before:
+        typer.echo(f"{said_before(before)} It {stands(found.status)} Nothing was sent anew.")
+        return
+    if own is not None:
+        if own.unshown:
+            typer.echo("Signed although your rows are too few to show, and nobody else can under the budget:")
         for line in own.unshown:
             typer.echo(f"  {shown(line)}")
-    typer.echo(f"Signed release {decision.release_digest[:16]} of run {decision.run_id[:8]}.")
+        if (said := undecided(own)) and not own.unshown:
+            typer.echo(said)
+    in_place = f" It takes the place of what you said before: {said_before(before)}" if before is not None else ""
+    typer.echo(f"Signed release {decision.release_digest[:16]} of run {decision.run_id[:8]}.{in_place}")
 
 
 @_group.command(epilog='Example:  headwater-org release refuse adult --reason "our own audit fails" --home hospital')
@@ -128,12 +136,21 @@ def refuse(
     reason: Annotated[str, typer.Option(help="Why, for the operator and the other members.")],
     home: Home = Path("organisation"),
 ) -> None:
-    """Refuse a release. It is not published unless a quorum of the others signs it."""
+    """Refuse a release. It is not published unless a quorum of the others signs it.
+
+    An approval that you gave is taken back by it, until the release is published.
+    """
     from headwater_client.organisation import Organisation
 
     with Organisation.open(home) as organisation:
-        decision = organisation.refuse_release(release, reason).decision
-    typer.echo(f"Refused release {decision.release_digest[:16]} of run {decision.run_id[:8]}.")
+        before = organisation.said_of_release(release)
+        signed = organisation.refuse_release(release, reason)
+    if signed == before:
+        typer.echo(f"{said_before(before)} Nothing was sent anew.")
+        return
+    decision = signed.decision
+    in_place = f" It takes the place of what you said before: {said_before(before)}" if before is not None else ""
+    typer.echo(f"Refused release {decision.release_digest[:16]} of run {decision.run_id[:8]}.{in_place}")
 
 
 @_group.command("open-canaries", epilog="Example:  headwater-org release open-canaries --home hospital")
@@ -156,7 +173,8 @@ def waivers(home: Home = Path("organisation")) -> None:
     from headwater_client.organisation import Organisation
 
     with Organisation.open(home) as organisation:
-        found = organisation.waivers()
+        found, own = organisation.waivers(), organisation.member_id
+        states = {f"{each.name}/{each.version}": each.state for each in organisation.releases()}
     console = Console(highlight=False)
     if not found:
         console.print("No waiver was prepared.")
@@ -164,9 +182,12 @@ def waivers(home: Home = Path("organisation")) -> None:
     for each in found:
         waiver = each.waiver
         signed = ", ".join(each.approvers) or "nobody"
+        state = states.get(waiver.release)
+        over = f"; over, since {waiver.release} is {shown(state)}" if state else ""
+        mine = ", you among them" if own in each.approvers else ""
         console.print(
-            f"{waiver.digest[:16]}  {waiver.gate} may be {waiver.outcome} until {waiver.expires}, for table "
-            f"{waiver.candidate[:16]}; signed by {shown(signed)}\n  {shown(waiver.reason)}",
+            f"{waiver.digest[:16]}  {waiver.gate} of {waiver.release} may be {waiver.outcome} until {waiver.expires}, "
+            f"for table {waiver.candidate[:16]}; signed by {shown(signed)}{mine}{over}\n  {shown(waiver.reason)}",
             soft_wrap=True,
         )
 
@@ -176,86 +197,20 @@ def waive(
     waiver: Annotated[str, typer.Argument(metavar="WAIVER", help="First 16 digits or more of the waiver's digest.")],
     home: Home = Path("organisation"),
 ) -> None:
-    """Sign a waiver: you answer, with one other organisation, for a gate that was not passed. It is on the card."""
+    """Sign a waiver: you answer, with one other organisation, for a gate that was not passed. It is on the card.
+
+    It is for one release, by name and version, and for one table; once that release waits for signatures it is over.
+    """
     from headwater_client.organisation import Organisation
 
     with Organisation.open(home) as organisation:
+        own = organisation.member_id
+        before = {each.waiver.digest for each in organisation.waivers() if own in each.approvers}
         signed = organisation.waive(waiver)
-    typer.echo(f"Signed the waiver of {signed.waiver.gate}; signed by {', '.join(signed.approvers)}.")
-
-
-def _show(console: Console, review: "ReleaseReview", home: Path) -> None:
-    from headwater.release.decision_words import verdict_in_words
-    from headwater.release.statement import headline
-    from headwater_client.wording import digest_in_groups
-
-    release, manifest = review.release, review.release.manifest
-    console.print(f"[bold]{shown(manifest.title)}[/bold] ({manifest.name} version {manifest.version})")
-    facts = Grid.grid(padding=(0, 2))
-    facts.add_row("digest", digest_in_groups(release.digest))
-    facts.add_row("rows", f"{manifest.rows:,} synthetic rows of {manifest.columns} columns")
-    facts.add_row("run", f"{manifest.provenance.run_id} of plan {release.plan.name}, which you approved")
-    facts.add_row("privacy", headline(manifest.protection.privacy))
-    facts.add_row("gate", verdict_in_words(release.audit.decision))
-    attempts = len(release.audit.attempts)
-    facts.add_row("attempts", f"{attempts} to release this run, this one the last" if attempts > 1 else "the first")
-    if review.attacked:
-        facts.add_row("rows attacked", shown(review.attacked))
-    facts.add_row("standing", shown(review.status.detail))
-    facts.add_row("files", str(release.folder))
-    console.print(facts)
-    apart = release.plan.privacy != "none"
-    title = "What the gate says without any row" if apart else "What all organisations' sums say"
-    _show_gates(console, title, release.audit.decision)
-    if review.rows_told:
-        console.print(review.rows_told, style="yellow", soft_wrap=True, markup=False)
-    if review.own is None:
-        console.print("No audit by your own rows yet: give --data before you sign.", style="yellow")
-    else:
-        _show_own(console, review, home)
-    if review.status.state == "waiting":
-        console.print(
-            f"To sign: headwater-org release approve {manifest.name}/{manifest.version} "
-            f"--digest {release.digest[:16]}\n"
-            f"Else:    headwater-org release refuse {manifest.name}/{manifest.version} --reason TEXT",
-            soft_wrap=True,
-        )
-
-
-def _show_gates(console: Console, title: str, decision: "Decision") -> None:
-    from headwater.release.decision_words import gate_lines
-
-    grid = Grid("gate", "what it asks about", "outcome", "why", title=title)
-    for line in gate_lines(decision):
-        colour = _COLOURS[line.outcome.partition(",")[0]]
-        grid.add_row(line.gate, line.title, f"[{colour}]{line.outcome}[/{colour}]", shown(line.why))
-    console.print(grid)
-
-
-def _show_own(console: Console, review: "ReleaseReview", home: Path) -> None:
-    own = review.own
-    if own is None:
-        return
-    grid = Grid("check", "value", "interval", "no leak", title="What your own rows say, for your eyes only")
-    for measure in own.document.evidence.measures:
-        if measure.value is None:
-            grid.add_row(shown(measure.name), "–", "", shown(measure.reason), style="dim")
-            continue
-        ends = "" if measure.low is None or measure.high is None else f"{measure.low:.3f} … {measure.high:.3f}"
-        null = "" if measure.null is None else f"{measure.null:.3f}"
-        grid.add_row(shown(measure.name), f"{measure.value:.3f}", ends, null)
-    console.print(grid)
-    said = [f"{gate} {verdict}" for gate, verdict in own.verdicts.items() if verdict != "not applicable"]
-    console.print(f"By your own rows: {', '.join(said) or 'nothing to say'}.", soft_wrap=True)
-    if own.unshown:
-        console.print("Your rows are too few to show, and under the budget nobody else can:", style="yellow")
-        for line in own.unshown:
-            console.print(f"  {shown(line)}", soft_wrap=True)
-    if own.failing:
-        console.print(
-            f"[bold red]Your own audit FAILS {', '.join(own.failing)}: refuse, or ask the others what they "
-            "found.[/bold red]",
-            soft_wrap=True,
-        )
-    kept = home / "releases" / review.release.digest / "audit-internal.json"
-    console.print(f"Every figure is in {kept}, which only you can read.", soft_wrap=True, markup=False)
+    again = signed.waiver.digest in before
+    said = "You had signed" if again else "Signed"
+    rest = " Nothing changed by signing again." if again else ""
+    typer.echo(
+        f"{said} the waiver of {signed.waiver.gate} for {signed.waiver.release}; signed by "
+        f"{', '.join(signed.approvers)}.{rest}"
+    )

@@ -34,6 +34,12 @@ def read_audit(data: bytes, manifest: Manifest, charter: Charter) -> PublishedAu
     if rows is None or (audit.candidate, audit.rows) != (rows.sha256, manifest.rows):
         raise ReleaseRefused(f"{AUDIT} is on another table than {DATA}; do not use the release, tell the consortium")
     _check_facts(audit, manifest, charter)
+    for signed in audit.waivers:
+        if signed.waiver.release != f"{manifest.name}/{manifest.version}":
+            raise ReleaseRefused(
+                f"a waiver of {signed.waiver.gate} in {AUDIT} is for {signed.waiver.release}, this is {manifest.name}/"
+                f"{manifest.version}: nobody answered for it under this name; do not use the release"
+            )
     check_audit(audit, charter.keys, manifest.created)
     if AuditClaim.of(audit) != manifest.protection.audit:
         raise ReleaseRefused(

@@ -79,7 +79,9 @@ def release(
     run_id = resolve_run(storage, run)
     key = place.charter_key()
     with console.status("self-test of the audit, then the gate"):
-        outcome = put_to_gate(place, storage, run_id, licence_stated=bool(licence), schema_from_rows=schema_from_rows)
+        outcome = put_to_gate(
+            place, storage, run_id, name, licence_stated=bool(licence), schema_from_rows=schema_from_rows
+        )
     _show_decision(console, outcome)
     said = verdict_in_words(outcome.decision)
     if not publishable(outcome.decision.verdict):
@@ -114,7 +116,6 @@ def releases(
 ) -> None:
     """List releases that wait, are published or were refused; of one, who signed, who refused and why, and attempts."""
     from rich.console import Console
-    from rich.table import Table
 
     from headwater.errors import InputError
 
@@ -132,50 +133,53 @@ def releases(
     console = Console(highlight=False)
     if not found:
         console.print("No run was put up for release with success; `release` makes the attempt.")
-        return
-    grid = Table("release", "digest", "state", "verdict", "run", "made")
+    # No table: name, digest and run are typed elsewhere, and a narrow one would cut them.
     for record in found:
-        grid.add_row(
-            f"{record.name}/{record.version}",
-            record.release_digest[:16],
-            record.state.value,
-            record.verdict,
-            record.run_id[:8],
-            record.created,
+        console.print(
+            f"{record.name}/{record.version}  {record.release_digest[:16]}  {record.state.value}; {record.verdict}; "
+            f"run {record.run_id[:8]}; made {record.created}\n"
+            f"{record.name}/{record.version}: {_standing(storage, record)}",
+            soft_wrap=True,
+            markup=False,
         )
-    console.print(grid)
-    for record in found:
-        console.print(f"{record.name}/{record.version}: {_standing(storage, record)}", soft_wrap=True, markup=False)
         if release:
             _show_record(console, storage, record)
+    _show_unopened(console, storage, {record.run_id for record in found} if release else None)
 
 
 def _show_decision(console: "Console", outcome: "GateOutcome") -> None:
     from rich.markup import escape
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from headwater.release.decision_words import gate_lines
+    from headwater_server.releasing.canaries import unopened_in_words
 
     decision = outcome.decision
     title = f"Gate of policy {decision.policy.name}, version {decision.policy.version}"
-    grid = Table("gate", "what it asks about", "outcome", "why", title=title)
+    grid = Table(Column("gate", no_wrap=True), "what it asks about", "outcome", "why", title=title)
     for line in gate_lines(decision):
         colour = _COLOURS[line.outcome.partition(",")[0]]
         grid.add_row(line.gate, line.title, f"[{colour}]{line.outcome}[/{colour}]", escape(line.why))
     console.print(grid)
-    for problem in decision.refused_waivers:
+    for problem in (*decision.refused_waivers, *outcome.elsewhere):
         console.print(f"no waiver: {problem}", style="yellow", soft_wrap=True, markup=False)
     if outcome.unopened:
-        said = f"Canaries not opened by {', '.join(outcome.unopened)}: G2 and G3 are without them. headwater-org serve"
-        console.print(f"{said} opens them, or headwater-org release open-canaries.", style="yellow", soft_wrap=True)
+        console.print(unopened_in_words(outcome.unopened), style="yellow", soft_wrap=True, markup=False)
     attempt = outcome.attempts[-1]
     console.print(f"Attempt {attempt.number} to release run {outcome.run_id[:8]}; it stays on record.")
 
 
 def _prepare_waivers(storage: "SqlStorage", outcome: "GateOutcome", wanted: "WaiverRequest") -> None:
-    from headwater_server.releasing.gate import prepare_waivers
+    from headwater_server.releasing.gate import not_to_be_mended, prepare_waivers
 
-    for waiver in prepare_waivers(storage, outcome, wanted):
+    prepared = prepare_waivers(storage, outcome, wanted)
+    if beyond := not_to_be_mended(outcome, wanted):
+        typer.echo(f"No waiver was prepared: {', '.join(beyond)} failed, which waiving other gates does not mend.")
+        return
+    if not prepared:
+        typer.echo("No waiver was prepared: no gate that stops this release may be waived.")
+        return
+    for waiver in prepared:
         typer.echo(f"waiver of {waiver.gate} {waiver.digest}")
     typer.echo("Next: two organisations run headwater-org release waive WAIVER for each; then run this command again.")
 
@@ -210,6 +214,16 @@ def _standing(storage: "SqlStorage", record: "ReleaseRecord") -> str:
     if charter is None:
         raise StorageError(f"the charter of {record.name} version {record.version} is gone; restore it")
     return tally_release(charter.charter, [signed.decision for signed in record.decisions]).in_words
+
+
+def _show_unopened(console: "Console", storage: "SqlStorage", runs: set[str] | None) -> None:
+    """Name who keeps canaries of finished runs closed; of all runs for None."""
+    from headwater_server.releasing.canaries import unopened_by, unopened_in_words
+
+    for record in storage.runs():
+        if (runs is None or record.run_id in runs) and (unopened := unopened_by(storage, record.run_id)):
+            said = f"run {record.run_id[:8]}: {unopened_in_words(unopened)}"
+            console.print(said, style="yellow", soft_wrap=True, markup=False)
 
 
 def _show_record(console: "Console", storage: "SqlStorage", record: "ReleaseRecord") -> None:

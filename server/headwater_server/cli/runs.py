@@ -65,6 +65,7 @@ def status(
     from rich.markup import escape
 
     from headwater_server.cli.watching import Lines, finished_in_words
+    from headwater_server.releasing.canaries import unopened_by, unopened_in_words
 
     place = open_home(home)
     storage = open_storage(place)
@@ -93,6 +94,8 @@ def status(
         console.print(line, soft_wrap=True)
     if released := finished_in_words(storage.result(run_id)):
         console.print(f"generator: {escape(released)}", soft_wrap=True, highlight=False)
+    if unopened := unopened_by(storage, run_id):
+        console.print(unopened_in_words(unopened), style="yellow", soft_wrap=True, markup=False, highlight=False)
 
 
 @_group.command(epilog="Example:  headwater-coordinator run stop 3f0c")

@@ -14,9 +14,9 @@ from headwater.evidence.candidate import Candidate
 from headwater.evidence.check import AuditRows
 from headwater.evidence.measure import Measure
 from headwater_server.services.ports import CanaryOpening
-from headwater_server.storage import Storage
+from headwater_server.storage import RunState, Storage
 
-__all__ = ["OpenedCanaries", "commitments_of", "measure_opened"]
+__all__ = ["OpenedCanaries", "commitments_of", "measure_opened", "unopened_by", "unopened_in_words"]
 
 _LABEL = b"headwater/opened-canaries/1"
 
@@ -38,6 +38,31 @@ def commitments_of(storage: Storage, run_id: str) -> dict[str, str]:
     """What commits each member to its canaries in a run, by member id; none where the plan plants none."""
     approvals = [signed.approval for signed in storage.approvals(run_id) if signed.approval.decision == "approve"]
     return {each.member: each.canary_commitment for each in approvals if each.canary_commitment is not None}
+
+
+def unopened_by(storage: Storage, run_id: str) -> tuple[str, ...]:
+    """Members that committed to canaries of a finished run under a budget and did not open them, sorted.
+
+    Args:
+        storage: with proposals, approvals and openings.
+        run_id: of the run; none are missed of one that is not finished, or has no candidate that they could be for.
+    """
+    signed, result = storage.proposal(run_id), storage.result(run_id)
+    if signed is None or result is None or storage.run_state(run_id) is not RunState.FINISHED:
+        return ()
+    plan = signed.proposal.plan
+    if plan.privacy == "none" or not plan.canaries or not result.get("candidate"):
+        return ()
+    opened = {each.member_id for each in storage.canary_openings(run_id)}
+    return tuple(sorted(set(commitments_of(storage, run_id)) - opened))
+
+
+def unopened_in_words(members: Sequence[str]) -> str:
+    """Who did not open its canaries, and what each has to do, in one line."""
+    return (
+        f"Canaries not opened by {', '.join(members)}: G2 and G3 are without them. Ask for headwater-org serve, which "
+        "opens them, or headwater-org release open-canaries."
+    )
 
 
 def measure_opened(storage: Storage, run_id: str, plan: Plan, charter: Charter, candidate: Candidate) -> OpenedCanaries:

@@ -17,7 +17,7 @@ from headwater.release.policy.decision import Decision
 from headwater.release.policy.waiver import SignedWaiver, Waiver
 from headwater.release.privacy_claim import Privacy
 from headwater.schema.table import Table
-from headwater_server.release import privacy_of
+from headwater_server.release import next_version, privacy_of
 from headwater_server.releasing.evidence import audit_settings, gather
 from headwater_server.runs.charters import agreed
 from headwater_server.sampling.source import result_of
@@ -25,7 +25,7 @@ from headwater_server.services.ports import ReleaseState, WaiverRecord
 from headwater_server.settings import CoordinatorHome
 from headwater_server.storage import Storage
 
-__all__ = ["EVERY", "GateOutcome", "WaiverRequest", "prepare_waivers", "put_to_gate"]
+__all__ = ["EVERY", "GateOutcome", "WaiverRequest", "not_to_be_mended", "prepare_waivers", "put_to_gate"]
 
 EVERY = "inconclusive"
 """In place of a gate: every one that is inconclusive and may be waived."""
@@ -47,6 +47,8 @@ class GateOutcome:
         waivers: that were on record for this candidate, valid or not.
         attempts: the run's whole log, this one the last.
         unopened: members that have not opened their canaries, which the evidence is without.
+        release: NAME/VERSION that it would have; waivers are for this one.
+        elsewhere: waivers of these rows that are for another release, a line each.
     """
 
     run_id: str
@@ -60,6 +62,8 @@ class GateOutcome:
     waivers: tuple[SignedWaiver, ...]
     attempts: tuple[Attempt, ...]
     unopened: tuple[str, ...] = ()
+    release: str = ""
+    elsewhere: tuple[str, ...] = ()
 
     @property
     def audit(self) -> PublishedAudit:
@@ -86,6 +90,7 @@ def put_to_gate(
     home: CoordinatorHome,
     storage: Storage,
     run_id: str,
+    name: str,
     *,
     licence_stated: bool,
     schema_from_rows: bool = False,
@@ -96,6 +101,7 @@ def put_to_gate(
         home: of the coordinator.
         storage: with the run's records.
         run_id: 32 hexadecimal digits.
+        name: of the dataset, checked; waivers hold for its next version alone.
         licence_stated: whether the release will name a licence.
         schema_from_rows: a program read the schema's bounds and categories from rows.
 
@@ -131,7 +137,15 @@ def put_to_gate(
         storage.add_attempt(run_id, lambda before: unfinished_after(_log(before), when, policy.digest).to_bytes())
         raise
     candidate = gathered.evidence.candidate
-    waivers = tuple(each for each in _waivers(storage, run_id) if each.waiver.candidate == candidate and each.approvers)
+    release = f"{name}/{max(storage.next_version(name), next_version(home.releases, name))}"
+    given = [each for each in _waivers(storage, run_id) if each.waiver.candidate == candidate and each.approvers]
+    waivers = tuple(each for each in given if each.waiver.release == release)
+    covered = {each.waiver.gate for each in waivers}
+    elsewhere = {
+        f"the waiver of {each.waiver.gate} is for {each.waiver.release}, this would be {release}; prepare another one"
+        for each in given
+        if each.waiver.release != release and each.waiver.gate not in covered
+    }
     now = instant_of(datetime.now(UTC))
     decision = decide(gathered.evidence, policy, waivers, now=now, keys=charter.keys)
     storage.add_attempt(run_id, lambda before: attempt_after(_log(before), decision).to_bytes())
@@ -147,11 +161,16 @@ def put_to_gate(
         waivers=waivers,
         attempts=tuple(_log(storage.attempts(run_id))),
         unopened=gathered.unopened,
+        release=release,
+        elsewhere=tuple(sorted(elsewhere)),
     )
 
 
 def prepare_waivers(storage: Storage, outcome: GateOutcome, request: WaiverRequest) -> Sequence[Waiver]:
-    """Record waivers for two organisations to sign, each for one gate of this very candidate.
+    """Record waivers for two organisations to sign, each for one gate of this very release.
+
+    Returns:
+        None of them where a gate failed that they do not mend (`not_to_be_mended`): nobody answers in vain.
 
     Raises:
         InputError: a gate that needs none or that nobody may waive, or no reason or date.
@@ -174,13 +193,25 @@ def prepare_waivers(storage: Storage, outcome: GateOutcome, request: WaiverReque
                 outcome=result.outcome,
                 policy=outcome.policy.digest,
                 candidate=outcome.decision.candidate,
+                release=outcome.release,
                 reason=request.reason,
                 expires=request.expires,
             )
         )
+    if not_to_be_mended(outcome, request):
+        return ()
     for waiver in prepared:
         storage.add_waiver(WaiverRecord(waiver.digest, outcome.run_id, waiver.to_bytes()))
     return prepared
+
+
+def not_to_be_mended(outcome: GateOutcome, request: WaiverRequest) -> tuple[str, ...]:
+    """Gates that failed and stop the release whatever is waived as requested, in order."""
+    return tuple(
+        result.gate
+        for result in outcome.decision.gates
+        if result.outcome == "fail" and not result.waived and result.gate not in request.gates
+    )
 
 
 def _waivable(outcome: GateOutcome) -> list[str]:

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from headwater.agreement.differencing import differencing_of
 from headwater.audit.artefacts import scan
-from headwater.errors import ReleaseRefused, StorageError
+from headwater.errors import OutOfOrder, ReleaseRefused, StorageError
 from headwater.release import write_release
 from headwater.release.attestation import statement_of
 from headwater.release.verdict import publishable
@@ -50,6 +50,7 @@ def prepare_release(
 
     Raises:
         InputError: the name cannot be used.
+        OutOfOrder: the version that waivers are for was taken meanwhile.
         ReleaseRefused: the decision lets nothing be published, or a file holds what must not be.
         StorageError: the disk or the database did not take it; nothing waits.
     """
@@ -61,6 +62,11 @@ def prepare_release(
     with folders.held():
         # Under the lock no other command can take the version meanwhile, nor a sweep the folder.
         version = max(storage.next_version(name), next_version(home.releases, name))
+        if outcome.waivers and outcome.release != f"{name}/{version}":
+            raise OutOfOrder(
+                f"{outcome.release} was taken by another command meanwhile, and its waivers are for no other; run this "
+                "again"
+            )
         facts = facts_of(name, version, outcome.table, request, run, now)
         staging = folders.staging()
         try:

@@ -171,7 +171,15 @@ class ReleasesService(release_pb2_grpc.ReleasesServicer):
         charter = await self._charter_of_run(record.run_id)
         if member_id not in charter.keys:
             raise _not_named(member_id)
-        if not Waiver.from_bytes(record.document).is_signed_by(charter.keys[member_id], request.signature):
+        waiver = Waiver.from_bytes(record.document)
+        for put_up in await asyncio.to_thread(self._releases.releases):
+            if f"{put_up.name}/{put_up.version}" == waiver.release:
+                # Its audit.json names who answered; nobody answers afterwards.
+                raise OutOfOrder(
+                    f"{waiver.release} is {put_up.state} already with the waivers that it has; this one of "
+                    f"{waiver.gate} is over, and nothing was signed"
+                )
+        if not waiver.is_signed_by(charter.keys[member_id], request.signature):
             raise PeerError(f"the signature of {member_id!r} on the waiver is wrong; it must sign again")
         signed = await asyncio.to_thread(
             self._releases.add_waiver_signature, request.waiver_digest, member_id, request.signature

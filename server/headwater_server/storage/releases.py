@@ -92,7 +92,7 @@ class SqlReleases:
                 present = _found(_find(connection, said.release_digest))
                 raise OutOfOrder(
                     f"release {present.name} version {present.version} is {present.state}; decisions came to an end "
-                    "with that"
+                    "with that, and what each member had said stands"
                 )
             mine = (_DECISIONS.c.release_digest == said.release_digest) & (_DECISIONS.c.member_id == said.member)
             connection.execute(delete(_DECISIONS).where(mine))

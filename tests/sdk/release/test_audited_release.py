@@ -52,6 +52,7 @@ def waiver(
         "outcome": "inconclusive",
         "policy": DEMO.digest,
         "candidate": candidate,
+        "release": "visits/1",
         "reason": "Sixty rows | have *no* power to find a copy.",
         "expires": "2026-12-31T00:00:00Z",
     }
@@ -256,6 +257,8 @@ def test_a_waived_release_is_verified_and_says_so(tmp_path: Path, consortium: Co
         ({"expires": "2026-11-21T12:10:00Z"}, ("east", "north"), "the waiver of G6 expired at 2026-11-21T12:10:00Z"),
         ({}, ("east",), "approved by east alone"),
         ({"candidate": "b" * 64}, ("east", "north"), "is for another table"),
+        ({"release": "stays/1"}, ("east", "north"), r"is for stays/1, this is visits/1: nobody answered for it"),
+        ({"release": "visits/2"}, ("east", "north"), r"is for visits/2, this is visits/1"),
     ],
 )
 def test_a_waiver_that_does_not_hold_at_the_release_is_refused(

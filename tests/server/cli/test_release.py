@@ -142,20 +142,20 @@ def sign(world: RunWorld, digest: str, member: str, decision: str = "approve") -
     return world.storage.record_release_decision(signed, datetime.now(UTC))
 
 
-def told(world: RunWorld, *given: str) -> str:
+def told(world: RunWorld, *given: str, columns: str = "300") -> str:
     """What a command on the run prints."""
-    result = invoked(world, *given)
+    result = invoked(world, *given, columns=columns)
     assert result.exit_code == 0, result.output
     return result.output
 
 
-def invoked(world: RunWorld, *given: str) -> Result:
+def invoked(world: RunWorld, *given: str, columns: str = "300") -> Result:
     app = typer.Typer()
     app.callback()(lambda: None)
     command.register(app)
     sample_command.register(app)
     arguments = [*given, "--home", str(world.home.folder)]
-    return CliRunner().invoke(app, arguments, env={"COLUMNS": "300"}, catch_exceptions=False)
+    return CliRunner().invoke(app, arguments, env={"COLUMNS": columns}, catch_exceptions=False)
 
 
 def test_a_private_run_is_released_with_what_its_rounds_came_to(private: RunWorld) -> None:
@@ -291,7 +291,11 @@ def test_what_passes_waits_and_nothing_is_served(world: RunWorld) -> None:
     with pytest.raises(OutOfOrder, match="waits for signatures already"):
         attempt(world)
     assert len(world.storage.attempts(RUN)) == 1
-    listed = told(world, "releases")
+    digest = said.strip().splitlines()[-1].split()[-1]
+    listed = told(world, "releases", columns="40")
+    # What has to be typed is whole, however narrow the terminal is.
+    assert f"visits/1  {digest[:16]}  waiting; " in listed
+    assert f"; run {RUN[:8]}; made " in listed
     assert "visits/1: waits for 3 of 3 signatures" in listed
 
 
@@ -307,6 +311,13 @@ def test_copies_are_refused_and_the_attempt_stays_on_record(world: RunWorld, mon
     assert not world.storage.releases()
     assert not world.home.pending.exists()
     assert (last_attempt(world).verdict, last_attempt(world).failing) == ("fail", ("G6",))
+    # Nobody is asked to answer for other gates: the failure stops the release all the same.
+    status, said = attempt(
+        world, "--waive", "inconclusive", "--reason", "we like it so much", "--expires", "2099-01-01"
+    )
+    assert status == 1
+    assert "No waiver was prepared: G6 failed, which waiving other gates does not mend." in said
+    assert not world.storage.waivers()
     # A failure is nobody's to waive under this policy.
     with pytest.raises(InputError, match="lets nobody waive G6 where it is fail"):
         attempt(world, "--waive", "G6", "--reason", "we like it so much", "--expires", "2099-01-01")
@@ -323,6 +334,10 @@ def test_what_has_no_power_waits_for_two_organisations_to_answer_for_it(world: R
     assert attempt(world)[0] == 3
     assert attempt(world)[1].count("approved by org-2 alone") == 1
     waive(world, ["G5"])
+    # Who answers for a table under one name has not answered for it under another.
+    status, said = attempt(world, name="stays")
+    assert status == 3
+    assert "no waiver: the waiver of G5 is for visits/1, this would be stays/1; prepare another one" in said
     _, folder = release(world)
     audit = verify_release(folder, world.charter).manifest.protection.audit
     assert audit != "none"

@@ -31,6 +31,7 @@ WAIVER = Waiver(
     outcome="inconclusive",
     policy="b0" * 32,
     candidate="ca" * 32,
+    release="visits/2",
     reason="a demonstration on few rows",
     expires="2027-01-01T00:00:00Z",
 )
@@ -198,6 +199,21 @@ def test_members_sign_a_waiver_each_for_itself(setting: Setting) -> None:
     with pytest.raises(InputError, match="no waiver"):
         client.sign_waiver("00" * 32, "00" * 64)
     assert WAIVER.expires > CREATED
+
+
+def test_a_waiver_of_a_release_that_waits_already_is_over(setting: Setting) -> None:
+    late = WAIVER.model_copy(update={"release": "visits/1"})
+    setting.room.storage.add_waiver(WaiverRecord(late.digest, RUN, late.to_bytes()))
+    signature = late.signed_by(setting.room.world.keys["org-1"])
+    with pytest.raises(OutOfOrder, match=r"visits/1 is waiting already.*this one of G4 is over"):
+        setting.client("org-1").sign_waiver(late.digest, signature)
+    for member in setting.room.world.keys:
+        setting.room.decide(setting.record, member)
+    settle(setting.room.storage, setting.room.folders)
+    with pytest.raises(OutOfOrder, match="visits/1 is published already"):
+        setting.client("org-1").sign_waiver(late.digest, signature)
+    (record,) = setting.room.storage.waivers()
+    assert not record.signatures
 
 
 def test_attestation_is_a_file_like_the_others(setting: Setting, tmp_path: Path) -> None:

@@ -26,15 +26,17 @@ class Waiver(Document):
         outcome: the worst that it covers: "inconclusive" does not cover a failure.
         policy: digest of the policy that the gate is of.
         candidate: SHA-256 of the one table that it is for.
+        release: that it is for, NAME/VERSION: who answers for a table of one name has not answered for another.
         reason: why it is taken upon them, for the card.
         expires: after it nothing may be released by it.
     """
 
-    version: Literal[1] = 1
+    version: Literal[2] = 2
     gate: str = Field(pattern=r"^G[0-9]{1,2}$")
     outcome: Literal["inconclusive", "fail"]
     policy: HexDigest
     candidate: HexDigest
+    release: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}/[1-9][0-9]{0,9}$")
     reason: str = Field(min_length=10, max_length=1000)
     expires: Instant
 

@@ -20,6 +20,7 @@ def waiver(**changes: object) -> Waiver:
         "outcome": "inconclusive",
         "policy": DEMO.digest,
         "candidate": CANDIDATE,
+        "release": "visits/1",
         "reason": "Sixty rows have no power to find a copy.",
         "expires": "2026-12-31T00:00:00Z",
     }
