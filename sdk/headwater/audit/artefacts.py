@@ -3,8 +3,8 @@
 import csv
 import gzip
 import zlib
-from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from headwater.audit.foreign_bytes import foreign
-from headwater.audit.parquet_marks import marks_of_columns, marks_of_parquet
+from headwater.audit.parquet_marks import marks_of_columns, marks_of_parquet, notes_of_parquet
 from headwater.audit.rare_texts import RareTexts
 from headwater.audit.telling_texts import telling_in_json, telling_in_text
 from headwater.errors import InputError
@@ -37,6 +37,7 @@ _ROWS = {".parquet", ".csv"}
 _ROWS_ALONE = {".pq": ".parquet", ".tsv": ".tsv", ".csv.gz": ".csv", ".tsv.gz": ".tsv"}
 _MODELS = {".safetensors"}
 _HEADER = 1 << 20
+_MOST_TOLD, _LONGEST = 50, 400
 _NAMES = {"SHA256SUMS", "LICENSE"}
 
 
@@ -105,12 +106,20 @@ class Artefacts:
         """What was found; empty too where nothing is on disk."""
         return () if self._published is None else scan(self._published, self._schema, self._texts)
 
+    def _notes(self) -> Iterator[str]:
+        for path, file in _files(self._published) if self._published is not None else ():
+            if file.suffix.lower() not in (".parquet", ".pq") or file.is_symlink():
+                continue
+            # What cannot be read is a finding, and nothing to note.
+            with suppress(pa.ArrowException, OSError):
+                yield from (f"{path}, harmless: {note}" for note in notes_of_parquet(file, self._schema))
+
     def count(self, rows: AuditRows, random: np.random.Generator) -> I64:
         """Nothing: what is published is before everybody."""
         return np.zeros(0, np.int64)
 
     def read(self, counts: I64) -> tuple[Measure, ...]:
-        """The number of findings, with that of each file among the details.
+        """The number of findings, with the first of them among the details, in words, and what was found harmless.
 
         Raises:
             InputError: counts of another check, or there are no such files.
@@ -120,9 +129,9 @@ class Artefacts:
         if self._published is None:
             reason = "no published file was given; name the release's folder or the file of synthetic rows"
             return (Measure(check=self.name, status="not applicable", reason=reason),)
-        by_file = Counter(finding.file for finding in self.findings)
         files = len(_files(self._published))
-        details = {f"in {file}"[:200]: float(count) for file, count in list(by_file.items())[:50]}
+        told = [*(finding.in_words() for finding in self.findings), *self._notes()]
+        details = {words[:_LONGEST]: 1.0 for words in told[:_MOST_TOLD]}
         measure = Measure(
             check=self.name, value=float(len(self.findings)), null=0.0, trials=files, details=details
         )  # fmt: skip

@@ -1,5 +1,6 @@
 """What a Parquet file says beside its rows: metadata, statistics, dictionaries, columns that nobody asked for."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,22 +8,27 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from headwater.audit.frame_description import said_beyond
 from headwater.audit.telling_texts import telling_in_text
 from headwater.audit.validity import unknown_columns
 from headwater.schema import BooleanColumn, CategoricalColumn, Schema
 from headwater.schema.parsing import text_of
 
-__all__ = ["marks_of_columns", "marks_of_parquet"]
+__all__ = ["marks_of_columns", "marks_of_parquet", "notes_of_parquet"]
 
 _LONG = 64
+_FRAME = b"pandas"
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9_.:-]{1,40}")
+_REMEDY = "write it without, by pyarrow.parquet.write_table(table.replace_schema_metadata(None), FILE), or write CSV"
 
 
 def marks_of_parquet(file: Path, schema: Schema) -> Iterator[str]:
     """What is wrong with a file's metadata and columns, in words without a value.
 
-    Looked at are key-value metadata of the file and of columns (Arrow's own schema may stand there, a data frame's
-    index may not), who wrote it, columns and texts that the schema does not list, statistics that no row of their part
-    bears out, and dictionaries with values that no row has: both come from other rows than those of the file.
+    Looked at are key-value metadata of the file and of columns (Arrow's own schema may stand there, and of a data frame
+    what `said_beyond` calls harmless), who wrote it, columns and texts that the schema does not list, statistics that
+    no row of their part bears out, and dictionaries with values that no row has: both come from other rows than those
+    of the file.
 
     Raises:
         pyarrow.ArrowException, OSError: it cannot be read.
@@ -30,7 +36,12 @@ def marks_of_parquet(file: Path, schema: Schema) -> Iterator[str]:
     with pq.ParquetFile(file) as parquet:
         metadata = parquet.metadata
         for key, value in (metadata.metadata or {}).items():
-            yield from _marks_of_pair(key, value, "the file's metadata")
+            if key == _FRAME:
+                beyond = said_beyond(value, parquet.schema_arrow.names, metadata.num_rows, schema)
+                words = "a data frame's description in the file's metadata, key 'pandas'"
+                yield from (f"{words}, with {part}; {_REMEDY}" for part in beyond)
+            else:
+                yield from _marks_of_pair(key, value, "the file's metadata")
         for field in parquet.schema_arrow:
             for key, value in (field.metadata or {}).items():
                 if key != b"PARQUET:field_id":
@@ -67,12 +78,23 @@ def marks_of_columns(rows: pa.Table, schema: Schema) -> Iterator[str]:
 def _marks_of_pair(key: bytes, value: bytes, where: str) -> Iterator[str]:
     if key == b"ARROW:schema":
         return
-    if key == b"pandas":
-        yield f"a data frame's description in {where}"
-        return
-    yield f"an entry in {where} that nothing here writes"
+    name = key.decode("utf-8", "replace")
+    named = f"key {name!r}" if _PLAIN_KEY.fullmatch(name) else "a key that is no plain word"
+    yield f"an entry in {where} that nothing here writes, {named}; {_REMEDY}"
     text = (key + b"\n" + value).decode("utf-8", "replace")
     yield from (f"{what} in {where}" for what in telling_in_text(text))
+
+
+def notes_of_parquet(file: Path, schema: Schema) -> Iterator[str]:
+    """What is looked at and found harmless, for people who see it in the file.
+
+    Raises:
+        pyarrow.ArrowException, OSError: it cannot be read.
+    """
+    with pq.ParquetFile(file) as parquet:
+        value = (parquet.metadata.metadata or {}).get(_FRAME)
+        if value is not None and not said_beyond(value, parquet.schema_arrow.names, parquet.metadata.num_rows, schema):
+            yield "its metadata's key 'pandas' tells only names and types of the columns, as the schema does"
 
 
 def _marks_of_texts(values: pa.ChunkedArray, name: str, listed: pa.Array) -> Iterator[str]:

@@ -186,6 +186,8 @@ def _reasons(decision: Decision, result: GateResult, by_name: Mapping[str, Measu
     aside = {_name(finding) for finding in own if finding.outcome == "not applicable"}
     passed = sum(finding.outcome == "pass" for finding in own)
     lines += [f"{passed} {_figures(passed)} within bounds"] if passed else []
+    notes = [each for finding, measure in judged if finding.outcome == "pass" and measure for each in _causes(measure)]
+    lines += [f"note: {each}" for each in dict.fromkeys(notes)]
     lines += [f"{len(unjudged)} {_figures(len(unjudged))} not judged; the verdict says why"] if unjudged else []
     lines += [f"not applicable: {_listed(sorted(aside - unjudged))}"] if aside - unjudged else []
     return tuple(lines)

@@ -210,6 +210,8 @@ _OBJECT = {"rows": list(range(50)), "path": Path}
         (_parquet(_as_frame), "data.parquet", "a data frame's description"),
         (_parquet(_as_frame), "data.parquet", "a data frame's index"),
         (_parquet(lambda rows: rows.replace_schema_metadata({"note": "x"})), "data.parquet", "an entry in the file's"),
+        (_parquet(lambda rows: rows.replace_schema_metadata({"note": "x"})), "data.parquet", "key 'note'; write it"),
+        (_parquet(lambda rows: rows.replace_schema_metadata({_SECRET: "x"})), "data.parquet", "no plain word"),
         (_parquet(_field_metadata), "data.parquet", "a path of a machine in the metadata of column 'age'"),
         (_parquet(_free_text), "data.parquet", "free text in column 'ward'"),
         (_parquet(_unused_category), "data.parquet", "texts in column 'ward'"),
@@ -254,7 +256,49 @@ def test_every_finding_counts(folder: Path, table: Table) -> None:
     _with("model.pkl", pickle.dumps(_OBJECT))(folder)
     (measure,) = Artefacts(Candidate(table), AuditSettings(), folder).read(_NONE)
     assert measure.value == 2.0
-    assert measure.details == {"in model.pkl": 2.0}
+    assert len(measure.details) == 2
+    assert "model.pkl: holds a pickle" in measure.details
+
+
+def test_a_frame_as_pandas_writes_it_is_noted_and_no_finding(tmp_path: Path, table: Table) -> None:
+    file = tmp_path / "rows.parquet"
+    table.to_arrow().to_pandas().to_parquet(file)
+    assert b"pandas" in pq.ParquetFile(file).metadata.metadata
+    assert scan(file, table.schema) == ()
+    (measure,) = Artefacts(Candidate(table), AuditSettings(), file).read(_NONE)
+    assert measure.value == 0.0
+    assert [words.partition(":")[0] for words in measure.details] == ["rows.parquet, harmless"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda frame: frame.rename_axis("patients of 2019"), "with an index;"),
+        (lambda frame: frame.set_axis(range(7, len(frame) + 7)), "with an index;"),
+        (lambda frame: frame.rename_axis("study 7", axis=1), "with a name of the columns' index;"),
+        (
+            lambda frame: frame.assign(ward=frame.ward.astype("category").cat.add_categories(list("abcdefgh"))),
+            "columns",
+        ),
+    ],
+)
+def test_what_a_frame_says_of_other_rows_is_found(
+    tmp_path: Path, table: Table, change: Callable[[pd.DataFrame], pd.DataFrame], words: str
+) -> None:
+    file = tmp_path / "rows.parquet"
+    change(table.to_arrow().to_pandas()).to_parquet(file)
+    found = [finding.what for finding in scan(file, table.schema)]
+    assert any("key 'pandas'" in what and words in what for what in found), found
+    assert not any("2019" in what or "study" in what for what in found)
+
+
+def test_attributes_of_a_frame_are_found(tmp_path: Path, table: Table) -> None:
+    frame = table.to_arrow().to_pandas()
+    frame.attrs["source"] = _SECRET
+    frame.to_parquet(tmp_path / "rows.parquet")
+    found = [finding.what for finding in scan(tmp_path / "rows.parquet", table.schema)]
+    assert any("with attributes" in what for what in found)
+    assert not any(_SECRET in what for what in found)
 
 
 def test_random_bytes_are_no_pickle() -> None:
