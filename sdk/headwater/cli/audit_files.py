@@ -8,11 +8,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from headwater.cli.audit_columns import check_columns, differ, left_out
 from headwater.errors import InputError
 from headwater.schema import ImageColumn, Schema
 from headwater.schema.conform import conform
 from headwater.schema.convert import PlainColumn, Problem, convert_column
-from headwater.schema.image import image_sources
 from headwater.schema.parsing import text_of
 from headwater.schema.reading import read_arrow
 from headwater.schema.table import Table
@@ -68,15 +68,20 @@ def read_files(
     sources = {path: read_arrow(path) for path in dict.fromkeys((train, holdout, synthetic))}
     if len(sources) < 3:
         raise InputError("one file is given twice; training rows, holdout and synthetic rows are three files")
-    schema = _drafted(sources, train, holdout, tasks) if schema_file is None else _read_schema(schema_file)
-    _check_columns(schema, sources, synthetic, drafted=schema_file is None)
-    tables, notices = {}, []
+    out: Mapping[str, str] | None = None
+    if schema_file is None:
+        schema, out = _drafted(sources, train, holdout, tasks)
+    else:
+        schema = _read_schema(schema_file)
+    check_columns(schema, sources, synthetic, out)
+    tables = {}
+    notices = [f"left out of the audit: column {name!r}, which {why}" for name, why in (out or {}).items()]
     for path in (train, holdout):
         try:
             tables[path], problems = conform(sources[path], schema)
         except InputError as error:
             raise InputError(f"{path.name}: {error}") from error
-        notices += _notices(path, problems)
+        notices += _notices(path, [problem for problem in problems if problem.column not in (out or {})])
     made, found = _conform_synthetic(sources[synthetic], schema, synthetic)
     binding = schema_file is not None or any(problem.severity == "refused" for problem in found)
     return AuditFiles(
@@ -98,14 +103,17 @@ def _read_schema(file: Path) -> Schema:
     return Schema.from_toml(read_text(file, "give a schema in TOML, or leave --schema out to have one guessed"))
 
 
-def _drafted(sources: Mapping[Path, pa.Table], train: Path, holdout: Path, tasks: Sequence[str]) -> Schema:
+def _drafted(
+    sources: Mapping[Path, pa.Table], train: Path, holdout: Path, tasks: Sequence[str]
+) -> tuple[Schema, Mapping[str, str]]:
+    """A schema of the real rows, and the columns that it leaves out."""
     from headwater.schema.draft import draft
 
     parts = [sources[path] for path in (train, holdout)]
     if set(parts[0].column_names) != set(parts[1].column_names):
         wrong = [name for name in parts[0].column_names if name not in parts[1].column_names]
         more = [name for name in parts[1].column_names if name not in parts[0].column_names]
-        raise InputError(f"{holdout.name} {_differ(wrong, more)}; give both the columns of {train.name}")
+        raise InputError(f"{holdout.name} {differ(wrong, more)}; give both the columns of {train.name}")
     columns = []
     for name in parts[0].column_names:
         values = [part.column(name) for part in parts]
@@ -113,32 +121,8 @@ def _drafted(sources: Mapping[Path, pa.Table], train: Path, holdout: Path, tasks
             values = [column.cast(pa.string()) for column in values]
         columns.append(pa.chunked_array([chunk for column in values for chunk in column.chunks], values[0].type))
     both = pa.table(columns, names=parts[0].column_names)
-    return draft(both, next(iter(tasks), None), _TARGET_OF_DRAFT)
-
-
-def _check_columns(schema: Schema, sources: Mapping[Path, pa.Table], synthetic: Path, *, drafted: bool) -> None:
-    """Every file has the schema's columns; the synthetic one no others, which nobody would audit."""
-    wrong = []
-    for path, arrow in sources.items():
-        images = {source for image in schema.images for source in image_sources(arrow, image)}
-        known = set(schema.names) | images
-        missing = [
-            column.name
-            for column in schema.columns
-            if not isinstance(column, ImageColumn) and column.name not in arrow.column_names
-        ]
-        additional = [name for name in arrow.column_names if name not in known] if path == synthetic else []
-        if missing or additional:
-            wrong.append(f"{path.name} {_differ(missing, additional)}")
-    if wrong:
-        against = "the columns that the real rows describe people by" if drafted else f"schema {schema.name!r}"
-        raise InputError(f"the files differ from {against}: {'; '.join(wrong)}; give all three the same columns")
-
-
-def _differ(missing: Sequence[str], additional: Sequence[str]) -> str:
-    lacks = f"lacks {', '.join(map(repr, missing))}" if missing else ""
-    has = f"has in addition {', '.join(map(repr, additional))}" if additional else ""
-    return " and ".join(filter(None, (lacks, has)))
+    schema = draft(both, next(iter(tasks), None), _TARGET_OF_DRAFT)
+    return schema, left_out(both, schema)
 
 
 def _notices(path: Path, problems: Sequence[Problem]) -> list[str]:
