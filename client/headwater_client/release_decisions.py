@@ -15,6 +15,7 @@ from headwater.errors import InputError, OutOfOrder, PeerError
 from headwater.release.dsse import read_envelope, sign_statement
 from headwater.release.policy.waiver import SignedWaiver
 from headwater_client.attacked_table import check_attacked_here
+from headwater_client.attempts_seen import witness_attempts
 from headwater_client.canary_opening import CanaryOpener, check_opened_for
 from headwater_client.charters import Charters
 from headwater_client.connectors import RowSource
@@ -46,6 +47,7 @@ class ReleaseReview:
         own: the own audit of it; None where none was made yet.
         rows_told: how the rows that were given differ from those that took part in the run; empty where they do not.
         attacked: what could be told here of whether these very rows were attacked in the run; "" under a budget.
+        attempts: how many there were over all runs of the plan, and which runs are in none.
     """
 
     status: ReleaseStatus
@@ -53,6 +55,7 @@ class ReleaseReview:
     own: OwnAudit | None
     rows_told: str = ""
     attacked: str = ""
+    attempts: str = ""
 
 
 class ReleaseDecisions:
@@ -71,10 +74,13 @@ class ReleaseDecisions:
 
     def review(self, release: str, source: RowSource | None, watcher: Watcher) -> ReleaseReview:
         """Fetch and verify a release; with rows, audit it by them and keep what was found."""
-        status, waiting, attacked = self._fetched(release)
+        status, waiting = self._fetched(release)
+        attacked = check_attacked_here(self._membership, waiting)
+        attempts = witness_attempts(self._membership, waiting)
         folder = self._folder(waiting.digest)
         if source is None:
-            return ReleaseReview(status, waiting, read_own_audit(folder, waiting.audit), attacked=attacked)
+            own_before = read_own_audit(folder, waiting.audit)
+            return ReleaseReview(status, waiting, own_before, attacked=attacked, attempts=attempts)
         reviewed = rows_of_run(self._membership.home, status.run_id, read_rows(source, waiting.plan))
         read = reviewed.rows
         own = audit_own_rows(
@@ -88,7 +94,7 @@ class ReleaseDecisions:
             texts=rare_texts(read.arrow, waiting.plan.schema_),
         )
         write_own_audit(folder, own)
-        return ReleaseReview(status, waiting, own, reviewed.told, attacked)
+        return ReleaseReview(status, waiting, own, reviewed.told, attacked, attempts)
 
     def said(self, release: str) -> SignedReleaseDecision | None:
         """What this organisation has said of a release, as it was sent; None where nothing of it is kept here."""
@@ -96,7 +102,10 @@ class ReleaseDecisions:
 
     def approve(self, release: str, digest: str, despite: str) -> SignedReleaseDecision:
         """Sign what has this digest, unless the own audit speaks against it; again is the same as once."""
-        status, waiting, _ = self._fetched(release)
+        status, waiting = self._fetched(release)
+        # Again: what is signed is what was held to the own records, whatever was reviewed.
+        check_attacked_here(self._membership, waiting)
+        witness_attempts(self._membership, waiting)
         check_digest_named(digest, waiting.digest, "release")
         own = read_own_audit(self._folder(waiting.digest), waiting.audit)
         if len(despite) > _LONGEST_REASON:
@@ -189,7 +198,7 @@ class ReleaseDecisions:
         write_text_atomically(file, signed.to_bytes().decode())
         return signed
 
-    def _fetched(self, release: str) -> tuple[ReleaseStatus, WaitingRelease, str]:
+    def _fetched(self, release: str) -> tuple[ReleaseStatus, WaitingRelease]:
         status = self._find(release)
         if status.state == "refused":
             raise OutOfOrder(f"{status.name} version {status.version} was refused, its files are gone: {status.detail}")
@@ -199,7 +208,7 @@ class ReleaseDecisions:
         plan = self._plan(status.run_id)
         waiting = fetch_release(self._client, documents, history, plan, folder)
         check_opened_for(self._membership.store, waiting.manifest.provenance.run_id, plan, waiting.table)
-        return documents.status, waiting, check_attacked_here(self._membership, waiting)
+        return documents.status, waiting
 
     def _plan(self, run_id: str) -> Plan:
         decision = self._membership.store.decision(run_id)

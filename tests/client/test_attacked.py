@@ -14,10 +14,13 @@ from headwater.errors import PeerError, ReleaseRefused
 from headwater.evidence.candidate_file import pack_candidate
 from headwater.recipe.tasks import audit_task
 from headwater.release.attacked import attacked_digest
+from headwater.release.attempts import unfinished_after
 from headwater.release.evidence import Attacked
 from headwater_client import attacked_table
 from headwater_client.attacked_table import check_attacked_here
+from headwater_client.attempts_seen import witness_attempts
 from headwater_client.store import Store
+from support.consortium import ConsortiumInMemory
 from support.evidences import FEDERATION
 from support.fuzzing.agreed import receipt_file
 from support.recipes import small_table
@@ -53,6 +56,34 @@ def test_records_of_the_version_before_are_gone_on_with(store: Store, tmp_path: 
     again = Store(tmp_path / "state.db")
     again.keep_attacked(RUN, DIGEST)
     assert again.attacked(RUN) == DIGEST
+
+
+def test_what_was_shown_of_a_plan_s_attempts_stays(store: Store) -> None:
+    assert store.witness_attempts("visits", ["a1", "a2"]) == 0
+    # An older release of the same log, and one that goes on with it.
+    assert store.witness_attempts("visits", ["a1"]) == 0
+    assert store.witness_attempts("visits", ["a1", "a2", "a3"]) == 0
+    assert store.witness_attempts("visits", ["a1", "b2", "b3", "b4"]) == 2
+    assert store.witness_attempts("visits", ["a2", "a3"]) == 1
+    assert store.witness_attempts("visits", ["a1", "a2", "a3", "a4"]) == 0
+    assert store.witness_attempts("stays", ["b1"]) == 0
+
+
+def test_runs_that_were_attacked_and_are_in_no_attempt_are_named(store: Store) -> None:
+    agreed = ConsortiumInMemory(3)
+    runs = ["0b" * 16, "0c" * 16, "0d" * 16]
+    proposals = [agreed.proposal(run_id=run) for run in runs]
+    for proposal in proposals[:2]:
+        store.record_decision(proposal, agreed.approval(proposal), by_rule=False)
+    for run in runs:
+        store.keep_attacked(run, DIGEST)
+    plan = proposals[0].proposal.plan
+    attempt = unfinished_after([], "2026-11-21T10:00:00Z", "ab" * 32, runs[0], plan.digest)
+    release: Any = SimpleNamespace(audit=SimpleNamespace(attempts=(attempt,)), plan=plan)
+    said = witness_attempts(SimpleNamespace(store=store), release)  # type: ignore[arg-type]
+    assert said.endswith(
+        "in none of them: 0c0c0c0c, in which this organisation took part, so ask the operator what came of it"
+    )
 
 
 class Desk:

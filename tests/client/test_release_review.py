@@ -18,7 +18,7 @@ from headwater.evidence.terms import AuditTerms
 from headwater.flower_bundle import bundle_sha256
 from headwater.release import verify_release
 from headwater.release.attacked import attacked_digest
-from headwater.release.attempts import attempt_after
+from headwater.release.attempts import Attempt, attempt_after
 from headwater.release.evidence import PUBLIC, Attacked
 from headwater.release.layout import AUDIT, DATA
 from headwater.release.policy import decide, load_policy
@@ -80,6 +80,7 @@ class World:
         self.coordinator.propose(self.plan, RUN, self.charter.digest)
         for home in self.homes.values():
             self.open(home).approve(RUN, self.plan.digest)
+        self.log: list[Attempt] = []
         self.record = self.wait()
 
     def open(self, home: Path) -> Organisation:
@@ -117,9 +118,9 @@ class World:
             values |= {"source": "each organisation for itself", "measures": free}
         evidence = make_evidence(**(values | changes))  # type: ignore[arg-type]
         decision = decide(evidence, policy, now=now, keys=self.charter.keys)
-        attempt = attempt_after([], decision)
+        self.log.append(attempt_after(self.log, decision, RUN, self.plan.digest))
         outcome = GateOutcome(
-            RUN, self.plan, self.charter, self.privacy, table, evidence, decision, policy, (), (attempt,)
+            RUN, self.plan, self.charter, self.privacy, table, evidence, decision, policy, (), tuple(self.log)
         )
         result = {"organisations": 3, "generator_digest": "ef" * 32}
         request = ReleaseRequest("visits", licence="CC0")
@@ -230,6 +231,32 @@ def test_an_own_audit_that_fails_keeps_from_signing_unless_somebody_says_why(
             organisation.approve_release("visits", world.record.release_digest)
         signed = organisation.approve_release("visits", world.record.release_digest, "our rows repeat themselves")
     assert (signed.decision.verdicts["G6"], signed.decision.reason) == ("fail", "our rows repeat themselves")
+
+
+def test_a_log_of_attempts_that_was_begun_anew_is_refused_by_whoever_saw_the_other(world: World) -> None:
+    honest = [*world.log]
+    with Organisation.open(world.homes["org-1"]) as organisation:
+        said = organisation.review_release("visits").attempts
+        assert said.startswith(f"{len(honest)} at plan {world.plan.name}, over 1 run; this is the last")
+        # The coordinator forgets what it tried, and tries once more.
+        world.log = []
+        world.record = world.wait()
+        for attempt in (
+            lambda: organisation.review_release("visits"),
+            lambda: organisation.approve_release("visits", world.record.release_digest, "we are in a hurry"),
+        ):
+            with pytest.raises(ReleaseRefused, match=r"attempt 1 at plan .* an attempt was left out or the log begun"):
+                attempt()
+    world.log = honest
+
+
+def test_another_table_than_the_one_that_was_attacked_here_is_not_signed(own_world: World, tmp_path: Path) -> None:
+    with Organisation.open(own_world.homes["org-2"]) as organisation:
+        organisation._membership.store.keep_attacked(RUN, "ab" * 32)
+        with pytest.raises(ReleaseRefused, match="another table was put in its place"):
+            organisation.review_release("visits", rows_of(tmp_path))
+        with pytest.raises(ReleaseRefused, match="another table was put in its place"):
+            organisation.approve_release("visits", own_world.record.release_digest, "it will be fine")
 
 
 def test_another_digest_than_the_one_that_was_read_is_not_signed(world: World, tmp_path: Path) -> None:

@@ -148,6 +148,20 @@ class ReleaseContract:
         assert [list(before) for before in seen] == [[], [b"attempt 1"], [b"attempt 1", b"attempt 2"]]
         assert list(storage.attempts(RUN)) == [b"attempt 1", b"attempt 2", b"attempt 3"]
 
+    def test_attempts_at_every_run_of_a_plan_s_name_are_one_chain(self, storage: Storage) -> None:
+        world = world_with_run(storage)
+        charter = storage.charter_in_force()
+        assert charter is not None
+        second, other = "0b" * 16, "0c" * 16
+        storage.add_run(world.proposal(run_id=second, charter_digest=charter.charter.digest))
+        plan = world.plan().model_copy(update={"name": "another-plan"})
+        storage.add_run(world.proposal(run_id=other, charter_digest=charter.charter.digest, plan=plan))
+        for run in (RUN, second, other, RUN):
+            storage.add_attempt(run, lambda before: b"attempt %d" % (len(before) + 1))
+        three = [b"attempt 1", b"attempt 2", b"attempt 3"]
+        assert list(storage.attempts(RUN)) == list(storage.attempts(second)) == three
+        assert list(storage.attempts(other)) == [b"attempt 1"]
+
     def test_an_attempt_that_cannot_be_made_leaves_nothing_behind(self, storage: Storage) -> None:
         world_with_run(storage)
 

@@ -27,6 +27,7 @@ from support.releases import Consortium, make_table
 __all__ = ["DECIDED", "Pending", "audit_of", "evidence_on", "pending_release", "sign_release"]
 
 DECIDED = "2026-11-21T12:00:00Z"
+RUN, PLAN = "ab" * 16, "cd" * 32
 RELEASED = "2026-11-21T12:30:00Z"
 
 
@@ -65,8 +66,8 @@ def audit_of(
     """audit.json of evidence, after one attempt that broke off."""
     judged = load_policy("standard") if policy is None else policy
     decided = decide(evidence, judged, waivers, now=DECIDED, keys=keys) if decision is None else decision
-    log: list[Attempt] = [unfinished_after([], "2026-11-21T10:00:00Z", judged.digest)]
-    log.append(attempt_after(log, decided))
+    log: list[Attempt] = [unfinished_after([], "2026-11-21T10:00:00Z", judged.digest, "aa" * 16, PLAN)]
+    log.append(attempt_after(log, decided, RUN, PLAN))
     return PublishedAudit.of(evidence, decided, waivers, log)
 
 
@@ -93,8 +94,8 @@ def pending_release(
         provenance=Provenance(
             consortium=consortium.charter.charter.consortium,
             organisations=3,
-            run_id="ab" * 16,
-            plan_digest="cd" * 32,
+            run_id=RUN,
+            plan_digest=PLAN,
             charter_digest=consortium.digest,
             schema_digest=rows.schema.digest,
             generator_digest="ef" * 32,

@@ -65,8 +65,7 @@ def show_review(console: Console, review: "ReleaseReview", home: Path) -> None:
     facts.add_row("run", f"{manifest.provenance.run_id} of plan {release.plan.name}, which you approved")
     facts.add_row("privacy", headline(manifest.protection.privacy))
     facts.add_row("gate", verdict_in_words(release.audit.decision))
-    attempts = len(release.audit.attempts)
-    facts.add_row("attempts", f"{attempts} to release this run, this one the last" if attempts > 1 else "the first")
+    facts.add_row("attempts", shown(review.attempts))
     if review.attacked:
         facts.add_row("rows attacked", shown(review.attacked))
     facts.add_row("standing", shown(review.status.detail))

@@ -48,6 +48,10 @@ class AttackedRecords(Database):
         row = self._row("SELECT candidate FROM attacked WHERE run_id = ?", run_id)
         return None if row is None else str(row[0])
 
+    def attacked_runs(self) -> tuple[str, ...]:
+        """Runs whose candidate was attacked here, oldest first."""
+        return tuple(str(row[0]) for row in self._rows("SELECT run_id FROM attacked ORDER BY rowid"))
+
     def witness_attempts(self, plan: str, digests: Sequence[str]) -> int:
         """Keep a plan's log of attempts, unless one that was kept is another.
 

@@ -226,7 +226,8 @@ def _tell_audit(console: Console, verification: "Verification") -> None:
     style = "green" if claim.verdict == "pass" else "yellow"
     words = verdict_in_words(claim)
     console.print(
-        f"[{style}]{words[0].upper()}{words[1:]}; attempt {claim.attempts} of its run.[/{style}]", highlight=False
+        f"[{style}]{words[0].upper()}{words[1:]}; attempt {claim.attempts} at its plan, over all runs.[/{style}]",
+        highlight=False,
     )
     if verification.judged_apart:
         console.print(f"{verification.judged_apart}.", highlight=False)

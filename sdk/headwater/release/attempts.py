@@ -17,7 +17,9 @@ class Attempt(Document):
     """One candidate that was put before the gate, whatever came of it.
 
     Attributes:
-        number: 1 for the first of its run.
+        number: 1 for the first at any run of the plan's name.
+        run: whose candidate it was.
+        plan: digest of the run's plan; a plan that was drafted again under its name goes on with the log.
         when: it was decided, or broke off.
         candidate: SHA-256 of what was judged; None where sampling broke off before there was anything.
         policy: digest of the policy.
@@ -28,6 +30,8 @@ class Attempt(Document):
 
     version: Literal[1] = 1
     number: int = Field(ge=1, le=1_000_000)
+    run: str = Field(pattern=r"^[0-9a-f]{32}$")
+    plan: HexDigest
     when: Instant
     candidate: HexDigest | None
     policy: HexDigest
@@ -36,10 +40,19 @@ class Attempt(Document):
     previous: HexDigest | None = None
 
 
-def attempt_after(log: Sequence[Attempt], decision: Decision) -> Attempt:
-    """The next attempt of a log: what was just decided."""
+def attempt_after(log: Sequence[Attempt], decision: Decision, run: str, plan: str) -> Attempt:
+    """The next attempt of a log: what was just decided.
+
+    Args:
+        log: all before it.
+        decision: on the candidate.
+        run: whose candidate it was.
+        plan: digest of the run's plan.
+    """
     return Attempt(
         number=len(log) + 1,
+        run=run,
+        plan=plan,
         when=decision.decided,
         candidate=decision.candidate,
         policy=decision.policy.sha256,
@@ -49,17 +62,23 @@ def attempt_after(log: Sequence[Attempt], decision: Decision) -> Attempt:
     )
 
 
-def unfinished_after(log: Sequence[Attempt], when: Instant, policy: str, candidate: str | None = None) -> Attempt:
+def unfinished_after(
+    log: Sequence[Attempt], when: Instant, policy: str, run: str, plan: str, candidate: str | None = None
+) -> Attempt:
     """The next attempt of a log: an audit that broke off.
 
     Args:
         log: all before it.
         when: it broke off.
         policy: digest of the policy that would have judged.
+        run: of which something was to be released.
+        plan: digest of the run's plan.
         candidate: SHA-256 of what there was.
     """
     return Attempt(
         number=len(log) + 1,
+        run=run,
+        plan=plan,
         when=when,
         candidate=candidate,
         policy=policy,

@@ -59,6 +59,8 @@ def statement_of(manifest: Manifest, manifest_file: bytes, audit: PublishedAudit
             "sha256": subjects[AUDIT],
             "policy": audit.decision.policy.model_dump(mode="json"),
             "verdict": audit.decision.verdict,
+            # Whoever signs has seen this log: a later one that does not go on from it is found out.
+            "attempts": {"count": len(audit.attempts), "last": audit.attempts[-1].digest},
         },
         "data": [
             {"name": entry.path, "sha256": entry.sha256, "size_bytes": entry.size_bytes}

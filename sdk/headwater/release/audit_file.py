@@ -131,7 +131,7 @@ class PublishedAudit(Document):
         figures: of every measure and fact, sorted by name.
         decision: of the policy, without figures.
         waivers: all that were given, those that were refused as well.
-        attempts: every candidate of the run that was put before the gate, this one the last.
+        attempts: every candidate of every run of the plan's name that was put before the gate, this one the last.
     """
 
     format: Literal["headwater-audit/1"] = "headwater-audit/1"
@@ -173,7 +173,7 @@ class PublishedAudit(Document):
             evidence: that was judged.
             decision: that `decide` made of it.
             waivers: that it was given.
-            attempts: the whole log of the run, this decision's the last.
+            attempts: the whole log of the plan's name, this decision's the last.
         """
         facts = facts_as_measures(evidence.privacy, evidence.licence_stated)
         shown = sorted((*evidence.measures, *facts), key=lambda m: (m.check, m.subject))

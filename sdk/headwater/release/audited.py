@@ -40,6 +40,9 @@ def read_audit(data: bytes, manifest: Manifest, charter: Charter) -> PublishedAu
                 f"a waiver of {signed.waiver.gate} in {AUDIT} is for {signed.waiver.release}, this is {manifest.name}/"
                 f"{manifest.version}: nobody answered for it under this name; do not use the release"
             )
+    last = audit.attempts[-1]
+    if (last.run, last.plan) != (manifest.provenance.run_id, manifest.provenance.plan_digest):
+        raise ReleaseRefused(f"the last attempt in {AUDIT} is at another run than the release; do not use the release")
     check_audit(audit, charter.keys, manifest.created)
     if AuditClaim.of(audit) != manifest.protection.audit:
         raise ReleaseRefused(

@@ -92,4 +92,4 @@ def _waiver(signed: SignedWaiver, text: Callable[[str], str]) -> str:
 
 def _attempt(attempt: Attempt) -> str:
     stopped = f", stopped at {', '.join(attempt.failing)}" if attempt.failing else ""
-    return f"{attempt.number}. {attempt.when}: {attempt.verdict}{stopped}"
+    return f"{attempt.number}. {attempt.when}, run {attempt.run[:8]}: {attempt.verdict}{stopped}"

@@ -158,7 +158,11 @@ def _audit_statement(protection: Protection) -> tuple[Statement, Statement]:
                 "The consortium's coordinator vouches for the files; no organisation has signed this release yet.",
             ),
         )
-    tried = "the first candidate" if claim.attempts == 1 else f"attempt {claim.attempts} of its run; all are logged"
+    tried = (
+        "the first candidate"
+        if claim.attempts == 1
+        else f"attempt {claim.attempts} at its plan, over all runs; all are logged"
+    )
     return (
         Statement(
             "Audited where the real rows are",

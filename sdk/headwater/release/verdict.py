@@ -39,7 +39,7 @@ class AuditClaim(Document):
     Attributes:
         policy: that judged.
         verdict: a pass, or nothing would have been published.
-        attempts: candidates of the run that were put before the gate, this one included.
+        attempts: candidates of all runs of the plan's name that were put before the gate, this one included.
         warned: gates that warn, in order.
         waived: gates that were waived and not passed.
         not_applicable: gates that had nothing to ask.

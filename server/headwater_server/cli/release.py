@@ -166,7 +166,8 @@ def _show_decision(console: "Console", outcome: "GateOutcome") -> None:
     if outcome.unopened:
         console.print(unopened_in_words(outcome.unopened), style="yellow", soft_wrap=True, markup=False)
     attempt = outcome.attempts[-1]
-    console.print(f"Attempt {attempt.number} to release run {outcome.run_id[:8]}; it stays on record.")
+    said = f"Attempt {attempt.number} at plan {outcome.plan.name}, all its runs counted"
+    console.print(f"{said}: run {outcome.run_id[:8]}. It stays on record.", soft_wrap=True, markup=False)
 
 
 def _prepare_waivers(storage: "SqlStorage", outcome: "GateOutcome", wanted: "WaiverRequest") -> None:
@@ -239,4 +240,7 @@ def _show_record(console: "Console", storage: "SqlStorage", record: "ReleaseReco
     for document in storage.attempts(record.run_id):
         attempt = Attempt.from_bytes(document)
         stopped = f", stopped by {', '.join(attempt.failing)}" if attempt.failing else ""
-        console.print(f"  attempt {attempt.number}, {attempt.when}: {attempt.verdict}{stopped}", soft_wrap=True)
+        came = f"{attempt.verdict}{stopped}"
+        console.print(
+            f"  attempt {attempt.number}, {attempt.when}, run {attempt.run[:8]}: {came}", soft_wrap=True, markup=False
+        )

@@ -45,7 +45,7 @@ class GateOutcome:
         decision: of the plan's policy.
         policy: that judged.
         waivers: that were on record for this candidate, valid or not.
-        attempts: the run's whole log, this one the last.
+        attempts: the whole log of all runs of the plan's name, this one the last.
         unopened: members that have not opened their canaries, which the evidence is without.
         release: NAME/VERSION that it would have; waivers are for this one.
         elsewhere: waivers of these rows that are for another release, a line each.
@@ -134,7 +134,10 @@ def put_to_gate(
         )
     except ReleaseRefused:
         when = instant_of(datetime.now(UTC))
-        storage.add_attempt(run_id, lambda before: unfinished_after(_log(before), when, policy.digest).to_bytes())
+        storage.add_attempt(
+            run_id,
+            lambda before: unfinished_after(_log(before), when, policy.digest, run_id, plan.digest).to_bytes(),
+        )
         raise
     candidate = gathered.evidence.candidate
     release = f"{name}/{max(storage.next_version(name), next_version(home.releases, name))}"
@@ -148,7 +151,7 @@ def put_to_gate(
     }
     now = instant_of(datetime.now(UTC))
     decision = decide(gathered.evidence, policy, waivers, now=now, keys=charter.keys)
-    storage.add_attempt(run_id, lambda before: attempt_after(_log(before), decision).to_bytes())
+    storage.add_attempt(run_id, lambda before: attempt_after(_log(before), decision, run_id, plan.digest).to_bytes())
     return GateOutcome(
         run_id=run_id,
         plan=plan,

@@ -182,11 +182,11 @@ class Storage(EnrolmentStore, MemberStore, CharterStore, RunStore, ReleaseStore,
         ...
 
     def attempts(self, run_id: str) -> Sequence[bytes]:
-        """Every attempt to release a run, oldest first, each as its document."""
+        """Every attempt to release a run or another of its plan's name, oldest first, each as its document."""
         ...
 
     def add_attempt(self, run_id: str, make: Callable[[Sequence[bytes]], bytes]) -> bytes:
-        """Append an attempt to a run's chain.
+        """Append an attempt to the chain of all runs of this one's plan's name.
 
         Args:
             run_id: of the run.

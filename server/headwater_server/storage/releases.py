@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, ScalarSelect, delete, func, insert, select, update
 
 from headwater.agreement.charter import Charter
 from headwater.agreement.release_decision import SignedReleaseDecision, Standing, tally_release
@@ -128,14 +128,17 @@ class SqlReleases:
                 raise OutOfOrder(f"release {present.name} version {present.version} is {present.state}, not approved")
 
     def attempts(self, run_id: str) -> Sequence[bytes]:
-        """Every attempt to release a run, oldest first."""
+        """Every attempt to release a run or another of its plan's name, oldest first."""
         with self._database.transaction() as connection:
             return _attempts(connection, run_id)
 
     def add_attempt(self, run_id: str, make: Callable[[Sequence[bytes]], bytes]) -> bytes:
-        """Append an attempt to a run's chain."""
+        """Append an attempt to the chain of all runs of this one's plan's name."""
         with self._database.transaction() as connection:
             _hold_run(connection, run_id)
+            same = tables.runs.c.plan_name == _plan_name(run_id)
+            # A write to all of them: an attempt at another run of the name waits here.
+            connection.execute(update(tables.runs).where(same).values(plan_name=tables.runs.c.plan_name))
             before = _attempts(connection, run_id)
             document = make(before)
             connection.execute(insert(tables.attempts).values(run_id=run_id, number=len(before) + 1, document=document))
@@ -204,9 +207,15 @@ def _charter(connection: Connection, record: ReleaseRecord) -> Charter:
 
 def _attempts(connection: Connection, run_id: str) -> list[bytes]:
     table = tables.attempts
+    runs = select(tables.runs.c.run_id).where(tables.runs.c.plan_name == _plan_name(run_id))
     return list(
-        connection.execute(select(table.c.document).where(table.c.run_id == run_id).order_by(table.c.number)).scalars()
+        connection.execute(select(table.c.document).where(table.c.run_id.in_(runs)).order_by(table.c.number)).scalars()
     )
+
+
+def _plan_name(run_id: str) -> ScalarSelect[Any]:
+    """Of a run: whoever runs a plan once more, or drafts it anew, goes on with the same log."""
+    return select(tables.runs.c.plan_name).where(tables.runs.c.run_id == run_id).scalar_subquery()
 
 
 def _release(connection: Connection, row: Row[Any]) -> ReleaseRecord:

@@ -8,12 +8,13 @@ from headwater.release.policy import decide, load_policy
 from support.evidences import make_evidence, without
 
 POLICY = load_policy("standard")
+RUN, PLAN = "0b" * 16, "ca" * 32
 
 
 def log() -> list[Attempt]:
-    attempts = [unfinished_after([], "2026-11-21T10:00:00Z", POLICY.digest)]
+    attempts = [unfinished_after([], "2026-11-21T10:00:00Z", POLICY.digest, "0a" * 16, PLAN)]
     for now, measures in (("2026-11-21T11:00:00Z", without("copies.near")), ("2026-11-21T12:00:00Z", None)):
-        attempts.append(attempt_after(attempts, decide(make_evidence(measures), POLICY, now=now)))
+        attempts.append(attempt_after(attempts, decide(make_evidence(measures), POLICY, now=now), RUN, PLAN))
     return attempts
 
 
@@ -44,6 +45,6 @@ def test_an_attempt_that_is_changed_is_found() -> None:
 
 def test_time_does_not_run_backwards() -> None:
     attempts = log()[:2]
-    late = unfinished_after(attempts, "2026-11-21T09:00:00Z", POLICY.digest)
+    late = unfinished_after(attempts, "2026-11-21T09:00:00Z", POLICY.digest, RUN, PLAN)
     with pytest.raises(ReleaseRefused, match="older than the one before"):
         check_attempts([*attempts, late])

@@ -60,6 +60,8 @@ def test_the_statement_is_in_toto_on_every_published_file(pending: Pending) -> N
     assert predicate["privacy"]["epsilon"] == 0.9995
     assert predicate["privacy"]["ledgers"] == ["d" * 64]
     assert predicate["canaries"] == ["f" * 64]
+    log = pending.audit.attempts
+    assert predicate["audit"]["attempts"] == {"count": 2, "last": log[-1].digest}
     assert predicate["audit"]["sha256"] == files["audit.json"]["sha256"]
     assert [entry["name"] for entry in predicate["data"]] == ["data.parquet"]
 

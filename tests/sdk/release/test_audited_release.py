@@ -217,6 +217,14 @@ def test_an_attempt_that_was_left_out_is_missed(tmp_path: Path, consortium: Cons
     refused(tmp_path / "1", consortium, lied, "an attempt was left out or changed")
 
 
+def test_an_attempt_at_another_run_is_no_attempt_at_this_release(tmp_path: Path, consortium: Consortium) -> None:
+    audit = audit_of(evidence_on(TABLE))
+    for change in ({"run": "0a" * 16}, {"plan": "0b" * 32}):
+        other = audit.attempts[-1].model_copy(update=change)
+        lied = audit.model_copy(update={"attempts": (*audit.attempts[:-1], other)})
+        refused(tmp_path / next(iter(change)), consortium, lied, "is at another run than the release")
+
+
 def test_an_audit_on_another_claim_is_refused(tmp_path: Path, consortium: Consortium) -> None:
     audit = audit_of(evidence_on(TABLE, privacy=PRIVACY.model_copy(update={"epsilon": 0.5})))
     refused(tmp_path / "1", consortium, audit, "another ε than the release claims")
@@ -239,10 +247,10 @@ def test_a_waived_release_is_verified_and_says_so(tmp_path: Path, consortium: Co
         "| G6 Copies | Are synthetic rows nearer",
         "NOT PASSED, waived; INCONCLUSIVE: copies.near: inconclusive; 40,000 trials are needed",
         r"- **G6**, inconclusive, by east and north until 2026-12-31T00:00:00Z: Sixty rows \| have \*no\* power",
-        "1. 2026-11-21T10:00:00Z: not finished",
-        "2. 2026-11-21T12:00:00Z: pass with warnings",
+        "1. 2026-11-21T10:00:00Z, run aaaaaaaa: not finished",
+        "2. 2026-11-21T12:00:00Z, run abababab: pass with warnings",
         "NOT passed but waived by two organisations: G6",
-        "attempt 2 of its run",
+        "attempt 2 at its plan, over all runs",
     ):
         assert sentence in card, sentence
     assert "No privacy audit" not in card

@@ -286,7 +286,7 @@ def test_what_passes_waits_and_nothing_is_served(world: RunWorld) -> None:
     status, said = attempt(world)
     assert status == 0
     assert "waits for 3 of 3 signatures; signed by nobody; not decided by org-1, org-2, org-3" in said
-    assert "Attempt 1 to release run" in said
+    assert f"Attempt 1 at plan {world.plan.name}, all its runs counted" in said
     assert served(world) == []
     with pytest.raises(OutOfOrder, match="waits for signatures already"):
         attempt(world)
