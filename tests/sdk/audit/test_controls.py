@@ -242,6 +242,25 @@ class Missed(Echoes):
     p_value = 0.2
 
 
+class Lucky(Echoes):
+    """Eleven rows of one side by nothing but chance: one table in two thousand shows as much."""
+
+    p_value = 2**-11
+
+
+class Sure(Echoes):
+    """Sees in an honest table what chance never shows."""
+
+    p_value = 5e-5
+
+
+@pytest.mark.parametrize(("made", "value"), [(Lucky, 1.0), (Sure, 0.0)])
+def test_an_alarm_at_an_honest_table_is_a_fault_only_beyond_what_a_dozen_checks_show_by_chance(
+    candidate: Table, made: type[Copies], value: float
+) -> None:
+    assert values(controls_of(made, candidate))["controls.safe"] == value
+
+
 @pytest.mark.parametrize(("made", "value"), [(Echoes, 1.0), (Missed, 0.0)])
 def test_outliers_are_found_by_whatever_looks_for_them(candidate: Table, made: type[Copies], value: float) -> None:
     found = {measure.check: measure.value for measure in controls_of(made, candidate)}
