@@ -27,9 +27,11 @@ def echo_measure(
 
     As many training rows as holdout rows are laid in one pool, and what counts as an echo is said of the pool's rows
     without asking which side they are of. A generator that knows no more of one side than of the other then leaves the
-    sides of the echoed rows to chance: each is of the training rows with probability 1/2, and given how many are
-    echoed, how many of them are of the training rows follows the hypergeometric law, in whose tails the binomial law
-    has more. The same holds of sums over organisations, whose tables may differ in size and in how they repeat
+    sides of the echoed rows to chance: each is of the training rows with the share that these have of the rows that
+    stand alone, and given how many are echoed, how many of them are of the training rows follows the hypergeometric
+    law, in whose tails the binomial law has more. The share is not 1/2 where rows were parted by their values, as in a
+    federation: equal rows are then on one side, and the smaller part repeats itself more. The same holds of sums over
+    organisations, whose tables may differ in size and in how they repeat
     themselves.
 
     | what is | becomes |
@@ -49,8 +51,9 @@ def echo_measure(
 
     Source: of the bound in the tails, Hoeffding 1963, section 6.
     """
+    share = lonely[0] / sum(lonely) if sum(lonely) else 0.5
     p_values = {
-        level: binomial_at_least(main, main + control, 0.5) if main + control else 1.0
+        level: binomial_at_least(main, main + control, share) if main + control else 1.0
         for level, (main, control) in levels.items()
     }
     level = min(p_values, key=lambda each: p_values[each])

@@ -226,10 +226,13 @@ class Consortium:
         rows = self._folder / f"{member}.csv"
         return self._organise(member, "release", "review", name, "--data", str(rows), environment=_QUOTED)
 
-    def sign(self, member: str, name: str, digest: str, despite: str = "") -> str:
-        """An organisation signs the release that it reviewed; `despite` says why, where its own audit fails."""
-        why = ("--despite", despite) if despite else ()
-        return self._organise(member, "release", "approve", name, "--digest", digest, *why)
+    def sign(self, member: str, name: str, digest: str) -> str:
+        """An organisation signs the release that it reviewed."""
+        return self._organise(member, "release", "approve", name, "--digest", digest)
+
+    def refuse(self, member: str, name: str, reason: str) -> str:
+        """An organisation refuses the release that it reviewed."""
+        return self._organise(member, "release", "refuse", name, "--reason", reason)
 
     def open_canaries(self) -> None:
         """Every organisation opens its canaries, unless its agent has done so by itself."""

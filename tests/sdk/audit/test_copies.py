@@ -42,6 +42,16 @@ def test_no_other_reference_table_is_taken_for_a_copier(generator: str) -> None:
     assert sum(_p(attack(NearCopies, generator, seed, rows=FEW)[0]) < 0.01 for seed in range(4)) <= 1
 
 
+def test_rows_that_were_parted_by_their_values_are_no_copies() -> None:
+    # As the parts of an organisation's rows: of 46 holdout rows 30 have a twin there, of 46 training rows few.
+    levels = {"closely": (44, 18)}
+    honest = echo_measure("copies.near", "", levels, (44, 18), 46, highest=0.5, scarce="few stand alone")
+    assert _p(honest) > 0.4
+    # Where half of either side's rows that stand alone would be echoed, all of one side is too many.
+    copied = echo_measure("copies.near", "", {"closely": (44, 0)}, (44, 18), 46, highest=0.5, scarce="few stand alone")
+    assert _p(copied) < 1e-6
+
+
 def test_the_value_is_the_share_of_rows_that_were_copied() -> None:
     (measure,) = attack(NearCopies, "memoriser-20", 3)
     assert measure.value == pytest.approx(1 - np.exp(-0.2), abs=0.05)

@@ -48,8 +48,12 @@ class Staged:
     def plan(self) -> Plan:
         return small_plan("marginals")
 
-    def sign(self, member: str, name: str, digest: str, despite: str = "") -> str:
+    def sign(self, member: str, name: str, digest: str) -> str:
         self.asked.append(f"{member} signs {digest}")
+        return ""
+
+    def refuse(self, member: str, name: str, reason: str) -> str:
+        self.asked.append(f"{member} refuses: {reason}")
         return ""
 
     def wait_until_published(self, name: str) -> None:
@@ -85,6 +89,17 @@ def test_every_organisation_reviews_and_then_signs_the_digest_of_what_waits() ->
     assert "By your own rows: G4 pass, G5 inconclusive." in shown
     assert "pass with warnings under policy demo" in shown
     assert "│" not in shown
+
+
+def test_an_organisation_whose_own_audit_fails_refuses_and_nobody_is_asked_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(Staged, "review", lambda self, member, name: f"{REVIEWED}\nYour own audit FAILS G6: refuse.")
+    monkeypatch.setattr(Staged, "refuse", lambda self, member, name, reason: asked.append(f"{member}: {reason}"))
+    with pytest.raises(ReleaseRefused, match="hospital-a refuses visits: its own audit fails"):
+        played(GateAnswer(0, GATE, GATE))
+    assert asked == ["hospital-a: our own audit fails"]
 
 
 def test_a_gate_that_refuses_ends_the_demo_with_what_it_found() -> None:
