@@ -68,7 +68,8 @@ def audit(task: Task, model: bytes, rows: Table, plan: RecipeTerms) -> RingVecto
     if task.parameters != {"checks": sizes} or layout.length != task.length:
         raise PeerError("the task's checks are not those of plan and candidate here; compare the versions")
     own, skipped = audit_rows(rows, plan.splits)
-    counts = count_all(checks, own, task.to_bytes())
+    # The candidate alone is the question: asked in another round, it does not attack other rows.
+    counts = count_all(checks, own, task.model_digest.encode())
     largest = largest_magnitude(task.value_bits)
     # Canaries were counted with the rows that trained, and the sum is held to how many those were.
     weight = own.train.rows + (own.canaries.training_rows.rows if own.canaries else 0)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from headwater.evaluation.public_edges import public_edges, snapped
 from headwater.schema import BooleanColumn, CategoricalColumn, Column, ImageColumn
 from headwater.schema.table import Table
 
@@ -43,8 +44,9 @@ class Chosen:
 class Cells:
     """How each column's values become cells.
 
-    A number's cells are quantiles of the candidate, a picture's those of its mean level; a category has a cell of its
-    own where it is among the candidate's most frequent, the others share the last. Missing is the first cell.
+    A number's cells end near quantiles of the candidate, a picture's near those of its mean level, and never elsewhere
+    than at public edges: a made-up candidate cannot draw a cell around one person's values. A category has a cell of
+    its own where it is among the candidate's most frequent, the others share the last. Missing is the first cell.
 
     Attributes:
         columns: of the schema, in order.
@@ -75,7 +77,7 @@ class Cells:
                 # A category that the table lacks has a cell all the same: what was dropped must be seen.
                 sizes.append(int(cells[column.name].max()) + 1)
             else:
-                edges[column.name] = _edges(_numbers(column, table.columns[column.name]), bins, beyond=beyond)
+                edges[column.name] = _edges(column, _numbers(column, table.columns[column.name]), bins, beyond=beyond)
                 sizes.append(len(edges[column.name]) + 2)
         return cls(table.schema.columns, edges, cells, tuple(sizes))
 
@@ -168,14 +170,16 @@ def _category_cells(codes: NDArray[np.generic], categories: int, most: int) -> I
     return cells
 
 
-def _edges(numbers: F64, bins: int, *, beyond: bool) -> F64:
+def _edges(column: Column, numbers: F64, bins: int, *, beyond: bool) -> F64:
     known = numbers[~np.isnan(numbers)]
     if not len(known):
         return np.zeros(0)
-    edges = np.unique(np.quantile(known, np.linspace(0, 1, bins + 1)[1:-1]))
+    public = public_edges(column, bins)
+    edges = snapped(np.quantile(known, np.linspace(0, 1, bins + 1)[1:-1]), public)
     if beyond:
-        ends = [known.min(), np.nextafter(known.max(), np.inf)]
-        edges = np.unique(np.concatenate([edges, ends]))
+        # The candidate's own ends are no public ones: the last before its least value, the first after its largest.
+        ends = [public[public <= known.min()][-1:], public[public > known.max()][:1]]
+        edges = np.unique(np.concatenate([edges, *ends]))
     return np.asarray(edges, np.float64)
 
 

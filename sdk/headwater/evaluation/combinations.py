@@ -35,8 +35,8 @@ class Reached:
 
     Presence does not add up over organisations, rows in public cells do: every joint cell of a public choice of pairs
     is counted, whether the candidate has rows in it or not, and presence is read from the sum. A number's cells are
-    deciles of the candidate, with one below its least value and one above its largest: a range that it never reaches is
-    seen.
+    near deciles of the candidate, with one below its least value and one above its largest, all at public edges: a
+    range that it never reaches is seen.
     """
 
     federated: ClassVar[bool] = True

@@ -31,9 +31,9 @@ _SHOWN = 5
 class Marginals:
     """Total variation distance of 1-, 2- and 3-way marginals, the candidate's against the training rows'.
 
-    Numbers lie in 20 bins by the candidate's quantiles, in fewer where the candidate is small: with many more cells
-    than rows two real samples are far apart as well. Training rows are counted in public cells, so counts of several
-    organisations add up exactly.
+    Numbers lie in 20 bins near the candidate's quantiles, at public edges, in fewer where the candidate is small: with
+    many more cells than rows two real samples are far apart as well. Training rows are counted in public cells, so
+    counts of several organisations add up exactly.
     """
 
     federated: ClassVar[bool] = True

@@ -92,7 +92,11 @@ def test_a_question_has_one_answer_and_which_rows_it_picks_follows_from_the_rows
     assert np.array_equal(counts_of(ROWS), counts_of(ROWS))
     picks = {int(counts_of(small_table(400, seed=seed))[6]) for seed in range(6)}
     assert len(picks) > 3
-    assert counts_of(ROWS)[6] != counts_of(ROWS, task(step=4))[6]
+    # The candidate is the question: neither another round nor another session attacks other rows with it.
+    assert np.array_equal(counts_of(ROWS), counts_of(ROWS, task(step=4)))
+    other = pack_candidate(small_table(200, seed=10))
+    asked = to_signed(contribute(task(other), other, ROWS, PLAN))
+    assert counts_of(ROWS)[6] != asked[6]
 
 
 @pytest.mark.parametrize(

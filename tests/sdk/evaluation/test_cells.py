@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from headwater.evaluation.cells import Cells, choose
+from headwater.evaluation.public_edges import public_edges, snapped
 from headwater.schema import BooleanColumn, CategoricalColumn, DateColumn, ImageColumn, NumericColumn, Schema
 from headwater.schema.table import Table
 
@@ -37,22 +38,57 @@ def table(rows: int = 400, seed: int = 0) -> Table:
     return Table(SCHEMA, columns, rows)
 
 
-def test_bins_of_a_number_hold_alike_many_candidate_rows_and_missing_has_a_cell() -> None:
+def test_bins_of_a_number_end_near_the_candidate_s_quantiles_and_missing_has_a_cell() -> None:
     rows = table(4000)
     cells = Cells.of(rows, 20, 10)
     counts = np.bincount(cells.of_column(rows, 0), minlength=cells.sizes[0])
     assert counts[0] == np.isnan(rows.columns["age"]).sum()
-    assert cells.sizes[0] == 21
-    assert counts[1:].min() >= 0.9 * counts[1:].mean()
-    assert counts[1:].max() <= 1.1 * counts[1:].mean()
+    # Bounds of 0 to 200 in steps of 2.5, of which values around 50 reach a third.
+    assert 14 <= cells.sizes[0] <= 21
+    assert counts[1:].max() <= 3 * counts[1:].mean()
+    public = public_edges(SCHEMA.columns[0], 20)
+    assert np.isin(cells.edges["age"], public).all()
+    wanted = np.nanquantile(rows.columns["age"], np.linspace(0, 1, 21)[1:-1])
+    assert np.abs(cells.edges["age"][:, None] - wanted).min(axis=1).max() <= 1.25
+
+
+def test_a_made_up_candidate_draws_no_cell_around_one_person_s_values() -> None:
+    rows, known = table(4000), 50.123
+    fence = np.where(np.arange(4000) % 2, known - 1e-6, known + 1e-6)
+    made_up = Table(SCHEMA, {**rows.columns, "age": fence, "day": np.full(4000, 201.0)}, 4000)
+    for bins in (3, 12, 20):
+        cells = Cells.of(made_up, bins, 10, beyond=True)
+        for place, name, value, reach in ((0, "age", known, 200.0), (3, "day", 201.0, 365.0)):
+            edges = cells.edges[name]
+            narrowest = reach / (4 * bins)
+            assert np.diff(edges).min() >= narrowest * (1 - 1e-9)
+            people = rows.columns[name]
+            # Whoever shares the known person's cell is everybody in a whole part of the bounds.
+            mine = np.searchsorted(edges, value, side="right") + 1
+            inside = (people >= value - narrowest / 2) & (people < value + narrowest / 2)
+            assert (cells.of_column(rows, place) == mine).sum() >= 0.4 * inside.sum() > 10
+
+
+def test_public_edges_follow_from_the_schema_alone() -> None:
+    wide = NumericColumn(name="gain", lower=0, upper=100_000, integer=True, special_values=(-1,))
+    edges = public_edges(wide, 20)
+    assert list(edges[:2]) == [-1.0, np.nextafter(-1.0, np.inf)]
+    # Near zero, where wide columns crowd, they halve down to the last whole number.
+    assert 0.0 in edges
+    assert 1.0 <= edges[edges > 0].min() < 2.0
+    assert np.diff(edges[2:]).max() <= 1250.0
+    assert np.array_equal(public_edges(NumericColumn(name="one", lower=3, upper=3), 20), [3.0])
+    assert not len(public_edges(SCHEMA.columns[1], 20))
+    assert not len(snapped(np.zeros(3), np.zeros(0)))
+    assert list(snapped(np.array([0.2, 0.9, 7.0, -3.0]), np.array([0.0, 1.0, 2.0]))) == [0.0, 1.0, 2.0]
 
 
 def test_values_beyond_the_candidate_have_cells_of_their_own() -> None:
     rows = table()
     cells = Cells.of(rows, 10, 40, beyond=True)
     known = rows.columns["age"][~np.isnan(rows.columns["age"])]
-    asked = np.full(4, 50.0)
-    asked[:] = [known.min() - 1e-9, known.min(), known.max(), known.max() + 1e-9]
+    # A part of the bounds is 5 wide: what is further out than that is told apart.
+    asked = np.array([known.min() - 5, known.min(), known.max(), known.max() + 5])
     other = rows.take(np.arange(4))
     found = cells.of_column(Table(SCHEMA, {**other.columns, "age": asked}, 4), 0)
     own = cells.of_column(rows, 0)
