@@ -56,14 +56,20 @@ def _cell(policy: Policy, gate_id: str, number: int) -> str:
         case "outside":
             side = f"< {rule.threshold:g} or > {rule.upper:g}"
         case "above":
-            side = f"> {rule.threshold:.3g}{times}"
+            side = f"> {_limit(rule)}{times}"
         case "below":
-            side = f"< {rule.threshold:.3g}{times}"
+            side = f"< {_limit(rule)}{times}"
     sure = {"value": "", "interval": " not excluded", "proof": " for certain" if rule.bad != "chance" else ""}[rule.by]
     then = {"fail": "fails", "warn": "warns", "inconclusive": "inconclusive"}[rule.then]
     ceiling = ", or above what ε allows" if rule.ceiling_at is not None and policy.asks_for_privacy else ""
     aside = "" if gate.without_privacy == "judge" else "; not applicable without ε"
     return f"{side}{sure}{ceiling}: {then}{aside}"
+
+
+def _limit(rule: Rule) -> str:
+    """A threshold; one that is relative to the measure's own null value as "null − 0.1"."""
+    at = rule.threshold or 0.0
+    return f"null {'−' if at < 0 else '+'} {abs(at):.3g}" if rule.above_null else f"{at:.3g}"
 
 
 def _waived(policy: Policy, gate_id: str) -> str:

@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 
 from headwater.evaluation.checks import evaluations
+from headwater.evaluation.modes import Modes
 from headwater.evidence.candidate import Candidate
 from headwater.evidence.check import AuditRows
 from headwater.evidence.measure import Measure
+from headwater.release.policy import decide, load_policy
 from support.evaluated import evaluated, read_alone, reference
-from support.reference_generators import SETTINGS, law
+from support.evidences import honest_measures, make_evidence
+from support.reference_generators import SETTINGS, fixture, law, modes_dropped
 
 NORTH = "origin=north"
 # The side of each threshold of the standard policy (release.md) that a generator must land on: True where it passes.
@@ -51,6 +54,35 @@ def test_dropped_modes_are_told_from_a_second_sample() -> None:
         assert (found[name].p_value or 0.0) < 1e-4, name
     # Usefulness is nearly blind to them, as release.md says.
     assert (found["usefulness [approved]"].value or 0.0) > 0.98
+
+
+@pytest.mark.parametrize(
+    ("generator", "coverage", "usefulness"),
+    [
+        ("safe", set(), set()),
+        ("memoriser-5", set(), set()),
+        ("modes", {"warn"}, set()),
+        ("modes-20", {"warn", "fail"}, set()),
+        ("collapsed", {"warn", "fail"}, {"warn"}),
+    ],
+)
+def test_what_the_policy_makes_of_lost_modes(generator: str, coverage: set[str], usefulness: set[str]) -> None:
+    if generator == "modes-20":
+        train, holdout, random = fixture(0)
+        check = Modes(Candidate(modes_dropped(0.2)(train, random)), SETTINGS)
+        found = dict.fromkeys(["coverage.modes"], read_alone(check, AuditRows(train, holdout))[0])
+    else:
+        found = {name: evaluated(generator)[name] for name in ("coverage.modes", "usefulness [approved]")}
+    kept = [each for each in honest_measures() if each.check not in ("coverage.modes", "usefulness")]
+    files = make_evidence(
+        [*kept, *found.values()], source="one holder of files", organisations=1, privacy="none", federation="none"
+    )
+    outcomes: dict[str, set[str]] = {"coverage.modes": set(), "usefulness": set()}
+    for finding in decide(files, load_policy("standard"), now="2026-11-22T12:00:00Z").findings:
+        outcomes.get(finding.check, set()).add(finding.outcome)
+    assert outcomes["coverage.modes"] - {"pass"} == coverage
+    if generator != "modes-20":
+        assert outcomes["usefulness"] - {"pass"} == usefulness
 
 
 def test_an_honest_sample_is_at_its_null_value() -> None:
