@@ -117,6 +117,9 @@ def _broken(decision: Decision, policy: Policy, outcome: Outcome, by_name: Mappi
                 said.setdefault(gate.rules[finding.rule].says, []).append(_name(finding))
         if said:
             parts = "; ".join(f"{words} ({_listed(names)})" for words, names in said.items())
+            found = [by_name[_name(each)] for each in own if _name(each) in by_name]
+            causes = "; ".join(dict.fromkeys(cause for measure in found for cause in _causes(measure)))
+            parts += f": {causes}" if causes else ""
             sentences.append(f"{_INTRODUCED[outcome]}: {gate.title.lower()}. {parts[0].upper()}{parts[1:]}.")
     return sentences
 
@@ -199,13 +202,16 @@ def _line(finding: Finding, measure: Measure | None) -> str:
     if measure is None or measure.value is None:
         return finding.reason
     ends = "" if measure.low is None or measure.high is None else f" ({number(measure.low)} to {number(measure.high)})"
-    causes = "".join(f"; {cause}" for cause in _causes(measure))
-    return f"{_name(finding)} {number(measure.value)}{ends}: {bound}{causes}"
+    if measure.check == "artefacts":
+        return f"{measure.value:.0f} found; the verdict names them"
+    return f"{_name(finding)} {number(measure.value)}{ends}: {bound}"
 
 
 def _causes(measure: Measure) -> tuple[str, ...]:
     """What a check that looks at files and values found, in its own words."""
-    return tuple(measure.details) if measure.check in ("artefacts", "validity") else ()
+    if measure.check == "validity":
+        return tuple(f"{name}, {number(share)} of the rows" for name, share in measure.details.items())
+    return tuple(measure.details) if measure.check == "artefacts" else ()
 
 
 def _figures(count: int) -> str:
