@@ -116,6 +116,7 @@ def test_opened_canaries_show_what_a_candidate_remembers(world: World) -> None:
         assert "headwater-org release open-canaries" in told
     assert world.open("org-3") == [RUN]
     assert world.open("org-3") == []
+    assert f"{RUN}  finished; plan " in coordinate("run", "list", home=world.coordinator.home.folder).output
     for command in (("run", "status", RUN[:8]), ("releases",)):
         assert "not opened" not in coordinate(*command, home=world.coordinator.home.folder).output
     found = world.measured(table)

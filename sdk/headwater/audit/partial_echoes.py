@@ -34,7 +34,8 @@ def partial_measure(check: str, counts: I64, shape: tuple[int, ...], dropped: Se
     """Echoed training rows beyond echoed holdout rows, by the subset and part of the pool that show most.
 
     Marks are set without asking which side a row is of. Of a generator that knows no more of one side, each echoed row
-    is of the training rows with probability 1/2; of one that leans to them, with `LEANING` at most. The p-value is the
+    is of the training rows with the share that these have of the rows that can be echoed; of one that leans to them,
+    with `LEANING` at most where both sides have as many. The p-value is the
     least binomial one at that rate, times the number of subsets, parts and kinds.
 
     | what is | becomes |
@@ -65,7 +66,7 @@ def partial_measure(check: str, counts: I64, shape: tuple[int, ...], dropped: Se
     cells = whole[:-1].reshape(shape)
     main, control, alone = cells[..., 0], cells[..., 1], cells[..., 2:].min(axis=-1)
     tests = main.size
-    chances = _chances(main, control)
+    chances = _chances(main, control, cells[..., 2], cells[..., 3])
     best = np.unravel_index(int(chances.argmin()), chances.shape)
     p_value = min(float(chances[best]) * tests, 1.0)
     tally = tuple(int(cells[best][place]) for place in (0, 2, 1, 3))
@@ -107,11 +108,16 @@ def partial_measure(check: str, counts: I64, shape: tuple[int, ...], dropped: Se
     return measure.model_copy(update={"status": "measured", "reason": "", "value": value, "low": low, "high": high})
 
 
-def _chances(main: I64, control: I64) -> F64:
-    """Of each pair of counts, the chance of so many echoed training rows at `LEANING`."""
+def _chances(main: I64, control: I64, trained: I64, kept: I64) -> F64:
+    """Of each pair of counts, the chance of so many echoed training rows at `LEANING`, by how many can be echoed."""
     from scipy.special import betainc
 
-    return np.asarray(np.where(main > 0, betainc(np.maximum(main, 1), control + 1, LEANING), 1.0), np.float64)
+    # Rows that were parted by their values, as in a federation, stand alone more often in the larger part.
+    odds = LEANING * trained + (1 - LEANING) * kept
+    rate = np.where(odds > 0, LEANING * trained / np.where(odds > 0, odds, 1.0), LEANING)
+    # All that stand alone are of the training rows: then so are all that are echoed.
+    chance = np.where(rate < 1, betainc(np.maximum(main, 1), control + 1, np.minimum(rate, 1.0)), 1.0)
+    return np.asarray(np.where(main > 0, chance, 1.0), np.float64)
 
 
 def _power(control: I64, alone: I64, rows: int, narrow: NDArray[np.bool_], tests: int) -> tuple[float, float]:

@@ -126,20 +126,18 @@ def stop(run: Run, home: HomeOption = Path("coordinator")) -> None:
 @_group.command("list", epilog="Example:  headwater-coordinator run list")
 def show_all(home: HomeOption = Path("coordinator")) -> None:
     """List all runs, oldest first."""
-    from rich.console import Console
-    from rich.table import Table
-
     storage = open_storage(open_home(home))
     records = storage.runs()
     if not records:
         typer.echo("no run has been proposed; headwater-coordinator plan propose makes one")
         return
-    grid = Table("run", "plan", "state", "sums", "approved", "proposed")
+    # No table: a run's id is typed elsewhere, and a narrow one would cut it.
     for record in records:
         approved = sum(decision == "approve" for decision in record.decisions.values())
-        state = str(storage.run_state(record.run_id))
-        grid.add_row(record.run_id, record.plan_name, state, str(record.rounds_done), str(approved), record.created)
-    Console().print(grid)
+        typer.echo(
+            f"{record.run_id}  {storage.run_state(record.run_id)}; plan {record.plan_name}; {record.rounds_done} sums; "
+            f"approved by {approved}; proposed {record.created}"
+        )
 
 
 def _newest(storage: "SqlStorage") -> str:

@@ -97,6 +97,18 @@ def test_no_other_reference_table_is_taken_for_one(generator: str) -> None:
         assert measure.p_value > 0.05
 
 
+def test_rows_that_were_parted_by_their_values_are_no_copies() -> None:
+    # An organisation's parts: equal rows are on one side, so that fewer of the smaller one can be echoed at all.
+    honest = partial_measure("copies.partial", np.array([88, 36, 88, 36, 92], np.int64), (1, 1, 1, 4), [0])
+    assert honest.p_value is not None
+    assert honest.p_value > 0.5
+    copied = partial_measure("copies.partial", np.array([88, 9, 88, 36, 92], np.int64), (1, 1, 1, 4), [0])
+    assert copied.p_value is not None
+    assert copied.p_value < 0.01
+    one_sided = partial_measure("copies.partial", np.array([88, 0, 88, 0, 92], np.int64), (1, 1, 1, 4), [0])
+    assert one_sided.p_value == 1.0
+
+
 def test_two_organisations_sum_to_the_same_finding() -> None:
     assert _p(attack_in_parts(PartialCopies, "partial-10", 0, (0.8, 0.2))[0]) < 1e-4
     assert _p(attack_in_parts(PartialCopies, "safe", 0, (0.8, 0.2))[0]) > 0.05
