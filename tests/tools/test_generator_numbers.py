@@ -129,7 +129,7 @@ def test_one_seed_makes_no_verdict() -> None:
 def command(monkeypatch: pytest.MonkeyPatch, out: pathlib.Path, measured: Mapping[str, Any], *more: str) -> int:
     """The command with its measurements replaced; its exit status."""
     monkeypatch.setattr(Runner, "measure", lambda _, rows: {row.name: measured[row.name] for row in rows})
-    monkeypatch.setattr(run_generator, "make_environment", lambda _: None)
+    monkeypatch.setattr("harness.command.make_environment", lambda _: None)
     monkeypatch.setattr(run_generator, "draw", lambda *_: [])
     monkeypatch.setattr(sys, "argv", ["run_generator.py", "--data", str(out), "--out", str(out), *more])
     try:

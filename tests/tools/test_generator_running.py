@@ -1,5 +1,6 @@
 """Rows of the benchmark of generators: measured in processes of their own, once, by the one judge."""
 
+import argparse
 import json
 import pathlib
 import threading
@@ -14,7 +15,7 @@ from generator.datasets import find_folder
 from generator.judging import ceilings, judge
 from generator.members import measure as measure_one
 from generator.rows import Row, simulation
-from generator.running import Failed, Runner
+from generator.running import Failed, Runner, measure_rows
 from generator.simulated import last_judgement
 from run_ablation import cut_training_rows
 from support.magic_table import MAGIC, write_magic
@@ -261,3 +262,18 @@ def test_a_base_that_nothing_was_tried_upon_is_released_with_the_reason() -> Non
         "critic_of_best": 0.52,
     }
     assert last_judgement([{**weighed, "accepted": False}])["released"] == "base"
+
+
+def test_rows_are_measured_and_kept_under_the_code_that_they_follow_from(
+    counted: list[tuple[str, int]], data: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    given = argparse.Namespace(data=data, out=tmp_path, cache=tmp_path / "kept", again=False, at_once=1)
+    rows = [Row("ours-1", "one", None), Row("peer-1", "other", None), Row("ours-2", "one", None)]
+    codes = {"one": "a", "other": "b"}
+    by_kind = {kind: lambda kind=kind: codes[kind] for kind in codes}
+
+    assert list(measure_rows("tests", given, rows, lambda row: by_kind[row.kind])) == ["ours-1", "ours-2", "peer-1"]
+    codes["one"] = "another"
+    counted.clear()
+    measure_rows("tests", given, rows, lambda row: by_kind[row.kind])
+    assert [name for name, _ in counted] == ["ours-1", "ours-2"]

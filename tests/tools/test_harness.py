@@ -2,12 +2,16 @@
 
 import json
 import math
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from harness import cache
 from harness.cache import Rows, code_digest
+from harness.command import Benchmark, Figures, run
 from harness.peer_environment import PACKAGES, make_environment, peer_python
 from harness.tables import amount, table, verdict_table
 from harness.verdicts import Target, Verdict, failed, judge
@@ -146,3 +150,58 @@ def test_a_miss_by_a_trifle_is_written_with_the_digits_that_show_it() -> None:
     assert "| attack | ≤ 0.56 | 0.559 | ok |" in lines
     assert "| rate | ≥ 15 | 14.9996 | MISSED |" in lines
     assert "| rate | ≥ 15 | – | not measured |" in lines
+
+
+@dataclass(frozen=True)
+class _Row:
+    name: str
+    peer: str | None = None
+
+
+def _command(monkeypatch: pytest.MonkeyPatch, out: Path, *options: str, **figures: float | str) -> list[str]:
+    """Run a benchmark's command over three rows, one of a peer without an environment; the rows that it measures."""
+    asked: list[str] = []
+
+    def measure(_: object, rows: Sequence[_Row]) -> Figures:
+        asked.extend(row.name for row in rows)
+        return {row.name: [figures or {"cost": 0.1}] for row in rows}
+
+    monkeypatch.setattr("harness.command.make_environment", lambda peer: f"{peer} is not to be had")
+    monkeypatch.setattr(sys, "argv", ["run", "--out", str(out), *options])
+    run(
+        Benchmark(
+            name="tests",
+            about="Measure nothing.",
+            rows=lambda quick: [_Row("own-1")] if quick else [_Row("own-1"), _Row("own-2"), _Row("peer-1", "sdv")],
+            peer=lambda row: row.peer,
+            measure=measure,
+            verdicts=lambda measured: judge([AT_MOST], {"cost": float(measured["own-1"][0].get("cost", 0.0))}),
+            describe=lambda document: f"{len(document['rows'])} rows",
+        )
+    )
+    return asked
+
+
+def test_a_benchmarks_command_measures_what_can_be_measured_and_writes_it_down(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _command(monkeypatch, tmp_path) == ["own-1", "own-2"]
+    told = capsys.readouterr()
+    assert told.err == "sdv: left out, sdv is not to be had\n"
+    assert told.out == (tmp_path / "tests.md").read_text(encoding="utf-8") == "2 rows\n"
+    document = json.loads((tmp_path / "tests.json").read_text(encoding="utf-8"))
+    assert [verdict["verdict"] for verdict in document["verdicts"]] == ["ok"]
+    assert _command(monkeypatch, tmp_path, "--quick") == ["own-1"]
+    assert _command(monkeypatch, tmp_path, "--only", "peer", "own-1") == ["own-1"]
+
+
+@pytest.mark.parametrize(
+    ("options", "figures", "status"),
+    [(["--only", "none"], {}, 2), ([], {"cost": 0.3}, 1), ([], {"failed": "killed"}, 1)],
+)
+def test_a_benchmarks_command_fails_for_a_miss_a_broken_row_and_a_wrong_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, options: list[str], figures: dict[str, float | str], status: int
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        _command(monkeypatch, tmp_path, *options, **figures)
+    assert ended.value.code == status

@@ -94,7 +94,7 @@ def run(monkeypatch: pytest.MonkeyPatch, folder: pathlib.Path, *options: str) ->
 
     (folder / "data").mkdir(exist_ok=True)
     monkeypatch.setattr(Runner, "measure", measure)
-    monkeypatch.setattr(run_privacy, "make_environment", lambda _: "there is no network")
+    monkeypatch.setattr("harness.command.make_environment", lambda _: "there is no network")
     monkeypatch.setattr(sys, "argv", ["run", "--data", str(folder / "data"), "--out", str(folder), *options])
     run_privacy.main()
     return asked

@@ -14,9 +14,9 @@ from generator.ablation import TABLES, ablation_rows
 from generator.ablation_report import describe_ablation
 from generator.datasets import DATASETS, find_folder
 from generator.running import Runner
-from harness.documents import write_block
+from harness.documents import PAGE, write_block
 from harness.machine import machine
-from run_generator import DOCUMENT, measured_code
+from run_generator import measured_code
 
 __all__ = ["cut_training_rows"]
 
@@ -59,7 +59,7 @@ def main() -> None:
     (out / "ablation.md").write_text(text + "\n", encoding="utf-8")
     print(text)
     if given.write_docs:
-        write_block(DOCUMENT, "ablation", "make bench-ablation", text)
+        write_block(PAGE, "ablation", "make bench-ablation", text)
     if any("failed" in figures for seeds in measured.values() for figures in seeds):
         raise SystemExit(1)
 

@@ -5,29 +5,18 @@ is missed or a row failed. A row that was measured with this very code, data and
 build/bench/generator-rows and not measured again, so a run that was stopped goes on.
 """
 
-import argparse
-import json
 import pathlib
-import sys
-import time
-from collections.abc import Mapping
-from typing import Any
 
-from generator.datasets import find_folder
 from generator.numbers import verdicts
 from generator.others import DIGITS, GROWTH
 from generator.pictures import draw
 from generator.report import describe
 from generator.rows import full_rows, quick_rows
-from generator.running import Runner
+from generator.running import measure_rows
 from harness.cache import code_digest
-from harness.documents import write_block
-from harness.machine import machine
-from harness.peer_environment import make_environment
-from harness.verdicts import failed, verdict_documents
+from harness.command import Benchmark, run
 
 ROOT = pathlib.Path(__file__).parents[2]
-DOCUMENT = ROOT / "docs" / "benchmarks.md"
 # How figures are judged, shown and gathered changes none of them.
 SHOWN = {
     "ablation.py",
@@ -67,46 +56,20 @@ def measured_code() -> str:
 
 def main() -> None:
     """Measure, judge, write, print."""
-    arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    arguments.add_argument(
-        "--data", type=pathlib.Path, help="folder with the tables; shared/data beside this by default"
+    run(
+        Benchmark(
+            name="generator",
+            about=__doc__.split("\n")[0],
+            rows=lambda quick: quick_rows() if quick else full_rows(),
+            peer=lambda row: "ctgan" if row.kind == "ctgan" else None,
+            measure=lambda given, rows: measure_rows("generator", given, rows, lambda _: measured_code),
+            verdicts=verdicts,
+            describe=describe,
+            draw=draw,
+            peers="the peer",
+            elsewhere=False,
+        )
     )
-    arguments.add_argument("--quick", action="store_true", help="one seed of what is soon done, without the peer")
-    arguments.add_argument("--only", nargs="*", help="begins of rows' names; all by default")
-    arguments.add_argument("--again", action="store_true", help="measure rows that are there already")
-    arguments.add_argument("--write-docs", action="store_true", help="put the tables into docs/benchmarks.md")
-    arguments.add_argument("--out", type=pathlib.Path, default=pathlib.Path("build/bench"))
-    given = arguments.parse_args()
-    rows = quick_rows() if given.quick else full_rows()
-    if given.only:
-        rows = [row for row in rows if row.name.startswith(tuple(given.only))]
-        if not rows:
-            arguments.error(f"--only {' '.join(given.only)}: no row's name begins so")
-    if any(row.kind == "ctgan" for row in rows) and (why := make_environment("ctgan")):
-        print(f"ctgan: left out, {why}", file=sys.stderr, flush=True)
-        rows = [row for row in rows if row.kind != "ctgan"]
-    begun = time.monotonic()
-    measured = Runner(find_folder(given.data), given.out.resolve(), measured_code(), again=given.again).measure(rows)
-    judged = verdicts(measured)
-    document: Mapping[str, Any] = {
-        "machine": machine(),
-        "wall_seconds": round(time.monotonic() - begun),
-        "rows": measured,
-        "verdicts": verdict_documents(judged),
-    }
-    given.out.mkdir(parents=True, exist_ok=True)
-    (given.out / "generator.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    text = describe(document)
-    (given.out / "generator.md").write_text(text + "\n", encoding="utf-8")
-    pictures = draw(measured, given.out)
-    print(text)
-    if given.write_docs:
-        write_block(DOCUMENT, "generator", "make bench-generator", text, pictures)
-    broken = [name for name, seeds in measured.items() if any("failed" in figures for figures in seeds)]
-    if broken:
-        print(f"error: rows failed: {', '.join(broken)}", file=sys.stderr)
-    if broken or failed(judged):
-        raise SystemExit(1)
 
 
 if __name__ == "__main__":

@@ -10,30 +10,26 @@ import argparse
 import hashlib
 import json
 import pathlib
-import sys
-import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from generator.datasets import DATASETS, find_folder
 from generator.figures import Measured
 from generator.rows import Row
-from generator.running import Runner
+from generator.running import measure_rows
 from harness.cache import code_digest
-from harness.documents import write_block
-from harness.machine import machine
-from harness.peer_environment import PACKAGES, make_environment
-from harness.verdicts import failed, verdict_documents
+from harness.command import Benchmark, run
+from harness.peer_environment import PACKAGES
 from privacy.numbers import verdicts
 from privacy.peers import public_domain
 from privacy.pictures import draw
 from privacy.report import describe
 from privacy.rows import peer_rows, private_rows, quick_rows
-from run_generator import DOCUMENT, ROOT, measured_code
+from run_generator import measured_code
 
 __all__ = ["main", "peer_code"]
 
-BENCH = ROOT / "tools" / "bench"
+BENCH = pathlib.Path(__file__).parent
 
 
 def our_code() -> str:
@@ -60,66 +56,25 @@ def peer_code(data: pathlib.Path) -> str:
 
 def main() -> None:
     """Measure, judge, write, print."""
-    arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    arguments.add_argument(
-        "--data", type=pathlib.Path, help="folder with the tables; shared/data beside this by default"
+    run(
+        Benchmark(
+            name="privacy",
+            about=__doc__.split("\n")[0],
+            # Ours first: a run that is stopped in the peers' has its own numbers.
+            rows=lambda quick: quick_rows() if quick else [*private_rows(), *peer_rows()],
+            peer=lambda row: "dpmm" if row.kind == "dpmm" else None,
+            measure=_measure,
+            verdicts=verdicts,
+            describe=describe,
+            draw=draw,
+        )
     )
-    arguments.add_argument("--quick", action="store_true", help="one seed of what is soon done, without peers")
-    arguments.add_argument("--only", nargs="*", help="begins of rows' names; all by default")
-    arguments.add_argument("--again", action="store_true", help="measure rows that are there already")
-    arguments.add_argument("--write-docs", action="store_true", help="put the tables into docs/benchmarks.md")
-    arguments.add_argument("--out", type=pathlib.Path, default=pathlib.Path("build/bench"))
-    arguments.add_argument("--cache", type=pathlib.Path, help="folder of finished rows; OUT/privacy-rows by default")
-    arguments.add_argument("--at-once", type=int, default=2, help="rows measured beside each other; 2 by default")
-    given = arguments.parse_args()
-    rows, peers = (quick_rows(), []) if given.quick else (private_rows(), peer_rows())
-    if given.only:
-        rows, peers = ([row for row in part if row.name.startswith(tuple(given.only))] for part in (rows, peers))
-        if not rows and not peers:
-            arguments.error(f"--only {' '.join(given.only)}: no row's name begins so")
-    begun = time.monotonic()
-    measured = _measure(given, rows, peers)
-    judged = verdicts(measured)
-    document: Mapping[str, Any] = {
-        "machine": machine(),
-        "wall_seconds": round(time.monotonic() - begun),
-        "rows": measured,
-        "verdicts": verdict_documents(judged),
-    }
-    given.out.mkdir(parents=True, exist_ok=True)
-    (given.out / "privacy.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    text = describe(document)
-    (given.out / "privacy.md").write_text(text + "\n", encoding="utf-8")
-    pictures = draw(measured, given.out)
-    print(text)
-    if given.write_docs:
-        write_block(DOCUMENT, "privacy", "make bench-privacy", text, pictures)
-    broken = [name for name, seeds in measured.items() if any("failed" in figures for figures in seeds)]
-    if broken:
-        print(f"error: rows failed: {', '.join(broken)}", file=sys.stderr)
-    if broken or failed(judged):
-        raise SystemExit(1)
 
 
-def _measure(given: argparse.Namespace, rows: Sequence[Row], peers: Sequence[Row]) -> Measured:
-    data, out = find_folder(given.data), given.out.resolve()
-    cache = given.cache.resolve() if given.cache else None
-    if peers and (why := make_environment("dpmm")):
-        print(f"dpmm: left out, {why}", file=sys.stderr, flush=True)
-        peers = []
-
-    def run(code: str, part: Sequence[Row]) -> Measured:
-        runner = Runner(data, out, code, again=given.again, at_once=given.at_once, name="privacy", cache=cache)
-        return runner.measure(part)
-
-    # Ours first: a run that is stopped in the peers' has its own numbers.
-    fits = [row for row in rows if row.kind == "fit"]
-    ours = [row for row in rows if row.kind != "fit"]
-    return {
-        **(run(our_code(), ours) if ours else {}),
-        **(run(fits_code(), fits) if fits else {}),
-        **(run(peer_code(data), peers) if peers else {}),
-    }
+def _measure(given: argparse.Namespace, rows: Sequence[Row]) -> Measured:
+    peers = partial(peer_code, find_folder(given.data))
+    codes: Mapping[str, Callable[[], str]] = {"fit": fits_code, "dpmm": peers}
+    return measure_rows("privacy", given, rows, lambda row: codes.get(row.kind, our_code))
 
 
 if __name__ == "__main__":

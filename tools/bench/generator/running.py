@@ -1,5 +1,6 @@
 """Rows measured in processes of their own, two beside each other, none twice."""
 
+import argparse
 import hashlib
 import itertools
 import json
@@ -8,18 +9,18 @@ import pathlib
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from generator.datasets import DATASETS
+from generator.datasets import DATASETS, find_folder
 from generator.figures import Measured
 from generator.rows import KEPT, Row
 from harness.cache import Rows
 
-__all__ = ["Failed", "Runner"]
+__all__ = ["Failed", "Runner", "measure_rows"]
 
 _BENCH = pathlib.Path(__file__).parents[1]
 
@@ -125,3 +126,30 @@ class Runner:
             raise Failed(f"{last} (status {done.returncode}; all of it in {log})")
         figures: Mapping[str, Any] = json.loads(lines[-1])
         return figures
+
+
+def measure_rows(
+    name: str,
+    given: argparse.Namespace,
+    rows: Sequence[Row],
+    code_of: Callable[[Row], Callable[[], str]],
+) -> Measured:
+    """Measure the rows of a benchmark's command, or find them measured.
+
+    Args:
+        name: of the benchmark.
+        given: the options that `harness.command` reads.
+        rows: to measure.
+        code_of: a row → what digests the code that its figures follow from. Rows of one code are measured together,
+            those of the first row's code first.
+    """
+    data, out = find_folder(given.data), given.out.resolve()
+    cache = given.cache.resolve() if given.cache else None
+    parts: dict[Callable[[], str], list[Row]] = {}
+    for row in rows:
+        parts.setdefault(code_of(row), []).append(row)
+    measured: dict[str, Sequence[Mapping[str, Any]]] = {}
+    for code, part in parts.items():
+        runner = Runner(data, out, code(), again=given.again, at_once=given.at_once, name=name, cache=cache)
+        measured |= runner.measure(part)
+    return measured

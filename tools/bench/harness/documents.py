@@ -4,7 +4,10 @@ import pathlib
 import shutil
 from collections.abc import Iterable
 
-__all__ = ["write_block"]
+__all__ = ["PAGE", "write_block"]
+
+PAGE = pathlib.Path(__file__).parents[3] / "docs" / "benchmarks.md"
+"""The page that all benchmarks fill in."""
 
 _BEGIN, _END = "<!-- begin {}: filled in by {} -->", "<!-- end {} -->"
 
