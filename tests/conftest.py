@@ -1,6 +1,7 @@
 """Settings of all tests."""
 
 import os
+from collections.abc import Iterator
 
 # Several test processes share the cores; one that spreads over all of them makes every other wait.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -8,6 +9,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import pytest
 from hypothesis import settings
+
+from support.outlines import outlines
 
 # Machines are shared: how long one example takes says nothing about the code.
 settings.register_profile("headwater", deadline=None)
@@ -18,3 +21,10 @@ settings.load_profile("headwater")
 def _homes_of_nobody(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or writes the home folders of whoever runs it."""
     monkeypatch.setenv("HEADWATER_HOME", str(tmp_path_factory.getbasetemp() / "headwater-home"))
+
+
+@pytest.fixture
+def in_outline() -> Iterator[None]:
+    """Runs draw nothing and fit roughly, as `support.outlines` says."""
+    with outlines():
+        yield

@@ -19,7 +19,7 @@ from headwater.release.policy import Decision
 from headwater.schema.writing import write_csv
 from support.reference_generators import SCHEMA, Generator, fixture, law, memoriser, safe
 
-ROWS, FEW = 2400, 400
+ROWS, FEW = 1800, 400
 
 
 def run(*arguments: object) -> Result:

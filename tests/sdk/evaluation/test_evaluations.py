@@ -110,7 +110,7 @@ def _pooled_and_summed(generator: str) -> list[tuple[Measure, Measure]]:
     for check in evaluations(candidate, SETTINGS):
         if getattr(check, "federated", True):
             summed = check.read(np.sum([check.count(half, np.random.default_rng(3)) for half in halves], axis=0))
-            pairs += list(zip(read_alone(check, rows), summed, strict=True))
+            pairs += list(zip(evaluated(generator).of(check.name).values(), summed, strict=True))
     return pairs
 
 

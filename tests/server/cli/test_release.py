@@ -41,6 +41,7 @@ from headwater_server.settings import CoordinatorHome, CoordinatorSettings
 from headwater_server.storage import SqlStorage
 from support.claims import make_claim
 from support.honest_audit import found_copies, use_audit, without_power
+from support.outlines import outlines
 from support.run_world import RUN, RunWorld
 
 BUDGET = Budget(epsilon=2.0, most_rows=5000)
@@ -53,7 +54,7 @@ PASSES = ("--licence", "CC-BY-4.0")
 
 @pytest.fixture(autouse=True, scope="module")
 def _honest() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patched:
+    with pytest.MonkeyPatch.context() as patched, outlines():
         use_audit(patched)
         yield
 

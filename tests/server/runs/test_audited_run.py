@@ -25,6 +25,8 @@ from support.audited import SMALL_AUDIT, FloorsCheck, only_floors
 from support.private import private_plan
 from support.run_world import RUN, RunWorld
 
+pytestmark = pytest.mark.usefixtures("in_outline")
+
 
 @pytest.fixture(autouse=True)
 def _floors(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,22 +69,26 @@ def test_a_run_of_three_finishes_with_the_generator_of_plain_sums_and_a_history(
     world.storage.close()
 
 
+@pytest.mark.usefixtures("in_outline")
 def test_a_run_that_is_not_finished_has_no_generator(world: RunWorld) -> None:
     with pytest.raises(OutOfOrder, match="is starting; only a finished run has a generator"):
         result_of(world.storage, RUN)
 
 
+@pytest.mark.usefixtures("in_outline")
 def test_flower_invites_while_the_run_lasts_and_no_longer(world: RunWorld) -> None:
     asyncio.run(run(world))
     assert (world.flower.started, world.flower.stopped) == ([RUN], [1])
 
 
+@pytest.mark.usefixtures("in_outline")
 def test_a_run_goes_on_while_flower_is_away(world: RunWorld) -> None:
     world.flower.away = True
     asyncio.run(run(world))
     assert world.storage.run_state(RUN) is RunState.FINISHED
 
 
+@pytest.mark.usefixtures("in_outline")
 def test_four_finish_when_one_leaves_before_its_upload(tmp_path: Path) -> None:
     world = RunWorld(tmp_path, members=4)
     asyncio.run(run(world, speed=50.0, org_2={"leaves_at": 2}))
@@ -97,6 +101,7 @@ def test_four_finish_when_one_leaves_before_its_upload(tmp_path: Path) -> None:
     world.storage.close()
 
 
+@pytest.mark.usefixtures("in_outline")
 def test_a_coordinator_that_was_restarted_goes_on_where_it_was(world: RunWorld) -> None:
     async def interrupted() -> None:
         meeting = hub()
@@ -157,6 +162,7 @@ def test_a_bug_in_the_fit_ends_the_run_and_tells_no_more_than_its_kind(
     assert heard == [f"{OVER}the run failed: {world.detail}"] * 3
 
 
+@pytest.mark.usefixtures("in_outline")
 def test_a_disk_that_takes_nothing_pauses_the_run_and_the_next_driver_goes_on(world: RunWorld) -> None:
     (world.home.runs / RUN).write_text("a file where the run's folder should be")
 
@@ -181,6 +187,7 @@ def test_a_disk_that_takes_nothing_pauses_the_run_and_the_next_driver_goes_on(wo
     assert lines == [dict(record) for _, record in world.storage.progress(RUN)]
 
 
+@pytest.mark.usefixtures("in_outline")
 def test_a_stopped_run_is_over_for_its_members(world: RunWorld) -> None:
     async def stopped() -> list[str]:
         meeting = hub()

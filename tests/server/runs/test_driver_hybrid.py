@@ -5,6 +5,7 @@ import io
 import time
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from headwater.generator.bundle import Bundle
@@ -16,6 +17,8 @@ from headwater_server.simulation.driving import Cost, LocalEngine, Silent, drive
 from headwater_server.storage import RunState
 from support.refined import HYBRID_PLAN
 from support.run_world import RUN, RunWorld
+
+pytestmark = pytest.mark.usefixtures("in_outline")
 
 RECIPE = HYBRID_PLAN.recipe.model_copy(
     update={

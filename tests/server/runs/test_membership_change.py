@@ -18,6 +18,8 @@ from support.offices import Office, approve_everywhere
 from support.organisations import RUN, EnrolledConsortium
 from support.rpc import RpcCoordinator, shared_loop
 
+pytestmark = pytest.mark.usefixtures("in_outline")
+
 PROMPT = {"setup_seconds": 3, "round_seconds": 20}
 COUNTS = {"kind": "marginals", "fit": {"steps": 5, "batch": 16}}
 

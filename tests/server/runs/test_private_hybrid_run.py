@@ -5,6 +5,8 @@ import json
 import time
 from pathlib import Path
 
+import pytest
+
 from headwater.agreement.charge import plan_events
 from headwater.privacy.accountant import spent
 from headwater.privacy.budget import Budget
@@ -19,6 +21,8 @@ from headwater_server.runs.replay import RunJournal
 from headwater_server.services.hub import AggregationHub
 from headwater_server.storage import BlobStore, RunState
 from support.run_world import RUN, RunWorld
+
+pytestmark = pytest.mark.usefixtures("in_outline")
 
 STEPS = 3
 RECIPE = RecipeSettings.model_validate(

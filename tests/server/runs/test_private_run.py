@@ -24,6 +24,7 @@ from headwater_server.runs.budget import RunBudget
 from headwater_server.runs.replay import RunJournal
 from headwater_server.services.hub import AggregationHub
 from headwater_server.storage import BlobStore, RoundEntry, RunState
+from support.outlines import outlines
 from support.run_world import RUN, RunMember, RunWorld
 
 RECIPE = RecipeSettings.model_validate(
@@ -44,7 +45,8 @@ def drive(world: RunWorld, *members: RunMember, speed: float = 1.0) -> None:
         async with world.taking_part(hub, *members):
             await world.driver(hub).drive()
 
-    asyncio.run(run())
+    with outlines():
+        asyncio.run(run())
 
 
 def everybody(world: RunWorld) -> list[RunMember]:

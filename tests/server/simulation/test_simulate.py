@@ -91,7 +91,7 @@ def test_the_folder_holds_as_many_rows_as_the_training_part_and_the_figures(
     assert marker(out, "simulate").is_file()
 
 
-@pytest.mark.usefixtures("unscored")
+@pytest.mark.usefixtures("unscored", "in_outline")
 def test_the_same_seed_gives_the_same_dataset_and_another_seed_another(data: Path, plan: Path, tmp_path: Path) -> None:
     digests = []
     for number, seed in enumerate((1, 1, 2)):
@@ -110,7 +110,7 @@ def test_held_out_rows_reach_no_organisation(data: Path, plan: Path) -> None:
     assert sorted(shared) == sorted(expected.columns["seen"] + 1e-3 * expected.columns["age"])
 
 
-@pytest.mark.usefixtures("unscored")
+@pytest.mark.usefixtures("unscored", "in_outline")
 def test_a_simulation_s_own_folder_is_replaced_and_others_are_not(data: Path, plan: Path, tmp_path: Path) -> None:
     out = tmp_path / "sim"
     run(data, plan, out)
@@ -133,7 +133,7 @@ def test_a_simulation_s_own_folder_is_replaced_and_others_are_not(data: Path, pl
         run(data, plan, link)
 
 
-@pytest.mark.usefixtures("unscored")
+@pytest.mark.usefixtures("unscored", "in_outline")
 def test_a_failure_leaves_the_old_folder_and_nothing_half_written(
     data: Path, plan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,7 +151,7 @@ def test_a_failure_leaves_the_old_folder_and_nothing_half_written(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["plan.toml", "sim", "visits.csv"]
 
 
-@pytest.mark.usefixtures("unscored")
+@pytest.mark.usefixtures("unscored", "in_outline")
 def test_a_watcher_hears_every_step_begin_and_end(data: Path, plan: Path, tmp_path: Path) -> None:
     watcher = Recorder()
     inputs = read_inputs(data, "outcome", 3, "iid", plan_file=plan)
@@ -161,6 +161,7 @@ def test_a_watcher_hears_every_step_begin_and_end(data: Path, plan: Path, tmp_pa
     assert watcher.began[-4:] == ["update", "merge", "sample", "score"]
 
 
+@pytest.mark.usefixtures("in_outline")
 def test_a_target_of_numbers_is_simulated_without_scores(tmp_path: Path) -> None:
     columns = tuple(
         column.model_copy(update={"role": "target" if column.name == "age" else "feature"}) for column in SCHEMA.columns
@@ -175,6 +176,7 @@ def test_a_target_of_numbers_is_simulated_without_scores(tmp_path: Path) -> None
     assert result["real"] is None
 
 
+@pytest.mark.usefixtures("in_outline")
 def test_a_target_of_one_class_is_simulated_without_scores_and_the_result_says_why(tmp_path: Path) -> None:
     table = small_table(300)
     one = tmp_path / "one.csv"
@@ -187,6 +189,7 @@ def test_a_target_of_one_class_is_simulated_without_scores_and_the_result_says_w
     assert (tmp_path / "sim" / "synthetic.csv").is_file()
 
 
+@pytest.mark.usefixtures("in_outline")
 def test_a_plan_may_name_its_schema_file(data: Path, plan: Path, tmp_path: Path) -> None:
     (tmp_path / "schema.toml").write_text(SCHEMA.to_toml(), encoding="utf-8")
     named = tmp_path / "named.toml"
@@ -305,6 +308,7 @@ def test_a_tilt_is_told_by_its_name_and_its_time_is_the_climb_s() -> None:
     assert "tilt" not in cost.seconds
 
 
+@pytest.mark.usefixtures("in_outline")
 def test_settings_given_beside_the_plan_are_those_that_run(
     data: Path, plan: Path, tmp_path: Path, unscored: None
 ) -> None:

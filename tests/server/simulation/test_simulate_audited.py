@@ -17,6 +17,8 @@ from headwater_server.simulation.inputs import read_inputs
 from support.audited import SMALL_AUDIT, only_floors
 from support.recipes import small_plan, small_table
 
+pytestmark = pytest.mark.usefixtures("in_outline")
+
 
 @pytest.fixture(autouse=True)
 def _floors(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,6 +60,7 @@ def simulated(data: Path, *more: str) -> tuple[str, dict[str, Any]]:
     return result.output, json.loads((out / "result.json").read_text())
 
 
+@pytest.mark.usefixtures("in_outline")
 @pytest.mark.parametrize("mode", ["joint", "local"])
 def test_the_result_holds_the_budget_and_what_was_spent_of_it_event_by_event(data: Path, mode: str) -> None:
     said, result = simulated(data, "--epsilon", "3", "--mode", mode)
@@ -79,6 +80,7 @@ def test_the_result_holds_the_budget_and_what_was_spent_of_it_event_by_event(dat
     assert "NOT DIFFERENTIALLY PRIVATE" not in said
 
 
+@pytest.mark.usefixtures("in_outline")
 def test_a_schema_read_from_the_rows_is_said_to_be_outside_of_epsilon(data: Path) -> None:
     said, result = simulated(data, "--epsilon", "3")
     assert result["privacy"]["schema"] == "schema read from the rows, outside ε"
@@ -100,6 +102,7 @@ def test_the_rounds_are_told_with_their_noise_and_drawn(data: Path) -> None:
     assert "health.svg (how the run went)" in said
 
 
+@pytest.mark.usefixtures("in_outline")
 def test_a_plan_s_own_budget_is_spent_where_no_other_is_named(data: Path, tmp_path: Path) -> None:
     plan = tmp_path / "plan.toml"
     plan.write_text(private_plan(1.0).to_toml(), encoding="utf-8")
@@ -136,6 +139,7 @@ def test_a_plan_of_another_recipe_is_not_given_a_budget(data: Path, tmp_path: Pa
         simulated(data, "--plan", str(plan), "--epsilon", "3")
 
 
+@pytest.mark.usefixtures("in_outline")
 def test_of_each_person_no_more_rows_take_part_than_the_budget_pays_for(tmp_path: Path) -> None:
     rows = small_table(300).to_arrow()
     people = pa.array(np.arange(300) % 30)
