@@ -176,6 +176,17 @@ def rows_of(folder: Path, seed: int = 1) -> Path:
     return file
 
 
+def test_a_pass_of_which_the_self_test_does_not_vouch_is_called_unproven(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missed(measure: Measure) -> Measure:
+        return measure.model_copy(update={"value": 0.0}) if measure.check == "controls.copier" else measure
+
+    use_audit(monkeypatch, missed)
+    told = organise("release", "review", "visits", "--data", str(rows_of(tmp_path)), home=world.homes["org-2"]).output
+    assert "By your own rows: G0 inconclusive; G3 pass; G4 pass, unproven; G5 pass, unproven;" in told, told
+
+
 def test_what_every_organisation_reviewed_and_signed_is_published(world: World, tmp_path: Path) -> None:
     for member, home in world.homes.items():
         with Organisation.open(home) as organisation:

@@ -90,11 +90,11 @@ def show_review(console: Console, review: "ReleaseReview", home: Path) -> None:
 
 
 def _show_gates(console: Console, title: str, decision: "Decision") -> None:
-    from headwater.release.decision_words import gate_lines
+    from headwater.release.decision_words import UNPROVEN, gate_lines
 
     grid = Grid(Column("gate", no_wrap=True), "what it asks about", "outcome", "why", title=title)
     for line in gate_lines(decision):
-        colour = _COLOURS[line.outcome.partition(",")[0]]
+        colour = "yellow" if line.outcome == UNPROVEN else _COLOURS[line.outcome.partition(",")[0]]
         grid.add_row(line.gate, line.title, f"[{colour}]{line.outcome}[/{colour}]", shown(line.why))
     console.print(grid)
 
@@ -103,6 +103,8 @@ def _show_own(console: Console, review: "ReleaseReview", home: Path) -> None:
     own = review.own
     if own is None:
         return
+    from headwater.release.decision_words import gate_lines
+
     grid = Grid(
         Column("check", overflow="fold"),
         "value",
@@ -118,8 +120,9 @@ def _show_own(console: Console, review: "ReleaseReview", home: Path) -> None:
         null = "" if measure.null is None else f"{measure.null:.3f}"
         grid.add_row(shown(measure.name), f"{measure.value:.3f}", ends, null)
     console.print(grid)
-    said = [f"{gate} {verdict}" for gate, verdict in own.verdicts.items() if verdict != "not applicable"]
-    console.print(f"By your own rows: {', '.join(said) or 'nothing to say'}.", soft_wrap=True)
+    told = {line.gate: line.outcome for line in gate_lines(own.document.decision)}
+    said = [f"{gate} {told[gate]}" for gate, verdict in own.verdicts.items() if verdict != "not applicable"]
+    console.print(f"By your own rows: {'; '.join(said) or 'nothing to say'}.", soft_wrap=True)
     if own.unshown:
         console.print("Your rows are too few to show, and under the budget nobody else can:", style="yellow")
         for line in own.unshown:

@@ -151,14 +151,14 @@ def _show_decision(console: "Console", outcome: "GateOutcome") -> None:
     from rich.markup import escape
     from rich.table import Column, Table
 
-    from headwater.release.decision_words import gate_lines
+    from headwater.release.decision_words import UNPROVEN, gate_lines
     from headwater_server.releasing.canaries import unopened_in_words
 
     decision = outcome.decision
     title = f"Gate of policy {decision.policy.name}, version {decision.policy.version}"
     grid = Table(Column("gate", no_wrap=True), "what it asks about", "outcome", "why", title=title)
     for line in gate_lines(decision):
-        colour = _COLOURS[line.outcome.partition(",")[0]]
+        colour = "yellow" if line.outcome == UNPROVEN else _COLOURS[line.outcome.partition(",")[0]]
         grid.add_row(line.gate, line.title, f"[{colour}]{line.outcome}[/{colour}]", escape(line.why))
     console.print(grid)
     for problem in (*decision.refused_waivers, *outcome.elsewhere):
