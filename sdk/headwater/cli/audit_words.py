@@ -187,7 +187,9 @@ def _reasons(decision: Decision, result: GateResult, by_name: Mapping[str, Measu
         _name(finding) for finding, _ in judged
     }
     aside = {_name(finding) for finding in own if finding.outcome == "not applicable"}
-    passed = sum(finding.outcome == "pass" for finding in own)
+    # A figure that several rules ask about is one figure, and within bounds where it is within all.
+    broken = {_name(finding) for finding in own if finding.outcome in _INTRODUCED}
+    passed = len({_name(finding) for finding in own if finding.outcome == "pass"} - broken)
     lines += [f"{passed} {_figures(passed)} within bounds"] if passed else []
     notes = [each for finding, measure in judged if finding.outcome == "pass" and measure for each in _causes(measure)]
     lines += [f"note: {each}" for each in dict.fromkeys(notes)]

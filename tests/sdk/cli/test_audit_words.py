@@ -56,6 +56,11 @@ def test_a_broken_rule_is_told_beside_what_was_not_judged() -> None:
     assert "Failed: membership. Members are told from others (membership.nearest)." in told(measures)
 
 
+def test_a_figure_that_three_rules_ask_about_is_one_figure() -> None:
+    lines = {line.id: line for line in gate_lines(decided(honest_measures()), STANDARD, honest_measures())}
+    assert lines["G10"].reasons == ("3 figures within bounds",)
+
+
 def test_several_attacks_on_one_subject_are_one_name() -> None:
     names = ("nearest", "domias-1", "domias-5", "classifier")
     said = told((*honest_measures(), *(unjudged(f"membership.{name}", "race=Other") for name in names)))
