@@ -62,7 +62,7 @@ def tell(decision: Decision, policy: Policy, measures: Sequence[Measure], *, qui
     # What was not asked comes first where it is all that a pass hides.
     words = [unasked] if unasked and decision.verdict != "fail" else []
     words += [sentence for outcome in _INTRODUCED for sentence in _broken(decision, policy, outcome, by_name)]
-    if decision.verdict == "fail" and _PRIVACY & set(decision.failing):
+    if _PRIVACY & {result.gate for result in decision.gates if result.outcome == "fail"}:
         words.append(
             "Mend the generator, not the table: rows that are only filtered or moved still leak what they saw."
         )
@@ -86,7 +86,8 @@ def _why_unjudged(finding: Finding, by_name: Mapping[str, Measure]) -> str:
     """Why a finding rests on no figure; empty where it does rest on one."""
     measure = by_name.get(_name(finding))
     if measure is None:
-        return finding.reason.removeprefix(f"{_name(finding)} ")
+        missing = finding.reason.endswith("was not measured")
+        return "nothing of the kind was measured" if missing else finding.reason
     if measure.status != "measured":
         needs = "" if measure.needed is None else f"{measure.needed:,}"
         said = not needs or needs in measure.reason or str(measure.needed) in measure.reason

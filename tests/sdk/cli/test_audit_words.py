@@ -61,6 +61,19 @@ def test_a_figure_that_three_rules_ask_about_is_one_figure() -> None:
     assert lines["G10"].reasons == ("3 figures within bounds",)
 
 
+def test_what_is_missing_is_said_to_be_missing() -> None:
+    said = told(without("controls.copier"))
+    assert "(controls.copier [copies.near], controls.copier [membership*]), because nothing of the kind was" in said
+
+
+def test_an_open_question_of_privacy_does_not_blame_the_generator() -> None:
+    broken = Measure(check="validity", value=0.5, null=1.0, better="higher", trials=500)
+    kept = [each for each in honest_measures() if each.check not in ("validity", "linkability")]
+    said = told((*kept, broken, unjudged("linkability")))
+    assert said.startswith("Fail")
+    assert "Mend the generator" not in said
+
+
 def test_several_attacks_on_one_subject_are_one_name() -> None:
     names = ("nearest", "domias-1", "domias-5", "classifier")
     said = told((*honest_measures(), *(unjudged(f"membership.{name}", "race=Other") for name in names)))
