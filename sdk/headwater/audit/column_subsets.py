@@ -26,6 +26,7 @@ def column_subsets(table: Table, secrets: tuple[str, ...], seed: int) -> tuple[t
     | all but one column | 40 |
     | all but two, those of the columns with most values first: of 15 columns every pair | 105 |
     | all but three, in the same order: of 15 columns all with that of most values | 105 |
+    | all but the column with most values, the secrets, and two others in the same order | 105 |
     | all but the k columns with most values, k up to 8, with the secrets and without them | 18 |
     | so many columns by chance, 75, 60 and 45 % of them | 20 of each size |
 
@@ -45,6 +46,9 @@ def column_subsets(table: Table, secrets: tuple[str, ...], seed: int) -> tuple[t
         # They come in the order of their columns: those of most values first.
         left_out += itertools.islice(itertools.combinations(order, count), _COMBINED)
     hidden = tuple(place for place, name in enumerate(names) if name in secrets)
+    typical = {*order[:1], *hidden}
+    others = [place for place in order if place not in typical]
+    left_out += [(*typical, *two) for two in itertools.islice(itertools.combinations(others, 2), _COMBINED)]
     for depth in range(min(_DEPTH, width // 2) + 1):
         left_out += [order[:depth], (*order[:depth], *hidden)]
     subsets = {tuple(sorted(set(range(width)) - set(places))) for places in left_out}

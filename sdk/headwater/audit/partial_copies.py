@@ -25,13 +25,13 @@ Subsets = tuple[tuple[int, ...], ...]
 
 _MOST_ROWS = 20_000
 _CHUNK = 1 << 17
-_BITS = 20
+_BITS = 18
 
 
 class PartialCopies:
     """The attacker knows most of a record and looks whether a synthetic row agrees in all of it.
 
-    By some 300 public subsets of the columns (`headwater.audit.column_subsets`), and once by values, once by the cells
+    By some 400 public subsets of the columns (`headwater.audit.column_subsets`), and once by values, once by the cells
     of `headwater.audit.cells`: a real row can be echoed where no other row of a pool of as many training as holdout
     rows agrees with it in the subset, and is echoed where a synthetic row does. Rows of common values are echoed by
     honest tables too and drown the others, so each subset is asked four times: of all rows, and of the half, quarter
@@ -123,8 +123,9 @@ def _echoes(hashes: Callable[[Table], U64], pool: Table, table: Table, subsets: 
             # Most synthetic rows meet nobody: a look at some bits of the hash tells without a search.
             shift = np.uint64(64 - _BITS)
             wanted = np.zeros(1 << _BITS, np.bool_)
-            wanted[values >> shift] = True
-            keys = keys[wanted[keys >> shift]]
+            # Places as int64: numpy would turn other indices into that, at twice the cost.
+            wanted[(values >> shift).view(np.int64)] = True
+            keys = keys[wanted.take((keys >> shift).view(np.int64))]
             near = np.minimum(np.searchsorted(values, keys), len(values) - 1)
             met[at, places[near[values[near] == keys]]] = True
     return alone, met
@@ -136,8 +137,11 @@ def _keys(hashes: U64, subsets: Subsets) -> Iterator[U64]:
     whole = hashes.sum(axis=1, dtype=np.uint64)
     for subset in subsets:
         rest = [place for place in range(len(columns)) if place not in subset]
-        taken = rest if len(rest) < len(subset) else subset
-        key = np.zeros(len(hashes), np.uint64)
-        for place in taken:
-            key += columns[place]
-        yield whole - key if taken is rest else key
+        key: U64 = (whole if len(rest) < len(subset) else columns[subset[0]]).copy()
+        if len(rest) < len(subset):
+            for place in rest:
+                key -= columns[place]
+        else:
+            for place in subset[1:]:
+                key += columns[place]
+        yield key
