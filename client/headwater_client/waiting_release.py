@@ -12,6 +12,7 @@ from headwater.release.attestation import statement_of
 from headwater.release.audit_file import PublishedAudit
 from headwater.release.audited import read_audit
 from headwater.release.dsse import is_statement_signed_by, read_envelope
+from headwater.release.evidence import Scope
 from headwater.release.hashing import hash_file
 from headwater.release.layout import AUDIT, CHECKSUMS, DATA, MANIFEST, SCHEMA, checksums
 from headwater.release.manifest import Manifest
@@ -116,13 +117,15 @@ def _check_plan(manifest: Manifest, plan: Plan) -> None:
 
 
 def _audit(folder: Path, manifest: Manifest, charter: Charter, plan: Plan) -> PublishedAudit:
-    audit = read_audit((folder / AUDIT).read_bytes(), manifest, charter)
+    audit = read_audit((folder / AUDIT).read_bytes(), manifest, charter, plan.schema_)
     if plan.audit == "none" or audit.decision.policy.name != plan.audit.policy:
         raise ReleaseRefused(
             f"the release was judged by policy {audit.decision.policy.name}, the approved plan names another; refuse it"
         )
     if audit.settings != sha256_hex(canonical_json(plan.audit.settings.model_dump(mode="json"))):
         raise ReleaseRefused("the release was audited by other settings than those of the approved plan; refuse it")
+    if audit.scope != Scope.of(plan.audit.settings):
+        raise ReleaseRefused("the release names other groups, secrets or tasks than the approved plan; refuse it")
     return audit
 
 

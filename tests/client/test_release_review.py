@@ -10,16 +10,18 @@ import pytest
 
 from headwater.agreement.documents import instant_of
 from headwater.agreement.plan import Plan
+from headwater.audit.expected import expected_figures
 from headwater.audit.rare_texts import RareTexts
 from headwater.canonical import sha256_hex
 from headwater.errors import InputError, OutOfOrder, PeerError, ReleaseRefused
 from headwater.evidence.measure import Measure
+from headwater.evidence.settings import AuditSettings
 from headwater.evidence.terms import AuditTerms
 from headwater.flower_bundle import bundle_sha256
 from headwater.release import verify_release
 from headwater.release.attacked import attacked_digest
 from headwater.release.attempts import Attempt, attempt_after
-from headwater.release.evidence import PUBLIC, Attacked
+from headwater.release.evidence import PUBLIC, Attacked, Scope
 from headwater.release.layout import AUDIT, DATA
 from headwater.release.policy import decide, load_policy
 from headwater.release.policy.waiver import Waiver
@@ -44,7 +46,7 @@ from headwater_server.releasing.preparing import prepare_release
 from headwater_server.releasing.settling import settle
 from headwater_server.services.ports import ReleaseRecord, WaiverRecord
 from support.claims import BUDGET, make_claim
-from support.evidences import FEDERATION, PRIVACY, honest_measures, make_evidence
+from support.evidences import FEDERATION, PRIVACY, fitting, honest_measures, make_evidence
 from support.honest_audit import found_copies, use_audit, without_power
 from support.private import private_plan
 from support.recipes import SCHEMA, small_plan, small_table
@@ -116,8 +118,11 @@ class World:
             )
             free = [measure for measure in honest_measures() if not measure.check.startswith(of_rows)]
             values |= {"source": "each organisation for itself", "measures": free}
-        evidence = make_evidence(**(values | changes))  # type: ignore[arg-type]
-        decision = decide(evidence, policy, now=now, keys=self.charter.keys)
+        values |= changes
+        expected = expected_figures(SCHEMA, AuditSettings())
+        values["measures"] = fitting(values.get("measures", honest_measures()), expected)  # type: ignore[arg-type]
+        evidence = make_evidence(**values)  # type: ignore[arg-type]
+        decision = decide(evidence, policy, now=now, keys=self.charter.keys, expected=expected)
         self.log.append(attempt_after(self.log, decision, RUN, self.plan.digest))
         outcome = GateOutcome(
             RUN, self.plan, self.charter, self.privacy, table, evidence, decision, policy, (), tuple(self.log)
@@ -180,7 +185,7 @@ def test_a_pass_of_which_the_self_test_does_not_vouch_is_called_unproven(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def missed(measure: Measure) -> Measure:
-        return measure.model_copy(update={"value": 0.0}) if measure.check == "controls.copier" else measure
+        return measure.model_copy(update={"value": 0.0}) if measure.check == "controls.biased" else measure
 
     use_audit(monkeypatch, missed)
     told = organise("release", "review", "visits", "--data", str(rows_of(tmp_path)), home=world.homes["org-2"]).output
@@ -294,6 +299,15 @@ def test_an_audit_by_other_settings_than_the_plan_s_is_refused(world: World) -> 
     with (
         Organisation.open(world.homes["org-1"]) as organisation,
         pytest.raises(ReleaseRefused, match="other settings than those of the approved plan"),
+    ):
+        organisation.review_release(f"visits/{world.record.version}")
+
+
+def test_an_audit_of_other_groups_than_the_plan_s_is_refused(world: World) -> None:
+    world.record = world.wait(scope=Scope(secrets=("outcome",)))
+    with (
+        Organisation.open(world.homes["org-1"]) as organisation,
+        pytest.raises(ReleaseRefused, match="names other groups, secrets or tasks than the approved plan"),
     ):
         organisation.review_release(f"visits/{world.record.version}")
 

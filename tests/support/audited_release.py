@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headwater.agreement.signing import public_key_hex
+from headwater.audit.expected import expected_figures
 from headwater.canonical import sha256_hex
 from headwater.evidence.candidate_file import pack_candidate
+from headwater.evidence.settings import AuditSettings
 from headwater.release import Provenance, ReleaseFacts, write_release
 from headwater.release.attempts import Attempt, attempt_after, unfinished_after
 from headwater.release.attestation import statement_of
@@ -21,7 +23,7 @@ from headwater.release.verification import read_manifest
 from headwater.release.writing import candidate_bytes
 from headwater.schema.table import Table
 from support.claims import make_claim
-from support.evidences import FEDERATION, make_evidence
+from support.evidences import FEDERATION, fitting, honest_measures, make_evidence
 from support.releases import Consortium, make_table
 
 __all__ = ["DECIDED", "Pending", "audit_of", "evidence_on", "pending_release", "sign_release"]
@@ -29,6 +31,9 @@ __all__ = ["DECIDED", "Pending", "audit_of", "evidence_on", "pending_release", "
 DECIDED = "2026-11-21T12:00:00Z"
 RUN, PLAN = "ab" * 16, "cd" * 32
 RELEASED = "2026-11-21T12:30:00Z"
+
+
+EXPECTED = expected_figures(make_table(1).schema, AuditSettings())
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,11 @@ def evidence_on(table: Table, **changes: object) -> Evidence:
         "rows": table.rows,
         "source": "each organisation for itself" if apart else "pooled sums of organisations",
     }
-    return make_evidence(**(values | changes))  # type: ignore[arg-type]
+    values |= changes
+    expected = expected_figures(table.schema, AuditSettings())
+    # Of a check that a test leaves out nothing is added.
+    values["measures"] = fitting(values.get("measures", honest_measures()), expected)  # type: ignore[arg-type]
+    return make_evidence(**values)  # type: ignore[arg-type]
 
 
 def audit_of(
@@ -65,7 +74,9 @@ def audit_of(
 ) -> PublishedAudit:
     """audit.json of evidence, after one attempt that broke off."""
     judged = load_policy("standard") if policy is None else policy
-    decided = decide(evidence, judged, waivers, now=DECIDED, keys=keys) if decision is None else decision
+    decided = (
+        decide(evidence, judged, waivers, now=DECIDED, keys=keys, expected=EXPECTED) if decision is None else decision
+    )
     log: list[Attempt] = [unfinished_after([], "2026-11-21T10:00:00Z", judged.digest, "aa" * 16, PLAN)]
     log.append(attempt_after(log, decided, RUN, PLAN))
     return PublishedAudit.of(evidence, decided, waivers, log)

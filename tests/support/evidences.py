@@ -1,11 +1,21 @@
 """Evidence of audits that found nothing wrong, for tests of gates and releases."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from headwater.audit.expected import Expected, lacking
 from headwater.evidence.measure import Measure
-from headwater.release.evidence import Evidence, FederationFacts, PrivacyFacts
+from headwater.release.evidence import Evidence, FederationFacts, PrivacyFacts, Scope
 
-__all__ = ["CANDIDATE", "DISCLOSURES", "FEDERATION", "PRIVACY", "honest_measures", "make_evidence", "without"]
+__all__ = [
+    "CANDIDATE",
+    "DISCLOSURES",
+    "FEDERATION",
+    "PRIVACY",
+    "fitting",
+    "honest_measures",
+    "make_evidence",
+    "without",
+]
 
 CANDIDATE = "c" * 64
 FEDERATION = FederationFacts(organisations=3, threshold=3, receipts="e" * 64, canaries=("f" * 64,))
@@ -67,7 +77,15 @@ def honest_measures() -> tuple[Measure, ...]:
         Measure(check="validity", value=1.0, null=1.0, better="higher", trials=500),
         Measure(check="marginals.1-way", value=0.03),
         Measure(check="marginals.2-way", value=0.06),
-        Measure(check="coverage.modes", value=0.95, better="higher"),
+        Measure(
+            check="coverage.modes",
+            value=0.95,
+            null=0.96,
+            better="higher",
+            law="binomial",
+            tally=(950, 1000),
+            trials=1000,
+        ),
         Measure(check="coverage.2-way", value=0.98, better="higher"),
         Measure(check="coverage.invented-3-way", value=0.01),
         Measure(check="usefulness", subject="income", value=0.97, better="higher", law="normal", error=0.01),
@@ -86,12 +104,27 @@ def without(check: str, measures: Iterable[Measure] | None = None) -> tuple[Meas
     return tuple(measure for measure in measures or honest_measures() if measure.check != check)
 
 
+def fitting(measures: Iterable[Measure], expected: Sequence[Expected]) -> tuple[Measure, ...]:
+    """The same, with each figure that is expected and not there, such as another of its check is."""
+    given = tuple(measures)
+    more = []
+    for each in lacking(expected, {(measure.check, measure.subject) for measure in given}):
+        like = next((measure for measure in given if measure.check == each.check), None)
+        if like is None and each.check.startswith("controls."):
+            like = Measure(check=each.check, value=1.0, better="higher")
+        if like is not None or each.check == "marginals.3-way":
+            like = like or Measure(check=each.check, value=0.05)
+            more.append(like.model_copy(update={"subject": each.subject}))
+    return (*given, *more)
+
+
 def make_evidence(measures: Iterable[Measure] | None = None, **changes: object) -> Evidence:
     """Evidence of a federated run under a budget."""
     values: dict[str, object] = {
         "candidate": CANDIDATE,
         "rows": 500,
         "settings": "a" * 64,
+        "scope": Scope(),
         "source": "pooled sums of organisations",
         "organisations": 3,
         "started": "2026-11-21T11:00:00Z",

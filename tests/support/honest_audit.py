@@ -8,12 +8,14 @@ from numpy.typing import NDArray
 
 from headwater.audit import audit as whole_audit
 from headwater.audit import checks as registry
+from headwater.audit.expected import expected_figures
 from headwater.evidence.candidate import Candidate
 from headwater.evidence.check import About, AuditRows, Check
 from headwater.evidence.measure import Measure
 from headwater.evidence.settings import AuditSettings
 from headwater_server.releasing import evidence as gathering
-from support.evidences import honest_measures
+from support.evidences import fitting, honest_measures
+from support.recipes import SCHEMA
 
 __all__ = ["found_copies", "use_audit", "without_power"]
 
@@ -44,8 +46,9 @@ def use_audit(
     monkeypatch: pytest.MonkeyPatch, change: Callable[[Measure], Measure | None] = lambda measure: measure
 ) -> None:
     """Let audits at coordinator and organisations find honest measures, each changed or left out as a test says."""
-    changed = [change(measure) for measure in honest_measures()]
-    kept = [measure for measure in changed if measure is not None]
+    # As many figures as checks of the tests' own schema give.
+    honest = fitting(honest_measures(), expected_figures(SCHEMA, AuditSettings()))
+    kept = [changed for measure in honest if (changed := change(measure)) is not None]
     controls = tuple(measure for measure in kept if measure.check.startswith("controls"))
     free = [measure for measure in kept if measure.check == "validity"]
     others = [m for m in kept if not m.check.startswith(("controls", *_FREE))]

@@ -10,10 +10,10 @@ from headwater.evidence.candidate import Candidate
 from headwater.evidence.check import About, AuditRows
 from headwater.evidence.measure import Measure
 from headwater.evidence.settings import AuditSettings
-from headwater.schema import BooleanColumn, CategoricalColumn, Column, DateColumn, ImageColumn
+from headwater.schema import BooleanColumn, CategoricalColumn, Column, DateColumn, ImageColumn, Schema
 from headwater.schema.table import Table
 
-__all__ = ["TOLERANCE", "Inference"]
+__all__ = ["TOLERANCE", "Inference", "secrets_of"]
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
@@ -65,7 +65,7 @@ class Inference:
         """Bind to a candidate and public settings."""
         self._candidate = candidate
         self._settings = settings
-        self.secrets = _secrets(candidate.table, settings)
+        self.secrets = secrets_of(candidate.table.schema, settings)
         self._tolerances = {secret.name: _tolerance(secret, candidate.table) for secret in self.secrets}
 
     @property
@@ -123,9 +123,14 @@ class Inference:
         return controlled_measure(self.name, secret.name, (hits, attacks, control, controls), details)
 
 
-def _secrets(table: Table, settings: AuditSettings) -> tuple[Column, ...]:
-    columns = table.schema.columns
-    if unknown := sorted(set(settings.secrets) - set(table.schema.names)):
+def secrets_of(schema: Schema, settings: AuditSettings) -> tuple[Column, ...]:
+    """Columns whose values an attacker guesses: the declared ones, else sensitive ones, else the target.
+
+    Raises:
+        InputError: a declared one is no column.
+    """
+    columns = schema.columns
+    if unknown := sorted(set(settings.secrets) - set(schema.names)):
         raise InputError(f"the audit's secret {unknown[0]!r} is no column of the schema; name one that is")
     chosen = [column for column in columns if column.name in settings.secrets]
     chosen = chosen or [column for column in columns if column.sensitive]

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from headwater.errors import InputError
 from headwater.evidence.candidate import Candidate
 from headwater.evidence.settings import AuditSettings
-from headwater.schema import BooleanColumn, CategoricalColumn, ImageColumn
+from headwater.schema import BooleanColumn, CategoricalColumn, ImageColumn, Schema
 from headwater.schema.table import Table
 
-__all__ = ["Task", "tasks_of"]
+__all__ = ["Task", "task_names", "tasks_of"]
 
 I64 = NDArray[np.int64]
 
@@ -59,9 +59,12 @@ def tasks_of(candidate: Candidate, settings: AuditSettings) -> tuple[Task, ...]:
     Raises:
         InputError: a declared task is no column, or is a picture.
     """
-    schema = candidate.table.schema
-    names = settings.tasks or ((schema.target.name,) if schema.target is not None else ())
-    return tuple(_task(name, candidate) for name in names)
+    return tuple(_task(name, candidate) for name in task_names(candidate.table.schema, settings))
+
+
+def task_names(schema: Schema, settings: AuditSettings) -> tuple[str, ...]:
+    """Columns that are tasks, whether or not a model can predict them."""
+    return settings.tasks or ((schema.target.name,) if schema.target is not None else ())
 
 
 def _task(name: str, candidate: Candidate) -> Task:

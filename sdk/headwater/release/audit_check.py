@@ -1,9 +1,10 @@
 """Whether the decision in audit.json follows from the policy that it names, offline."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from headwater.agreement.documents import Instant
+from headwater.audit.expected import Expected, contradicted, lacking
 from headwater.errors import InputError, ReleaseRefused
 from headwater.evidence.measure import Measure
 from headwater.release.attempts import check_attempts
@@ -38,7 +39,9 @@ def policy_of(audit: PublishedAudit) -> Policy:
     return policy
 
 
-def check_audit(audit: PublishedAudit, keys: Mapping[str, str], released: Instant) -> None:
+def check_audit(
+    audit: PublishedAudit, keys: Mapping[str, str], released: Instant, expected: Sequence[Expected] = ()
+) -> None:
     """Check that the decision follows from what is published, and allows a release.
 
     Figures that are not published are believed as they were judged, which is what the organisations sign; all else is
@@ -48,6 +51,7 @@ def check_audit(audit: PublishedAudit, keys: Mapping[str, str], released: Instan
         audit: as read.
         keys: Ed25519 keys of the charter's members by id.
         released: when the release was made.
+        expected: figures that schema and settings say there are; one that is missing must be told and judged so.
 
     Raises:
         ReleaseRefused: the first thing that is off, in one line.
@@ -62,7 +66,7 @@ def check_audit(audit: PublishedAudit, keys: Mapping[str, str], released: Instan
     if facts != sorted((PublicFigure.of(m, "public") for m in stated), key=lambda figure: figure.check):
         raise ReleaseRefused("the figures of audit.json on ledger and licence are not its own facts; do not use it")
     _check_log(audit)
-    _check_findings(audit, policy)
+    _check_findings(audit, policy, expected)
     # A waiver must hold when the release is made, not only when it was decided.
     waived, refused = covered(audit.waivers, policy, audit.candidate, released, keys)
     if set(refused) - set(decision.refused_waivers):
@@ -97,12 +101,14 @@ def _check_log(audit: PublishedAudit) -> None:
         raise ReleaseRefused("the last attempt in audit.json is not the decision that it shows; do not use the release")
 
 
-def _check_findings(audit: PublishedAudit, policy: Policy) -> None:
+def _check_findings(audit: PublishedAudit, policy: Policy, wanted: Sequence[Expected]) -> None:
     """Each rule has a finding for each figure that it takes, and no other."""
     files, private = audit.source == "one holder of files", audit.privacy != "none"
     apart = is_apart(audit.source, audit.privacy)
     for figure in audit.figures:
         _check_class(figure)
+    names = {(figure.check, figure.subject): figure.status for figure in audit.figures}
+    left_out, lying = lacking(wanted, names), contradicted(wanted, names)
     found = {(f.gate, f.rule, f.check, f.subject): f for f in audit.decision.findings}
     expected = set()
     for gate in policy.gates:
@@ -113,18 +119,30 @@ def _check_findings(audit: PublishedAudit, policy: Policy) -> None:
             for figure in own:
                 key = (gate.id, number, figure.check, figure.subject)
                 expected.add(key)
-                _check_figure(found.get(key), rule, figure, audit)
-            for check, subject in _missed(rule, own):
+                if (figure.check, figure.subject) in lying:
+                    _check_told(found.get(key), "inconclusive", f"{figure.check} is there and called not applicable")
+                else:
+                    _check_figure(found.get(key), rule, figure, audit)
+            missed = _missed(rule, own)
+            for each in () if is_left(gate, apart=apart) else left_out:
+                name = (each.check, each.subject)
+                if rule.asks_for(*name) and name not in missed:
+                    key = (gate.id, number, *name)
+                    expected.add(key)
+                    outcome = "inconclusive" if rule.missing == "skip" else rule.missing
+                    _check_told(found.get(key), outcome, f"{' of '.join(filter(None, name))} was not measured")
+            for check, subject in missed:
                 key = (gate.id, number, check, subject)
                 expected.add(key)
-                finding = found.get(key)
                 expects: str = "not applicable" if is_left(gate, apart=apart) else rule.missing
-                if finding is None or finding.outcome != expects:
-                    raise ReleaseRefused(
-                        f"{check} was not measured and audit.json does not say so; do not use the release"
-                    )
+                _check_told(found.get(key), expects, f"{check} was not measured")
     if len(found) != len(audit.decision.findings) or set(found) != expected:
         raise ReleaseRefused("audit.json holds findings that no rule of its policy makes; do not use the release")
+
+
+def _check_told(finding: Finding | None, outcome: str, what: str) -> None:
+    if finding is None or finding.outcome != outcome:
+        raise ReleaseRefused(f"{what} and audit.json does not say so; do not use the release")
 
 
 def _check_class(figure: PublicFigure) -> None:

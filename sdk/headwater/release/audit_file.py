@@ -14,6 +14,7 @@ from headwater.release.evidence import (
     Evidence,
     Federation,
     PrivacyStated,
+    Scope,
     Source,
     disclosure_of,
     facts_as_measures,
@@ -120,6 +121,7 @@ class PublishedAudit(Document):
         candidate: SHA-256 of data.parquet.
         rows: synthetic rows.
         settings: digest of the audit's settings.
+        scope: what they declare; with the schema it says which figures there must be.
         source: whose rows were counted.
         organisations: whose counts are in it.
         started: when the audit began.
@@ -138,6 +140,7 @@ class PublishedAudit(Document):
     candidate: HexDigest
     rows: int = Field(ge=1, le=2**53 - 1)
     settings: HexDigest
+    scope: Scope | None = None
     source: Source
     organisations: int = Field(ge=1, le=1_000_000)
     started: Instant
@@ -181,6 +184,7 @@ class PublishedAudit(Document):
             candidate=evidence.candidate,
             rows=evidence.rows,
             settings=evidence.settings,
+            scope=evidence.scope,
             source=evidence.source,
             organisations=evidence.organisations,
             started=evidence.started,

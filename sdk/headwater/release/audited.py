@@ -1,6 +1,7 @@
 """Reading audit.json of a release, and holding it to the manifest."""
 
 from headwater.agreement.charter import Charter
+from headwater.audit.expected import Expected, expected_figures
 from headwater.errors import InputError, ReleaseRefused
 from headwater.release.audit_check import check_audit
 from headwater.release.audit_file import PublishedAudit
@@ -8,17 +9,19 @@ from headwater.release.evidence import Source
 from headwater.release.layout import AUDIT, DATA, MAXIMUM_AUDIT_BYTES
 from headwater.release.manifest import Manifest
 from headwater.release.verdict import AuditClaim
+from headwater.schema.schema import Schema
 
 __all__ = ["read_audit"]
 
 
-def read_audit(data: bytes, manifest: Manifest, charter: Charter) -> PublishedAudit:
+def read_audit(data: bytes, manifest: Manifest, charter: Charter, schema: Schema) -> PublishedAudit:
     """Read audit.json, and check that it is on this release and allows it.
 
     Args:
         data: of audit.json, whose digest is the manifest's.
         manifest: verified.
         charter: pinned, which the release was made under.
+        schema: of the release.
 
     Raises:
         ReleaseRefused: it is on other rows or another run, its decision does not follow from its policy, a waiver does
@@ -43,12 +46,21 @@ def read_audit(data: bytes, manifest: Manifest, charter: Charter) -> PublishedAu
     last = audit.attempts[-1]
     if (last.run, last.plan) != (manifest.provenance.run_id, manifest.provenance.plan_digest):
         raise ReleaseRefused(f"the last attempt in {AUDIT} is at another run than the release; do not use the release")
-    check_audit(audit, charter.keys, manifest.created)
+    check_audit(audit, charter.keys, manifest.created, _expected(audit, schema))
     if AuditClaim.of(audit) != manifest.protection.audit:
         raise ReleaseRefused(
             f"the manifest tells something else of the audit than {AUDIT} does; do not use the release"
         )
     return audit
+
+
+def _expected(audit: PublishedAudit, schema: Schema) -> tuple[Expected, ...]:
+    if audit.scope is None:
+        raise ReleaseRefused(f"{AUDIT} does not say which groups, secrets and tasks were declared; do not use it")
+    try:
+        return expected_figures(schema, audit.scope.settings)
+    except InputError as error:
+        raise ReleaseRefused(f"{AUDIT} declares what the release's schema does not have: {error}") from error
 
 
 def _check_facts(audit: PublishedAudit, manifest: Manifest, charter: Charter) -> None:

@@ -9,6 +9,7 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 from headwater.agreement.documents import Document, HexDigest, Instant
 from headwater.evidence.check import Disclosure
 from headwater.evidence.measure import Measure
+from headwater.evidence.settings import AuditSettings
 
 __all__ = [
     "FACTS",
@@ -18,6 +19,7 @@ __all__ = [
     "FederationFacts",
     "PrivacyFacts",
     "PrivacyStated",
+    "Scope",
     "Source",
     "disclosure_of",
     "facts_as_measures",
@@ -56,6 +58,32 @@ class PrivacyFacts(Document):
     events: int = Field(ge=1)
     replay: Literal["exact", "bound", "refuted"]
     ledgers: tuple[HexDigest, ...] = ()
+
+
+class Scope(Document):
+    """What a plan declares for its audit, as far as it says which figures there must be.
+
+    Attributes:
+        groups: columns of groups.
+        secrets: columns that attribute inference guesses.
+        tasks: columns that models predict.
+        canaries: rows that were planted.
+    """
+
+    groups: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
+    canaries: int = Field(default=0, ge=0, le=1_000_000)
+
+    @classmethod
+    def of(cls, settings: AuditSettings) -> Self:
+        """The scope of an audit's settings."""
+        return cls(groups=settings.groups, secrets=settings.secrets, tasks=settings.tasks, canaries=settings.canaries)
+
+    @property
+    def settings(self) -> AuditSettings:
+        """Settings of this scope, all else as usual."""
+        return AuditSettings(groups=self.groups, secrets=self.secrets, tasks=self.tasks, canaries=self.canaries)
 
 
 class Attacked(Document):
@@ -109,6 +137,7 @@ class Evidence(Document):
         candidate: SHA-256 of the bytes that may be published: of data.parquet, or of a file of synthetic rows.
         rows: synthetic rows.
         settings: digest of the audit's settings.
+        scope: what the settings declare; None where nobody else has to know which figures there must be.
         source: whose rows were counted.
         organisations: whose counts are in it; 1 for one holder of files.
         started: when the audit began.
@@ -126,6 +155,7 @@ class Evidence(Document):
     candidate: HexDigest
     rows: int = Field(ge=1, le=2**53 - 1)
     settings: HexDigest
+    scope: Scope | None = None
     source: Source
     organisations: int = Field(default=1, ge=1, le=1_000_000)
     started: Instant

@@ -218,11 +218,11 @@ def _check_audited(
     charter = trusted if isinstance(trusted, Charter) else trusted.find(manifest.provenance.charter_digest)
     if charter is None:
         raise ReleaseRefused("the release was made under no version of the pinned charter; ask the consortium")
-    audit = read_audit(_bounded(folder / AUDIT, MAXIMUM_AUDIT_BYTES), manifest, charter)
+    schema = Schema.from_toml((folder / SCHEMA).read_text("utf-8"))
+    audit = read_audit(_bounded(folder / AUDIT, MAXIMUM_AUDIT_BYTES), manifest, charter, schema)
     attestation = _bounded(folder / ATTESTATION, MAXIMUM_ATTESTATION_BYTES)
     members = check_attestation(attestation, statement_of(manifest, manifest_file, audit), charter)
     if audit.federation != "none" and audit.federation.attacked is not None:
-        schema = Schema.from_toml((folder / SCHEMA).read_text("utf-8"))
         check_attacked(audit.federation.attacked, read_data(folder / DATA, schema))
     return audit, members
 

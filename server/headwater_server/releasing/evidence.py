@@ -22,7 +22,7 @@ from headwater.errors import OutOfOrder, ReleaseRefused
 from headwater.evidence.candidate import Candidate
 from headwater.evidence.measure import Measure
 from headwater.evidence.settings import AuditSettings
-from headwater.release.evidence import Attacked, Evidence, FederationFacts, PrivacyFacts, PrivacyStated
+from headwater.release.evidence import Attacked, Evidence, FederationFacts, PrivacyFacts, PrivacyStated, Scope
 from headwater.release.layout import DATA, SCHEMA
 from headwater.release.privacy_claim import Privacy
 from headwater.release.replay import replay
@@ -131,6 +131,7 @@ def gather(
         candidate=sha256_hex(candidate_bytes(table)),
         rows=table.rows,
         settings=settings_digest(settings),
+        scope=Scope.of(settings),
         source="pooled sums of organisations" if plan.privacy == "none" else "each organisation for itself",
         organisations=max(1, found.organisations),
         started=instant_of(started),

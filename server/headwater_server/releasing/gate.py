@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from headwater.agreement.charter import Charter
 from headwater.agreement.documents import instant_of
 from headwater.agreement.plan import Plan
+from headwater.audit.expected import Expected, expected_figures
 from headwater.errors import InputError, OutOfOrder, ReleaseRefused
 from headwater.release.attempts import Attempt, attempt_after, unfinished_after
 from headwater.release.audit_file import PublishedAudit
@@ -150,7 +151,7 @@ def put_to_gate(
         if each.waiver.release != release and each.waiver.gate not in covered
     }
     now = instant_of(datetime.now(UTC))
-    decision = decide(gathered.evidence, policy, waivers, now=now, keys=charter.keys)
+    decision = decide(gathered.evidence, policy, waivers, now=now, keys=charter.keys, expected=_expected(plan))
     storage.add_attempt(run_id, lambda before: attempt_after(_log(before), decision, run_id, plan.digest).to_bytes())
     return GateOutcome(
         run_id=run_id,
@@ -215,6 +216,10 @@ def not_to_be_mended(outcome: GateOutcome, request: WaiverRequest) -> tuple[str,
         for result in outcome.decision.gates
         if result.outcome == "fail" and not result.waived and result.gate not in request.gates
     )
+
+
+def _expected(plan: Plan) -> tuple[Expected, ...]:
+    return expected_figures(plan.schema_, audit_settings(plan))
 
 
 def _waivable(outcome: GateOutcome) -> list[str]:

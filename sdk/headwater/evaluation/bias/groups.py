@@ -9,10 +9,10 @@ from headwater.errors import InputError
 from headwater.evaluation.figures import label
 from headwater.evidence.candidate import Candidate
 from headwater.evidence.settings import AuditSettings
-from headwater.schema import BooleanColumn, CategoricalColumn
+from headwater.schema import BooleanColumn, CategoricalColumn, Schema
 from headwater.schema.table import Table
 
-__all__ = ["NO_GROUPS", "GroupColumn", "alone", "groups_of"]
+__all__ = ["NO_GROUPS", "GroupColumn", "alone", "groups_in", "groups_of"]
 
 I64 = NDArray[np.int64]
 
@@ -58,7 +58,16 @@ def groups_of(candidate: Candidate, settings: AuditSettings) -> tuple[GroupColum
     Raises:
         InputError: a declared column is none of the schema's, has no categories, or more than 100.
     """
-    columns = {column.name: column for column in candidate.table.schema.columns}
+    return groups_in(candidate.table.schema, settings)
+
+
+def groups_in(schema: Schema, settings: AuditSettings) -> tuple[GroupColumn, ...]:
+    """The same, which the schema alone says.
+
+    Raises:
+        InputError: as `groups_of`.
+    """
+    columns = {column.name: column for column in schema.columns}
     found = []
     for name in settings.groups:
         column = columns.get(name)

@@ -21,8 +21,8 @@ __all__ = ["GroupRatio", "Intersections"]
 
 I64 = NDArray[np.int64]
 
-_MOST_PAIRS = 100
-_MOST_MEASURES = 200
+MOST_PAIRS = 100
+MOST_MEASURES = 200
 
 
 class _Shares(ABC):
@@ -153,7 +153,7 @@ class Intersections(_Shares):
             InputError: a declared column has no groups.
         """
         super().__init__(candidate, settings)
-        self._pairs = tuple(itertools.islice(itertools.combinations(self._columns, 2), _MOST_PAIRS))
+        self._pairs = tuple(itertools.islice(itertools.combinations(self._columns, 2), MOST_PAIRS))
 
     @property
     def name(self) -> str:
@@ -192,7 +192,7 @@ class Intersections(_Shares):
             subjects = [f"{left.subject(one)} & {right.subject(other)}" for one, other in codes]
             found += self._ratios(subject, subjects, *part)
         found.sort(key=lambda measure: -measure.trials)
-        return tuple(found[:_MOST_MEASURES])
+        return tuple(found[:MOST_MEASURES])
 
     def _counts(self, table: Table) -> I64:
         parts = [np.zeros(0, np.int64)]

@@ -72,10 +72,12 @@ class Rule(Document):
 
     def takes(self, measure: Measure) -> bool:
         """Whether the rule judges this measure."""
-        return any(
-            matches(check, measure.check) and matches(subject, measure.subject)
-            for check in self.checks
-            for subject in self.subjects
+        return self.asks_for(measure.check, measure.subject)
+
+    def asks_for(self, check: str, subject: str) -> bool:
+        """Whether the rule judges measures of this name."""
+        return any(matches(asked, check) for asked in self.checks) and any(
+            matches(asked, subject) for asked in self.subjects
         )
 
     @property

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from headwater.agreement.documents import Instant
+from headwater.audit.expected import Expected
 from headwater.release.evidence import Evidence, is_apart
 from headwater.release.policy.decision import Decision, Outcome, compose
 from headwater.release.policy.document import Policy
@@ -20,6 +21,7 @@ def decide(
     *,
     now: Instant,
     keys: Mapping[str, str] | None = None,
+    expected: Sequence[Expected] = (),
 ) -> Decision:
     """Judge a candidate.
 
@@ -29,13 +31,15 @@ def decide(
         waivers: that were given; each that does not hold is refused by name and changes nothing.
         now: when this is decided.
         keys: Ed25519 keys of the charter's members by id; without them no waiver holds.
+        expected: figures that schema and settings say there are, of `headwater.audit.expected`; none where nobody but
+            the judge made the evidence.
 
     Returns:
         A verdict with a reason for each gate. It is never a pass on absent evidence: a gate whose measures are missing
         is inconclusive, and so is a release whose positive controls did not fail as they must. Where no figure of real
         rows may leave, gates that need one are left to the organisations by name, who are kept from signing otherwise.
     """
-    judged = judge(evidence, policy)
+    judged = judge(evidence, policy, expected)
     files, private = evidence.source == "one holder of files", evidence.privacy != "none"
     apart = is_apart(evidence.source, evidence.privacy)
     waived, refused = covered(waivers, policy, evidence.candidate, now, keys or {})

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from headwater.audit.expected import Expected, contradicted, lacking
 from headwater.audit.membership.ceiling import membership_ceiling
 from headwater.evidence.intervals import bounds, p_above, p_below
 from headwater.evidence.measure import Measure
@@ -74,12 +75,13 @@ class _Asked:
         return outcome_by_value(self.rule, self.measure.value, self.threshold) != "pass"
 
 
-def judge(evidence: Evidence, policy: Policy) -> Judged:
+def judge(evidence: Evidence, policy: Policy, expected: Sequence[Expected] = ()) -> Judged:
     """Hold evidence to every rule of a policy.
 
     Args:
         evidence: of one audit.
         policy: whose gates ask.
+        expected: figures that there must be; one that is missing is inconclusive by name, whatever pattern it is of.
 
     Returns:
         A finding for each rule and each measure that it takes, and one for each check that it misses.
@@ -91,6 +93,8 @@ def judge(evidence: Evidence, policy: Policy) -> Judged:
     measures = (*evidence.measures, *facts_as_measures(evidence.privacy, evidence.licence_stated))
     files, privacy = evidence.source == "one holder of files", evidence.privacy
     apart = is_apart(evidence.source, privacy)
+    names = {(measure.check, measure.subject): measure.status for measure in measures}
+    missed, lying = lacking(expected, names), contradicted(expected, names)
     findings: list[Finding] = []
     asked: list[_Asked] = []
     taken: set[str] = set()
@@ -102,7 +106,12 @@ def judge(evidence: Evidence, policy: Policy) -> Judged:
             if aside:
                 continue
             findings += _missing(gate, number, rule, own, private=privacy != "none", apart=apart)
+            if not is_left(gate, apart=apart):
+                findings += _left_out(gate, number, rule, missed, findings)
             for measure in own:
+                if (measure.check, measure.subject) in lying:
+                    findings.append(_cannot_stand_aside(gate, number, measure))
+                    continue
                 ready = _ready(gate, number, rule, measure, privacy)
                 asked += [ready] if isinstance(ready, _Asked) else []
                 findings += [ready] if isinstance(ready, Finding) else []
@@ -149,6 +158,37 @@ def _missing(
     return found
 
 
+def _left_out(
+    gate: Gate, number: int, rule: Rule, missed: Sequence[Expected], known: Sequence[Finding]
+) -> list[Finding]:
+    """What a rule's patterns stand for and nothing was measured of."""
+    told = {(found.check, found.subject) for found in known if (found.gate, found.rule) == (gate.id, number)}
+    return [
+        Finding(
+            gate=gate.id,
+            rule=number,
+            check=each.check,
+            subject=each.subject,
+            outcome="inconclusive" if rule.missing == "skip" else rule.missing,
+            reason=f"{each.check}{f' [{each.subject}]' if each.subject else ''} was not measured",
+        )
+        for each in missed
+        if rule.asks_for(each.check, each.subject) and (each.check, each.subject) not in told
+    ]
+
+
+def _cannot_stand_aside(gate: Gate, number: int, measure: Measure) -> Finding:
+    return Finding(
+        gate=gate.id,
+        rule=number,
+        check=measure.check,
+        subject=measure.subject,
+        outcome="inconclusive",
+        reason=f"{measure.name}: it calls itself not applicable, and there is such a thing here",
+        detail=measure.reason,
+    )
+
+
 def _ready(gate: Gate, number: int, rule: Rule, measure: Measure, privacy: PrivacyFacts | str) -> "_Asked | Finding":
     """The question that a rule asks of a measure, or what came of it without one."""
 
@@ -171,6 +211,8 @@ def _ready(gate: Gate, number: int, rule: Rule, measure: Measure, privacy: Priva
     if measure.trials < rule.least_trials:
         why = f"inconclusive, fewer than {rule.least_trials:,} trials"
         return without(rule.unclear, why, f"{measure.trials:,} trials")
+    if rule.by == "proof" and (why := _unlawful(measure)):
+        return without(rule.unclear, f"inconclusive, {why}")
     threshold = rule.threshold
     if threshold is not None and rule.above_null:
         threshold += measure.null or 0.0
@@ -183,6 +225,16 @@ def _ready(gate: Gate, number: int, rule: Rule, measure: Measure, privacy: Priva
         elif rule.times_epsilon:
             return without(rule.unclear, "there is no ε to compare it with")
     return _Asked(gate, number, rule, measure, threshold)
+
+
+def _unlawful(measure: Measure) -> str:
+    """Why a figure proves nothing whatever it says; "" where it may."""
+    if measure.law == "none":
+        return "no law says how likely the figure is"
+    # An attack's value is smoothed and its tally is not, so that they need not be one ratio.
+    if measure.law == "binomial" and not 0 <= measure.tally[0] <= measure.tally[1] > 0:
+        return "its tally is none of so many trials"
+    return ""
 
 
 def _found(question: _Asked, adjusted: float | None, error: float) -> Finding:
