@@ -77,16 +77,18 @@ def test_too_few_rows_for_a_self_test_are_told_once() -> None:
 
 def test_what_is_there_cannot_call_itself_not_applicable() -> None:
     expected = expected_figures(TABLE.schema, DECLARED)
-    outliers, group, ratio = (
-        ("membership.nearest", "outliers"),
-        ("membership.nearest", "ward=a"),
-        ("bias.ratio", "ward=a"),
-    )
+    outliers, group, whole = (("membership.nearest", subject) for subject in ("outliers", "ward=a", ""))
+    other = ("membership.domias-1", "ward=a")
     assert contradicted(expected, {outliers: "not applicable"}) == {outliers}
     assert contradicted(expected, {outliers: "inconclusive"}) == frozenset()
-    # A group without a row has no figure anywhere.
-    assert contradicted(expected, {group: "not applicable"}) == frozenset()
-    assert contradicted(expected, {group: "not applicable", ratio: "measured"}) == {group}
+    assert contradicted(expected, {whole: "measured", group: "not applicable", other: "measured"}) == {group}
+    # A group without a row, or with so few that one attack drew none of them; and an attack that could score nobody.
+    for honest in (
+        {whole: "measured", group: "not applicable", other: "not applicable"},
+        {whole: "measured", group: "not applicable", other: "inconclusive"},
+        {whole: "inconclusive", group: "not applicable", other: "measured"},
+    ):
+        assert contradicted(expected, honest) == frozenset()  # type: ignore[arg-type]
 
 
 def test_a_scope_that_is_none_of_the_schema_is_refused() -> None:
