@@ -324,6 +324,17 @@ def test_copies_are_refused_and_the_attempt_stays_on_record(world: RunWorld, mon
         attempt(world, "--waive", "G6", "--reason", "we like it so much", "--expires", "2099-01-01")
 
 
+def test_a_figure_that_was_left_out_of_the_evidence_stops_the_release(world: RunWorld) -> None:
+    evidence = world.home.runs / RUN / "candidate" / "measures.json"
+    found = RunEvidence.model_validate_json(evidence.read_bytes())
+    # The policy asks for copies.rare, of which another figure is there.
+    kept = tuple(measure for measure in found.measures if measure.subject != "combinations")
+    assert len(kept) == len(found.measures) - 1
+    evidence.write_text(found.model_copy(update={"measures": kept}).model_dump_json())
+    status, _ = attempt(world)
+    assert (status, last_attempt(world).verdict, last_attempt(world).failing) == (3, "inconclusive", ("G6",))
+
+
 def test_what_has_no_power_waits_for_two_organisations_to_answer_for_it(world: RunWorld) -> None:
     evidence = world.home.runs / RUN / "candidate" / "measures.json"
     found = RunEvidence.model_validate_json(evidence.read_bytes())
