@@ -7,10 +7,11 @@ Each table is honest: training rows, holdout and synthetic rows are as many fres
 or three parts of a table that is given, drawn by chance. A share above what it stands under by more than chance (the
 last column, the probability of so many at that rate) is a fault of the check.
 
-Measured with 1,000 rows, shares below .05, .01 and .001. Of 700 tables: copies.rare .02, .002, 0; copies.near .006, 0, 0.
-Of 200: copies.partial none; linkability .055, .01, 0; inference .065, .02, 0; membership of all rows at most .05, .025,
-.005. Of 1,000, membership.domias-1: all rows .034, .009, .001; but outliers .005 and a group of a hundred rows .008 below
-.001, where the law of the threshold is only nearly right: one alarm of so few rows is weaker than its p-value says.
+Measured at 1,000 rows: shares below .05, .01 and .001. Of 500 tables: copies.rare .022, .002, 0 (values), .01, .002,
+0 (combinations); copies.near .006, 0, 0. Of 200: copies.partial 0, 0, 0; linkability .055, .01, 0; inference .065, .02,
+0; membership of all rows at most .05, .025, .005. Of 1,200, membership.domias-1: all rows .035, .008, .001; but below
+.001 stand .004 of outliers and .007 of a group of a hundred rows, where the law of the threshold is only nearly right:
+an alarm of so few rows is weaker than its p-value says.
 """
 
 import argparse

@@ -8,8 +8,8 @@ Usage: python tools/bench/self_test_rates.py --seeds 100 --rows 26048 --syntheti
 drawn anew without replacement, or so many fresh rows of the tests' reference law. What is not applicable did not fail.
 
 Measured: of the second, no seed of a hundred failed, at 3.3 CPU seconds each; so many exclude a rate of failure above
-3 % at 95 %. Of the first, at least 27 seeds, stopped after 143 CPU seconds, none failed either. Before, when an alarm at
-the safe table was taken for a fault below .001, seed 10 of the second did: eleven lone rows were echoed and all were of
+3 % at 95 %. Of the first, none failed either, of at least 27 seeds before the tool was stopped. Earlier, when an alarm
+at the safe table was taken for a fault below .001, seed 10 of the second failed: eleven lone rows were echoed, all of
 one side, a chance of 2^-11, doubled for two subjects. That was chance: p-values of `copies.rare` on honest tables are
 at most uniform (`tools/bench/null_chances.py`). The limit is .0001 now, which a dozen checks share.
 """
