@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headwater.audit.controlled import checked, controlled_measure
-from headwater.audit.reach import drawn, nearest_synthetic
+from headwater.audit.reach import dealt_rows, drawn, nearest_synthetic
 from headwater.errors import InputError
 from headwater.evidence.candidate import Candidate
 from headwater.evidence.check import About, AuditRows
@@ -76,8 +76,9 @@ class Inference:
     def count(self, rows: AuditRows, random: np.random.Generator) -> I64:
         """For each secret, right guesses and guesses about training rows, then about holdout rows: shape (size,)."""
         counts: list[int] = []
+        dealt = dealt_rows(rows)
         for secret in self.secrets:
-            for side in (rows.train, rows.holdout):
+            for side in (dealt.train, dealt.holdout):
                 attacked = drawn(side, self._most(), random)
                 counts += [int(self._right(secret, attacked).sum()), attacked.rows]
         return np.array(counts, np.int64)

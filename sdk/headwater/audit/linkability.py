@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headwater.audit.controlled import checked, controlled_measure
-from headwater.audit.reach import drawn, nearest_synthetic
+from headwater.audit.reach import dealt_rows, drawn, nearest_synthetic
 from headwater.audit.row_hashes import value_hashes
 from headwater.evidence.candidate import Candidate
 from headwater.evidence.check import About, AuditRows
@@ -65,9 +65,10 @@ class Linkability:
         """Successes with 1 and with 10 neighbours and attacks, on training rows and on holdout rows: shape (6,)."""
         if not self.halves:
             return np.zeros(self.size, np.int64)
+        dealt = dealt_rows(rows)
         # As many on either side, so that no organisation weighs more in one rate than in the other.
-        attacks = min(self._settings.attacks, rows.train.rows, rows.holdout.rows)
-        counts = [self._attack(drawn(side, attacks, random)) for side in (rows.train, rows.holdout)]
+        attacks = min(self._settings.attacks, dealt.train.rows, dealt.holdout.rows)
+        counts = [self._attack(drawn(side, attacks, random)) for side in (dealt.train, dealt.holdout)]
         return np.concatenate(counts)
 
     def _attack(self, rows: Table) -> I64:

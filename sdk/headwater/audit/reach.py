@@ -1,14 +1,17 @@
-"""Nearest synthetic rows by some of the columns, in bounded memory."""
+"""Which real rows are attacked, and the synthetic rows nearest to them, in bounded memory."""
+
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from headwater.audit.row_hashes import value_hashes
 from headwater.evidence.candidate import Candidate
 from headwater.evidence.check import AuditRows
 from headwater.evidence.space import nearest
 from headwater.schema.table import Table
 
-__all__ = ["drawn", "nearest_synthetic", "pooled"]
+__all__ = ["dealt_rows", "drawn", "nearest_synthetic", "pooled"]
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
@@ -49,6 +52,23 @@ def nearest_synthetic(
         order = np.argsort(both, axis=1, kind="stable")[:, :k]
         distances, places = np.take_along_axis(both, order, axis=1), np.take_along_axis(at, order, axis=1)
     return distances, places
+
+
+def dealt_rows(rows: AuditRows) -> AuditRows:
+    """The rows that chance dealt to the sides one by one, so that attacks on them are independent trials.
+
+    Where a file was split row by row these are all rows. An organisation parts its rows by their values, equal ones
+    going together: there a row that stands many times was dealt once, and many attacks on it would pass for many
+    trials. Sides that share no row are taken to be parted so, and each different row is attacked once; where no row
+    stands twice either way is the same.
+    """
+    sides = (rows.train, rows.holdout)
+    whole = [value_hashes(side).sum(axis=1, dtype=np.uint64) for side in sides]
+    first = [np.sort(np.unique(sums, return_index=True)[1]) for sums in whole]
+    repeated = any(len(kept) < side.rows for kept, side in zip(first, sides, strict=True))
+    if not repeated or len(np.intersect1d(*whole)):
+        return rows
+    return replace(rows, train=rows.train.take(first[0]), holdout=rows.holdout.take(first[1]))
 
 
 def drawn(table: Table, most: int, random: np.random.Generator) -> Table:

@@ -1,6 +1,7 @@
 """Intervals and p-values of measures, by the law that each follows."""
 
 import math
+from collections.abc import Callable
 
 from headwater.errors import InputError
 from headwater.evidence.guesses import epsilon_of_guesses, p_of_guesses
@@ -37,34 +38,54 @@ def wilson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float
 def controlled(tally: tuple[int, ...], confidence: float = 0.95) -> tuple[float, float, float]:
     """Risk beyond a control, R = (t - c) / (1 - c), with its interval.
 
-    The interval joins those of both rates (Newcombe's square-and-add), each by Wilson.
+    1 - R is the ratio of two rates of failure, and the interval holds the ratios that a score test does not refuse.
 
     Args:
         tally: successes and trials of the attack, successes and trials of the control.
         confidence: of the interval.
 
     Returns:
-        (R, low, high); below 0 where the control did better. (0, -1, 1) without trials on either side.
+        (R, low, high); below 0 where the control did better, and never below -1. (0, -1, 1) without trials on either
+        side, or where every control succeeds.
 
-    Source: Giomi et al. 2023 (arXiv:2211.10459), section 4; Newcombe 1998, method 10.
+    Source: Giomi et al. 2023 (arXiv:2211.10459), section 4; Miettinen and Nurminen 1985, the ratio of two rates.
     """
     hits, trials, control_hits, control_trials = tally
-    if not trials or not control_trials:
+    if not trials or not control_trials or control_hits == control_trials:
         return 0.0, -1.0, 1.0
-    main, control = hits / trials, control_hits / control_trials
-    (main_low, main_high), (control_low, control_high) = (
-        wilson(hits, trials, confidence),
-        wilson(control_hits, control_trials, confidence),
-    )
-    beyond = 1 - control
-    if beyond < _TINY:
-        return 0.0, -1.0, 1.0
-    value = (main - control) / beyond
-    # dR/dt = 1 / (1 - c) and dR/dc = -(1 - t) / (1 - c)^2.
-    weight = (1 - main) / beyond
-    below = math.hypot(main - main_low, weight * (control_high - control)) / beyond
-    above = math.hypot(main_high - main, weight * (control - control_low)) / beyond
-    return value, max(value - below, -1.0), min(value + above, 1.0)
+    value = 1 - ((trials - hits) / trials) / ((control_trials - control_hits) / control_trials)
+    z = _quantile((1 + confidence) / 2)
+    # From R down the score grows, from R up it falls: each end is where it passes z.
+    low = _where(lambda risk: _score(tally, risk) < z, -1.0, max(value, -1.0))
+    high = 1.0 if hits == trials else _where(lambda risk: _score(tally, risk) < -z, max(value, -1.0), 1.0)
+    return value, low, high
+
+
+def _score(tally: tuple[int, ...], risk: float) -> float:
+    """How many standard errors the attack's failures are fewer than this risk would leave of the control's."""
+    hits, trials, control_hits, control_trials = tally
+    failures, control_failures, ratio = trials - hits, control_trials - control_hits, max(1 - risk, _TINY)
+    # The likeliest rate of failure of the control under this ratio: the lesser root.
+    square = (trials + control_trials) * ratio
+    linear = trials * ratio + failures + control_trials + control_failures * ratio
+    inner = max(linear * linear - 4 * square * (failures + control_failures), 0.0)
+    rate = min((linear - math.sqrt(inner)) / (2 * square), 1.0, 1 / ratio)
+    variance = ratio * rate * (1 - ratio * rate) / trials + ratio * ratio * rate * (1 - rate) / control_trials
+    variance *= (trials + control_trials) / max(trials + control_trials - 1, 1)
+    apart = ratio * control_failures / control_trials - failures / trials
+    if variance <= 0:
+        return 0.0 if abs(apart) < _TINY else math.copysign(math.inf, apart)
+    return apart / math.sqrt(variance)
+
+
+def _where(holds: Callable[[float], bool], low: float, high: float) -> float:
+    """The first place between the two from which on it holds; the end where it does nowhere."""
+    if holds(low):
+        return low
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (low, middle) if holds(middle) else (middle, high)
+    return high
 
 
 def binomial_at_least(successes: int, trials: int, rate: float) -> float:
@@ -149,21 +170,8 @@ def _p(measure: Measure, threshold: float, *, above: bool) -> float:
     if measure.law == "normal":
         distance = (value - threshold) / (measure.error or 1.0)
         return _upper_tail(distance if above else -distance)
-    # The confidence at which the interval just touches the threshold, found by halving.
-    if not beyond:
-        return _touching(measure, threshold, above=not above, beyond=False)
-    return _touching(measure, threshold, above=above, beyond=True)
-
-
-def _touching(measure: Measure, threshold: float, *, above: bool, beyond: bool) -> float:
-    low, high = 0.0, 1.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        lower, upper = bounds(measure, middle)
-        holds = lower > threshold if above else upper < threshold
-        low, high = (middle, high) if holds else (low, middle)
-    tail = (1 - low) / 2
-    return tail if beyond else 1 - tail
+    score = _score(measure.tally, threshold)
+    return _upper_tail(score if above else -score)
 
 
 def _value(measure: Measure) -> float:

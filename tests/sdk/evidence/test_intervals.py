@@ -89,6 +89,20 @@ def test_the_interval_of_a_risk_covers_as_often_as_it_says() -> None:
     assert np.mean(inside) == pytest.approx(0.95, abs=0.016)
 
 
+@pytest.mark.parametrize(
+    ("trials", "controls", "rate"), [(110, 50, 0.4), (60, 60, 0.8), (700, 200, 0.7), (60, 40, 0.1)]
+)
+def test_a_table_without_risk_is_seldom_taken_for_one_with(trials: int, controls: int, rate: float) -> None:
+    # All outcomes that happen at all, with their chances.
+    hits, control = (
+        [k for k in range(n + 1) if stats.binom.pmf(k, n, rate) > 1e-6 and k < n] for n in (trials, controls)
+    )
+    chances = np.outer(stats.binom.pmf(hits, trials, rate), stats.binom.pmf(control, controls, rate))
+    p_values = np.array([[p_above(_controlled(h, trials, c, controls), 0.0) for c in control] for h in hits])
+    for level, most in ((0.05, 0.06), (0.01, 0.015), (0.001, 0.0025)):
+        assert float(chances[p_values < level].sum()) <= most
+
+
 @given(rates, st.floats(0.001, 0.999))
 def test_the_binomial_tail_is_scipys(rate: tuple[int, int], chance: float) -> None:
     successes, trials = rate

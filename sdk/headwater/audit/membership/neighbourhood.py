@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from headwater.audit.reach import dealt_rows
 from headwater.evidence.candidate import Candidate
 from headwater.evidence.check import AuditRows
 from headwater.evidence.settings import AuditSettings
@@ -98,7 +99,8 @@ class Neighbourhood:
 
 
 def _measured(candidate: Candidate, rows: AuditRows, targets: int, random: np.random.Generator) -> Neighbourhood:
-    train, holdout = rows.train, rows.holdout
+    dealt = dealt_rows(rows)
+    train, holdout = dealt.train, dealt.holdout
     half = random.permutation(np.arange(holdout.rows) % 2)
     half_places = (np.flatnonzero(half == 0), np.flatnonzero(half == 1))
     reference = (holdout.take(half_places[0]), holdout.take(half_places[1]))
