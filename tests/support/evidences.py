@@ -108,7 +108,7 @@ def fitting(measures: Iterable[Measure], expected: Sequence[Expected]) -> tuple[
     """The same, with each figure that is expected and not there, such as another of its check is."""
     given = tuple(measures)
     more = []
-    for each in lacking(expected, {(measure.check, measure.subject) for measure in given}):
+    for each in lacking(expected, {(measure.check, measure.subject): measure.status for measure in given}):
         like = next((measure for measure in given if measure.check == each.check), None)
         if like is None and each.check.startswith("controls."):
             like = Measure(check=each.check, value=1.0, better="higher")

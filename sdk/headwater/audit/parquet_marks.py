@@ -1,7 +1,8 @@
 """What a Parquet file says beside its rows: metadata, statistics, dictionaries, columns that nobody asked for."""
 
+import base64
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,6 +19,7 @@ __all__ = ["marks_of_columns", "marks_of_parquet", "notes_of_parquet"]
 
 _LONG = 64
 _FRAME = b"pandas"
+_ARROW = b"ARROW:schema"
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_.:-]{1,40}")
 _REMEDY = "write it without, by pyarrow.parquet.write_table(table.replace_schema_metadata(None), FILE), or write CSV"
 
@@ -25,7 +27,7 @@ _REMEDY = "write it without, by pyarrow.parquet.write_table(table.replace_schema
 def marks_of_parquet(file: Path, schema: Schema) -> Iterator[str]:
     """What is wrong with a file's metadata and columns, in words without a value.
 
-    Looked at are key-value metadata of the file and of columns (Arrow's own schema may stand there, and of a data frame
+    Looked at are key-value metadata of the file and of columns (Arrow's own schema of these columns may stand there, and of a data frame
     what `said_beyond` calls harmless), who wrote it, columns and texts that the schema does not list, statistics that
     no row of their part bears out, and dictionaries with values that no row has: both come from other rows than those
     of the file.
@@ -36,7 +38,9 @@ def marks_of_parquet(file: Path, schema: Schema) -> Iterator[str]:
     with pq.ParquetFile(file) as parquet:
         metadata = parquet.metadata
         for key, value in (metadata.metadata or {}).items():
-            if key == _FRAME:
+            if key == _ARROW:
+                yield from _marks_of_arrow(value, metadata.metadata, parquet.schema_arrow.names)
+            elif key == _FRAME:
                 beyond = said_beyond(value, parquet.schema_arrow.names, metadata.num_rows, schema)
                 words = "a data frame's description in the file's metadata, key 'pandas'"
                 yield from (f"{words}, with {part}; {_REMEDY}" for part in beyond)
@@ -75,9 +79,27 @@ def marks_of_columns(rows: pa.Table, schema: Schema) -> Iterator[str]:
             yield from _marks_of_texts(rows.column(column.name), column.name, pa.array(column.categories, pa.string()))
 
 
-def _marks_of_pair(key: bytes, value: bytes, where: str) -> Iterator[str]:
-    if key == b"ARROW:schema":
+def _marks_of_arrow(value: bytes, metadata: Mapping[bytes, bytes], names: Sequence[str]) -> Iterator[str]:
+    """What Arrow's own schema, which a file carries beside Parquet's, holds that the file does not hold as well."""
+    where = f"Arrow's schema in the file's metadata, key 'ARROW:schema'; {_REMEDY}"
+    try:
+        content = pa.BufferReader(base64.b64decode(value, validate=True))
+        schema = pa.ipc.read_schema(content)
+        # Writers may end it with what says that nothing comes.
+        beyond = content.read().strip(b"\x00\xff")
+    except (pa.ArrowException, ValueError, OSError):
+        yield f"something else in the place of {where}"
         return
+    if beyond:
+        yield f"more than a schema in the place of {where}"
+    if list(schema.names) != list(names):
+        yield f"other columns than the file's in {where}"
+    # What stands in the file's own metadata as well is told there, and what a field has, with its column.
+    if any(metadata.get(key) != held for key, held in (schema.metadata or {}).items()):
+        yield f"an entry that the file's metadata does not have, in {where}"
+
+
+def _marks_of_pair(key: bytes, value: bytes, where: str) -> Iterator[str]:
     name = key.decode("utf-8", "replace")
     named = f"key {name!r}" if _PLAIN_KEY.fullmatch(name) else "a key that is no plain word"
     yield f"an entry in {where} that nothing here writes, {named}; {_REMEDY}"

@@ -1,5 +1,6 @@
 """Where an audit's report and figures go: looked at before the work, not after it."""
 
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -18,13 +19,13 @@ def check_outputs(outputs: Mapping[str, Path | None], inputs: Iterable[Path]) ->
     Raises:
         InputError: a folder is not there or takes no file, a folder where a file is named, or one file named twice.
     """
-    taken = {path.resolve(): f"{path}, which is read" for path in inputs}
+    taken = {os.path.realpath(path): f"{path}, which is read" for path in inputs}
     for option, path in outputs.items():
         if path is None:
             continue
-        if (other := taken.get(path.resolve())) is not None:
+        if (other := taken.get(os.path.realpath(path))) is not None:
             raise InputError(f"{option} {path} is the same file as {other}; name another")
-        taken[path.resolve()] = option
+        taken[os.path.realpath(path)] = option
         try:
             _try(option, path)
         except OSError as error:
@@ -53,7 +54,8 @@ def _try(option: str, path: Path) -> None:
     if not existed or path.is_file():
         path.open("ab").close()
     if not existed:
-        path.unlink()
+        # Of a link that leads nowhere yet, what was made is the file at its end.
+        os.unlink(os.path.realpath(path))
 
 
 def _unwritable(option: str, path: Path, error: OSError) -> InputError:

@@ -301,6 +301,34 @@ def test_attributes_of_a_frame_are_found(tmp_path: Path, table: Table) -> None:
     assert not any(_SECRET in what for what in found)
 
 
+def _arrows_schema(schema: pa.Schema, after: bytes = b"") -> str:
+    return base64.b64encode(schema.serialize().to_pybytes() + after).decode()
+
+
+@pytest.mark.parametrize(
+    ("hide", "words"),
+    [
+        (lambda schema: _arrows_schema(schema), ""),
+        (lambda schema: _arrows_schema(schema, bytes(8)), ""),
+        (lambda schema: _arrows_schema(schema.with_metadata({"note": _SECRET})), "an entry that the file's metadata"),
+        (lambda schema: _arrows_schema(schema.append(pa.field("zebulon", pa.string()))), "other columns"),
+        (lambda schema: _arrows_schema(schema, _SECRET.encode()), "more than a schema"),
+        (lambda schema: "not base64", "something else"),
+    ],
+)
+def test_what_hides_in_arrows_own_schema_is_found(
+    tmp_path: Path, table: Table, hide: Callable[[pa.Schema], str], words: str
+) -> None:
+    file, rows = tmp_path / "rows.parquet", table.to_arrow().replace_schema_metadata(None)
+    with pq.ParquetWriter(file, rows.schema, store_schema=False) as writer:
+        writer.write_table(rows)
+        writer.add_key_value_metadata({"ARROW:schema": hide(rows.schema)})
+    found = [finding.what for finding in scan(file, table.schema)]
+    assert bool(found) == bool(words), found
+    assert all(words in what or "cannot be read" in what for what in found)
+    assert not any("zebulon" in what.lower() for what in found)
+
+
 def test_random_bytes_are_no_pickle() -> None:
     random = np.random.default_rng(0)
     assert foreign(b"PAR1" + random.bytes(20_000_000) + b"PAR1") == ()

@@ -10,6 +10,7 @@ from headwater.contribution.auditing import count_all
 from headwater.errors import InputError
 from headwater.evidence.candidate import Candidate
 from headwater.evidence.check import AuditRows
+from headwater.evidence.measure import Status
 from headwater.evidence.settings import AuditSettings
 from headwater.schema.schema import Schema
 from headwater.schema.table import Table
@@ -71,8 +72,14 @@ def test_one_figure_of_a_column_s_groups_is_enough_and_another_column_s_is_not()
 
 def test_too_few_rows_for_a_self_test_are_told_once() -> None:
     expected = [Expected("controls.copier", "copies.near"), Expected("linkability")]
-    assert lacking(expected, {("controls.rows", "")}) == (Expected("linkability"),)
-    assert len(lacking(expected, set())) == 2
+    assert lacking(expected, {("controls.rows", ""): "inconclusive"}) == (Expected("linkability"),)
+    assert len(lacking(expected, {})) == 2
+
+
+@pytest.mark.parametrize("status", ["measured", "not applicable"])
+def test_a_self_test_without_rows_that_stops_nothing_excuses_nothing(status: Status) -> None:
+    expected = [Expected("controls.copier", "copies.near"), Expected("linkability")]
+    assert lacking(expected, {("controls.rows", ""): status}) == tuple(expected)
 
 
 def test_what_is_there_cannot_call_itself_not_applicable() -> None:
@@ -103,5 +110,5 @@ def test_a_table_of_one_column_expects_no_more_than_there_is() -> None:
     table = Table(schema, {"floor": TABLE.columns["floor"]}, TABLE.rows)
     checks = federated_checks(Candidate(table), AuditSettings())
     measures = read_counts(checks, np.zeros(sum(check.size for check in checks), np.int64))
-    names = {(measure.check, measure.subject) for measure in measures}
+    names = {(measure.check, measure.subject): measure.status for measure in measures}
     assert lacking(of_checks(expected_figures(schema, AuditSettings())), names) == ()

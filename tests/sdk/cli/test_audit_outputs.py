@@ -18,6 +18,23 @@ def test_a_file_that_can_be_written_leaves_no_trace_of_the_try(tmp_path: Path) -
     assert (tmp_path / "a.html").read_text(encoding="utf-8") == "older"
 
 
+def test_a_link_that_leads_nowhere_yet_stays_and_leads_nowhere(tmp_path: Path) -> None:
+    link = tmp_path / "link.html"
+    link.symlink_to(tmp_path / "a.html")
+    check_outputs({"--html": link}, [])
+    assert [path.name for path in tmp_path.iterdir()] == ["link.html"]
+    assert link.is_symlink()
+    with pytest.raises(InputError, match="is the same file as --html"):
+        check_outputs({"--html": link, "--json": tmp_path / "a.html"}, [])
+
+
+def test_a_link_that_leads_to_itself_is_told_in_one_line(tmp_path: Path) -> None:
+    loop = tmp_path / "a.html"
+    loop.symlink_to(loop)
+    with pytest.raises(InputError, match="cannot be written"):
+        check_outputs({"--html": loop}, [])
+
+
 @pytest.mark.parametrize(
     ("html", "figures", "words"),
     [

@@ -110,6 +110,24 @@ def test_what_is_there_is_not_called_not_applicable(
 
 
 @pytest.mark.parametrize(
+    "excuse",
+    [
+        Measure(check="controls.rows", value=1.0, better="higher"),
+        Measure(check="controls.rows", status="not applicable", reason="nothing to try"),
+    ],
+)
+def test_an_excuse_that_stops_nothing_stands_for_no_control(
+    tmp_path: Path, consortium: Consortium, excuse: Measure
+) -> None:
+    measures = [*without(("controls.shifted", "inference")), excuse]
+    result = gated(measures).result("G0")
+    assert result is not None
+    assert result.outcome == "inconclusive"
+    with pytest.raises(ReleaseRefused, match=r"controls\.shifted of inference was not measured"):
+        verify_release(published(tmp_path / "1", consortium, audit(measures)), consortium.charter.charter)
+
+
+@pytest.mark.parametrize(
     ("scope", "words"),
     [(None, "does not say which groups"), (Scope(groups=("age",)), "declares what the release's schema does not have")],
 )
