@@ -27,10 +27,10 @@ _REMEDY = "write it without, by pyarrow.parquet.write_table(table.replace_schema
 def marks_of_parquet(file: Path, schema: Schema) -> Iterator[str]:
     """What is wrong with a file's metadata and columns, in words without a value.
 
-    Looked at are key-value metadata of the file and of columns (Arrow's own schema of these columns may stand there, and
-    of a data frame what `said_beyond` calls harmless), who wrote it, columns and texts that the schema does not list,
-    statistics that no row of their part bears out, and dictionaries with values that no row has: both come from other
-    rows than those of the file.
+    Looked at are key-value metadata of the file and of columns (Arrow's own schema of these columns may stand there,
+    and of a data frame what `said_beyond` calls harmless), who wrote it, columns and texts that the schema does not
+    list, statistics that no row of their part bears out, and dictionaries with values that no row has: both come from
+    other rows than those of the file.
 
     Raises:
         pyarrow.ArrowException, OSError: it cannot be read.
