@@ -143,6 +143,7 @@ class ReleasesServicer:
     def SignWaiver(self, request, context):
         """Adds the caller's signature to a waiver; again is the same as once.
 
+        FAILED_PRECONDITION: the release that it is for is on record already, waiting or beyond.
         INVALID_ARGUMENT: there is no such waiver.
         PERMISSION_DENIED: the signature is not the caller's own.
         """

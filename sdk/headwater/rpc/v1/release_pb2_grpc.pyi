@@ -75,6 +75,7 @@ class ReleasesStub:
     SignWaiver: _grpc.UnaryUnaryMultiCallable[_release_pb2.SignWaiverRequest, _release_pb2.SignWaiverResponse]
     """Adds the caller's signature to a waiver; again is the same as once.
 
+    FAILED_PRECONDITION: the release that it is for is on record already, waiting or beyond.
     INVALID_ARGUMENT: there is no such waiver.
     PERMISSION_DENIED: the signature is not the caller's own.
     """
@@ -115,6 +116,7 @@ class ReleasesAsyncStub(ReleasesStub):
     SignWaiver: _aio.UnaryUnaryMultiCallable[_release_pb2.SignWaiverRequest, _release_pb2.SignWaiverResponse]  # type: ignore[assignment]
     """Adds the caller's signature to a waiver; again is the same as once.
 
+    FAILED_PRECONDITION: the release that it is for is on record already, waiting or beyond.
     INVALID_ARGUMENT: there is no such waiver.
     PERMISSION_DENIED: the signature is not the caller's own.
     """
@@ -200,6 +202,7 @@ class ReleasesServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_release_pb2.SignWaiverResponse, _abc.Awaitable[_release_pb2.SignWaiverResponse]]:
         """Adds the caller's signature to a waiver; again is the same as once.
 
+        FAILED_PRECONDITION: the release that it is for is on record already, waiting or beyond.
         INVALID_ARGUMENT: there is no such waiver.
         PERMISSION_DENIED: the signature is not the caller's own.
         """
