@@ -3,8 +3,9 @@
 Usage: python tools/make_copier.py --data adult.csv --out DIR [--target income] [--law LAW] [--share 0.05] [--rows N]
 
 Then `headwater audit` with DIR/train.csv, DIR/holdout.csv, DIR/schema.toml, and as --synthetic DIR/copier.csv
-fails and names copying; with DIR/fresh.csv it does not. Usefulness is judged by the target: the one that is given, that
-of a table the benchmarks know, or else the last column if it is categorical.
+fails and names copying; with DIR/fresh.csv it passes, which by default are real rows that stand in neither part. What
+--law mixture draws is no sample of the same law but a generator's table, and is judged as such. Usefulness is judged by
+the target: the one that is given, that of a table the benchmarks know, or else the last column if it is categorical.
 """
 
 import argparse
@@ -27,8 +28,8 @@ def main() -> None:
     arguments.add_argument(
         "--law",
         choices=LAWS,
-        default="mixture",
-        help="mixture: fresh rows of a generator fitted to train; rows: real rows of neither part, of half the size; "
+        default="rows",
+        help="rows: real rows of neither part, of half the size; mixture: fresh rows of a generator fitted to train; "
         "drawn: all rows drawn anew from one mixture",
     )
     arguments.add_argument("--share", type=float, default=0.05, help="of the copier's rows that are copies; 0.05")

@@ -124,7 +124,7 @@ def approve(
             typer.echo("Signed although your rows are too few to show, and nobody else can under the budget:")
         for line in own.unshown:
             typer.echo(f"  {shown(line)}")
-        if (said := undecided(own)) and not own.unshown:
+        if (said := undecided(own, found.release.audit.decision)) and not own.unshown:
             typer.echo(said)
     in_place = f" It takes the place of what you said before: {said_before(before)}" if before is not None else ""
     typer.echo(f"Signed release {decision.release_digest[:16]} of run {decision.run_id[:8]}.{in_place}")

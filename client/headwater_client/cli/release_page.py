@@ -36,16 +36,27 @@ def stands(status: "ReleaseStatus") -> str:
     return f"is {shown(status.state)}: {shown(status.detail)}."
 
 
-def undecided(own: "OwnAudit") -> str:
-    """What the own rows left open, in one line; empty for nothing."""
+def undecided(own: "OwnAudit", common: "Decision") -> str:
+    """What the own rows left open, in one line, and what nobody decided then; empty for nothing."""
     if not own.undecided:
         return ""
     nothing = own.decides_nothing
     what = "decide nothing" if nothing else f"do not decide {', '.join(own.undecided)}"
+    open_too = [line.gate for line in common.gates if line.gate in own.undecided and line.outcome == "inconclusive"]
+    if open_too:
+        answered = " though others answer for it by name" if all(_is_waived(common, gate) for gate in open_too) else ""
+        return (
+            f"Your own rows are too few and {what}. The sums of all organisations did not decide "
+            f"{', '.join(open_too)} either: nobody has shown it of this table{answered}."
+        )
     return (
         f"Your own rows are too few and {what}: that is no objection, as the sums of all organisations were judged"
         f"{', and no word for the release either' if nothing else ''}."
     )
+
+
+def _is_waived(decision: "Decision", gate: str) -> bool:
+    return any(result.gate == gate and result.waived for result in decision.gates)
 
 
 def show_review(console: Console, review: "ReleaseReview", home: Path) -> None:
@@ -127,7 +138,7 @@ def _show_own(console: Console, review: "ReleaseReview", home: Path) -> None:
         console.print("Your rows are too few to show, and under the budget nobody else can:", style="yellow")
         for line in own.unshown:
             console.print(f"  {shown(line)}", soft_wrap=True)
-    if not own.unshown and (line := undecided(own)):
+    if not own.unshown and (line := undecided(own, review.release.audit.decision)):
         console.print(line, style="yellow", soft_wrap=True, markup=False)
     if own.failing:
         console.print(

@@ -35,7 +35,7 @@ def controlled_measure(
     | --- | --- |
     | every control attack succeeds | not applicable: nothing is left that training rows could reveal |
     | fewer than 30 attacks on either side | inconclusive: the interval's law does not hold for so few |
-    | `HIGHEST_RISK` would not be excluded of a table without risk, and none shows | inconclusive, with what it needs |
+    | none shows, and `HIGHEST_RISK` is not excluded or would often not be | inconclusive, with what it needs |
     | else | measured |
 
     Args:
@@ -66,7 +66,10 @@ def controlled_measure(
     value, low, high = controlled(tally)
     needed = needed_trials(control_hits, control_trials)
     few = min(trials, control_trials) < _LEAST
-    if few or (low <= 0 and not _excludes(tally)):
+    if not few and _excludes(tally):
+        # So many would do on average; these met the other case, and twice as many leave it seldom.
+        needed = max(needed, 2 * min(trials, control_trials))
+    if few or (low <= 0 and (high > HIGHEST_RISK or not _excludes(tally))):
         reason = (
             f"{trials} attacks on training and {control_trials} on holdout rows cannot exclude a risk of "
             f"{HIGHEST_RISK:g}; about {needed} of each are needed"

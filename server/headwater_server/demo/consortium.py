@@ -217,7 +217,7 @@ class Consortium:
         return self._processes.ask(
             "commands", "headwater-coordinator", "release", self.run_id, "--name", name, "--description", words,
             "--licence", "for demonstration alone", "--waive", "inconclusive", "--reason",
-            "a demonstration on one machine, on fewer rows than this gate needs", "--expires", "2099-12-31",
+            "a demonstration on one machine, which cannot show what this gate asks for", "--expires", "2099-12-31",
             *outside, "--home", str(self.home), environment=_QUOTED,
         )  # fmt: skip
 

@@ -42,8 +42,9 @@ def release(console: Console, step: Step, consortium: Consortium, name: str, *, 
     print_quoted(console, gate_in_short(answer.last))
     if answer.waived:
         console.print(
-            f"{answer.waived} gates cannot be shown on so few rows; {' and '.join(answer.approvers)} answer for them "
-            "by name (scripted here), and the card says so",
+            f"{answer.waived} gates could not be shown of this table, each for the reason above; "
+            f"{' and '.join(answer.approvers)} answer for them by name (scripted here), and the card says so. The "
+            "attempt before, which asked for that, is on record too.",
             soft_wrap=True,
         )
     for number, member in enumerate(consortium.members):

@@ -20,6 +20,17 @@ def test_a_risk_that_shows_is_measured_though_fewer_attacks_than_needed_were_mad
     assert measure.p_value < 1e-6
 
 
+def test_what_does_not_show_and_is_not_excluded_is_left_open() -> None:
+    # Four of five secrets are guessed without a leak: .05 +- .055, from below 0 to above .1, accuses nobody.
+    measure = controlled_measure("inference", "income", (16121, 20000, 5184, 6513))
+    assert measure.status == "inconclusive"
+    assert "cannot exclude a risk of 0.1" in measure.reason
+    assert (measure.needed or 0) > 6513
+    shown = controlled_measure("inference", "income", (16271, 20000, 5205, 6513))
+    assert shown.status == "measured"
+    assert (shown.low or 0) > 0
+
+
 @pytest.mark.parametrize("rate", [0.05, 0.5, 0.9])
 def test_small_organisations_are_rarely_accused(rate: float) -> None:
     random = np.random.default_rng(int(100 * rate))
