@@ -25,12 +25,14 @@ class Operating:
         others: non-members that were scored.
         tally: (successes, trials) of a binomial law with this value and with the chance of members and non-members
             together in its spread.
+        p_value: chance of as many members above the threshold where scores tell nothing, exactly but for rounding up.
     """
 
     value: float
     members: int
     others: int
     tally: tuple[int, int]
+    p_value: float
 
 
 def operating_point(members: I64, others: I64, rate: float = RATE) -> Operating:
@@ -41,7 +43,9 @@ def operating_point(members: I64, others: I64, rate: float = RATE) -> Operating:
     and so has the rate as its mean under the null at any n. The threshold's own chance counts: the variance is
     t (1 - t) / m + slope^2 (j + 1) / (n + 1)^2, where the slope of the ROC is taken from half to twice of j and never
     below the null's 1, and j + 1 stands for j because more false positives than thought mislead, and few are skewed.
-    As in surveys, the tally has as many trials as a plain binomial of that variance would need.
+    As in surveys, the tally has as many trials as a plain binomial of that variance would need. Its tails are too light
+    for a p-value: given exchangeable scores, the members above the j-th non-member follow the beta-binomial law, from
+    which the p-value is.
 
     Args:
         members: shape (bins,), by ascending score; at least one.
@@ -66,7 +70,21 @@ def operating_point(members: I64, others: I64, rate: float = RATE) -> Operating:
     value = weight * share
     centre = min(max(value, rate), 1 - rate)
     trials = max(min(int(centre * (1 - centre) / variance), found), 1) if variance > 0 else found
-    return Operating(value, found, known, (min(round(value * trials), trials), trials))
+    tally = (min(round(value * trials), trials), trials)
+    return Operating(value, found, known, tally, _at_least(round(share * found), found, math.ceil(at), known))
+
+
+def _at_least(hits: int, members: int, rank: int, others: int) -> float:
+    """Chance of so many members above the non-member of this rank, all scores being exchangeable."""
+    from scipy.special import betaln
+
+    if hits <= 0:
+        return 1.0
+    counts = np.arange(hits, members + 1, dtype=np.float64)
+    below = others + 1 - rank
+    chances = betaln(counts + rank, members - counts + below) - betaln(rank, below)
+    chances -= np.log(members + 1) + betaln(counts + 1, members - counts + 1)
+    return min(float(np.exp(chances).sum()), 1.0)
 
 
 def detectable(members: int, others: int, rate: float = RATE) -> float:

@@ -12,7 +12,7 @@ from headwater.audit.membership.subjects import Subject, subjects_of
 from headwater.errors import InputError
 from headwater.evidence.candidate import Candidate
 from headwater.evidence.check import About, AuditRows
-from headwater.evidence.intervals import binomial_at_least, wilson
+from headwater.evidence.intervals import wilson
 from headwater.evidence.measure import Measure
 from headwater.evidence.settings import AuditSettings
 from headwater.mixture.attack import likelihood_attack
@@ -124,7 +124,7 @@ class MembershipAttack(ABC):
             better="lower",
             law="binomial",
             tally=best.tally,
-            p_value=binomial_at_least(*best.tally, RATE),
+            p_value=best.p_value,
             trials=best.members,
             detectable=detectable(best.members, best.others),
             details=details,

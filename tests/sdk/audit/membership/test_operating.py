@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import stats
 
 from headwater.audit.membership.operating import RATE, detectable, operating_point
 from headwater.evidence.intervals import binomial_at_least, wilson
@@ -95,3 +96,26 @@ def test_what_can_be_detected_is_detected_four_times_in_five() -> None:
 
 def test_more_rows_detect_less() -> None:
     assert detectable(20_000, 5000) < detectable(2000, 2000) < detectable(100, 100) < 0.1
+
+
+@pytest.mark.parametrize(("members", "others"), [(1300, 1300), (400, 120), (120, 30)])
+def test_p_values_are_seldom_small_where_scores_tell_nothing(members: int, others: int) -> None:
+    random = np.random.default_rng(4)
+    p_values = np.array(
+        [
+            operating_point(_histogram(random.normal(size=members)), _histogram(random.normal(size=others))).p_value
+            for _ in range(4000)
+        ]
+    )
+    # Of 4,000, three standard errors above .01 and .001; by the law of the tally it would be .0025 to .0045 below .001.
+    assert np.mean(p_values < 0.01) <= 0.0147
+    assert np.mean(p_values < 0.001) <= 0.0025
+
+
+def test_the_p_value_is_that_of_the_beta_binomial_law() -> None:
+    low, high = np.zeros(512, np.int64), np.zeros(512, np.int64)
+    # 1,399 non-members, of whom the 14th from the top ends the 1 %; 40 of 1,400 members are above.
+    low[0], low[9], high[0], high[9] = 1385, 14, 1360, 40
+    found = operating_point(high, low)
+    hits = round(found.value * 1400)
+    assert found.p_value == pytest.approx(stats.betabinom.sf(hits - 1, 1400, 14, 1386), rel=1e-6)
