@@ -34,13 +34,13 @@ MOST_ROWS = 2000
 """Rows of each part, at most, for faults that touch one row in twenty or more."""
 
 OUTLIERS_ROWS = 1000
-"""For ten copied outliers: among few rows, hardly any honest row comes near another by chance."""
+"""For a few copied outliers: among few rows, hardly any honest row comes near another by chance."""
 
 GUESSED_ROWS = 6000
 """For guesses that must stay quiet: a secret that most rows share takes so many to be cleared."""
 
 COPIED_SHARE = 0.05
-COPIED_OUTLIERS = 10
+COPIED_OUTLIERS = 20
 PARTLY_COPIED_SHARE = 0.1
 _PARTLY_COPIED = 120
 _LEAST_COLUMNS = 4
@@ -123,7 +123,7 @@ def _partial(tables: ControlTables, random: np.random.Generator) -> Table | None
 
 
 def _outliers(tables: ControlTables, random: np.random.Generator) -> Table:
-    """Of the same law, but for ten training rows: those furthest from their fifth neighbour in all three parts."""
+    """Of the same law, but for a few training rows: those furthest from their fifth neighbour in all three parts."""
     every = Table.concat([tables.rows.train, tables.rows.holdout, tables.fresh])
     space = Space.of(every)
     # The first neighbour of each row is the row itself.

@@ -58,7 +58,7 @@ EXPECTATIONS: tuple[Expectation, ...] = (
     Expectation("copier", (MEMBERSHIP,), _ALL_ROWS),
     Expectation("copier", (("copies.near",),)),
     Expectation("partial", (("copies.partial",),)),
-    # Ten rows are few for any single look; whoever misses them all can clear no outlier, and may clear all else.
+    # Twenty rows are few for any single look; whoever misses them all can clear no outlier, and may clear all else.
     Expectation(
         "outliers",
         (MEMBERSHIP, ("copies.near",), ("copies.rare",)),

@@ -130,7 +130,7 @@ def test_tables_have_the_faults_that_they_are_named_for(candidate: Table) -> Non
     assert not rows["safe"] & train
     assert rows["memoriser"] == train
     assert len(rows["copier"] & train) == 50
-    assert len(rows["outliers"] & train) == 10
+    assert len(rows["outliers"] & train) == 20
     assert not rows["partial"] & train
     assert not rows["shifted"] & train
     shifted = made["shifted"]

@@ -71,10 +71,10 @@ def operating_point(members: I64, others: I64, rate: float = RATE) -> Operating:
     centre = min(max(value, rate), 1 - rate)
     trials = max(min(int(centre * (1 - centre) / variance), found), 1) if variance > 0 else found
     tally = (min(round(value * trials), trials), trials)
-    return Operating(value, found, known, tally, _at_least(round(share * found), found, math.ceil(at), known))
+    return Operating(value, found, known, tally, _at_least(round(share * found), found, at, known))
 
 
-def _at_least(hits: int, members: int, rank: int, others: int) -> float:
+def _at_least(hits: int, members: int, rank: float, others: int) -> float:
     """Chance of so many members above the non-member of this rank, all scores being exchangeable."""
     from scipy.special import betaln
 
