@@ -42,7 +42,7 @@ def release(console: Console, step: Step, consortium: Consortium, name: str, *, 
     print_quoted(console, gate_in_short(answer.last))
     if answer.waived:
         console.print(
-            f"{answer.waived} gates could not be shown of this table, each for the reason above; "
+            f"{answer.waived} gates could not be shown of this table, each for a reason that the card names; "
             f"{' and '.join(answer.approvers)} answer for them by name (scripted here), and the card says so. The "
             "attempt before, which asked for that, is on record too.",
             soft_wrap=True,
