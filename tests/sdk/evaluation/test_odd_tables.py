@@ -124,8 +124,20 @@ def test_numbers_dates_and_many_categories_can_be_tasks() -> None:
     assert set(towns[candidate.table.columns["town"] < 0]) == {-1}
     assert (towns == 9).sum() == (candidate.table.columns["town"] >= 0).sum() - (towns[towns >= 0] < 9).sum()
     check = UsefulnessCheck(candidate, AuditSettings(tasks=("age", "town")))
-    for measure in read_alone(check, AuditRows(odd(300, 1), odd(300, 2))):
+    for measure in read_alone(check, AuditRows(odd(300, 1), odd(2400, 2))):
         assert measure.value == pytest.approx(1, abs=0.15)
+
+
+def test_a_loss_that_neither_shows_nor_is_excluded_is_left_open() -> None:
+    check = UsefulnessCheck(Candidate(odd(600, 0)), AuditSettings(tasks=("age",)))
+    found = [read_alone(check, AuditRows(odd(300, seed), odd(60, seed + 20)))[0] for seed in range(1, 9)]
+    # Nobody is failed for having few rows: what is measured is cleared, or shows a loss.
+    assert all((each.low or 0) >= 0.85 or (each.high or 1) < 1 for each in found if each.status == "measured")
+    left = [each for each in found if each.status == "inconclusive"]
+    assert len(left) >= 4
+    for each in left:
+        assert "neither shows a loss nor excludes one of 0.15" in each.reason
+        assert (each.needed or 0) >= 90
 
 
 @pytest.mark.parametrize(
