@@ -165,8 +165,8 @@ def _kept(home: Path, digest: str) -> SignedCharter:
     path = home / _CHARTERS / f"{digest}.json"
     if not path.is_file():
         raise InputError(
-            f"charter {digest[:16]}… is not pinned here; get its digest from a member of the consortium and run "
-            f"`headwater catalogue add`"
+            f"charter {digest[:16]}… is not pinned here (in {home}; HEADWATER_HOME names another folder); get its "
+            f"digest from a member of the consortium and run `headwater catalogue add`"
         )
     signed = read_charter(path.read_bytes())
     if signed.charter.digest != digest:
