@@ -1,6 +1,5 @@
 """Which rows took part in a run, kept as keyed hashes: a review by other rows would say nothing of its release."""
 
-import hashlib
 import os
 import secrets
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from headwater.contribution.splits import packed_rows
+from headwater.contribution.splits import keyed_hashes, packed_rows
 from headwater.errors import InputError, StorageError
 from headwater.schema.table import Table
 from headwater_client.plan_rows import PlanRows
@@ -138,13 +137,4 @@ def _marks(table: Table, key: bytes) -> U64:
     """A keyed hash of each row; shape (rows,)."""
     # In single precision: a format that keeps a number with half the bits makes no other row of it.
     with np.errstate(over="ignore"):
-        packed = np.ascontiguousarray(packed_rows(table), dtype="<f4")
-    width = packed.shape[1] * packed.itemsize
-    data = packed.tobytes()
-    keyed = hashlib.blake2b(key=key, digest_size=8)
-    digests = bytearray()
-    for start in range(0, len(data), width):
-        row = keyed.copy()
-        row.update(data[start : start + width])
-        digests += row.digest()
-    return np.frombuffer(bytes(digests), "<u8").astype(np.uint64)
+        return keyed_hashes(packed_rows(table).astype("<f4"), key)

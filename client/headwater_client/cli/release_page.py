@@ -42,21 +42,17 @@ def undecided(own: "OwnAudit", common: "Decision") -> str:
         return ""
     nothing = own.decides_nothing
     what = "decide nothing" if nothing else f"do not decide {', '.join(own.undecided)}"
-    open_too = [line.gate for line in common.gates if line.gate in own.undecided and line.outcome == "inconclusive"]
+    open_too = [gate for gate in common.gates if gate.gate in own.undecided and gate.outcome == "inconclusive"]
     if open_too:
-        answered = " though others answer for it by name" if all(_is_waived(common, gate) for gate in open_too) else ""
+        answered = " though others answer for it by name" if all(gate.waived for gate in open_too) else ""
         return (
             f"Your own rows are too few and {what}. The sums of all organisations did not decide "
-            f"{', '.join(open_too)} either: nobody has shown it of this table{answered}."
+            f"{', '.join(gate.gate for gate in open_too)} either: nobody has shown it of this table{answered}."
         )
     return (
         f"Your own rows are too few and {what}: that is no objection, as the sums of all organisations were judged"
         f"{', and no word for the release either' if nothing else ''}."
     )
-
-
-def _is_waived(decision: "Decision", gate: str) -> bool:
-    return any(result.gate == gate and result.waived for result in decision.gates)
 
 
 def show_review(console: Console, review: "ReleaseReview", home: Path) -> None:

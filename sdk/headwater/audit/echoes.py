@@ -31,8 +31,7 @@ def echo_measure(
     stand alone, and given how many are echoed, how many of them are of the training rows follows the hypergeometric
     law, in whose tails the binomial law has more. The share is not 1/2 where rows were parted by their values, as in a
     federation: equal rows are then on one side, and the smaller part repeats itself more. The same holds of sums over
-    organisations, whose tables may differ in size and in how they repeat
-    themselves.
+    organisations, whose tables may differ in size and in how they repeat themselves.
 
     | what is | becomes |
     | --- | --- |

@@ -1,12 +1,12 @@
 """Linkability: does the synthetic table tell that two halves of a record belong to one person?"""
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from headwater.audit.column_subsets import most_values_first
 from headwater.audit.controlled import checked, controlled_measure
 from headwater.audit.reach import dealt_rows, drawn, nearest_synthetic
 from headwater.audit.row_hashes import value_hashes
@@ -131,18 +131,9 @@ def _halves(candidate: Candidate, seed: int) -> tuple[tuple[str, ...], ...]:
     names = candidate.table.schema.names
     if len(names) < 2:
         return ()
-    distinct = [_distinct(candidate.table.columns[name]) for name in names]
-    order = sorted(range(len(names)), key=lambda place: (-distinct[place], place))
     first = int(np.random.default_rng(seed).integers(2))
     # Dealt 0 1 1 0 0 1 1 0 …: the sides stay as even as can be.
     sides: list[list[int]] = [[], []]
-    for turn, place in enumerate(order):
+    for turn, place in enumerate(most_values_first(candidate.table)):
         sides[(first + (turn + 1) // 2) % 2].append(place)
     return tuple(tuple(names[place] for place in sorted(side)) for side in sides)
-
-
-def _distinct(values: NDArray[np.generic]) -> float:
-    """How many different values a column has; a picture is as good as unique."""
-    if values.ndim > 1:
-        return math.inf
-    return float(len(np.unique(values)))

@@ -35,8 +35,8 @@ def partial_measure(check: str, counts: I64, shape: tuple[int, ...], dropped: Se
 
     Marks are set without asking which side a row is of. Of a generator that knows no more of one side, each echoed row
     is of the training rows with the share that these have of the rows that can be echoed; of one that leans to them,
-    with `LEANING` at most where both sides have as many. The p-value is the
-    least binomial one at that rate, times the number of subsets, parts and kinds.
+    with `LEANING` at most where both sides have as many. The p-value is the least binomial one at that rate, times the
+    number of subsets, parts and kinds.
 
     | what is | becomes |
     | --- | --- |

@@ -42,11 +42,14 @@ def not_asked(decision: Decision, measures: Sequence[Measure]) -> str:
         measures: that it judged.
     """
     parts: list[str] = []
+    unasked: set[str] = set()
     for question in _QUESTIONS:
         own = [measure for measure in measures if measure.check == question.check]
         if not own or any(measure.status != "not applicable" for measure in own):
             continue
-        if question.check == "bias.parity" and "bias, " in "".join(parts):
+        unasked.add(question.check)
+        # Where no group is named, that groups are not compared goes without saying.
+        if question.check == "bias.parity" and "bias.ratio" in unasked:
             continue
         undeclared = "declare" in own[0].reason
         why = f"no {question.noun} is named ({question.option})" if undeclared else own[0].reason

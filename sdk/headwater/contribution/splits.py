@@ -31,16 +31,28 @@ def row_positions(table: Table) -> NDArray[np.float64]:
     if isinstance(table, LiftedTable):
         # Scores differ from run to run; the pictures fixed the positions.
         return table.positions
-    packed = packed_rows(table)
+    return (keyed_hashes(packed_rows(table), _KEY) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def keyed_hashes(packed: NDArray[np.floating], key: bytes) -> NDArray[np.uint64]:
+    """BLAKE2b of each row's bytes under a key, eight bytes of it.
+
+    Args:
+        packed: shape (rows, numbers of a row).
+        key: up to 64 bytes.
+
+    Returns:
+        uint64, shape (rows,).
+    """
     width = packed.shape[1] * packed.itemsize
     data = packed.tobytes()
-    keyed = hashlib.blake2b(key=_KEY, digest_size=8)
+    keyed = hashlib.blake2b(key=key, digest_size=8)
     digests = bytearray()
     for start in range(0, len(data), width):
         row = keyed.copy()
         row.update(data[start : start + width])
         digests += row.digest()
-    return (np.frombuffer(bytes(digests), dtype="<u8") >> 11).astype(np.float64) * 2.0**-53
+    return np.frombuffer(bytes(digests), dtype="<u8").astype(np.uint64)
 
 
 def packed_rows(table: Table) -> NDArray[np.float64]:

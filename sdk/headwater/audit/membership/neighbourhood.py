@@ -39,7 +39,7 @@ class Side:
 
     Attributes:
         table: the rows.
-        places: shape (rows,): where they stand in the part that they were taken from.
+        places: shape (rows,): where they stand in their part of the `dealt_rows`.
         halves: shape (rows,): 0 or 1, the half of the holdout that is the attacker's reference for this row; a row of
             the holdout is in the other one.
         synthetic: shape (rows, 5): distances to the nearest synthetic rows, nearest first; infinite past the last.
@@ -73,7 +73,7 @@ class Neighbourhood:
         members: attacked rows that the generator was fitted to.
         others: attacked rows that it never saw.
         reference: the halves of the holdout.
-        half_places: where the rows of each half stand in the holdout.
+        half_places: where the rows of each half stand in the holdout of the `dealt_rows`.
     """
 
     members: Side
