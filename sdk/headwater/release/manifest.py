@@ -1,9 +1,17 @@
 """The manifest: what a release holds, where it came from and what it does not protect."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
+from pydantic import (
+    Discriminator,
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    Tag,
+    model_serializer,
+    model_validator,
+)
 
 from headwater.agreement.differencing import Differencing
 from headwater.agreement.documents import Document, HexDigest, HexKey, HexSignature, Instant, RunId
@@ -15,9 +23,12 @@ from headwater.release.verdict import AuditClaim
 __all__ = [
     "MANIFEST_KIND",
     "Audit",
+    "Chart",
+    "Configuration",
     "DatasetName",
     "Figure",
     "FileEntry",
+    "GeneratorTerms",
     "Manifest",
     "Protection",
     "Provenance",
@@ -37,7 +48,13 @@ ReleasePath = Annotated[str, StringConstraints(pattern=rf"^{_SEGMENT}(/{_SEGMENT
 """A file inside a release: no part begins with a dot, so no path leaves the folder."""
 
 
-Format = Literal["headwater-release/1", "headwater-release/2", "headwater-release/3"]
+Format = Literal["headwater-release/1", "headwater-release/2", "headwater-release/3", "headwater-release/4"]
+
+GeneratorTerms = Literal["kept", "on request", "released"]
+"""What readers may have of the generator: nothing, rows that the coordinator samples for them, or its bundle in
+generator/ (and rows on request)."""
+
+_SINCE_FOUR = ("charts", "configurations", "generator")
 
 
 def _kind(value: object) -> str:
@@ -62,6 +79,31 @@ class Figure(Document):
 
     column: str = Field(min_length=1, max_length=200)
     path: ReleasePath
+    description: str = Field(min_length=1, max_length=1000)
+
+
+class Chart(Document):
+    """A plot of more than one column, or of what was measured, with the words that say the same."""
+
+    kind: Literal["pairs", "usefulness", "bias", "coverage"]
+    path: ReleasePath
+    description: str = Field(min_length=1, max_length=2000)
+
+
+class Configuration(Document):
+    """Rows beside data.parquet, drawn from the same generator in another way.
+
+    Attributes:
+        name: "balanced": classes in equal shares with a column `weight`; "views": groups from neighbouring latents, by
+            `group_id` and `view_id`.
+        path: its Parquet file.
+        rows: in it.
+        description: what it is for, with its settings.
+    """
+
+    name: Literal["balanced", "views"]
+    path: ReleasePath
+    rows: int = Field(ge=1, le=2**53 - 1)
     description: str = Field(min_length=1, max_length=1000)
 
 
@@ -112,11 +154,14 @@ class Manifest(Document):
     """All that is signed about one version of a dataset.
 
     Attributes:
-        format: the layout of this document: 3 with an audit, else 2 with a privacy claim, which software that knows
-            only a smaller number must refuse.
+        format: the layout of this document: 4 with charts, configurations or a generator, else 3 with an audit, else 2
+            with a privacy claim, which software that knows only a smaller number must refuse.
         version: 1 for the first release under a name; a version never changes once published.
         unconfirmed_schema: the schema was drafted from rows and no person confirmed every bound and category.
-        files: sorted by path; every file of the folder but manifest.json and SHA256SUMS.
+        charts: plots beyond one column.
+        configurations: rows drawn in other ways, each name once.
+        generator: what readers may have of it.
+        files: sorted by path; every file of the folder but manifest.json, SHA256SUMS and attestation.json.
     """
 
     format: Format
@@ -132,14 +177,18 @@ class Manifest(Document):
     protection: Protection
     provenance: Provenance
     figures: tuple[Figure, ...] = ()
+    charts: tuple[Chart, ...] = ()
+    configurations: tuple[Configuration, ...] = ()
+    generator: GeneratorTerms = "kept"
     files: tuple[FileEntry, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _check_privacy(self) -> Self:
         privacy = self.protection.privacy
-        needed = format_of(self.protection)
+        more = bool(self.charts or self.configurations or self.generator != "kept")
+        needed = format_of(self.protection, more=more)
         if self.format != needed:
-            raise ValueError(f"a manifest of {self.format} is not one for its privacy and audit; {needed} is")
+            raise ValueError(f"a manifest of {self.format} is not one for what it holds; {needed} is")
         if privacy != "none" and privacy.schema_confirmed == self.unconfirmed_schema:
             raise ValueError(
                 "the privacy claim and the manifest contradict each other on whether people read the schema"
@@ -160,10 +209,25 @@ class Manifest(Document):
             raise ValueError("attestation.json is signed after the list is fixed, so it cannot stand in it")
         if ("audit.json" in paths) == (self.protection.audit == "none"):
             raise ValueError("audit.json is among the files exactly where there was an audit")
-        strangers = {figure.path for figure in self.figures} - set(paths)
+        shown = {f.path for f in self.figures} | {c.path for c in self.charts} | {c.path for c in self.configurations}
+        strangers = shown - set(paths)
         if strangers:
-            raise ValueError(f"{sorted(strangers)[0]} is a figure but not among the files")
+            raise ValueError(f"{sorted(strangers)[0]} is shown but not among the files")
+        names = [each.name for each in self.configurations]
+        if len(set(names)) != len(names):
+            raise ValueError("a configuration stands twice; each has its name once")
+        if ("generator/bundle.json" in paths) != (self.generator == "released"):
+            raise ValueError("generator/bundle.json is among the files exactly where the generator is released")
         return self
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Earlier layouts keep their bytes, which are signed."""
+        written: dict[str, Any] = handler(self)
+        if self.format != "headwater-release/4":
+            for name in _SINCE_FOUR:
+                written.pop(name, None)
+        return written
 
     @property
     def size_bytes(self) -> int:
@@ -175,8 +239,10 @@ class Manifest(Document):
         return next((entry for entry in self.files if entry.path == path), None)
 
 
-def format_of(protection: Protection) -> Format:
-    """The layout of a manifest with this protection."""
+def format_of(protection: Protection, *, more: bool = False) -> Format:
+    """The layout of a manifest with this protection; `more`: with charts, configurations or a generator."""
+    if more:
+        return "headwater-release/4"
     if protection.audit != "none":
         return "headwater-release/3"
     return "headwater-release/2" if isinstance(protection.privacy, PrivacyClaim) else "headwater-release/1"

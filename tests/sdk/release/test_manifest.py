@@ -10,7 +10,15 @@ from pydantic import ValidationError
 
 from headwater.agreement.signing import public_key_hex, sign
 from headwater.errors import InputError, ReleaseRefused
-from headwater.release.manifest import MANIFEST_KIND, FileEntry, Manifest, Protection, Provenance, SignedManifest
+from headwater.release.manifest import (
+    MANIFEST_KIND,
+    Chart,
+    FileEntry,
+    Manifest,
+    Protection,
+    Provenance,
+    SignedManifest,
+)
 from support.claims import make_claim
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
@@ -160,3 +168,20 @@ def test_later_signatures_would_not_change_the_release_digest() -> None:
     second = SignedManifest.sign(manifest(), Ed25519PrivateKey.generate())
     assert first.manifest.digest == second.manifest.digest
     assert first.digest != second.digest
+
+
+def test_what_is_beside_the_rows_needs_layout_four_and_leaves_earlier_layouts_their_bytes() -> None:
+    plain = manifest()
+    assert b'"charts"' not in plain.to_bytes()
+    assert b'"generator"' not in plain.to_bytes()
+    assert Manifest.from_bytes(plain.to_bytes()) == plain
+    chart = Chart(kind="pairs", path="plots/pairs.svg", description="which columns go together")
+    files = tuple(sorted((*plain.files, plain.files[0].model_copy(update={"path": chart.path})), key=lambda f: f.path))
+    more = manifest(charts=(chart,), files=files, format="headwater-release/4")
+    assert Manifest.from_bytes(more.to_bytes()) == more
+    assert b'"generator":"kept"' in more.to_bytes()
+    for wrong in ({"charts": (chart,), "files": files}, {"charts": (chart,), "format": "headwater-release/4"}):
+        with pytest.raises(ValidationError, match=r"headwater-release/4 is|shown but not among the files"):
+            manifest(**wrong)
+    with pytest.raises(ValidationError, match="exactly where the generator is released"):
+        manifest(generator="released", format="headwater-release/4")
