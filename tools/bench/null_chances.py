@@ -8,10 +8,9 @@ or three parts of a table that is given, drawn by chance. A share above what it 
 last column, the probability of so many at that rate) is a fault of the check.
 
 Measured at 1,000 rows: shares below .05, .01 and .001. Of 500 tables: copies.rare .022, .002, 0 (values), .01, .002,
-0 (combinations); copies.near .006, 0, 0. Of 200: copies.partial 0, 0, 0; linkability .055, .01, 0; inference .065, .02,
-0; membership of all rows at most .05, .025, .005. Of 1,200, membership.domias-1: all rows .035, .008, .001; but below
-.001 stand .004 of outliers and .007 of a group of a hundred rows, where the law of the threshold is only nearly right:
-an alarm of so few rows is weaker than its p-value says.
+0 (combinations); copies.near .006, 0, 0. Of 200: copies.partial 0, 0, 0.
+Of 300: membership at most .067, .020, .003 over all attacks, groups and outliers; linkability .043, .010, 0; inference
+.050, .017, 0. No share is above what chance alone shows: the least probable of these 22 has probability .08.
 """
 
 import argparse

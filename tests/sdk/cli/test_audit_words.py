@@ -144,3 +144,11 @@ def test_a_threshold_above_a_floor_is_drawn_where_it_is() -> None:
     measures = (*without("bias.odds"), odds)
     (asked,) = judgement_of(decided(measures), STANDARD, measures).thresholds["bias.odds [sex]"]
     assert asked.at == pytest.approx(0.18)
+
+
+def test_that_groups_are_not_compared_is_said_once() -> None:
+    both = told(undeclared("bias.ratio", "bias.parity"))
+    assert "bias, as no group is named (--group)" in both
+    assert "whether groups are treated alike" not in both
+    parity = told(undeclared("bias.parity"))
+    assert "whether groups are treated alike, as no task is named (--task)" in parity
