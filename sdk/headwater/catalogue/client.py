@@ -15,9 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from headwater.agreement.charter import Charter
 from headwater.agreement.documents import HexDigest, first_problem
 from headwater.agreement.succession import CharterHistory
+from headwater.catalogue.fetching import Arriving, BrokenLine
 from headwater.catalogue.known import KnownCatalogue, read_charter
 from headwater.errors import InputError, PeerError, ReleaseRefused, TransportError
-from headwater.release import SignedManifest
+from headwater.release import FileEntry, SignedManifest
 from headwater.release.layout import ATTESTATION, MANIFEST, MAXIMUM_ATTESTATION_BYTES, MAXIMUM_MANIFEST_BYTES
 from headwater.release.manifest import DatasetName
 from headwater.release.verification import read_manifest, verify_manifest
@@ -25,6 +26,7 @@ from headwater.release.verification import read_manifest, verify_manifest
 __all__ = ["CatalogueClient", "Listing"]
 
 _MAXIMUM_ANSWER_BYTES = 16 * 2**20
+_STREAMS = 4
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 
 
@@ -87,6 +89,11 @@ class CatalogueClient:
     ) -> None:
         """Close the connection."""
         self._http.close()
+
+    @property
+    def streams(self) -> int:
+        """Requests that may run at the same time."""
+        return _STREAMS
 
     def history(self, known: CharterHistory | None = None) -> CharterHistory:
         """The catalogue's charter from version 1 to the one in force, which goes through the pinned one.
@@ -167,6 +174,38 @@ class CatalogueClient:
     def file_path(self, name: str, version: int, path: str) -> str:
         """The path of a file on the catalogue's site."""
         return f"/api/v1/releases/{quote(name, safe='')}/{version}/files/{quote(path)}"
+
+    @contextmanager
+    def open_file(
+        self, name: str, version: int, entry: FileEntry, start: int = 0, stop: int | None = None
+    ) -> Iterator[Arriving]:
+        """Part of a file; as `headwater.catalogue.fetching.Fetcher`."""
+        asked: dict[str, str] = {}
+        if start > 0 or stop is not None:
+            last = "" if stop is None else str(stop - 1)
+            asked = {"range": f"bytes={start}-{last}", "if-range": f'"{entry.sha256}"'}
+        try:
+            with self.stream(self.file_path(name, version, entry.path), asked) as response:
+                yield Arriving(self._begin(response, start, entry), self._pieces(response))
+        except httpx.HTTPError as error:
+            raise BrokenLine(str(self.explain(error))) from error
+
+    def _begin(self, response: httpx.Response, start: int, entry: FileEntry) -> int:
+        if response.status_code == 200:
+            # The whole file comes: another content, or a server without ranges.
+            return 0
+        if response.status_code != 206:
+            raise self.refusal(response.status_code, entry.path)
+        if not response.headers.get("content-range", "").startswith(f"bytes {start}-"):
+            raise PeerError(f"the catalogue sent another part of {entry.path} than was asked for; refused")
+        return start
+
+    def _pieces(self, response: httpx.Response) -> Iterator[bytes]:
+        try:
+            # As it comes: a buffer of pieces would lose what it holds when the line breaks.
+            yield from response.iter_raw()
+        except httpx.HTTPError as error:
+            raise BrokenLine(str(self.explain(error))) from error
 
     @contextmanager
     def stream(self, path: str, headers: Mapping[str, str]) -> Iterator[httpx.Response]:

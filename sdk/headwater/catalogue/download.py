@@ -8,7 +8,7 @@ from pathlib import Path
 
 from headwater.agreement.charter import Charter
 from headwater.agreement.succession import CharterHistory
-from headwater.catalogue.client import CatalogueClient
+from headwater.catalogue.fetching import Fetcher
 from headwater.catalogue.transfer import fetch_file
 from headwater.errors import InputError, ReleaseRefused
 from headwater.release import Verification, verify_release
@@ -19,7 +19,7 @@ __all__ = ["download_release"]
 
 
 def download_release(
-    client: CatalogueClient,
+    fetcher: Fetcher,
     charter: Charter | CharterHistory,
     name: str,
     version: int,
@@ -32,7 +32,7 @@ def download_release(
     it is verified does it take its final name.
 
     Args:
-        client: of the catalogue that has it.
+        fetcher: of whoever has it: a catalogue over HTTPS, a coordinator over gRPC.
         charter: the pinned charter, or a history through it of which a version is the release's.
         name: of the dataset.
         version: of the dataset.
@@ -45,7 +45,7 @@ def download_release(
             in a copy that the folder held before, which stays as it is.
         TransportError: the catalogue could not be reached; run again to continue.
     """
-    signed, data = client.manifest(name, version, charter)
+    signed, data = fetcher.manifest(name, version, charter)
     manifest = signed.manifest
     if _is_filled(folder):
         return _already_there(folder, charter, manifest.digest)
@@ -58,14 +58,13 @@ def download_release(
         done = 0
         for entry in manifest.files:
             before = done
-            url_path = client.file_path(name, version, entry.path)
             report = _reporter(on_progress, before, manifest.size_bytes)
-            fetch_file(client, url_path, entry, staging / entry.path, report)
+            fetch_file(fetcher, name, version, entry, staging / entry.path, report)
             done += entry.size_bytes
         (staging / MANIFEST).write_bytes(data)
         (staging / CHECKSUMS).write_bytes(checksums(manifest.files, data))
         if manifest.protection.audit != "none":
-            (staging / ATTESTATION).write_bytes(client.attestation(name, version))
+            (staging / ATTESTATION).write_bytes(fetcher.attestation(name, version))
         verification = verify_release(staging, charter)
         os.rename(staging, folder)
     return verification

@@ -6,10 +6,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
-
-from headwater.catalogue.client import CatalogueClient
-from headwater.errors import PeerError, ReleaseRefused
+from headwater.catalogue.fetching import BrokenLine, Fetcher
+from headwater.errors import ReleaseRefused
 from headwater.release import FileEntry
 from headwater.release.hashing import hash_file
 
@@ -22,8 +20,9 @@ _PIECE_BYTES = 1 << 18
 
 
 def fetch_file(
-    client: CatalogueClient,
-    url_path: str,
+    fetcher: Fetcher,
+    name: str,
+    version: int,
     entry: FileEntry,
     target: Path,
     on_size: Callable[[int], None],
@@ -35,8 +34,9 @@ def fetch_file(
     and its SHA-256 is right.
 
     Args:
-        client: of the catalogue.
-        url_path: on its site.
+        fetcher: of whoever has it.
+        name: of the dataset.
+        version: of the dataset.
         entry: from a verified manifest.
         target: the final name.
         on_size: told how many bytes of the file are there, whenever that changes.
@@ -57,11 +57,11 @@ def fetch_file(
     while digest is None:
         before = _size(part)
         try:
-            digest = _continue(client, url_path, entry, part, on_size)
-        except httpx.HTTPError as error:
+            digest = _continue(fetcher, name, version, entry, part, on_size)
+        except BrokenLine:
             failures = 1 if _size(part) > before else failures + 1
             if failures >= _ATTEMPTS:
-                raise client.explain(error) from error
+                raise
             pause(_PAUSE_SECONDS * 2 ** (failures - 1))
     if digest != entry.sha256:
         part.unlink()
@@ -77,7 +77,7 @@ def _size(path: Path) -> int:
 
 
 def _continue(
-    client: CatalogueClient, url_path: str, entry: FileEntry, part: Path, on_size: Callable[[int], None]
+    fetcher: Fetcher, name: str, version: int, entry: FileEntry, part: Path, on_size: Callable[[int], None]
 ) -> str:
     """Receive what is missing; SHA-256 of the whole file."""
     with part.open("a+b") as file:
@@ -90,18 +90,12 @@ def _continue(
         # An empty file has no byte to ask a range of; a whole one needs no request at all.
         if size == entry.size_bytes and size > 0:
             return digest.hexdigest()
-        headers = {"range": f"bytes={size}-", "if-range": f'"{entry.sha256}"'} if 0 < size < entry.size_bytes else {}
-        with client.stream(url_path, headers) as response:
-            if response.status_code == 200:
-                # The whole file comes: another content, or a server without ranges.
+        start = size if size < entry.size_bytes else 0
+        with fetcher.open_file(name, version, entry, start) as arriving:
+            if arriving.start != size:
                 file.truncate(0)
                 digest, size = hashlib.sha256(), 0
-            elif response.status_code != 206:
-                raise client.refusal(response.status_code, entry.path)
-            elif not response.headers.get("content-range", "").startswith(f"bytes {size}-"):
-                raise PeerError(f"the catalogue sent another part of {entry.path} than was asked for; refused")
-            # As it comes: a buffer of pieces would lose what it holds when the line breaks.
-            for piece in response.iter_raw():
+            for piece in arriving.pieces:
                 size += len(piece)
                 if size > entry.size_bytes:
                     file.truncate(0)
@@ -112,7 +106,7 @@ def _continue(
                 digest.update(piece)
                 on_size(size)
         if size < entry.size_bytes:
-            raise httpx.RemoteProtocolError("the answer ended before the file did")
+            raise BrokenLine(f"{entry.path} ended at byte {size:,} of {entry.size_bytes:,}; download it again")
         file.flush()
         os.fsync(file.fileno())
     return digest.hexdigest()

@@ -124,7 +124,7 @@ def test_broken_line_is_resumed_by_range(
     line.times = 2
     waits: list[float] = []
     with CatalogueClient(known) as client:
-        fetch_file(client, DATA, entry, tmp_path / "data.parquet", lambda _size: None, waits.append)
+        fetch_file(client, "visits", 1, entry, tmp_path / "data.parquet", lambda _size: None, waits.append)
     asked = [request.removeprefix(f"GET {DATA}").strip() for request in catalogue.requests if DATA in request]
     assert asked == ["", "bytes=1000-", "bytes=2000-"]
     assert len(waits) == 2
@@ -145,7 +145,7 @@ def test_line_that_stays_broken_leaves_what_came_and_no_final_name(
     target = tmp_path / "data.parquet"
     target.with_name("data.parquet.part").write_bytes(b"PAR1")
     with CatalogueClient(known) as client, pytest.raises(TransportError, match="could not be reached"):
-        fetch_file(client, DATA, entry, target, lambda _size: None, lambda _seconds: None)
+        fetch_file(client, "visits", 1, entry, target, lambda _size: None, lambda _seconds: None)
     assert not target.exists()
     assert target.with_name("data.parquet.part").read_bytes() == b"PAR1"
 
