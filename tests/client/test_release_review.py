@@ -26,7 +26,8 @@ from headwater.release.layout import AUDIT, DATA
 from headwater.release.policy import decide, load_policy
 from headwater.release.policy.waiver import Waiver
 from headwater.release.privacy_claim import Privacy
-from headwater.release.writing import DrawnFigure, candidate_bytes
+from headwater.release.rows import candidate_bytes
+from headwater.release.writing import DrawnFigure
 from headwater.rpc.v1 import release_pb2
 from headwater.schema.table import Table
 from headwater.schema.writing import write_csv

@@ -19,8 +19,8 @@ from headwater.release.layout import ATTESTATION, MANIFEST
 from headwater.release.policy import Decision, Policy, decide, load_policy
 from headwater.release.policy.waiver import SignedWaiver
 from headwater.release.privacy_claim import Privacy
+from headwater.release.rows import candidate_bytes
 from headwater.release.verification import read_manifest
-from headwater.release.writing import candidate_bytes
 from headwater.schema.table import Table
 from support.claims import make_claim
 from support.evidences import FEDERATION, fitting, honest_measures, make_evidence

@@ -10,13 +10,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from headwater.agreement.charter import CHARTER_KIND, Charter, Member, SignedCharter
 from headwater.agreement.signing import public_key_hex, sign
+from headwater.release import Provenance, ReleaseFacts
 from headwater.release.privacy_claim import Privacy
 from headwater.schema import BooleanColumn, CategoricalColumn, DateColumn, NumericColumn, Schema
 from headwater.schema.table import Table
 from headwater_server.release import PublishedRelease, ReleaseRequest, RunFacts, publish_release
 from support.succession import following, signed_by
 
-__all__ = ["Consortium", "make_consortium", "make_table", "publish"]
+__all__ = ["Consortium", "facts_on", "make_consortium", "make_table", "publish"]
 
 NOON = datetime.datetime(2026, 11, 21, 12, 0, tzinfo=datetime.UTC)
 
@@ -100,6 +101,30 @@ def make_table(rows: int = 500, seed: int = 7) -> Table:
         "admitted": random.integers(18262, 20453, rows).astype(np.float64),
     }
     return Table(schema, columns, rows)
+
+
+def facts_on(table: Table, consortium: Consortium, **changes: object) -> ReleaseFacts:
+    """What a card and a manifest say of version 1 of these rows, without differential privacy."""
+    values: dict[str, object] = {
+        "name": "visits",
+        "version": 1,
+        "title": "Hospital visits",
+        "licence": "CC-BY-4.0",
+        "created": "2026-11-21T12:00:00Z",
+        "differencing": "unprotected",
+        "privacy": "none",
+        "provenance": Provenance(
+            consortium=consortium.charter.charter.consortium,
+            organisations=3,
+            run_id="ab" * 16,
+            plan_digest="cd" * 32,
+            charter_digest=consortium.digest,
+            schema_digest=table.schema.digest,
+            generator_digest="ef" * 32,
+            software="headwater 0",
+        ),
+    }
+    return ReleaseFacts.model_validate(values | changes)
 
 
 def publish(

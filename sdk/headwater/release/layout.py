@@ -12,6 +12,7 @@ __all__ = [
     "CARD",
     "CHECKSUMS",
     "DATA",
+    "GENERATOR",
     "MANIFEST",
     "MAXIMUM_ATTESTATION_BYTES",
     "MAXIMUM_AUDIT_BYTES",
@@ -27,6 +28,7 @@ AUDIT = "audit.json"
 CARD = "README.md"
 CHECKSUMS = "SHA256SUMS"
 DATA = "data.parquet"
+GENERATOR = "generator"
 MANIFEST = "manifest.json"
 SCHEMA = "schema.toml"
 

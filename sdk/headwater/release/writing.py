@@ -1,6 +1,5 @@
 """Writing a release folder: whole and signed under its final name, or not at all."""
 
-import io
 import os
 import secrets
 import shutil
@@ -8,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow.parquet as pq
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from headwater.canonical import sha256_hex
@@ -16,18 +14,17 @@ from headwater.errors import InputError, ReleaseRefused, StorageError
 from headwater.release.attestation import statement_of
 from headwater.release.audit_file import PublishedAudit
 from headwater.release.card import dataset_card
+from headwater.release.extras import NO_EXTRAS, ReleaseExtras
 from headwater.release.facts import ReleaseFacts
 from headwater.release.hashing import hash_file
 from headwater.release.layout import ATTESTATION, AUDIT, CARD, CHECKSUMS, DATA, MANIFEST, SCHEMA, checksums, media_type
-from headwater.release.manifest import Figure, FileEntry, Manifest, SignedManifest, format_of
+from headwater.release.manifest import Chart, Figure, FileEntry, Manifest, SignedManifest, format_of
 from headwater.release.replay import replay
+from headwater.release.rows import write_rows
 from headwater.release.verdict import publishable
 from headwater.schema.table import Table
 
-__all__ = ["ROW_GROUP_ROWS", "DrawnFigure", "candidate_bytes", "write_release"]
-
-ROW_GROUP_ROWS = 65_536
-"""Rows in a row group: what a reader over HTTP fetches at once."""
+__all__ = ["DrawnChart", "DrawnFigure", "write_release"]
 
 
 @dataclass(frozen=True)
@@ -38,25 +35,12 @@ class DrawnFigure:
     content: bytes
 
 
-def candidate_bytes(table: Table) -> bytes:
-    """The bytes that data.parquet of these rows will have: what is audited before it is published.
+@dataclass(frozen=True)
+class DrawnChart:
+    """A plot of several columns, or of what was measured: the entry for the manifest, and the bytes of the file."""
 
-    The same table gives the same bytes with the same version of pyarrow, which wrote its own name into them.
-    """
-    target = io.BytesIO()
-    _write_rows(table, target)
-    return target.getvalue()
-
-
-def _write_rows(table: Table, target: Path | io.BytesIO) -> None:
-    pq.write_table(
-        table.to_arrow(),
-        target,
-        compression="zstd",
-        row_group_size=ROW_GROUP_ROWS,
-        write_statistics=True,
-        write_page_index=True,
-    )
+    chart: Chart
+    content: bytes
 
 
 def write_release(
@@ -66,6 +50,8 @@ def write_release(
     coordinator_key: Ed25519PrivateKey,
     figures: tuple[DrawnFigure, ...] = (),
     audit: PublishedAudit | None = None,
+    charts: tuple[DrawnChart, ...] = (),
+    extras: ReleaseExtras | None = None,
 ) -> SignedManifest:
     """Write data.parquet, schema.toml, README.md, plots, manifest.json and SHA256SUMS, and sign them.
 
@@ -73,8 +59,8 @@ def write_release(
     the folder is pending: `verify_release` refuses it until a quorum of organisations' stands beside it.
 
     Everything is written to a hidden folder beside the final one, synced, and renamed; on any failure the hidden
-    folder is removed. Generator and marginals are never written: without differential privacy neither may leave, and
-    under a budget, where they cost nothing more, the rows are what the organisations agreed to publish.
+    folder is removed. Marginals are never written, and the generator only as `extras` has it: whether it may leave is
+    for the policy to say, before this is called.
 
     Args:
         folder: the release's final place; must not exist.
@@ -83,6 +69,8 @@ def write_release(
         coordinator_key: the charter's coordinator key.
         figures: plots of the synthetic rows.
         audit: of these very rows; None where the plan asks for none.
+        charts: plots of the synthetic rows together, and of what may be told of the audit.
+        extras: rows drawn in other ways, and the generator; None for neither.
 
     Raises:
         InputError: the folder exists, the table is empty, or the schema is not the one in `facts`.
@@ -96,7 +84,7 @@ def write_release(
     staging = folder.parent / f".{folder.name}.{secrets.token_hex(8)}.part"
     staging.mkdir(mode=0o755)
     try:
-        signed = _fill(staging, table, facts, coordinator_key, figures, audit)
+        signed = _fill(staging, table, facts, coordinator_key, figures, audit, charts, extras or NO_EXTRAS)
         _sync_tree(staging)
         try:
             # A rename onto a folder that holds anything fails, so a published version is never replaced.
@@ -134,11 +122,17 @@ def _fill(
     coordinator_key: Ed25519PrivateKey,
     figures: tuple[DrawnFigure, ...],
     audit: PublishedAudit | None,
+    charts: tuple[DrawnChart, ...],
+    extras: ReleaseExtras,
 ) -> SignedManifest:
     schema = table.schema
-    _write_rows(table, staging / DATA)
+    write_rows(table, staging / DATA)
     texts: dict[str, bytes] = {drawn.figure.path: drawn.content for drawn in figures}
+    texts |= {drawn.chart.path: drawn.content for drawn in charts}
     shown = tuple(drawn.figure for drawn in figures)
+    told = tuple(drawn.chart for drawn in charts)
+    configurations = tuple(configuration for configuration, _ in extras.configurations)
+    beside = extras.write(staging)
     texts[SCHEMA] = schema.to_toml().encode("utf-8")
     texts[CARD] = dataset_card(facts, schema, table.rows, shown, audit).encode("utf-8")
     if audit is not None:
@@ -149,9 +143,9 @@ def _fill(
         target = staging / path
         target.parent.mkdir(exist_ok=True)
         target.write_bytes(content)
-    entries = tuple(_entry(staging, path, texts) for path in sorted([DATA, *texts]))
+    entries = tuple(_entry(staging, path, texts) for path in sorted([DATA, *beside, *texts]))
     manifest = Manifest(
-        format=format_of(protection),
+        format=format_of(protection, more=bool(told or configurations or extras.terms != "kept")),
         name=facts.name,
         version=facts.version,
         title=facts.title,
@@ -164,6 +158,9 @@ def _fill(
         protection=protection,
         provenance=facts.provenance,
         figures=shown,
+        charts=told,
+        configurations=configurations,
+        generator=extras.terms,
         files=entries,
     )
     signed = SignedManifest.sign(manifest, coordinator_key)

@@ -26,7 +26,7 @@ from headwater.release.evidence import Attacked, Evidence, FederationFacts, Priv
 from headwater.release.layout import DATA, SCHEMA
 from headwater.release.privacy_claim import Privacy
 from headwater.release.replay import replay
-from headwater.release.writing import candidate_bytes
+from headwater.release.rows import candidate_bytes
 from headwater.schema.table import Table
 from headwater.secagg.protocol.receipts import document_digest
 from headwater.secagg.protocol.terms import threshold

@@ -16,7 +16,7 @@ from headwater.release.attacked import attacked_digest, check_attacked_in, read_
 from headwater.release.evidence import Attacked
 from headwater.release.policy import load_policy
 from headwater.release.receipts import verify_receipts
-from headwater.release.writing import candidate_bytes
+from headwater.release.rows import candidate_bytes
 from support.audited_release import audit_of, evidence_on, pending_release, sign_release
 from support.evidences import FEDERATION
 from support.fuzzing.agreed import receipt_file

@@ -14,7 +14,7 @@ from headwater.release.policy import decide, load_policy
 from headwater.release.policy.decision import Decision, compose
 from headwater.release.policy.document import Policy
 from headwater.release.policy.waiver import SignedWaiver, Waiver
-from headwater.release.writing import candidate_bytes
+from headwater.release.rows import candidate_bytes
 from support.audited_release import DECIDED, audit_of, evidence_on, pending_release, sign_release
 from support.evidences import DISCLOSURES, PRIVACY, honest_measures, without
 from support.releases import Consortium, make_consortium, make_table
