@@ -32,6 +32,7 @@ __all__ = [
     "Manifest",
     "Protection",
     "Provenance",
+    "ReleasePath",
     "SignedManifest",
     "format_of",
 ]

@@ -1,7 +1,7 @@
 """Checking a release folder, offline, against a key or charter that the reader pinned."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from headwater.agreement.charter import Charter
 from headwater.agreement.documents import Instant
 from headwater.agreement.succession import CharterHistory
 from headwater.errors import HeadwaterError, InputError, ReleaseRefused
+from headwater.release.blocks import BLOCKS_SUFFIX, MAXIMUM_BLOCKS_BYTES, blocks_entry, digest_blocks, read_blocks
 from headwater.release.hashing import hash_file
 from headwater.release.layout import (
     ATTESTATION,
@@ -23,7 +24,7 @@ from headwater.release.layout import (
     SCHEMA,
     checksums,
 )
-from headwater.release.manifest import Manifest, SignedManifest
+from headwater.release.manifest import FileEntry, Manifest, SignedManifest
 from headwater.release.replay import Replay, replay
 from headwater.release.statement import Statement, headline, protection_statement, signatures_in_words
 from headwater.schema import Schema
@@ -162,7 +163,9 @@ def verify_manifest(signed: SignedManifest, trusted: Trusted) -> Manifest:
     return manifest
 
 
-def verify_release(folder: Path, trusted: Trusted) -> Verification:
+def verify_release(
+    folder: Path, trusted: Trusted, *, absent: Collection[str] = (), hashed: Collection[str] = ()
+) -> Verification:
     """Check everything about a release folder that can be checked without a network.
 
     In this order: manifest.json is the coordinator's; no file is missing, changed, added or a link; SHA256SUMS says
@@ -174,6 +177,9 @@ def verify_release(folder: Path, trusted: Trusted) -> Verification:
     Args:
         folder: as downloaded or published.
         trusted: as `verify_manifest`; for an audited release no bare key, which says nothing of organisations.
+        absent: listed files that the folder does not hold, and that the caller holds to the manifest before any use;
+            without data.parquet it is not checked that these rows are those that organisations attacked.
+        hashed: files whose size and SHA-256 the caller held to the manifest's while it wrote them; not read again.
 
     Raises:
         InputError: there is no such folder, or a bare key was given for an audited release.
@@ -183,14 +189,14 @@ def verify_release(folder: Path, trusted: Trusted) -> Verification:
     data = _manifest_bytes(folder)
     signed = read_manifest(data)
     manifest = verify_manifest(signed, trusted)
-    _check_files(folder, manifest)
+    _check_files(folder, manifest, set(absent), set(hashed))
     if (folder / CHECKSUMS).read_bytes() != checksums(manifest.files, data):
         raise DamagedRelease(f"{CHECKSUMS} does not say what {MANIFEST} says")
     _check_schema(folder, manifest)
     privacy = manifest.protection.privacy
     audit, organisations = None, tuple[str, ...]()
     if manifest.protection.audit != "none":
-        audit, organisations = _check_audited(folder, manifest, data, trusted)
+        audit, organisations = _check_audited(folder, manifest, data, trusted, rows=DATA not in absent)
     return Verification(
         manifest=manifest,
         digest=manifest.digest,
@@ -204,7 +210,7 @@ def verify_release(folder: Path, trusted: Trusted) -> Verification:
 
 
 def _check_audited(
-    folder: Path, manifest: Manifest, manifest_file: bytes, trusted: Trusted
+    folder: Path, manifest: Manifest, manifest_file: bytes, trusted: Trusted, *, rows: bool
 ) -> "tuple[PublishedAudit, tuple[str, ...]]":
     # Only audited releases pay for what reads policies and envelopes.
     from headwater.release.attacked import check_attacked, read_data
@@ -222,7 +228,7 @@ def _check_audited(
     audit = read_audit(_bounded(folder / AUDIT, MAXIMUM_AUDIT_BYTES), manifest, charter, schema)
     attestation = _bounded(folder / ATTESTATION, MAXIMUM_ATTESTATION_BYTES)
     members = check_attestation(attestation, statement_of(manifest, manifest_file, audit), charter)
-    if audit.federation != "none" and audit.federation.attacked is not None:
+    if rows and audit.federation != "none" and audit.federation.attacked is not None:
         check_attacked(audit.federation.attacked, read_data(folder / DATA, schema))
     return audit, members
 
@@ -252,8 +258,8 @@ def _bounded(path: Path, limit_bytes: int) -> bytes:
         return file.read(limit_bytes + 1)
 
 
-def _check_files(folder: Path, manifest: Manifest) -> None:
-    expected = {entry.path for entry in manifest.files} | {MANIFEST, CHECKSUMS}
+def _check_files(folder: Path, manifest: Manifest, absent: set[str], hashed: set[str]) -> None:
+    expected = ({entry.path for entry in manifest.files} | {MANIFEST, CHECKSUMS}) - absent
     if manifest.protection.audit != "none":
         expected.add(ATTESTATION)
     present = set(_walk(folder, ""))
@@ -262,13 +268,29 @@ def _check_files(folder: Path, manifest: Manifest) -> None:
     # A file that nobody signed may be taken for a part of the release, so it is refused, not ignored.
     if strangers := sorted(present - expected):
         raise ReleaseRefused(f"{strangers[0]} in {folder} is not part of the release; move it elsewhere")
-    for entry in manifest.files:
-        size, digest = hash_file(folder / entry.path)
-        if (size, digest) != (entry.size_bytes, entry.sha256):
-            raise DamagedRelease(
-                f"{entry.path} is not the file that was signed: {size:,} bytes with SHA-256 {digest[:16]}…, "
-                f"expected {entry.size_bytes:,} with {entry.sha256[:16]}…"
-            )
+    # Lists of blocks first: a file is held to its list in the same pass that hashes it.
+    for entry in sorted(manifest.files, key=lambda each: not each.path.endswith(BLOCKS_SUFFIX)):
+        if entry.path in expected and entry.path not in hashed:
+            _check_file(folder, entry, blocks_entry(manifest, entry.path))
+
+
+def _check_file(folder: Path, entry: FileEntry, listed: FileEntry | None) -> None:
+    """Size, digest and, where the release lists them, digests of blocks, in one pass over the file."""
+    path = folder / entry.path
+    blocks = None
+    if listed is not None and (folder / listed.path).is_file():
+        blocks = read_blocks(_bounded(folder / listed.path, MAXIMUM_BLOCKS_BYTES), entry)
+        size, digest, found = digest_blocks(path, blocks.block_bytes)
+    else:
+        size, digest = hash_file(path)
+        found = ()
+    if (size, digest) != (entry.size_bytes, entry.sha256):
+        raise DamagedRelease(
+            f"{entry.path} is not the file that was signed: {size:,} bytes with SHA-256 {digest[:16]}…, "
+            f"expected {entry.size_bytes:,} with {entry.sha256[:16]}…"
+        )
+    if blocks is not None and tuple(found) != blocks.blocks:
+        raise ReleaseRefused(f"{entry.path}{BLOCKS_SUFFIX} does not say what {entry.path} holds; tell the consortium")
 
 
 def _walk(folder: Path, prefix: str) -> Iterator[str]:

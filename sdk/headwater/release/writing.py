@@ -13,6 +13,7 @@ from headwater.canonical import sha256_hex
 from headwater.errors import InputError, ReleaseRefused, StorageError
 from headwater.release.attestation import statement_of
 from headwater.release.audit_file import PublishedAudit
+from headwater.release.blocks import BLOCKS_SUFFIX, BlockDigests
 from headwater.release.card import dataset_card
 from headwater.release.extras import NO_EXTRAS, ReleaseExtras
 from headwater.release.facts import ReleaseFacts
@@ -53,7 +54,7 @@ def write_release(
     charts: tuple[DrawnChart, ...] = (),
     extras: ReleaseExtras | None = None,
 ) -> SignedManifest:
-    """Write data.parquet, schema.toml, README.md, plots, manifest.json and SHA256SUMS, and sign them.
+    """Write data.parquet, the digests of its blocks, schema.toml, README.md, plots, manifest.json and SHA256SUMS; sign.
 
     With an audit, audit.json and attestation.json as well. The attestation has the coordinator's signature alone, so
     the folder is pending: `verify_release` refuses it until a quorum of organisations' stands beside it.
@@ -138,6 +139,9 @@ def _fill(
     if audit is not None:
         _refuse_other_rows(hash_file(staging / DATA)[1], audit)
         texts[AUDIT] = audit.to_bytes()
+    # What a reader over HTTP checks parts of the rows by.
+    for path in (DATA, *(configuration.path for configuration in configurations)):
+        texts[f"{path}{BLOCKS_SUFFIX}"] = BlockDigests.of(staging / path, path).to_bytes()
     protection = facts.protection_under(audit)
     for path, content in texts.items():
         target = staging / path

@@ -17,6 +17,8 @@ from headwater.release.layout import MANIFEST
 from headwater.schema import Schema
 from support.releases import Consortium, make_consortium, make_table, publish
 
+WORDS = ("README.md", "SHA256SUMS", "manifest.json", "schema.toml")
+
 
 @pytest.fixture(scope="module")
 def consortium() -> Consortium:
@@ -68,7 +70,7 @@ def test_schema_in_the_folder_is_the_tables(folder: Path) -> None:
 def test_without_dp_nothing_but_rows_and_words_is_published(folder: Path) -> None:
     present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     plots = {path for path in present if path.startswith("plots/")}
-    assert present - plots == {"README.md", "SHA256SUMS", "data.parquet", "manifest.json", "schema.toml"}
+    assert present - plots == {*WORDS, "data.parquet", "data.parquet.blocks.json"}
     assert len(plots) == 5
     assert all(path.endswith(".svg") for path in plots)
     assert b"seed" not in (folder / MANIFEST).read_bytes()

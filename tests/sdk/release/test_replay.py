@@ -83,7 +83,15 @@ def test_a_private_release_is_verified_with_its_replay(tmp_path: Path) -> None:
     assert verification.headline.startswith("Differentially private: ε = 0.9995")
     assert "What was public" in [said.short for said in verification.statement]
     present = {path.name for path in folder.iterdir()}
-    assert present == {"README.md", "SHA256SUMS", "data.parquet", "manifest.json", "plots", "schema.toml"}
+    assert present == {
+        "README.md",
+        "SHA256SUMS",
+        "data.parquet",
+        "data.parquet.blocks.json",
+        "manifest.json",
+        "plots",
+        "schema.toml",
+    }
 
 
 def test_a_coordinator_that_states_too_little_is_refused(tmp_path: Path) -> None:

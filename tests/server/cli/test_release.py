@@ -181,6 +181,7 @@ def test_a_private_run_is_released_with_what_its_rounds_came_to(private: RunWorl
         "attestation.json",
         "audit.json",
         "data.parquet",
+        "data.parquet.blocks.json",
         "manifest.json",
         "schema.toml",
     }
