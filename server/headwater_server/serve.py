@@ -5,10 +5,9 @@ import contextlib
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine
 
 import structlog
-import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
@@ -19,6 +18,7 @@ from headwater_server.catalogue.settings import CatalogueSettings
 from headwater_server.flower.control import FlowerControl, check_flower_version
 from headwater_server.flower.proxy import FleetProxy, superlink_client
 from headwater_server.flower.supervisor import FlowerSettings, FlowerSupervisor
+from headwater_server.https import serving
 from headwater_server.lock import held
 from headwater_server.releasing.folders import ReleaseFolders
 from headwater_server.releasing.settling import settle, sweep
@@ -124,14 +124,6 @@ async def _listen(
         stack.push_async_callback(listener.stop)
 
 
-class _Web(uvicorn.Server):
-    """uvicorn under a process that handles signals itself."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 @contextlib.asynccontextmanager
 async def _catalogue(
     home: CoordinatorHome,
@@ -154,24 +146,10 @@ async def _catalogue(
         ),
     )
     application = Starlette(routes=[proxy.route, Mount("/", app=catalogue)])
-    web = _Web(
-        uvicorn.Config(
-            application,
-            ssl_keyfile=str(home.keys / "server.key"),
-            ssl_certfile=str(home.keys / "server.crt"),
-            log_level="warning",
-            lifespan="off",
-            server_header=False,
-            timeout_graceful_shutdown=2,
-        )
-    )
-    task = asyncio.create_task(web.serve(sockets=[listener]), name="catalogue")
-    task.add_done_callback(lambda done: stop.set())
     try:
-        yield
+        async with serving(application, home.keys / "server.crt", home.keys / "server.key", listener, stop):
+            yield
     finally:
-        web.should_exit = True
-        await asyncio.gather(task, return_exceptions=True)
         await proxy.close()
 
 

@@ -1,6 +1,7 @@
 """A catalogue behind real TLS on loopback."""
 
 import hashlib
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -8,10 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from headwater_server.catalogue import CatalogueSettings, FolderReleaseIndex, build_catalogue
+from headwater_server.https import https_server
 from support.authority import write_authority
 from support.releases import Consortium, make_consortium
 
@@ -29,39 +30,16 @@ class RunningCatalogue:
     requests: list[str]
 
 
-class _Signalled(uvicorn.Server):
-    """A server that tells when it listens."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.listening = threading.Event()
-
-    async def startup(self, sockets: object = None) -> None:
-        await super().startup(sockets)  # type: ignore[arg-type]
-        self.listening.set()
-
-
 @contextmanager
 def serve_https(app: ASGIApp, authority: Path) -> Iterator[str]:
-    """Serve an application over TLS under `authority`; gives its URL."""
-    config = uvicorn.Config(
-        app,
-        host="127.0.0.1",
-        port=0,
-        log_level="critical",
-        lifespan="off",
-        ws="none",
-        ssl_certfile=str(authority / "server.crt"),
-        ssl_keyfile=str(authority / "server.key"),
-    )
-    server = _Signalled(config)
-    thread = threading.Thread(target=server.run, daemon=True)
+    """Serve an application behind the coordinator's own listener, with TLS under `authority`; gives its URL."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = https_server(app, authority / "server.crt", authority / "server.key")
+    # Connections wait in the socket's queue until the server takes them.
+    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
-    if not server.listening.wait(20):
-        raise RuntimeError("the test server did not start")
-    port = server.servers[0].sockets[0].getsockname()[1]
     try:
-        yield f"https://127.0.0.1:{port}"
+        yield f"https://127.0.0.1:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join(20)

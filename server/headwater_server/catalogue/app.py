@@ -21,7 +21,16 @@ from headwater_server.catalogue.settings import CatalogueSettings, is_loopback
 __all__ = ["build_catalogue"]
 
 _STATIC = {"catalogue.css": "text/css", "mark.svg": "image/svg+xml"}
-_CODES = {401: "unauthorised", 404: "not_found", 405: "method_not_allowed", 413: "too_large", 416: "range"}
+_CODES = {
+    401: "unauthorised",
+    404: "not_found",
+    405: "method_not_allowed",
+    410: "withdrawn",
+    412: "precondition_failed",
+    413: "too_large",
+    416: "range",
+    500: "damaged",
+}
 
 
 def build_catalogue(
@@ -46,7 +55,7 @@ def build_catalogue(
         redoc_url=None,
     )
     app.include_router(api_router(releases, settings))
-    app.include_router(files_router(releases, shared_caches=settings.token_digest is None))
+    app.include_router(files_router(releases, public=lambda name: settings.token_digest is None))
     app.include_router(pages_router(releases, pages, sessions))
 
     @app.head("/static/{name}", include_in_schema=False)

@@ -20,10 +20,11 @@ DATA = "/api/v1/releases/visits/1/files/data.parquet"
 
 
 class Interference:
-    """A line that breaks: the body of `path` is cut after `keep` bytes, `times` times."""
+    """A line that breaks: the body of `path` is cut after `keep` bytes, or is `longer` than it was, `times` times."""
 
     def __init__(self, path: str = DATA, keep: int = 1000, times: int = 0) -> None:
         self.path, self.keep, self.times = path, keep, times
+        self.longer = b""
 
     def __call__(self, app: ASGIApp) -> ASGIApp:
         async def broken(scope: Scope, receive: Receive, send: Send) -> None:
@@ -31,6 +32,11 @@ class Interference:
                 await app(scope, receive, send)
                 return
             self.times -= 1
+            if self.longer:
+                body = b"0" * 10**6 + self.longer
+                await send({"type": "http.response.start", "status": 200, "headers": []})
+                await send({"type": "http.response.body", "body": body})
+                return
             left = self.keep
 
             async def cut(message: Message) -> None:
@@ -178,10 +184,22 @@ def test_file_changed_at_the_catalogue_is_refused_and_deleted(
     assert not list(out.rglob("data.parquet*"))
 
 
-def test_longer_file_is_cut_off_and_refused(tmp_path: Path, home: Path, catalogue: RunningCatalogue) -> None:
+def test_longer_file_is_cut_off_and_refused(
+    tmp_path: Path, home: Path, catalogue: RunningCatalogue, line: Interference
+) -> None:
+    # The catalogue itself serves no file of another length than its manifest says, so one that lies stands in.
+    line.longer, line.times = b"more", 1
+    with pytest.raises(ReleaseRefused, match="longer than"):
+        fetch(home, tmp_path / "out" / "visits")
+    assert not (tmp_path / "out" / "visits").exists()
+
+
+def test_file_of_another_length_than_published_is_not_served(
+    tmp_path: Path, home: Path, catalogue: RunningCatalogue
+) -> None:
     path = catalogue.releases / "visits" / "1" / "data.parquet"
     path.write_bytes(path.read_bytes() + b"more")
-    with pytest.raises(ReleaseRefused, match="longer than"):
+    with pytest.raises(TransportError, match=r"answered 500 for data\.parquet"):
         fetch(home, tmp_path / "out" / "visits")
     assert not (tmp_path / "out" / "visits").exists()
 
