@@ -12,15 +12,17 @@ from starlette.types import ASGIApp
 
 from headwater_server.catalogue.access import AccessControl, Sessions
 from headwater_server.catalogue.api import api_router
+from headwater_server.catalogue.api_page import operations_of, schemas_of
 from headwater_server.catalogue.files import files_router
 from headwater_server.catalogue.headers import SecurityHeaders
 from headwater_server.catalogue.index import ReleaseIndex
+from headwater_server.catalogue.page_cache import PageCache
 from headwater_server.catalogue.pages import Pages, pages_router
 from headwater_server.catalogue.settings import CatalogueSettings, is_loopback
 
 __all__ = ["build_catalogue"]
 
-_STATIC = {"catalogue.css": "text/css", "mark.svg": "image/svg+xml"}
+_STATIC = {"catalogue.css": "text/css", "catalogue.js": "text/javascript", "mark.svg": "image/svg+xml"}
 _CODES = {
     401: "unauthorised",
     404: "not_found",
@@ -46,7 +48,7 @@ def build_catalogue(
     Returns:
         An ASGI application for TLS listeners only: its cookie is marked secure.
     """
-    pages = Pages(settings)
+    pages, cache = Pages(settings), PageCache()
     sessions = Sessions(secrets.token_bytes(32), now)
     app = FastAPI(
         title=f"Datasets of {settings.consortium}",
@@ -57,6 +59,14 @@ def build_catalogue(
     app.include_router(api_router(releases, settings))
     app.include_router(files_router(releases, public=lambda name: settings.token_digest is None))
     app.include_router(pages_router(releases, pages, sessions))
+
+    @app.head("/api", include_in_schema=False)
+    @app.get("/api", include_in_schema=False)
+    def api_page(request: Request) -> Response:
+        document = app.openapi()
+        schemas = schemas_of(document)
+        values = {"operations": operations_of(document), "schemas": schemas, "names": {each.name for each in schemas}}
+        return cache.made("/api", lambda: pages.text("api.html", **values)).answer(request)
 
     @app.head("/static/{name}", include_in_schema=False)
     @app.get("/static/{name}", include_in_schema=False)

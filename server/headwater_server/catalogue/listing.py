@@ -5,6 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from headwater.release.layout import SCHEMA
+from headwater.release.statement import privacy_in_short
 from headwater.schema import Schema
 from headwater_server.catalogue.index import ReleaseEntry, ReleaseIndex
 from headwater_server.catalogue.search import Listed, Task
@@ -37,6 +38,8 @@ def listed_of(entry: ReleaseEntry) -> Listed:
         verdict="none" if audit == "none" else audit.verdict,
         task=task,
         generator=manifest.generator,
+        privacy="" if privacy == "none" else privacy_in_short(privacy).rstrip("*"),
+        schema_confirmed=privacy == "none" or privacy.schema_confirmed,
     )
 
 

@@ -1,80 +1,71 @@
 """The pages: a list of datasets, one page for each, and the form that asks for a token."""
 
-from typing import Any
+from collections.abc import Hashable, Sequence
+from functools import partial
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, HTTPException, Request
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from headwater.file_size import size_in_words
-from headwater.privacy.words import SCHEMA_FROM_ROWS
-from headwater.release.domain import DRAFTED
-from headwater.release.statement import (
-    citation,
-    headline,
-    not_to_be_used_for,
-    privacy_in_short,
-    protection_statement,
-    signatures_in_words,
-)
+from headwater.errors import InputError
 from headwater_server.catalogue.access import COOKIE, SESSION_SECONDS, Sessions, local_path, token_matches
-from headwater_server.catalogue.files import file_url
+from headwater_server.catalogue.citing import bibtex, citation_cff
+from headwater_server.catalogue.dataset_page import dataset_values
 from headwater_server.catalogue.index import ReleaseEntry, ReleaseIndex
-from headwater_server.catalogue.preview import load_preview
-from headwater_server.catalogue.settings import CatalogueSettings
+from headwater_server.catalogue.index_page import index_form
+from headwater_server.catalogue.listing import listed_datasets
+from headwater_server.catalogue.page_cache import PageCache
+from headwater_server.catalogue.rendering import Pages
+from headwater_server.catalogue.search import Query, query_of, search
 
 __all__ = ["Pages", "pages_router"]
 
 _MAXIMUM_FORM_BYTES = 4096
-
-
-def _day(instant: str) -> str:
-    return instant[:10]
-
-
-class Pages:
-    """Templates with what every page needs."""
-
-    def __init__(self, settings: CatalogueSettings) -> None:
-        self.settings = settings
-        self._templates = Environment(
-            loader=PackageLoader("headwater_server.catalogue"), autoescape=True, undefined=StrictUndefined
-        )
-        self._templates.filters.update(size=size_in_words, day=_day, privacy_in_short=privacy_in_short)
-        self._templates.globals.update(
-            file_url=file_url, settings=settings, schema_from_rows=SCHEMA_FROM_ROWS, drafted=DRAFTED
-        )
-
-    def render(self, template: str, status_code: int = 200, **values: Any) -> HTMLResponse:
-        """Render a template to an answer; every value is escaped."""
-        return HTMLResponse(self._templates.get_template(template).render(**values), status_code=status_code)
+_NO_DATASET = "There is no dataset of this name in this catalogue."
+_NO_VERSION = "There is no such version of this dataset in this catalogue."
 
 
 def pages_router(releases: ReleaseIndex, pages: Pages, sessions: Sessions) -> APIRouter:
     """The routes of all pages."""
     router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+    cache = PageCache()
 
     @router.head("/")
     @router.get("/")
-    def index() -> Response:
-        return pages.render("index.html", entries=releases.latest())
+    def index(request: Request) -> Response:
+        try:
+            query = query_of(request.query_params)
+        except InputError as error:
+            return _index(pages, releases, Query(), f"This search cannot be answered: {error}.", 400)
+        return _index(pages, releases, query, "", 200)
 
     @router.head("/datasets/{name}")
     @router.get("/datasets/{name}")
-    def newest(name: str) -> Response:
+    async def newest(request: Request, name: str) -> Response:
         versions = releases.versions(name)
         if not versions:
-            raise HTTPException(404, "There is no dataset of this name in this catalogue.")
-        return _dataset(pages, versions[0], releases)
+            raise HTTPException(404, _NO_DATASET)
+        return await _dataset(request, pages, cache, versions[0], versions)
 
     @router.head("/datasets/{name}/{version:int}")
     @router.get("/datasets/{name}/{version:int}")
-    def one(name: str, version: int) -> Response:
-        entry = releases.find(name, version)
-        if entry is None:
-            raise HTTPException(404, "There is no such version of this dataset in this catalogue.")
-        return _dataset(pages, entry, releases)
+    async def one(request: Request, name: str, version: int) -> Response:
+        entry = _found(releases, name, version)
+        return await _dataset(request, pages, cache, entry, releases.versions(name))
+
+    @router.head("/datasets/{name}/{version:int}/CITATION.cff")
+    @router.get("/datasets/{name}/{version:int}/CITATION.cff")
+    def cff(name: str, version: int) -> Response:
+        manifest = _found(releases, name, version).manifest
+        return _download(citation_cff(manifest, _page(pages, name, version)), "CITATION.cff", "application/yaml")
+
+    @router.head("/datasets/{name}/{version:int}/citation.bib")
+    @router.get("/datasets/{name}/{version:int}/citation.bib")
+    def bib(name: str, version: int) -> Response:
+        manifest = _found(releases, name, version).manifest
+        file = f"{name}-{version}.bib"
+        return _download(bibtex(manifest, _page(pages, name, version)), file, "application/x-bibtex")
 
     @router.head("/sign-in")
     @router.get("/sign-in")
@@ -118,19 +109,37 @@ async def _form(request: Request) -> str:
     return body.decode("utf-8", "replace")
 
 
-def _dataset(pages: Pages, entry: ReleaseEntry, releases: ReleaseIndex) -> HTMLResponse:
-    manifest = entry.manifest
-    provenance = manifest.provenance
-    return pages.render(
-        "dataset.html",
-        manifest=manifest,
-        digest=manifest.digest,
-        files=list(entry.files.values()),
-        preview=load_preview(entry.folder),
-        headline=headline(manifest.protection.privacy),
-        statement=protection_statement(provenance.organisations, manifest.unconfirmed_schema, manifest.protection),
-        not_for=not_to_be_used_for(),
-        signatures=signatures_in_words(manifest.protection),
-        citation=citation(provenance.consortium, manifest.title, manifest.name, manifest.version, manifest.created),
-        versions=releases.versions(manifest.name),
-    )
+def _found(releases: ReleaseIndex, name: str, version: int) -> ReleaseEntry:
+    entry = releases.find(name, version)
+    if entry is None:
+        raise HTTPException(404, _NO_VERSION)
+    return entry
+
+
+def _page(pages: Pages, name: str, version: int) -> str:
+    return f"{pages.settings.address}/datasets/{name}/{version}"
+
+
+def _download(text: str, file: str, media_type: str) -> Response:
+    return Response(text, media_type=media_type, headers={"content-disposition": f'attachment; filename="{file}"'})
+
+
+def _index(pages: Pages, releases: ReleaseIndex, query: Query, problem: str, status: int) -> Response:
+    found = search(listed_datasets(releases), query)
+    form = index_form(query, found)
+    return pages.render("index.html", status, query=query, found=found, form=form, problem=problem)
+
+
+async def _dataset(
+    request: Request, pages: Pages, cache: PageCache, entry: ReleaseEntry, versions: Sequence[ReleaseEntry]
+) -> Response:
+    # The page names all versions, so that it is another one once a newer one is there.
+    key: Hashable = (entry.folder, tuple(each.manifest.version for each in versions))
+    page = cache.get(key)
+    if page is None:
+        page = await run_in_threadpool(cache.made, key, partial(_dataset_text, pages, entry, versions))
+    return page.answer(request)
+
+
+def _dataset_text(pages: Pages, entry: ReleaseEntry, versions: Sequence[ReleaseEntry]) -> str:
+    return pages.text("dataset.html", **dataset_values(entry, versions, pages.settings))

@@ -70,6 +70,8 @@ class Listed:
         verdict: of the gate, "none" where nothing was audited.
         task: what the schema's target is good for.
         generator: what readers may have of it.
+        privacy: ε with δ and unit in short, "" where it is not differentially private.
+        schema_confirmed: people agreed on bounds and categories; else ε does not cover them.
         withdrawn: every version was withdrawn.
     """
 
@@ -88,6 +90,8 @@ class Listed:
     verdict: VerdictShown
     task: Task
     generator: GeneratorTerms
+    privacy: str = ""
+    schema_confirmed: bool = True
     withdrawn: bool = False
 
     @cached_property

@@ -1,0 +1,68 @@
+"""Rendered pages, kept for as long as what they show does not change."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from headwater.canonical import sha256_hex
+
+__all__ = ["PageCache", "RenderedPage"]
+
+_PAGES = 512
+_BYTES = 64 * 2**20
+
+
+class RenderedPage:
+    """A page as bytes, with the tag by which a browser asks whether it changed."""
+
+    def __init__(self, text: str) -> None:
+        self.body = text.encode()
+        self.etag = f'"{sha256_hex(self.body)[:32]}"'
+
+    def answer(self, request: Request) -> Response:
+        """The page, or 304 where the browser has this very one."""
+        # Every time it is asked whether it is the same: a version may be withdrawn, a newer one published.
+        headers = {"etag": self.etag, "cache-control": "private, no-cache"}
+        tags = request.headers.get("if-none-match", "")
+        if tags and self.etag in [tag.strip().removeprefix("W/") for tag in tags.split(",")]:
+            return Response(status_code=304, headers=headers)
+        return Response(self.body, media_type="text/html", headers=headers)
+
+
+class PageCache:
+    """The pages that were asked for last, by whatever they depend on."""
+
+    def __init__(self, pages: int = _PAGES, size_bytes: int = _BYTES) -> None:
+        """Keep at most so many pages, and so many bytes of them."""
+        self._pages, self._most_bytes = pages, size_bytes
+        self._kept: OrderedDict[Hashable, RenderedPage] = OrderedDict()
+        self._size_bytes = 0
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable) -> RenderedPage | None:
+        """The page under a key, if it is kept."""
+        with self._lock:
+            page = self._kept.get(key)
+            if page is not None:
+                self._kept.move_to_end(key)
+            return page
+
+    def made(self, key: Hashable, make: Callable[[], str]) -> RenderedPage:
+        """The page under a key; made where it is not kept, by two readers at once perhaps twice."""
+        page = self.get(key)
+        if page is None:
+            page = RenderedPage(make())
+            with self._lock:
+                self._put(key, page)
+        return page
+
+    def _put(self, key: Hashable, page: RenderedPage) -> None:
+        old = self._kept.pop(key, None)
+        self._size_bytes += len(page.body) - (len(old.body) if old else 0)
+        self._kept[key] = page
+        while len(self._kept) > self._pages or (self._size_bytes > self._most_bytes and len(self._kept) > 1):
+            _, dropped = self._kept.popitem(last=False)
+            self._size_bytes -= len(dropped.body)
