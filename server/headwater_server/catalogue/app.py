@@ -2,8 +2,9 @@
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.resources import files
+from typing import Any
 
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
@@ -63,10 +64,7 @@ def build_catalogue(
     @app.head("/api", include_in_schema=False)
     @app.get("/api", include_in_schema=False)
     def api_page(request: Request) -> Response:
-        document = app.openapi()
-        schemas = schemas_of(document)
-        values = {"operations": operations_of(document), "schemas": schemas, "names": {each.name for each in schemas}}
-        return cache.made("/api", lambda: pages.text("api.html", **values)).answer(request)
+        return cache.made("/api", lambda: _api_text(pages, app.openapi())).answer(request)
 
     @app.head("/static/{name}", include_in_schema=False)
     @app.get("/static/{name}", include_in_schema=False)
@@ -88,3 +86,9 @@ def build_catalogue(
 
     guarded = AccessControl(app, settings.token_digest, sessions)
     return SecurityHeaders(guarded, strict_transport=not is_loopback(settings.host))
+
+
+def _api_text(pages: Pages, document: Mapping[str, Any]) -> str:
+    schemas = schemas_of(document)
+    names = {each.name for each in schemas}
+    return pages.text("api.html", operations=operations_of(document), schemas=schemas, names=names)
