@@ -20,6 +20,7 @@ from headwater.schema.conform import Problem, check
 from headwater_client.connectors.entities import EntityRows
 from headwater_client.connectors.opening import Rows, open_source
 from headwater_client.coordinator import Coordinator
+from headwater_client.dataset_api import DatasetApi
 from headwater_client.decisions import Decisions
 from headwater_client.keystore import KeyStore
 from headwater_client.ledgers import Ledgers
@@ -36,7 +37,7 @@ from headwater_client.transport.enrolment import enrol
 __all__ = ["CharterReview", "CohortReview", "Organisation", "OrganisationStatus", "PlanReview", "RunReview"]
 
 
-class Organisation(ReleaseApi):
+class Organisation(ReleaseApi, DatasetApi):
     """One organisation's agent.
 
     ```python

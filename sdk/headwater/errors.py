@@ -5,6 +5,7 @@ __all__ = [
     "HeadwaterError",
     "InputError",
     "OutOfOrder",
+    "OutOfRange",
     "PeerError",
     "ReleaseRefused",
     "StorageError",
@@ -25,6 +26,12 @@ class InputError(HeadwaterError):
     """The caller gave something unusable: a file, an option, a table, a document. The caller mends it."""
 
     code = "input"
+
+
+class OutOfRange(InputError):
+    """A place beyond the end of something was asked for. The caller begins again."""
+
+    code = "out_of_range"
 
 
 class OutOfOrder(HeadwaterError):

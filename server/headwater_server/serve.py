@@ -25,6 +25,7 @@ from headwater_server.releasing.settling import settle, sweep
 from headwater_server.runs.driver import RunDriver
 from headwater_server.runs.scheduler import RunScheduler
 from headwater_server.services.aggregation import AggregationService
+from headwater_server.services.catalogue import CatalogueService
 from headwater_server.services.consortium import ConsortiumService
 from headwater_server.services.enrolment import EnrolmentService, Listeners
 from headwater_server.services.hub import AggregationHub
@@ -118,6 +119,7 @@ async def _listen(
         settings.address,
         settings.grpc_port,
         releases=ReleasesService(storage, storage, storage, storage, ReleaseFolders(home)),
+        catalogue=CatalogueService(storage, FolderReleaseIndex(home.releases)),
     )
     for listener in (enrolment, members):
         await listener.start()

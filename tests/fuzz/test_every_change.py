@@ -68,6 +68,7 @@ DOCUMENTS = (
     "SignedLedger",
     "SignedManifest",
     "SignedProposal",
+    "SignedWithdrawal",
 )
 
 

@@ -20,6 +20,7 @@ from headwater.agreement.invitation import Invitation
 from headwater.agreement.troubles import Trouble
 from headwater.errors import OutOfOrder, PeerError
 from headwater.rpc.certificates import load_certificate, sha256_of
+from headwater.rpc.v1 import catalogue_pb2_grpc
 from headwater_client.keystore import KeyStore
 from headwater_client.transport.channel import Identity
 from headwater_client.transport.diagnosis import Endpoint
@@ -180,6 +181,7 @@ class RpcCoordinator:
         self.store = MemoryStore()
         self.hub = AggregationHub()
         self.releases: ReleasesService | None = None
+        self.catalogue: catalogue_pb2_grpc.CatalogueServicer | None = None
         self.members_listener = loop.run(self._start_members(0))
         self.enrolment_listener = loop.run(self._start_enrolment())
 
@@ -213,6 +215,12 @@ class RpcCoordinator:
         self.stop_members()
         self.restart_members()
 
+    def serve_catalogue(self, catalogue: catalogue_pb2_grpc.CatalogueServicer) -> None:
+        """Serve what is published beside the rest, on the same port."""
+        self.catalogue = catalogue
+        self.stop_members()
+        self.restart_members()
+
     def stop_members(self) -> None:
         """Take the member listener away, as a crash would."""
         self.loop.run(self.members_listener.stop(0))
@@ -236,6 +244,7 @@ class RpcCoordinator:
             LOOPBACK,
             port,
             releases=self.releases,
+            catalogue=self.catalogue,
         )
         await listener.start()
         return listener

@@ -12,9 +12,11 @@ from headwater.agreement.plan import Plan
 from headwater_client import Organisation
 from headwater_client.cli import app as organisation_app
 from headwater_client.transport.diagnosis import Endpoint
+from headwater_server.catalogue.index import FolderReleaseIndex
 from headwater_server.cli import app as coordinator_app
 from headwater_server.releasing.folders import ReleaseFolders
 from headwater_server.services.aggregation import AggregationService
+from headwater_server.services.catalogue import CatalogueService
 from headwater_server.services.consortium import ConsortiumService
 from headwater_server.services.enrolment import EnrolmentService, Listeners
 from headwater_server.services.hub import AggregationHub
@@ -95,6 +97,7 @@ class ServedCoordinator:
             LOOPBACK,
             0,
             releases=ReleasesService(storage, storage, storage, storage, ReleaseFolders(self.home)),
+            catalogue=CatalogueService(storage, FolderReleaseIndex(self.home.releases)),
         )
         await listener.start()
         return listener

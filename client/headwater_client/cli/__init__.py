@@ -4,7 +4,7 @@ import typer
 
 from headwater import __version__
 from headwater.cli.entry import run
-from headwater_client.cli import charter, cohort, enrolment, ledger, plan, receipts, release, rows
+from headwater_client.cli import charter, cohort, datasets, enrolment, ledger, plan, receipts, release, rows
 
 __all__ = ["app", "main"]
 
@@ -21,7 +21,7 @@ app = typer.Typer(
     show`, `check` your rows against it, `plan approve` or `plan refuse`. And
     `serve`, which takes part in the runs that you approved and in no other. Afterwards `receipts verify`
     proves what was summed, `cohort list` with whom, and
-    `ledger show` what it cost each of your records.
+    `ledger show` what it cost each of your records. What was published is under `datasets`.
 
     Everything lives in one folder: give it with --home, or set HEADWATER_ORG_HOME.
     """,
@@ -50,6 +50,7 @@ release.register(app)
 receipts.register(app)
 cohort.register(app)
 ledger.register(app)
+datasets.register(app)
 
 
 def main() -> None:

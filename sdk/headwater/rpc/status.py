@@ -9,6 +9,7 @@ from headwater.errors import (
     HeadwaterError,
     InputError,
     OutOfOrder,
+    OutOfRange,
     PeerError,
     ReleaseRefused,
     StorageError,
@@ -32,13 +33,14 @@ class _Row:
     """What the other side is told in place of the message; None: the message itself, which is written for it."""
 
 
-# One row for each code, no status twice, so that the class survives the wire both ways. RESOURCE_EXHAUSTED,
-# CANCELLED, UNAUTHENTICATED and others are gRPC's own; they are read (below) but never sent by us.
+# One row for each code, no status twice, so that the class survives the wire both ways. CANCELLED, UNAUTHENTICATED and
+# others are gRPC's own; they are read (below) but never sent by us. Two are both: CODE_METADATA tells ours.
 _TABLE = (
     _Row(InputError, grpc.StatusCode.INVALID_ARGUMENT, None),
     _Row(OutOfOrder, grpc.StatusCode.FAILED_PRECONDITION, None),
     _Row(PeerError, grpc.StatusCode.PERMISSION_DENIED, None),
-    _Row(BudgetExceeded, grpc.StatusCode.OUT_OF_RANGE, None),
+    _Row(OutOfRange, grpc.StatusCode.OUT_OF_RANGE, None),
+    _Row(BudgetExceeded, grpc.StatusCode.RESOURCE_EXHAUSTED, None),
     _Row(ReleaseRefused, grpc.StatusCode.ABORTED, None),
     # A storage error names files and databases of its own machine.
     _Row(StorageError, grpc.StatusCode.DATA_LOSS, "the coordinator could not store this; its operator's log says why"),
@@ -80,13 +82,13 @@ def error_of_status(status: grpc.StatusCode, text: str, address: str, *, from_se
     """
     line = one_line(text) or "it gave no reason"
     row = _BY_STATUS.get(status)
+    if status is grpc.StatusCode.RESOURCE_EXHAUSTED and not from_service:
+        return PeerError(f"a message between this machine and {address} is larger than the limit; it was refused")
     if status is grpc.StatusCode.UNAVAILABLE and not from_service:
         return TransportError(f"cannot reach {address} ({line}); is headwater-coordinator serve running?")
     if row is not None:
         return row.error(line)
     match status:
-        case grpc.StatusCode.RESOURCE_EXHAUSTED:
-            return PeerError(f"a message between this machine and {address} is larger than the limit; it was refused")
         case grpc.StatusCode.DEADLINE_EXCEEDED:
             return TransportError(f"{address} did not answer in time; try again, or raise the time allowed")
         case grpc.StatusCode.CANCELLED:

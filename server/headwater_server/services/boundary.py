@@ -7,8 +7,9 @@ from typing import Any, TypeAlias
 import grpc
 import grpc.aio
 import structlog
+from google.protobuf.message import DecodeError
 
-from headwater.errors import HeadwaterError
+from headwater.errors import HeadwaterError, PeerError
 from headwater.rpc.status import CODE_METADATA, refusal_of_error
 
 __all__ = ["ErrorBoundary"]
@@ -40,13 +41,13 @@ class ErrorBoundary(grpc.aio.ServerInterceptor):
         if handler.unary_unary is not None:
             return grpc.unary_unary_rpc_method_handler(
                 _guard_unary(method, handler.unary_unary),
-                request_deserializer=handler.request_deserializer,
+                request_deserializer=_readable(handler.request_deserializer),
                 response_serializer=handler.response_serializer,
             )
         if handler.unary_stream is not None:
             return grpc.unary_stream_rpc_method_handler(
                 _guard_stream(method, handler.unary_stream),
-                request_deserializer=handler.request_deserializer,
+                request_deserializer=_readable(handler.request_deserializer),
                 response_serializer=handler.response_serializer,
             )
         if handler.stream_stream is None:
@@ -59,9 +60,33 @@ class ErrorBoundary(grpc.aio.ServerInterceptor):
         )
 
 
+class _Unreadable:
+    """Stands for a request whose bytes are no message of its method."""
+
+
+def _readable(deserialize: Callable[[bytes], Any] | None) -> Callable[[bytes], Any] | None:
+    # What a deserializer raises never reaches a handler: gRPC answers by itself, with the exception's type and text.
+    if deserialize is None:
+        return None
+
+    def read(data: bytes) -> Any:
+        try:
+            return deserialize(data)
+        except DecodeError:
+            return _Unreadable()
+
+    return read
+
+
+def _check_readable(request: Any) -> None:
+    if isinstance(request, _Unreadable):
+        raise PeerError("the request is no message of this method; upgrade the older side")
+
+
 def _guard_unary(method: str, inner: Callable[..., Any]) -> Callable[..., Any]:
     async def guarded(request: Any, context: _Context) -> Any:
         try:
+            _check_readable(request)
             return await inner(request, context)
         except Exception as error:  # noqa: BLE001  the boundary: nothing may pass it unseen
             return await _refuse(method, error, context)
@@ -72,6 +97,7 @@ def _guard_unary(method: str, inner: Callable[..., Any]) -> Callable[..., Any]:
 def _guard_stream(method: str, inner: Callable[..., Any]) -> Callable[..., Any]:
     async def guarded(request: Any, context: _Context) -> AsyncIterator[Any]:
         try:
+            _check_readable(request)
             # One message or a stream of them: what comes is the inner handler's to read.
             async with aclosing(inner(request, context)) as responses:
                 async for response in responses:

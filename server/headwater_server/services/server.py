@@ -6,7 +6,13 @@ import grpc
 import grpc.aio
 
 from headwater.errors import InputError
-from headwater.rpc.v1 import aggregation_pb2_grpc, enrolment_pb2_grpc, release_pb2_grpc, run_pb2_grpc
+from headwater.rpc.v1 import (
+    aggregation_pb2_grpc,
+    catalogue_pb2_grpc,
+    enrolment_pb2_grpc,
+    release_pb2_grpc,
+    run_pb2_grpc,
+)
 from headwater.secagg.wire.codec import MAXIMUM_MESSAGE
 from headwater_server.authority import KeyPair
 from headwater_server.services.boundary import ErrorBoundary
@@ -75,6 +81,7 @@ def member_listener(
     port: int,
     *,
     releases: release_pb2_grpc.ReleasesServicer | None = None,
+    catalogue: catalogue_pb2_grpc.CatalogueServicer | None = None,
 ) -> Listener:
     """Bind the listener for members: both sides show a certificate of the consortium's CA.
 
@@ -86,6 +93,7 @@ def member_listener(
         host: address to bind.
         port: port to bind; 0 takes a free one.
         releases: the service of releases that wait for signatures; None where runs alone are served.
+        catalogue: the service of what is published; None where runs alone are served.
 
     Raises:
         InputError: the port is taken or the address is not this machine's.
@@ -95,6 +103,8 @@ def member_listener(
     aggregation_pb2_grpc.add_AggregationServicer_to_server(aggregation, server)
     if releases is not None:
         release_pb2_grpc.add_ReleasesServicer_to_server(releases, server)
+    if catalogue is not None:
+        catalogue_pb2_grpc.add_CatalogueServicer_to_server(catalogue, server)
     credentials = grpc.ssl_server_credentials(
         [(server_pair.key_pem, server_pair.certificate_pem)], root_certificates=ca_pem, require_client_auth=True
     )

@@ -46,7 +46,8 @@ def test_a_coordinator_that_is_away_is_told_from_one_that_answers() -> None:
 
 
 def test_a_message_above_grpcs_limit_is_a_peers_error() -> None:
-    error = error_of_status(grpc.StatusCode.RESOURCE_EXHAUSTED, "Received message larger than max", "host:1")
+    text = "Received message larger than max"
+    error = error_of_status(grpc.StatusCode.RESOURCE_EXHAUSTED, text, "host:1", from_service=False)
     assert isinstance(error, PeerError)
 
 

@@ -16,6 +16,7 @@ from headwater.agreement.plan import Plan
 from headwater.errors import HeadwaterError, InputError, PeerError
 from headwater.recipe.task import Task
 from headwater.release.manifest import SignedManifest
+from headwater.release.withdrawal import SignedWithdrawal
 from headwater.rpc.status import MAXIMUM_TEXT, error_of_status, one_line
 from headwater.secagg.wire.codec import Reader, Tuple
 from headwater.secagg.wire.envelope import Envelope, MessageType, open_envelope, pack_chunk
@@ -44,6 +45,7 @@ DOCUMENTS: tuple[type[Document], ...] = (
     Invitation,
     SignedManifest,
     SignedLedger,
+    SignedWithdrawal,
 )
 
 

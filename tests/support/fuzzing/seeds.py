@@ -15,6 +15,7 @@ from headwater.encoding.grid import Histograms
 from headwater.encoding.settings import EncodingSettings
 from headwater.recipe.task import Task, TaskNoise
 from headwater.release.manifest import FileEntry, Manifest, Protection, Provenance, SignedManifest
+from headwater.release.withdrawal import SignedWithdrawal, Withdrawal
 from headwater.schema import CategoricalColumn, NumericColumn, Schema
 from headwater.secagg import Aggregator, Participant
 from headwater.secagg.protocol.events import COORDINATOR
@@ -142,6 +143,17 @@ def documents() -> dict[type[Document], bytes]:
                 entries=chained(2),
             ),
             world.keys["org-1"],
+        ),
+        SignedWithdrawal.sign(
+            Withdrawal(
+                name=manifest.name,
+                version=1,
+                release=manifest.digest,
+                withdrawn=CREATED,
+                reason="one ward was counted twice",
+                replaced_by=2,
+            ),
+            world.coordinator_key,
         ),
     )
     return {type(document): document.to_bytes() for document in found}
