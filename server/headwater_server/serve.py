@@ -11,7 +11,8 @@ import structlog
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from headwater.errors import HeadwaterError, InputError, TransportError
+from headwater.errors import HeadwaterError, InputError, StorageError, TransportError
+from headwater_server.catalogue.access.downloads import DownloadCounter
 from headwater_server.catalogue.app import build_catalogue
 from headwater_server.catalogue.index import FolderReleaseIndex
 from headwater_server.catalogue.settings import CatalogueSettings
@@ -80,7 +81,9 @@ async def _serve(home: CoordinatorHome) -> None:
             await supervisor.start()
             control = FlowerControl(flower)
             stack.push_async_callback(control.close)
-            await stack.enter_async_context(_catalogue(home, settings, storage, flower, web, stop))
+            downloads = DownloadCounter(storage, time.time)
+            stack.callback(_count_rest, downloads)
+            await stack.enter_async_context(_catalogue(home, settings, storage, downloads, flower, web, stop))
             key = home.charter_key()
             memory = settings.spool_memory_mib * 2**20
             scheduler = RunScheduler(
@@ -90,6 +93,7 @@ async def _serve(home: CoordinatorHome) -> None:
             await stack.enter_async_context(_background(scheduler.run(), "scheduler", stop))
             await stack.enter_async_context(_background(_admit_nodes(storage, control), "admission", stop))
             await stack.enter_async_context(_background(_publish(storage, home), "publication", stop))
+            await stack.enter_async_context(_background(_count(downloads), "counting", stop))
             _announce(home, settings)
             await stop.wait()
             _log.info("coordinator_stopping")
@@ -131,6 +135,7 @@ async def _catalogue(
     home: CoordinatorHome,
     settings: CoordinatorSettings,
     storage: Storage,
+    downloads: DownloadCounter,
     flower: FlowerSettings,
     listener: socket.socket,
     stop: asyncio.Event,
@@ -145,7 +150,12 @@ async def _catalogue(
             charter=storage.charter_in_force,
             token_digest=settings.catalogue_token_sha256 or None,
             ca_digest=home.authority().digest,
+            default_level=settings.catalogue_level,
+            open_runs=settings.catalogue_open_runs,
+            limits=settings.catalogue_limits,
         ),
+        access=storage,
+        downloads=downloads,
     )
     application = Starlette(routes=[proxy.route, Mount("/", app=catalogue)])
     try:
@@ -201,6 +211,26 @@ async def _publish(storage: Storage, home: CoordinatorHome) -> None:
                 _log.error("release_not_published", reason=str(error))
             told = str(error)
         await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _count(downloads: DownloadCounter) -> None:
+    """Write counts of downloads as they come."""
+    told = ""
+    while True:
+        await asyncio.sleep(_POLL_SECONDS)
+        try:
+            await asyncio.to_thread(downloads.flush)
+            told = ""
+        except StorageError as error:
+            # Said once; the counts wait in memory until the operator has mended it.
+            if str(error) != told:
+                _log.error("downloads_not_counted", reason=str(error))
+            told = str(error)
+
+
+def _count_rest(downloads: DownloadCounter) -> None:
+    with contextlib.suppress(StorageError):
+        downloads.flush()
 
 
 def _bind(host: str, port: int, what: str, setting: str) -> socket.socket:

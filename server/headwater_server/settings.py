@@ -6,6 +6,7 @@ import shutil
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import tomlkit
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -16,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from headwater.agreement.documents import first_problem
 from headwater.errors import InputError, StorageError
 from headwater_server.authority import Authority, KeyPair
+from headwater_server.catalogue_limits import CatalogueLimits
 
 __all__ = ["SPOOL_MEMORY_MIB", "CoordinatorHome", "CoordinatorSettings"]
 
@@ -39,7 +41,12 @@ class CoordinatorSettings(BaseModel):
         database: SQLAlchemy URL; SQLite in the home folder where empty.
         spool_memory_mib: memory that uploads on their way may take in each run; beyond it they wait, encrypted, in an
             unnamed file in the home folder.
-        catalogue_token_sha256: digest of the catalogue's access token; needed when `listen` is no loopback address.
+        catalogue_token_sha256: digest of a token that all readers of the catalogue share; it opens what is not
+            kept to a project. Where it is empty and `listen` is no loopback address, `catalogue_level` is needed.
+        catalogue_level: of datasets that `access dataset` says nothing of: public, registered or closed; where it is
+            empty, closed under a shared token, and public without one, which is for loopback alone.
+        catalogue_open_runs: everybody sees run pages; for loopback alone.
+        catalogue_limits: what one reader may ask of the catalogue, see `CatalogueLimits`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,6 +61,9 @@ class CoordinatorSettings(BaseModel):
     database: str = ""
     spool_memory_mib: int = Field(default=SPOOL_MEMORY_MIB, ge=0, le=2**20)
     catalogue_token_sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
+    catalogue_level: Literal["", "public", "registered", "closed"] = ""
+    catalogue_open_runs: bool = False
+    catalogue_limits: CatalogueLimits = Field(default_factory=CatalogueLimits)
 
     @model_validator(mode="after")
     def _check_ports(self) -> "CoordinatorSettings":

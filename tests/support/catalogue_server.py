@@ -12,6 +12,7 @@ from pathlib import Path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from headwater_server.catalogue import CatalogueSettings, FolderReleaseIndex, build_catalogue
+from headwater_server.catalogue_limits import CatalogueLimits
 from headwater_server.https import https_server
 from support.authority import write_authority
 from support.releases import Consortium, make_consortium
@@ -59,6 +60,7 @@ def run_catalogue(
         host="127.0.0.1",
         charter=consortium.charter_of,
         token_digest=None if token is None else hashlib.sha256(token.encode()).hexdigest(),
+        limits=CatalogueLimits.unlimited(),
     )
     inner = spoil(build_catalogue(FolderReleaseIndex(releases), settings))
     requests: list[str] = []

@@ -18,6 +18,14 @@ class _Answer(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+class WithdrawalNotice(_Answer):
+    """Why a version is no longer to be used. Not signed here: check withdrawn.json among its files."""
+
+    withdrawn: str
+    reason: str
+    replaced_by: int | None
+
+
 class ReleaseSummary(_Answer):
     """One version in a list. Nothing here is signed: check manifest.json."""
 
@@ -33,10 +41,11 @@ class ReleaseSummary(_Answer):
     signatures: str
     consortium: str
     organisations: int
+    withdrawn: WithdrawalNotice | None = None
 
 
 class ReleaseList(_Answer):
-    """The newest version of every dataset."""
+    """The newest version of every dataset that is not withdrawn; of one with no other, the newest withdrawn one."""
 
     releases: tuple[ReleaseSummary, ...]
 
@@ -124,7 +133,7 @@ def api_router(releases: ReleaseIndex, settings: CatalogueSettings) -> APIRouter
 
 
 def _summary(entry: ReleaseEntry) -> ReleaseSummary:
-    manifest = entry.manifest
+    manifest, said = entry.manifest, entry.withdrawn
     return ReleaseSummary(
         name=manifest.name,
         version=manifest.version,
@@ -138,4 +147,7 @@ def _summary(entry: ReleaseEntry) -> ReleaseSummary:
         signatures=signatures_in_words(manifest.protection),
         consortium=manifest.provenance.consortium,
         organisations=manifest.provenance.organisations,
+        withdrawn=None
+        if said is None
+        else WithdrawalNotice(withdrawn=said.withdrawn, reason=said.reason, replaced_by=said.replaced_by),
     )

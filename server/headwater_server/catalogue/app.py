@@ -11,7 +11,13 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
-from headwater_server.catalogue.access import AccessControl, Sessions
+from headwater_server.catalogue.access import VisibleReleases, current_reader
+from headwater_server.catalogue.access.book import AccessBook
+from headwater_server.catalogue.access.control import AccessControl, RateLimits
+from headwater_server.catalogue.access.downloads import DownloadCounter, DownloadCounting
+from headwater_server.catalogue.access.sessions import Sessions
+from headwater_server.catalogue.access.signing_in import sign_in_router
+from headwater_server.catalogue.access.sizes import RequestSizes
 from headwater_server.catalogue.api import api_router
 from headwater_server.catalogue.api_page import operations_of, schemas_of
 from headwater_server.catalogue.files import files_router
@@ -20,37 +26,56 @@ from headwater_server.catalogue.index import ReleaseIndex
 from headwater_server.catalogue.page_cache import PageCache
 from headwater_server.catalogue.pages import Pages, pages_router
 from headwater_server.catalogue.settings import CatalogueSettings, is_loopback
+from headwater_server.storage.access_port import AccessStore, Level
 
 __all__ = ["build_catalogue"]
 
 _STATIC = {"catalogue.css": "text/css", "catalogue.js": "text/javascript", "mark.svg": "image/svg+xml"}
 _CODES = {
-    401: "unauthorised",
+    400: "bad_request",
+    401: "token_required",
+    403: "forbidden",
     404: "not_found",
     405: "method_not_allowed",
     410: "withdrawn",
     412: "precondition_failed",
     413: "too_large",
     416: "range",
+    429: "rate_limited",
     500: "damaged",
 }
 
 
+def _is_public(name: str) -> bool:
+    return current_reader().rules.of(name).level is Level.PUBLIC
+
+
 def build_catalogue(
-    releases: ReleaseIndex, settings: CatalogueSettings, now: Callable[[], float] = time.time
+    releases: ReleaseIndex,
+    settings: CatalogueSettings,
+    now: Callable[[], float] = time.time,
+    access: AccessStore | None = None,
+    downloads: DownloadCounter | None = None,
 ) -> ASGIApp:
     """Build the application that lists, shows and serves releases.
 
     Args:
         releases: where they are looked up, at every request anew.
         settings: whose they are, and whom to let in.
-        now: seconds since 1970, for the expiry of sessions.
+        now: seconds since 1970, for the expiry of sessions and tokens.
+        access: tokens and levels of datasets; None for what the settings say alone.
+        downloads: told of each file that was sent.
 
     Returns:
         An ASGI application for TLS listeners only: its cookie is marked secure.
     """
     pages, cache = Pages(settings), PageCache()
     sessions = Sessions(secrets.token_bytes(32), now)
+    book = AccessBook(
+        access, default=settings.level, shared=settings.token_digest, open_runs=settings.open_runs, now=now
+    )
+    # Routes are given nothing else: what a reader may not know of is not there for any of them.
+    releases = VisibleReleases(releases)
     app = FastAPI(
         title=f"Datasets of {settings.consortium}",
         openapi_url="/api/v1/openapi.json",
@@ -58,13 +83,14 @@ def build_catalogue(
         redoc_url=None,
     )
     app.include_router(api_router(releases, settings))
-    app.include_router(files_router(releases, public=lambda name: settings.token_digest is None))
-    app.include_router(pages_router(releases, pages, sessions))
+    app.include_router(files_router(releases, public=_is_public))
+    app.include_router(pages_router(releases, pages))
+    app.include_router(sign_in_router(pages, book, sessions))
 
     @app.head("/api", include_in_schema=False)
     @app.get("/api", include_in_schema=False)
     def api_page(request: Request) -> Response:
-        return cache.made("/api", lambda: _api_text(pages, app.openapi())).answer(request)
+        return cache.made(("/api", current_reader().signed_in), lambda: _api_text(pages, app.openapi())).answer(request)
 
     @app.head("/static/{name}", include_in_schema=False)
     @app.get("/static/{name}", include_in_schema=False)
@@ -84,8 +110,13 @@ def build_catalogue(
         response.headers.update(problem.headers or {})
         return response
 
-    guarded = AccessControl(app, settings.token_digest, sessions)
-    return SecurityHeaders(guarded, strict_transport=not is_loopback(settings.host))
+    def problem(status: int, message: str) -> Response:
+        return pages.render("problem.html", status, status=status, message=message)
+
+    counted = DownloadCounting(app, downloads or DownloadCounter(None, now))
+    guarded = AccessControl(counted, book, sessions, RateLimits(settings.limits), problem)
+    sized = RequestSizes(guarded, settings.limits, problem)
+    return SecurityHeaders(sized, strict_transport=not is_loopback(settings.host))
 
 
 def _api_text(pages: Pages, document: Mapping[str, Any]) -> str:

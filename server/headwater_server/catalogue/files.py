@@ -15,7 +15,7 @@ from headwater.release import FileEntry
 from headwater_server.catalogue.conditions import Condition, header_value, judge, range_applies
 from headwater_server.catalogue.file_answer import FileAnswer
 from headwater_server.catalogue.headers import FIGURE_POLICY, FILE_POLICY
-from headwater_server.catalogue.index import ReleaseEntry, ReleaseIndex
+from headwater_server.catalogue.index import ReleaseEntry, ReleaseIndex, newest_of
 from headwater_server.catalogue.ranges import MAXIMUM_RANGES, read_ranges
 
 __all__ = ["MAXIMUM_RANGES", "file_url", "files_router"]
@@ -59,6 +59,8 @@ def files_router(releases: ReleaseIndex, *, public: Callable[[str], bool]) -> AP
         entry = releases.find(name, version)
         # Only a path that the manifest lists is served: what a URL spells never reaches the file system.
         file = entry.files.get(path) if entry is not None else None
+        if entry is not None and entry.lost(path):
+            raise HTTPException(410, "this version was withdrawn and its rows are gone; withdrawn.json says why")
         if entry is None or file is None:
             raise HTTPException(404, _NO_FILE)
         return entry, file
@@ -107,10 +109,10 @@ def files_router(releases: ReleaseIndex, *, public: Callable[[str], bool]) -> AP
         return _redirect(name, version, path, 308, "max-age=3600")
 
     def latest(name: str, path: str) -> Response:
-        versions = releases.versions(name)
-        if not versions:
+        newest = newest_of(releases.versions(name))
+        if newest is None:
             raise HTTPException(404, "there is no dataset of this name in this catalogue; see /api/v1/releases")
-        version = versions[0].manifest.version
+        version = newest.manifest.version
         entry_of(name, version, path)
         # What is newest changes: nobody keeps this, while what it leads to is kept for ever.
         return _redirect(name, version, path, 307, "no-cache")

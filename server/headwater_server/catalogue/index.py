@@ -8,12 +8,19 @@ from pathlib import Path
 from typing import Protocol
 
 from headwater.canonical import sha256_hex
-from headwater.errors import HeadwaterError
+from headwater.errors import HeadwaterError, ReleaseRefused
 from headwater.release import FileEntry, Manifest
 from headwater.release.layout import ATTESTATION, CHECKSUMS, MANIFEST
 from headwater.release.verification import read_manifest
+from headwater.release.withdrawal import (
+    MAXIMUM_WITHDRAWAL_BYTES,
+    WITHDRAWN,
+    Withdrawal,
+    read_withdrawal,
+    stays_when_withdrawn,
+)
 
-__all__ = ["FolderReleaseIndex", "ReleaseEntry", "ReleaseIndex"]
+__all__ = ["FolderReleaseIndex", "ReleaseEntry", "ReleaseIndex", "newest_of"]
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}", re.ASCII)
 _VERSION = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
@@ -25,36 +32,58 @@ class ReleaseEntry:
 
     Attributes:
         manifest: as signed by the coordinator when it was published.
-        folder: where its files are; they never change.
+        folder: where its files are; they never change, but go when it is withdrawn.
+        withdrawn: the notice; None for a release that stands.
     """
 
     manifest: Manifest
     folder: Path
+    withdrawn: Withdrawal | None = None
 
     @cached_property
     def files(self) -> Mapping[str, FileEntry]:
         """Every file that may be downloaded, by path; nothing else in the folder is ever served."""
-        entries = {entry.path: entry for entry in self.manifest.files}
+        withdrawn = self.withdrawn is not None
+        entries = {e.path: e for e in self.manifest.files if not withdrawn or stays_when_withdrawn(e.path)}
         beside = [(MANIFEST, "application/json"), (CHECKSUMS, "text/plain")]
         if self.manifest.protection.audit != "none":
             beside.append((ATTESTATION, "application/json"))
+        if withdrawn:
+            beside.append((WITHDRAWN, "application/json"))
         for path, kind in beside:
             data = (self.folder / path).read_bytes()
             entries[path] = FileEntry(path=path, size_bytes=len(data), sha256=sha256_hex(data), media_type=kind)
         return dict(sorted(entries.items()))
+
+    def lost(self, path: str) -> bool:
+        """Tell whether this was a file of the release until it was withdrawn."""
+        return self.withdrawn is not None and path not in self.files and self.manifest.file(path) is not None
 
 
 class ReleaseIndex(Protocol):
     """Where the catalogue looks releases up; storage of any kind can stand behind it."""
 
     def latest(self) -> Sequence[ReleaseEntry]:
-        """The newest version of every dataset, the most recently made first."""
+        """What `newest_of` says of every dataset, the most recently made first."""
 
     def versions(self, name: str) -> Sequence[ReleaseEntry]:
-        """All versions of a dataset, newest first; empty for a name that is unknown or no name at all."""
+        """All versions of a dataset, withdrawn ones too, newest first; empty for a name that there is not."""
 
     def find(self, name: str, version: int) -> ReleaseEntry | None:
         """This very version, or None."""
+
+
+def newest_of(versions: Sequence[ReleaseEntry]) -> ReleaseEntry | None:
+    """The version that a dataset's name alone stands for.
+
+    Args:
+        versions: all of them, newest first.
+
+    Returns:
+        The newest that is not withdrawn; where all are, the newest; None where there is none.
+    """
+    standing = (entry for entry in versions if entry.withdrawn is None)
+    return next(standing, versions[0] if versions else None)
 
 
 class FolderReleaseIndex:
@@ -64,11 +93,11 @@ class FolderReleaseIndex:
         self._root = root
 
     def latest(self) -> Sequence[ReleaseEntry]:
-        """The newest version of every dataset, the most recently made first."""
+        """What `newest_of` says of every dataset, the most recently made first."""
         if not self._root.is_dir():
             return []
-        found = [self.versions(folder.name)[:1] for folder in self._root.iterdir()]
-        entries = [entry for newest in found for entry in newest]
+        found = [newest_of(self.versions(folder.name)) for folder in self._root.iterdir()]
+        entries = [entry for entry in found if entry is not None]
         # By name first: what was made in one second keeps a steady order.
         entries.sort(key=lambda entry: entry.manifest.name)
         return sorted(entries, key=lambda entry: entry.manifest.created, reverse=True)
@@ -90,14 +119,23 @@ class FolderReleaseIndex:
         if not (folder / MANIFEST).is_file():
             return None
         try:
-            entry = _load(folder)
-        except HeadwaterError:
+            entry = _load(folder, (folder / WITHDRAWN).exists())
+        except (HeadwaterError, OSError):
             # A folder that somebody broke is not served; every other release still is.
             return None
         return entry if (entry.manifest.name, entry.manifest.version) == (name, version) else None
 
 
 @lru_cache(maxsize=1024)
-def _load(folder: Path) -> ReleaseEntry:
-    # A published folder never changes, so it is read once.
-    return ReleaseEntry(read_manifest((folder / MANIFEST).read_bytes()).manifest, folder)
+def _load(folder: Path, withdrawn: bool) -> ReleaseEntry:
+    # A published folder changes once at most, when it is withdrawn, so it is read once before and once after.
+    manifest = read_manifest((folder / MANIFEST).read_bytes()).manifest
+    return ReleaseEntry(manifest, folder, _notice(folder, manifest) if withdrawn else None)
+
+
+def _notice(folder: Path, manifest: Manifest) -> Withdrawal:
+    with (folder / WITHDRAWN).open("rb") as file:
+        said = read_withdrawal(file.read(MAXIMUM_WITHDRAWAL_BYTES + 1)).withdrawal
+    if said.release != manifest.digest:
+        raise ReleaseRefused(f"{folder / WITHDRAWN} is of another release; restore it from a backup")
+    return said

@@ -1,18 +1,18 @@
-"""The pages: a list of datasets, one page for each, and the form that asks for a token."""
+"""The pages: a list of datasets, and one page for each."""
 
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from functools import partial
-from urllib.parse import parse_qs
 
 from fastapi import APIRouter, HTTPException, Request
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 
 from headwater.errors import InputError
-from headwater_server.catalogue.access import COOKIE, SESSION_SECONDS, Sessions, local_path, token_matches
+from headwater_server.catalogue.access import current_reader
 from headwater_server.catalogue.citing import bibtex, citation_cff
 from headwater_server.catalogue.dataset_page import dataset_values
-from headwater_server.catalogue.index import ReleaseEntry, ReleaseIndex
+from headwater_server.catalogue.index import ReleaseEntry, ReleaseIndex, newest_of
 from headwater_server.catalogue.index_page import index_form
 from headwater_server.catalogue.listing import listed_datasets
 from headwater_server.catalogue.page_cache import PageCache
@@ -21,12 +21,11 @@ from headwater_server.catalogue.search import Query, query_of, search
 
 __all__ = ["Pages", "pages_router"]
 
-_MAXIMUM_FORM_BYTES = 4096
 _NO_DATASET = "There is no dataset of this name in this catalogue."
 _NO_VERSION = "There is no such version of this dataset in this catalogue."
 
 
-def pages_router(releases: ReleaseIndex, pages: Pages, sessions: Sessions) -> APIRouter:
+def pages_router(releases: ReleaseIndex, pages: Pages) -> APIRouter:
     """The routes of all pages."""
     router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
     cache = PageCache()
@@ -44,9 +43,10 @@ def pages_router(releases: ReleaseIndex, pages: Pages, sessions: Sessions) -> AP
     @router.get("/datasets/{name}")
     async def newest(request: Request, name: str) -> Response:
         versions = releases.versions(name)
-        if not versions:
+        entry = newest_of(versions)
+        if entry is None:
             raise HTTPException(404, _NO_DATASET)
-        return await _dataset(request, pages, cache, versions[0], versions)
+        return await _dataset(request, pages, cache, entry, versions)
 
     @router.head("/datasets/{name}/{version:int}")
     @router.get("/datasets/{name}/{version:int}")
@@ -67,46 +67,7 @@ def pages_router(releases: ReleaseIndex, pages: Pages, sessions: Sessions) -> AP
         file = f"{name}-{version}.bib"
         return _download(bibtex(manifest, _page(pages, name, version)), file, "application/x-bibtex")
 
-    @router.head("/sign-in")
-    @router.get("/sign-in")
-    def sign_in_form(request: Request) -> Response:
-        target = local_path(request.query_params.get("next", "/"))
-        if pages.settings.token_digest is None:
-            return RedirectResponse(target, status_code=303)
-        return pages.render("sign_in.html", target=target, problem="")
-
-    @router.post("/sign-in")
-    async def sign_in(request: Request) -> Response:
-        fields = parse_qs(await _form(request), max_num_fields=8)
-        token, target = fields.get("token", [""])[0].strip(), local_path(fields.get("next", ["/"])[0])
-        digest = pages.settings.token_digest
-        if digest is None:
-            return RedirectResponse(target, status_code=303)
-        if not token_matches(token, digest):
-            problem = "This is not the token of this catalogue. Ask the consortium for it again."
-            return pages.render("sign_in.html", 403, target=target, problem=problem)
-        response = RedirectResponse(target, status_code=303)
-        response.set_cookie(
-            COOKIE,
-            sessions.issue(),
-            max_age=SESSION_SECONDS,
-            path="/",
-            secure=True,
-            httponly=True,
-            samesite="strict",
-        )
-        return response
-
     return router
-
-
-async def _form(request: Request) -> str:
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > _MAXIMUM_FORM_BYTES:
-            raise HTTPException(413, "The form is larger than any token.")
-    return body.decode("utf-8", "replace")
 
 
 def _found(releases: ReleaseIndex, name: str, version: int) -> ReleaseEntry:
@@ -133,13 +94,25 @@ def _index(pages: Pages, releases: ReleaseIndex, query: Query, problem: str, sta
 async def _dataset(
     request: Request, pages: Pages, cache: PageCache, entry: ReleaseEntry, versions: Sequence[ReleaseEntry]
 ) -> Response:
-    # The page names all versions, so that it is another one once a newer one is there.
-    key: Hashable = (entry.folder, tuple(each.manifest.version for each in versions))
+    # The page names all versions, so that it is another one once a newer one is there or one is withdrawn; and it
+    # shows rows, and a button to sign out, to some readers and not to others.
+    reader = current_reader()
+    may_read = reader.may_read(entry.manifest.name)
+    named = tuple((each.manifest.version, each.withdrawn is None) for each in versions)
+    key: Hashable = (entry.folder, named, may_read, reader.signed_in)
     page = cache.get(key)
     if page is None:
-        page = await run_in_threadpool(cache.made, key, partial(_dataset_text, pages, entry, versions))
+        page = await run_in_threadpool(
+            cache.made, key, partial(_dataset_text, pages, entry, versions, may_read=may_read)
+        )
     return page.answer(request)
 
 
-def _dataset_text(pages: Pages, entry: ReleaseEntry, versions: Sequence[ReleaseEntry]) -> str:
-    return pages.text("dataset.html", **dataset_values(entry, versions, pages.settings))
+def _dataset_text(pages: Pages, entry: ReleaseEntry, versions: Sequence[ReleaseEntry], *, may_read: bool) -> str:
+    if entry.withdrawn is not None:
+        return pages.text("withdrawn.html", entry=entry, said=entry.withdrawn, versions=versions)
+    standing = [each for each in versions if each.withdrawn is None]
+    values = dict(dataset_values(entry, standing, pages.settings))
+    if not may_read:
+        values["preview"] = replace(values["preview"], rows=())
+    return pages.text("dataset.html", **values)

@@ -9,6 +9,7 @@ from headwater.file_size import size_in_words
 from headwater.privacy.words import SCHEMA_FROM_ROWS
 from headwater.release.domain import DRAFTED
 from headwater.release.statement import privacy_in_short
+from headwater_server.catalogue.access import current_reader
 from headwater_server.catalogue.files import file_url
 from headwater_server.catalogue.settings import CatalogueSettings
 
@@ -31,7 +32,11 @@ class Pages:
             size=size_in_words, day=_day, moment=_moment, grouped=_grouped, privacy_in_short=privacy_in_short
         )
         self._templates.globals.update(
-            file_url=file_url, settings=settings, schema_from_rows=SCHEMA_FROM_ROWS, drafted=DRAFTED
+            file_url=file_url,
+            reader=current_reader,
+            settings=settings,
+            schema_from_rows=SCHEMA_FROM_ROWS,
+            drafted=DRAFTED,
         )
 
     def text(self, template: str, **values: Any) -> str:

@@ -3,10 +3,12 @@
 import ipaddress
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from headwater.agreement.charter import SignedCharter
 from headwater.errors import InputError
+from headwater_server.catalogue_limits import CatalogueLimits
+from headwater_server.storage.access_port import Level
 
 __all__ = ["CatalogueSettings", "is_loopback"]
 
@@ -30,11 +32,15 @@ class CatalogueSettings:
         address: the URL by which readers reach it, https://HOST:PORT without a path.
         host: the address that the listener is bound to.
         charter: gives a version of the charter that is or was in force, the newest for None; None where there is none.
-        token_digest: SHA-256 (hexadecimal) of the access token; None lets everybody in who can connect.
+        token_digest: SHA-256 (hexadecimal) of a token that all readers share; None where there is none.
+        default_level: level of datasets that nobody chose one for: "public", "registered", "closed", or "" for what is
+            safe: closed where there is a shared token, else public, which on an open address is refused.
+        open_runs: run pages are shown to everybody who can connect; on loopback alone.
+        limits: how much one reader may ask.
         ca_digest: SHA-256 of the consortium's CA certificate, shown to be compared; empty if unknown.
 
     Raises:
-        InputError: no token although the listener can be reached from other machines, or a malformed value.
+        InputError: datasets or runs would be open to other machines without anybody's choice, or a malformed value.
     """
 
     consortium: str
@@ -43,12 +49,28 @@ class CatalogueSettings:
     charter: Callable[[int | None], SignedCharter | None]
     token_digest: str | None = None
     ca_digest: str = ""
+    default_level: str = ""
+    open_runs: bool = False
+    limits: CatalogueLimits = field(default_factory=CatalogueLimits)
+
+    @property
+    def level(self) -> Level:
+        """Level of a dataset that nobody chose one for."""
+        if self.default_level:
+            return Level(self.default_level)
+        return Level.PUBLIC if self.token_digest is None else Level.CLOSED
 
     def __post_init__(self) -> None:
         """Refuse an open catalogue on an open address."""
-        if self.token_digest is None and not is_loopback(self.host):
+        if self.default_level not in ("", Level.PUBLIC, Level.REGISTERED, Level.CLOSED):
+            raise InputError(f"{self.default_level!r} is no level of a whole catalogue; public, registered or closed")
+        if self.level is Level.PUBLIC and not is_loopback(self.host):
             raise InputError(
                 f"the catalogue would listen on {self.host} and let everybody in; set a token or listen on 127.0.0.1"
+            )
+        if self.open_runs and not is_loopback(self.host):
+            raise InputError(
+                f"the catalogue would listen on {self.host} and show runs to everybody; give out tokens of scope runs"
             )
         if self.token_digest is not None and not re.fullmatch(r"[0-9a-f]{64}", self.token_digest):
             raise InputError("the catalogue's token digest is not 64 hexadecimal digits; make the token again")

@@ -21,6 +21,7 @@ from headwater_server.services.ports import (
     RunStore,
     WaiverRecord,
 )
+from headwater_server.storage.access_port import AccessStore
 
 __all__ = ["TRANSITIONS", "RoundEntry", "RunState", "Storage"]
 
@@ -67,7 +68,7 @@ class RoundEntry:
     data: bytes = field(repr=False)
 
 
-class Storage(EnrolmentStore, MemberStore, CharterStore, RunStore, ReleaseStore, Protocol):
+class Storage(EnrolmentStore, MemberStore, CharterStore, RunStore, ReleaseStore, AccessStore, Protocol):
     """Everything durable but blobs. All methods may raise `StorageError`."""
 
     def add_invitation(self, secret_sha256: str, member_id: str, name: str, expires: datetime) -> None:

@@ -12,6 +12,7 @@ from headwater.agreement.troubles import Trouble
 from headwater.errors import InputError, OutOfOrder, PeerError
 from headwater_server.services.ports import EnrolledMember, OpenInvitation, RunRecord
 from headwater_server.storage import tables
+from headwater_server.storage.access import SqlAccess
 from headwater_server.storage.canaries import SqlCanaries
 from headwater_server.storage.charters import SqlCharters
 from headwater_server.storage.database import Database
@@ -31,7 +32,7 @@ def _text(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-class SqlStorage(SqlCharters, SqlReleases, SqlCanaries):
+class SqlStorage(SqlCharters, SqlReleases, SqlCanaries, SqlAccess):
     """`Storage` by SQLAlchemy Core; see there for what each method promises."""
 
     def __init__(self, url: str) -> None:

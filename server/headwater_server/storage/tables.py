@@ -1,6 +1,7 @@
 """The tables, as SQLAlchemy Core knows them; migrations/ makes them."""
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     ForeignKey,
     Index,
@@ -15,11 +16,14 @@ from sqlalchemy import (
 )
 
 __all__ = [
+    "access_tokens",
     "approvals",
     "attempts",
     "canary_openings",
     "charter_signatures",
     "charters",
+    "dataset_access",
+    "download_counts",
     "former_charter_signatures",
     "invitations",
     "members",
@@ -204,4 +208,38 @@ waiver_signatures = Table(
     Column("waiver_digest", String(64), ForeignKey("waivers.waiver_digest"), primary_key=True),
     Column("member_id", String(48), primary_key=True),
     Column("signature", String(128), nullable=False),
+)
+
+access_tokens = Table(
+    "access_tokens",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("token_id", String(16), nullable=False, unique=True),
+    Column("label", Text, nullable=False),
+    Column("sha256", String(64), nullable=False, unique=True),
+    Column("scopes", Text, nullable=False),
+    Column("created", String(32), nullable=False),
+    Column("expires", String(32), nullable=False),
+    Column("revoked", String(32)),
+    Column("last_used", String(10)),
+)
+
+dataset_access = Table(
+    "dataset_access",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("level", String(16), nullable=False),
+    Column("projects", Text, nullable=False),
+    Column("changed", String(32), nullable=False),
+)
+
+# No address, no token, no hour: who downloaded a file cannot be told from it.
+download_counts = Table(
+    "download_counts",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("path", String(255), primary_key=True),
+    Column("day", String(10), primary_key=True),
+    Column("count", BigInteger, nullable=False),
 )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from headwater.errors import InputError
 from headwater_server.catalogue import CatalogueSettings
-from headwater_server.catalogue.access import COOKIE, SESSION_SECONDS, Sessions, local_path
+from headwater_server.catalogue.access.sessions import COOKIE, SESSION_SECONDS, Sessions, local_path
 from support.catalogue_server import RunningCatalogue, run_catalogue
 from support.releases import publish
 
@@ -45,22 +45,22 @@ def http(catalogue: RunningCatalogue) -> Iterator[httpx.Client]:
 
 @pytest.mark.parametrize("path", PROTECTED)
 @pytest.mark.parametrize(
-    "headers",
+    ("headers", "code"),
     [
-        {},
-        {"authorization": "Bearer wrong"},
-        {"authorization": "Bearer"},
-        {"authorization": f"Basic {TOKEN}"},
-        {"cookie": f"{COOKIE}={TOKEN}"},
-        {"cookie": f"{COOKIE}=99999999999.{'0' * 64}"},
-        {"cookie": "=;;,[]"},
+        ({}, "token_required"),
+        ({"authorization": "Bearer wrong"}, "bad_token"),
+        ({"authorization": "Bearer"}, "bad_token"),
+        ({"authorization": f"Basic {TOKEN}"}, "token_required"),
+        ({"cookie": f"{COOKIE}={TOKEN}"}, "token_required"),
+        ({"cookie": f"{COOKIE}=99999999999.catalogue.{'0' * 64}"}, "token_required"),
+        ({"cookie": "=;;,[]"}, "token_required"),
     ],
 )
-def test_without_the_token_nothing_is_served(http: httpx.Client, path: str, headers: dict[str, str]) -> None:
+def test_without_the_token_nothing_is_served(http: httpx.Client, path: str, headers: dict[str, str], code: str) -> None:
     answer = http.get(path, headers=headers)
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"].startswith("Bearer")
-    assert answer.json()["error"]["code"] == "unauthorised"
+    assert answer.json()["error"]["code"] == code
     assert "visits" not in answer.text
 
 
@@ -85,7 +85,8 @@ def test_wrong_token_in_the_form_is_refused(http: httpx.Client) -> None:
     answer = http.post("/sign-in", data={"token": "wrong", "next": "/"}, headers=HTML)
     assert answer.status_code == 403
     assert "set-cookie" not in answer.headers
-    assert "This is not the token" in answer.text
+    assert "Nobody was given this token" in answer.text
+    assert "wrong" not in answer.text
 
 
 def test_form_larger_than_any_token_is_refused(http: httpx.Client) -> None:
@@ -105,20 +106,22 @@ def test_sign_in_never_leads_elsewhere(target: str) -> None:
 def test_session_ends_after_its_time() -> None:
     clock = [1000.0]
     sessions = Sessions(b"k" * 32, lambda: clock[0])
-    value = sessions.issue()
-    assert sessions.accepts(value)
+    value = sessions.issue("0123abcd")
+    assert sessions.token_id(value) == "0123abcd"
     clock[0] += SESSION_SECONDS
-    assert not sessions.accepts(value)
+    assert sessions.token_id(value) is None
 
 
 @given(st.text(max_size=90))
 def test_nobody_invents_a_session(value: str) -> None:
-    assert not Sessions(b"k" * 32, lambda: 0.0).accepts(value)
+    assert Sessions(b"k" * 32, lambda: 0.0).token_id(value) is None
 
 
 def test_session_of_another_key_is_refused() -> None:
-    value = Sessions(b"a" * 32, lambda: 0.0).issue()
-    assert not Sessions(b"b" * 32, lambda: 0.0).accepts(value)
+    value = Sessions(b"a" * 32, lambda: 0.0).issue("0123abcd")
+    assert Sessions(b"b" * 32, lambda: 0.0).token_id(value) is None
+    other = value.replace("0123abcd", "ffffffff")
+    assert Sessions(b"a" * 32, lambda: 0.0).token_id(other) is None
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "data.example.org", ""])
