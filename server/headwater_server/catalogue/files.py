@@ -3,6 +3,7 @@
 import base64
 import datetime
 import os
+import stat
 from collections.abc import Callable
 from email.utils import format_datetime
 from urllib.parse import quote
@@ -152,8 +153,8 @@ def _digest(file: FileEntry) -> str:
 def _refuse_damaged(entry: ReleaseEntry, file: FileEntry) -> None:
     """Tell damage before the answer begins. It shows as a length here; its bytes show in every reader's digest."""
     try:
-        size = os.stat(entry.folder / file.path).st_size
+        found = os.lstat(entry.folder / file.path)
     except OSError:
-        size = -1
-    if size != file.size_bytes:
+        found = None
+    if found is None or not stat.S_ISREG(found.st_mode) or found.st_size != file.size_bytes:
         raise HTTPException(500, "this file is damaged here and not served; tell the consortium")

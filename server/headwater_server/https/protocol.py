@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import socket
+import struct
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
@@ -15,7 +17,9 @@ MAXIMUM_HEADERS = 100
 
 _HEAD_SECONDS = 20.0
 _STALLED_SECONDS = 60.0
+_LINGER_SECONDS = 2.0
 _BUFFER_BYTES = 65536
+_AT_ONCE = struct.pack("ii", 1, 0)
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -100,12 +104,14 @@ class BoundedHttp(HttpToolsProtocol):
         )
         self.transport.write(STATUS_LINE[status] + head + body)
         self.transport.close()
+        # TLS waits for the other side's word at the end, and takes in what it sends meanwhile.
+        self.loop.call_later(_LINGER_SECONDS, self.transport.abort)
 
     def pause_writing(self) -> None:
         """A reader is slower than we: it may be, but not stand still."""
         super().pause_writing()
         if self._stalled is None:
-            self._stalled = self.loop.call_later(_STALLED_SECONDS, self.transport.abort)
+            self._stalled = self.loop.call_later(_STALLED_SECONDS, self._reset)
 
     def resume_writing(self) -> None:
         """The reader took something."""
@@ -113,6 +119,11 @@ class BoundedHttp(HttpToolsProtocol):
             self._stalled.cancel()
             self._stalled = None
         super().resume_writing()
+
+    def _reset(self) -> None:
+        # The kernel too must not keep what nobody takes.
+        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        self.transport.abort()
 
     def _judged(self) -> tuple[int, str, str] | None:
         if len(self.url) > MAXIMUM_TARGET_BYTES:
