@@ -15,6 +15,7 @@ from headwater.errors import HeadwaterError, InputError, StorageError, Transport
 from headwater_server.catalogue.access.downloads import DownloadCounter
 from headwater_server.catalogue.app import build_catalogue
 from headwater_server.catalogue.index import FolderReleaseIndex
+from headwater_server.catalogue.run_page import RunPages
 from headwater_server.catalogue.settings import CatalogueSettings
 from headwater_server.flower.control import FlowerControl, check_flower_version
 from headwater_server.flower.proxy import FleetProxy, superlink_client
@@ -156,6 +157,7 @@ async def _catalogue(
         ),
         access=storage,
         downloads=downloads,
+        runs=RunPages(storage, home.runs),
     )
     application = Starlette(routes=[proxy.route, Mount("/", app=catalogue)])
     try:

@@ -25,6 +25,8 @@ from headwater_server.catalogue.headers import SecurityHeaders
 from headwater_server.catalogue.index import ReleaseIndex
 from headwater_server.catalogue.page_cache import PageCache
 from headwater_server.catalogue.pages import Pages, pages_router
+from headwater_server.catalogue.run_page import RunPages
+from headwater_server.catalogue.runs import runs_router
 from headwater_server.catalogue.settings import CatalogueSettings, is_loopback
 from headwater_server.storage.access_port import AccessStore, Level
 
@@ -56,6 +58,7 @@ def build_catalogue(
     now: Callable[[], float] = time.time,
     access: AccessStore | None = None,
     downloads: DownloadCounter | None = None,
+    runs: RunPages | None = None,
 ) -> ASGIApp:
     """Build the application that lists, shows and serves releases.
 
@@ -65,11 +68,13 @@ def build_catalogue(
         now: seconds since 1970, for the expiry of sessions and tokens.
         access: tokens and levels of datasets; None for what the settings say alone.
         downloads: told of each file that was sent.
+        runs: where the pages of runs look; None for a catalogue without them.
 
     Returns:
         An ASGI application for TLS listeners only: its cookie is marked secure.
     """
-    pages, cache = Pages(settings), PageCache()
+    pages, cache = Pages(settings, runs=runs is not None), PageCache()
+    static_files = {name: files("headwater_server.catalogue").joinpath("static", name).read_bytes() for name in _STATIC}
     sessions = Sessions(secrets.token_bytes(32), now)
     book = AccessBook(
         access, default=settings.level, shared=settings.token_digest, open_runs=settings.open_runs, now=now
@@ -86,19 +91,20 @@ def build_catalogue(
     app.include_router(files_router(releases, public=_is_public))
     app.include_router(pages_router(releases, pages))
     app.include_router(sign_in_router(pages, book, sessions))
+    if runs is not None:
+        app.include_router(runs_router(runs, pages, may_see=lambda: current_reader().may_see_runs))
 
     @app.head("/api", include_in_schema=False)
     @app.get("/api", include_in_schema=False)
     def api_page(request: Request) -> Response:
-        return cache.made(("/api", current_reader().signed_in), lambda: _api_text(pages, app.openapi())).answer(request)
+        return cache.made(pages.reader_class, lambda: _api_text(pages, app.openapi())).answer(request)
 
     @app.head("/static/{name}", include_in_schema=False)
     @app.get("/static/{name}", include_in_schema=False)
     def static(name: str) -> Response:
         if name not in _STATIC:
             raise HTTPException(404, "There is no such page in this catalogue.")
-        content = files("headwater_server.catalogue").joinpath("static", name).read_bytes()
-        return Response(content, media_type=_STATIC[name], headers={"cache-control": "max-age=300"})
+        return Response(static_files[name], media_type=_STATIC[name], headers={"cache-control": "max-age=300"})
 
     @app.exception_handler(HTTPException)
     def refuse(request: Request, problem: HTTPException) -> Response:
@@ -109,6 +115,11 @@ def build_catalogue(
         response = pages.render("problem.html", problem.status_code, status=problem.status_code, message=known)
         response.headers.update(problem.headers or {})
         return response
+
+    @app.exception_handler(Exception)
+    def fail(request: Request, problem: Exception) -> Response:
+        # The server that runs this logs what it was; a reader is told nothing of it.
+        return refuse(request, HTTPException(500, "The catalogue failed at this; its operator's log says where."))
 
     def problem(status: int, message: str) -> Response:
         return pages.render("problem.html", status, status=status, message=message)

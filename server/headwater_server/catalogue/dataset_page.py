@@ -13,19 +13,20 @@ from headwater.release.statement import (
     signatures_in_words,
 )
 from headwater_server.catalogue.citing import bibtex, citation_text
-from headwater_server.catalogue.index import ReleaseEntry
+from headwater_server.catalogue.index import ReleaseEntry, newest_of
 from headwater_server.catalogue.loading import loading_snippets
 from headwater_server.catalogue.preview import load_preview
 from headwater_server.catalogue.settings import CatalogueSettings
 from headwater_server.catalogue.signers import signers_of
-from headwater_server.catalogue.verdict_page import verdict_view
+from headwater_server.catalogue.verdict_page import verdict_of, verdict_view
 
-__all__ = ["FileRow", "dataset_values", "file_rows", "generator_words"]
+__all__ = ["FileRow", "dataset_values", "file_rows", "generator_words", "summary_of", "withdrawn_values"]
 
 _WHAT = {
     "data.parquet": "all rows, as Parquet (zstd)",
     "data.csv.gz": "all rows, as compressed CSV",
     "schema.toml": "columns with their public bounds and categories",
+    "withdrawn.json": "the signed notice of the withdrawal",
     "README.md": "the dataset card, as dataset hubs read it",
     "croissant.json": "metadata for machine learning (Croissant, JSON-LD)",
     "statistics.json": "figures of every column",
@@ -85,14 +86,15 @@ def file_rows(files: Sequence[FileEntry]) -> tuple[Sequence[FileRow], Sequence[F
 
 
 def dataset_values(
-    entry: ReleaseEntry, versions: Sequence[ReleaseEntry], settings: CatalogueSettings
+    entry: ReleaseEntry, versions: Sequence[ReleaseEntry], settings: CatalogueSettings, *, token: bool
 ) -> Mapping[str, Any]:
     """What the template is given.
 
     Args:
         entry: the version to show; not withdrawn.
-        versions: of its dataset, newest first.
+        versions: of its dataset, newest first, withdrawn ones too.
         settings: of the catalogue.
+        token: whether its rows are for readers with a token alone.
     """
     manifest = entry.manifest
     provenance, protection = manifest.provenance, manifest.protection
@@ -114,10 +116,25 @@ def dataset_values(
         "plots": plots,
         "has": set(entry.files),
         "generator": generator_words(manifest.generator),
-        "snippets": loading_snippets(manifest, settings),
+        "snippets": loading_snippets(manifest, settings, token=token),
         "citation": citation_text(manifest),
         "bibtex": bibtex(manifest, page),
         "page": page,
+        "versions": versions,
+        "newest": newest_of(versions) or entry,
+    }
+
+
+def withdrawn_values(entry: ReleaseEntry, versions: Sequence[ReleaseEntry]) -> Mapping[str, Any]:
+    """What the template of a withdrawn version is given; its rows and schema are gone."""
+    manifest = entry.manifest
+    files, _ = file_rows(list(entry.files.values()))
+    return {
+        "manifest": manifest,
+        "digest": manifest.digest,
+        "verdict": verdict_of(manifest),
+        "headline": headline(manifest.protection.privacy),
+        "files": files,
         "versions": versions,
     }
 

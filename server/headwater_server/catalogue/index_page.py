@@ -62,6 +62,7 @@ class IndexForm:
         active: filters and words that are set.
         before: address of the page before, "" on the first.
         after: address of the next page, "" on the last.
+        with_withdrawn: address of the same question with withdrawn datasets.
     """
 
     selects: Sequence[Select]
@@ -69,6 +70,7 @@ class IndexForm:
     active: Sequence[Active]
     before: str
     after: str
+    with_withdrawn: str
 
 
 def page_url(query: Query, **changes: object) -> str:
@@ -101,6 +103,7 @@ def index_form(query: Query, found: Found) -> IndexForm:
         active=_active(query),
         before=page_url(query, page=found.page - 1) if found.page > 1 else "",
         after=page_url(query, page=found.page + 1) if found.page < found.pages else "",
+        with_withdrawn=page_url(query, page=1, withdrawn=True),
     )
 
 
@@ -113,6 +116,8 @@ def _active(query: Query) -> Sequence[Active]:
     for name, label, words in _SELECTS:
         if (value := getattr(query, name)) is not None:
             active.append(Active(f"{label}: {words[value]}", page_url(query, page=1, **{name: None})))
+    if query.withdrawn:
+        active.append(Active("withdrawn as well", page_url(query, page=1, withdrawn=False)))
     for name, label in (
         ("licence", "Licence: {}"),
         ("max_epsilon", "ε of at most {}"),

@@ -12,6 +12,8 @@ from headwater_server.catalogue.search import Listed, Task
 
 __all__ = ["listed_datasets", "listed_of", "task_of"]
 
+_NO_TASK: Task = "none"
+
 
 def listed_datasets(releases: ReleaseIndex) -> Sequence[Listed]:
     """Every dataset of a catalogue by its newest version."""
@@ -20,7 +22,9 @@ def listed_datasets(releases: ReleaseIndex) -> Sequence[Listed]:
 
 def listed_of(entry: ReleaseEntry) -> Listed:
     """One version as a list shows it."""
-    manifest, (columns, task) = entry.manifest, _schema_facts(entry.folder)
+    manifest, withdrawn = entry.manifest, entry.withdrawn is not None
+    # The schema goes with the rows.
+    columns, task = ((), _NO_TASK) if withdrawn else _schema_facts(entry.folder)
     privacy, audit = manifest.protection.privacy, manifest.protection.audit
     return Listed(
         name=manifest.name,
@@ -40,6 +44,7 @@ def listed_of(entry: ReleaseEntry) -> Listed:
         generator=manifest.generator,
         privacy="" if privacy == "none" else privacy_in_short(privacy).rstrip("*"),
         schema_confirmed=privacy == "none" or privacy.schema_confirmed,
+        withdrawn=withdrawn,
     )
 
 

@@ -29,10 +29,10 @@ class Snippet:
     language: str
 
 
-def loading_snippets(manifest: Manifest, settings: CatalogueSettings) -> Sequence[Snippet]:
-    """One for each tool, the one that checks signatures first."""
+def loading_snippets(manifest: Manifest, settings: CatalogueSettings, *, token: bool) -> Sequence[Snippet]:
+    """One for each tool, the one that checks signatures first; `token`: the rows are for readers with one alone."""
     url = settings.address + file_url(manifest.name, manifest.version, DATA)
-    private, token = bool(settings.ca_digest), settings.token_digest is not None
+    private = bool(settings.ca_digest)
     trust = 'os.environ["SSL_CERT_FILE"] = "ca.crt"  # the consortium\'s CA\n' if private else ""
     bearer = "f\"Bearer {os.environ['TOKEN']}\""
     begin = f"import os\n{trust}\n" if private or token else ""

@@ -11,13 +11,15 @@ from starlette.responses import HTMLResponse, Response
 from headwater.errors import InputError
 from headwater_server.catalogue.access import current_reader
 from headwater_server.catalogue.citing import bibtex, citation_cff
-from headwater_server.catalogue.dataset_page import dataset_values
+from headwater_server.catalogue.compare_page import comparison_of
+from headwater_server.catalogue.dataset_page import dataset_values, withdrawn_values
 from headwater_server.catalogue.index import ReleaseEntry, ReleaseIndex, newest_of
 from headwater_server.catalogue.index_page import index_form
 from headwater_server.catalogue.listing import listed_datasets
 from headwater_server.catalogue.page_cache import PageCache
 from headwater_server.catalogue.rendering import Pages
 from headwater_server.catalogue.search import Query, query_of, search
+from headwater_server.storage.access_port import Level
 
 __all__ = ["Pages", "pages_router"]
 
@@ -48,6 +50,19 @@ def pages_router(releases: ReleaseIndex, pages: Pages) -> APIRouter:
             raise HTTPException(404, _NO_DATASET)
         return await _dataset(request, pages, cache, entry, versions)
 
+    @router.head("/datasets/{name}/compare")
+    @router.get("/datasets/{name}/compare")
+    def compare(request: Request, name: str) -> Response:
+        versions = releases.versions(name)
+        if not versions:
+            raise HTTPException(404, _NO_DATASET)
+        newest, oldest = versions[0].manifest.version, versions[min(1, len(versions) - 1)].manifest.version
+        before = _found(releases, name, _number(request.query_params.get("from", ""), oldest))
+        after = _found(releases, name, _number(request.query_params.get("to", ""), newest))
+        pair = tuple((each.folder, each.withdrawn is None) for each in (before, after))
+        key: Hashable = ("compare", pair, _numbers(versions), pages.reader_class)
+        return cache.made(key, partial(_compare_text, pages, before, after, _numbers(versions))).answer(request)
+
     @router.head("/datasets/{name}/{version:int}")
     @router.get("/datasets/{name}/{version:int}")
     async def one(request: Request, name: str, version: int) -> Response:
@@ -77,6 +92,32 @@ def _found(releases: ReleaseIndex, name: str, version: int) -> ReleaseEntry:
     return entry
 
 
+def _number(said: str, otherwise: int) -> int:
+    if not said:
+        return otherwise
+    if not (said.isascii() and said.isdecimal() and len(said) <= 7):
+        raise HTTPException(400, "A version is a whole number, as in ?from=1&to=2.")
+    return int(said)
+
+
+def _numbers(versions: Sequence[ReleaseEntry]) -> tuple[int, ...]:
+    return tuple(entry.manifest.version for entry in versions)
+
+
+def _compare_text(pages: Pages, before: ReleaseEntry, after: ReleaseEntry, numbers: Sequence[int]) -> str:
+    comparison = comparison_of(before, after)
+    plots = [change.what for change in comparison.files if change.what.startswith("plots/")]
+    return pages.text(
+        "compare.html",
+        name=after.manifest.name,
+        before=before.manifest,
+        after=after.manifest,
+        numbers=numbers,
+        comparison=comparison,
+        plots=plots,
+    )
+
+
 def _page(pages: Pages, name: str, version: int) -> str:
     return f"{pages.settings.address}/datasets/{name}/{version}"
 
@@ -99,7 +140,7 @@ async def _dataset(
     reader = current_reader()
     may_read = reader.may_read(entry.manifest.name)
     named = tuple((each.manifest.version, each.withdrawn is None) for each in versions)
-    key: Hashable = (entry.folder, named, may_read, reader.signed_in)
+    key: Hashable = ("dataset", entry.folder, named, may_read, pages.reader_class)
     page = cache.get(key)
     if page is None:
         page = await run_in_threadpool(
@@ -110,9 +151,9 @@ async def _dataset(
 
 def _dataset_text(pages: Pages, entry: ReleaseEntry, versions: Sequence[ReleaseEntry], *, may_read: bool) -> str:
     if entry.withdrawn is not None:
-        return pages.text("withdrawn.html", entry=entry, said=entry.withdrawn, versions=versions)
-    standing = [each for each in versions if each.withdrawn is None]
-    values = dict(dataset_values(entry, standing, pages.settings))
+        return pages.text("withdrawn.html", said=entry.withdrawn, **withdrawn_values(entry, versions))
+    token = current_reader().rules.of(entry.manifest.name).level is not Level.PUBLIC
+    values = dict(dataset_values(entry, versions, pages.settings, token=token))
     if not may_read:
         values["preview"] = replace(values["preview"], rows=())
     return pages.text("dataset.html", **values)

@@ -1,5 +1,6 @@
 """Templates, and what every page of the catalogue needs."""
 
+from collections.abc import Hashable
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -19,8 +20,10 @@ __all__ = ["Pages"]
 class Pages:
     """Templates with what every page needs."""
 
-    def __init__(self, settings: CatalogueSettings) -> None:
+    def __init__(self, settings: CatalogueSettings, *, runs: bool = False) -> None:
+        """Load the templates; `runs`: there are pages of runs, for readers who may see them."""
         self.settings = settings
+        self._runs = runs
         self._templates = Environment(
             loader=PackageLoader("headwater_server.catalogue"),
             autoescape=True,
@@ -34,10 +37,19 @@ class Pages:
         self._templates.globals.update(
             file_url=file_url,
             reader=current_reader,
+            runs_shown=self._runs_shown,
             settings=settings,
             schema_from_rows=SCHEMA_FROM_ROWS,
             drafted=DRAFTED,
         )
+
+    @property
+    def reader_class(self) -> Hashable:
+        """What the head of every page depends on: two readers of one class are shown the same."""
+        return current_reader().signed_in, self._runs_shown()
+
+    def _runs_shown(self) -> bool:
+        return self._runs and current_reader().may_see_runs
 
     def text(self, template: str, **values: Any) -> str:
         """Render a template; every value is escaped."""

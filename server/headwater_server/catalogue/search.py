@@ -164,6 +164,7 @@ class Found:
         hits: on this page, in order.
         total: on all pages.
         of: datasets in the catalogue, those that the question left out as well.
+        withdrawn: datasets among all that were withdrawn, shown or not.
         page: this one, the last where a later one was asked for.
         pages: 1 at least.
         counts: by filter and value, how many there would be if this filter alone were set to it.
@@ -172,6 +173,7 @@ class Found:
     hits: tuple[Listed, ...]
     total: int
     of: int
+    withdrawn: int
     page: int
     pages: int
     counts: Mapping[str, Mapping[str, int]]
@@ -219,6 +221,7 @@ def search(listed: Sequence[Listed], query: Query) -> Found:
         hits=tuple(hits[begin : begin + query.per_page]),
         total=len(hits),
         of=len(known),
+        withdrawn=sum(each.withdrawn for each in listed),
         page=page,
         pages=pages,
         counts=_counts(answering, tests),

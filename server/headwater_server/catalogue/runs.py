@@ -1,0 +1,140 @@
+"""Pages of runs for members and the operator, and their live progress as server-sent events."""
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import asdict
+
+from fastapi import APIRouter, HTTPException, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import FileResponse, Response, StreamingResponse
+
+from headwater_server.catalogue.headers import FIGURE_POLICY
+from headwater_server.catalogue.rendering import Pages
+from headwater_server.catalogue.run_lines import Line, lines_after
+from headwater_server.catalogue.run_page import RunPages, run_values, state_of
+from headwater_server.services.ports import RunRecord
+
+__all__ = ["MAXIMUM_STREAMS", "STREAM_SECONDS", "runs_router"]
+
+MAXIMUM_STREAMS = 64
+"""Pages that are told of progress at the same time; each asks the database once a second."""
+
+STREAM_SECONDS = 900
+"""After so long a stream ends; the browser opens the next one where it left off."""
+
+_POLL_SECONDS = 1.0
+_QUIET_SECONDS = 15.0
+_RETRY_MILLISECONDS = 2000
+_RUN = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_NUMBER = re.compile(r"[0-9]{1,15}", re.ASCII)
+_NO_RUN = "There is no such run here."
+
+
+def runs_router(
+    runs: RunPages,
+    pages: Pages,
+    *,
+    may_see: Callable[[], bool],
+    poll_seconds: float = _POLL_SECONDS,
+    now: Callable[[], float] = time.monotonic,
+) -> APIRouter:
+    """The routes under /runs.
+
+    Args:
+        runs: where they are looked up.
+        pages: templates.
+        may_see: whether the reader of this request may; who may not is told that there is no such page.
+        poll_seconds: between two looks into the database, for each stream.
+        now: seconds of any clock.
+    """
+    router = APIRouter(prefix="/runs", include_in_schema=False)
+    streams = asyncio.Semaphore(MAXIMUM_STREAMS)
+
+    def found(run_id: str) -> RunRecord:
+        record = runs.store.run(run_id) if may_see() and _RUN.fullmatch(run_id) else None
+        if record is None:
+            raise HTTPException(404, _NO_RUN)
+        return record
+
+    @router.head("")
+    @router.get("")
+    def listed() -> Response:
+        if not may_see():
+            raise HTTPException(404, "There is no such page in this catalogue.")
+        return pages.render("runs.html", runs=[*reversed(runs.store.runs())])
+
+    @router.head("/{run_id}")
+    @router.get("/{run_id}")
+    def one(run_id: str) -> Response:
+        return pages.render("run.html", **run_values(runs, found(run_id)))
+
+    @router.head("/{run_id}/health.svg")
+    @router.get("/{run_id}/health.svg")
+    def health(run_id: str) -> Response:
+        file = runs.health(found(run_id).run_id)
+        if file is None:
+            raise HTTPException(404, "Nothing of this run's health is drawn yet.")
+        headers = {"content-security-policy": FIGURE_POLICY, "cache-control": "private, no-cache"}
+        return FileResponse(file, media_type="image/svg+xml", headers=headers)
+
+    @router.get("/{run_id}/events")
+    async def events(request: Request, run_id: str) -> Response:
+        record = await run_in_threadpool(found, run_id)
+        if streams.locked():
+            raise HTTPException(503, "Too many pages are watching runs; reload this one in a while.")
+        stream = _events(runs, record.run_id, _resumed(request), streams, poll_seconds, now)
+        return StreamingResponse(stream, media_type="text/event-stream", headers={"cache-control": "no-store"})
+
+    return router
+
+
+def _resumed(request: Request) -> int:
+    """Number of the last record that the reader has; the browser's own word comes before the page's."""
+    for said in (request.headers.get("last-event-id", ""), request.query_params.get("after", "")):
+        if _NUMBER.fullmatch(said):
+            return int(said)
+    return 0
+
+
+async def _events(
+    runs: RunPages,
+    run_id: str,
+    after: int,
+    streams: asyncio.Semaphore,
+    poll_seconds: float,
+    now: Callable[[], float],
+) -> AsyncIterator[str]:
+    """One stream: what the reader has not seen, then what comes, until the run is over.
+
+    Source: HTML Living Standard 9.2, server-sent events.
+    """
+    async with streams:
+        ends, spoke, told = now() + STREAM_SECONDS, now(), ""
+        yield f"retry: {_RETRY_MILLISECONDS}\n\n"
+        while now() < ends:
+            # In this order: what was recorded before the end is told before it.
+            record = await run_in_threadpool(runs.store.run, run_id)
+            if record is None:
+                return
+            for number, lines in await run_in_threadpool(_new_lines, runs, run_id, after):
+                after, spoke = number, now()
+                yield f"id: {number}\nevent: record\ndata: {json.dumps([asdict(line) for line in lines])}\n\n"
+            state = state_of(runs, record)
+            if (said := json.dumps(state)) != told:
+                told, spoke = said, now()
+                yield f"event: state\ndata: {said}\n\n"
+            if state["over"]:
+                return
+            if now() - spoke > _QUIET_SECONDS:
+                # Proxies close what says nothing.
+                spoke = now()
+                yield ": still here\n\n"
+            await asyncio.sleep(poll_seconds)
+
+
+def _new_lines(runs: RunPages, run_id: str, after: int) -> Sequence[tuple[int, Sequence[Line]]]:
+    # The short question first: mostly there is nothing new.
+    return lines_after(runs.store.progress(run_id), after) if runs.store.progress(run_id, after) else ()
