@@ -19,6 +19,7 @@ from headwater.agreement.release_decision import OwnVerdict
 from headwater.audit.artefacts import Artefacts
 from headwater.audit.audit import audit
 from headwater.audit.checks import all_checks
+from headwater.audit.membership.latent import LatentAttack
 from headwater.audit.rare_texts import RareTexts
 from headwater.audit.running import Watcher
 from headwater.contribution.auditing import audit_rows
@@ -26,6 +27,7 @@ from headwater.errors import InputError, StorageError
 from headwater.evidence.candidate import Candidate
 from headwater.evidence.measure import Measure
 from headwater.evidence.settings import AuditSettings
+from headwater.generator.bundle import Bundle
 from headwater.release.audit_check import policy_of
 from headwater.release.audit_file import InternalAudit, PublishedAudit
 from headwater.release.evidence import PUBLIC, Evidence
@@ -33,6 +35,7 @@ from headwater.release.policy.decision import Decision
 from headwater.release.policy.document import Policy
 from headwater.release.policy.gate import decide
 from headwater.schema.table import Table
+from headwater_client.released_generator import attack_generator
 
 __all__ = ["OwnAudit", "audit_own_rows", "read_own_audit", "write_own_audit"]
 
@@ -68,6 +71,11 @@ class OwnAudit:
         return bool(asked) and not any(measure.status == "measured" for measure in asked)
 
     @property
+    def of_generator(self) -> bool:
+        """Whether the generator itself was attacked, whatever came of it."""
+        return any(measure.check == LatentAttack.name for measure in self.document.evidence.measures)
+
+    @property
     def undecided(self) -> tuple[str, ...]:
         """Gates that the own rows were asked of and did not decide, in order."""
         return tuple(gate for gate in self.of_rows if self.verdicts[gate] == "inconclusive")
@@ -92,6 +100,7 @@ def audit_own_rows(
     *,
     published: Path | None = None,
     texts: RareTexts | None = None,
+    bundle: Bundle | None = None,
 ) -> OwnAudit:
     """Attack a release with this organisation's rows: those for training and those that were kept for audits.
 
@@ -104,6 +113,7 @@ def audit_own_rows(
         watcher: told when each check begins and ends.
         published: folder with the very files that will be published, which are scanned; None scans none.
         texts: of the own rows, that must be in none of them.
+        bundle: the generator, where the release publishes it: it is attacked as well.
 
     Raises:
         InputError: the plan has no audit, or the rows are none or share too many between their parts.
@@ -124,6 +134,11 @@ def audit_own_rows(
         watcher=watcher,
     )
     scanned = () if published is None else _scan(candidate, plan.audit.settings, published, texts)
+    asked = None
+    if bundle is not None:
+        settings, seed = plan.audit.settings, secrets.randbits(63)
+        asked = attack_generator(bundle, own.train, own.holdout, candidate, settings, seed, watcher)
+    of_generator, about_generator = ((), {}) if asked is None else (asked.measures, asked.abouts)
     now = instant_of(datetime.now(UTC))
     evidence = Evidence(
         candidate=common.candidate,
@@ -137,8 +152,8 @@ def audit_own_rows(
         privacy=common.privacy,
         federation=common.federation,
         licence_stated=common.licence_stated,
-        measures=(*found.measures, *scanned),
-        disclosures={name: about.disclosure for name, about in found.abouts.items()}
+        measures=(*found.measures, *of_generator, *scanned),
+        disclosures={name: about.disclosure for name, about in {**found.abouts, **about_generator}.items()}
         | {Artefacts.name: Artefacts.about.disclosure},
     )
     policy = policy_of(common)

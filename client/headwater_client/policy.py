@@ -187,6 +187,9 @@ def _reasons_for_a_person(policy: Policy, plan: Plan) -> list[str]:
     if not rule.enabled or limits[0] is None or limits[1] is None or limits[2] is None:
         return ["no standing approval is enabled in policy.toml"]
     reasons = _limit_problems(plan, limits[0], limits[1], limits[2], "the standing approval")
+    if plan.release.generator != "kept":
+        # What is out cannot be taken back: no rule written before it answers for it.
+        reasons.append(f"the plan lets its generator be {plan.release.generator}, which a person decides on")
     if plan.privacy != "none" and policy.maximum_epsilon is None:
         reasons.append(
             "the plan spends a privacy budget, and policy.toml sets no maximum_epsilon for the rule to hold to"

@@ -23,6 +23,7 @@ from headwater_client.consent import check_digest_named
 from headwater_client.membership import Membership
 from headwater_client.own_audit import OwnAudit, audit_own_rows, read_own_audit, write_own_audit
 from headwater_client.plan_rows import read_rows
+from headwater_client.released_generator import released_bundle
 from headwater_client.served_rows import rows_of_run
 from headwater_client.settings import write_text_atomically
 from headwater_client.transport.consortium import ConsortiumClient
@@ -92,6 +93,7 @@ class ReleaseDecisions:
             watcher,
             published=waiting.folder,
             texts=rare_texts(read.arrow, waiting.plan.schema_),
+            bundle=released_bundle(waiting),
         )
         write_own_audit(folder, own)
         return ReleaseReview(status, waiting, own, reviewed.told, attacked, attempts)
@@ -115,6 +117,11 @@ class ReleaseDecisions:
             raise InputError(
                 "under a privacy budget each organisation judges a release on its own rows before it signs, and nobody "
                 "else can; run headwater-org release review with --data"
+            )
+        if waiting.manifest.generator == "released" and own is not None and not own.of_generator:
+            raise InputError(
+                "this release publishes its generator, and the audit that was made here did not attack it; run "
+                "headwater-org release review with --data again"
             )
         if not despite.strip():
             _check_own(own, apart=apart)

@@ -4,15 +4,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from headwater.agreement.charter import Charter
+from headwater.agreement.generator_terms import within
 from headwater.agreement.plan import Plan
 from headwater.agreement.succession import CharterHistory
 from headwater.canonical import canonical_json, sha256_hex
 from headwater.errors import PeerError, ReleaseRefused
 from headwater.release.attestation import statement_of
+from headwater.release.audit_check import policy_of
 from headwater.release.audit_file import PublishedAudit
 from headwater.release.audited import read_audit
 from headwater.release.dsse import is_statement_signed_by, read_envelope
 from headwater.release.evidence import Scope
+from headwater.release.generator_check import check_bundle, check_terms
 from headwater.release.hashing import hash_file
 from headwater.release.layout import AUDIT, CHECKSUMS, DATA, MANIFEST, SCHEMA, checksums
 from headwater.release.manifest import Manifest
@@ -93,6 +96,8 @@ def fetch_release(
     write_text_atomically(folder / MANIFEST, documents.manifest.decode())
     write_text_atomically(folder / CHECKSUMS, checksums(manifest.files, documents.manifest).decode())
     audit = _audit(folder, manifest, charter, plan)
+    check_terms(manifest, policy_of(audit))
+    check_bundle(folder, manifest)
     if Schema.from_toml((folder / SCHEMA).read_text("utf-8")).digest != plan.schema_.digest:
         raise ReleaseRefused(f"{SCHEMA} is not the schema of the plan that was approved here; refuse the release")
     if manifest.protection.privacy != "none":
@@ -112,6 +117,11 @@ def _check_plan(manifest: Manifest, plan: Plan) -> None:
         raise ReleaseRefused("the release or its plan has no audit; refuse it and ask for a plan with one")
     if plan.rows and manifest.rows != plan.rows:
         raise ReleaseRefused(f"the release has {manifest.rows:,} rows, the approved plan says {plan.rows:,}; refuse it")
+    if not within(manifest.generator, plan.release.generator):
+        raise ReleaseRefused(
+            f"the release says that its generator is {manifest.generator}, the approved plan lets it be at most "
+            f"{plan.release.generator}; refuse it"
+        )
     if (plan.privacy == "none") != (manifest.protection.privacy == "none"):
         raise ReleaseRefused("the release says something else of its privacy than the approved plan; refuse it")
 

@@ -3,6 +3,7 @@
 from headwater.agreement.audit_words import audit_in_words
 from headwater.agreement.charter import Charter
 from headwater.agreement.differencing import choice_in_words
+from headwater.agreement.generator_terms import generator_in_words
 from headwater.agreement.plan import Plan
 from headwater.agreement.signing import fingerprint
 from headwater.privacy.words import NOT_PRIVATE, budget_in_words, repeats_in_words
@@ -72,6 +73,7 @@ def plan_in_words(plan: Plan, charter: Charter) -> tuple[tuple[str, str], ...]:
         ("privacy", _NO_PRIVACY if plan.privacy == "none" else budget_in_words(plan.privacy)),
         ("when one drops out", choice_in_words(terms.on_membership_change)),
         ("audit", audit_in_words(plan)),
+        ("its generator", f"{plan.release.generator}: {generator_in_words(plan.release.generator)}"),
         ("result", result),
         ("code", f"only what is installed here; Flower bundle {plan.stub_sha256[:16]}"),
     )

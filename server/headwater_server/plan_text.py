@@ -29,6 +29,10 @@ _NO_AUDIT = (
     'Nobody attacks the synthetic rows before they are released. With `[audit]` and policy = "non-private" in its '
     "place, or standard under a budget, the organisations do."
 )
+_RELEASE = (
+    'The most that a release may give of the generator: "kept", nothing but the audited rows; "on request", more rows '
+    'that the coordinator samples; "released", its weights. More than "kept" needs a budget, and a policy that lets it.'
+)
 _ROWS = (
     "Synthetic rows to release. 0: as many as the noisy counts estimate. Another number must be public anyway: that of "
     "the true rows, in a plan or in `release --rows`, would be a count without noise."
@@ -47,6 +51,9 @@ def explained(text: str) -> str:
     """
     choices = [choice_in_words("strict"), choice_in_words("continue")]
     text = _above(text, "on_membership_change", choices)
+    if "\n[release]\n" in text:
+        before, after = text.split("\n[release]\n", 1)
+        text = f"{before}\n[release]\n{_above(after, 'generator', [_RELEASE])}"
     if "\n[audit]\n" in text:
         before, after = text.split("\n[audit]\n", 1)
         text = f"{before}\n[audit]\n{_above(after, 'policy', [_POLICY])}"

@@ -3,30 +3,17 @@
 import stat
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from headwater.agreement.documents import instant_of
-from headwater.agreement.plan import Plan
-from headwater.audit.expected import expected_figures
 from headwater.audit.rare_texts import RareTexts
-from headwater.canonical import sha256_hex
 from headwater.errors import InputError, OutOfOrder, PeerError, ReleaseRefused
 from headwater.evidence.measure import Measure
-from headwater.evidence.settings import AuditSettings
-from headwater.evidence.terms import AuditTerms
-from headwater.flower_bundle import bundle_sha256
 from headwater.release import verify_release
-from headwater.release.attacked import attacked_digest
-from headwater.release.attempts import Attempt, attempt_after
-from headwater.release.evidence import PUBLIC, Attacked, Scope
+from headwater.release.evidence import PUBLIC, Scope
 from headwater.release.layout import AUDIT, DATA
-from headwater.release.policy import decide, load_policy
 from headwater.release.policy.waiver import Waiver
-from headwater.release.privacy_claim import Privacy
-from headwater.release.rows import candidate_bytes
 from headwater.release.writing import DrawnFigure
 from headwater.rpc.v1 import release_pb2
 from headwater.schema.table import Table
@@ -38,104 +25,14 @@ from headwater_client.served_rows import keep_served
 from headwater_client.settings import Home
 from headwater_client.transport import releases
 from headwater_server.figures.columns import draw_columns
-from headwater_server.release import ReleaseRequest
 from headwater_server.releasing import preparing
-from headwater_server.releasing.evidence import settings_digest
 from headwater_server.releasing.folders import ReleaseFolders
-from headwater_server.releasing.gate import GateOutcome
-from headwater_server.releasing.preparing import prepare_release
 from headwater_server.releasing.settling import settle
-from headwater_server.services.ports import ReleaseRecord, WaiverRecord
-from support.claims import BUDGET, make_claim
-from support.evidences import FEDERATION, PRIVACY, fitting, honest_measures, make_evidence
+from headwater_server.services.ports import WaiverRecord
 from support.honest_audit import found_copies, use_audit, without_power
-from support.private import private_plan
-from support.recipes import SCHEMA, small_plan, small_table
-from support.rpc import shared_loop
-from support.served import ServedCoordinator, coordinate, organise
-
-RUN = "0a" * 16
-
-
-class World:
-    """Three organisations that approved a run, and a candidate of it that passed the gate."""
-
-    def __init__(self, folder: Path, *, private: bool = False) -> None:
-        self.policy = "standard" if private else "non-private"
-        self.privacy: Privacy = make_claim() if private else "none"
-        self.coordinator = ServedCoordinator(folder / "coordinator", shared_loop())
-        self.storage, self.home = self.coordinator.storage, self.coordinator.home
-        self.homes = {f"org-{number}": folder / f"org-{number}" for number in (1, 2, 3)}
-        for member, home in self.homes.items():
-            self.coordinator.enrol(member, home)
-        assert coordinate("charter", "propose", home=self.home.folder).exception is None
-        proposed = self.storage.charter()
-        assert proposed is not None
-        self.charter = proposed.charter
-        drafted = private_plan(BUDGET.epsilon) if private else small_plan("marginals", 1)
-        content = drafted.model_dump(by_alias=True) | {
-            "audit": AuditTerms(policy=self.policy),
-            "stub_sha256": bundle_sha256(),
-        }
-        self.plan = Plan.model_validate(content)
-        for home in self.homes.values():
-            assert organise("charter", "accept", "--digest", self.charter.digest, home=home).exception is None
-        self.coordinator.propose(self.plan, RUN, self.charter.digest)
-        for home in self.homes.values():
-            self.open(home).approve(RUN, self.plan.digest)
-        self.log: list[Attempt] = []
-        self.record = self.wait()
-
-    def open(self, home: Path) -> Organisation:
-        """An organisation, closed by whoever ends the test."""
-        return Organisation.open(home)
-
-    def wait(self, **changes: object) -> ReleaseRecord:
-        """A release of the run that waits."""
-        table, policy = small_table(200, seed=9), load_policy(self.policy)
-        now = instant_of(datetime.now(UTC))
-        values: dict[str, object] = {
-            "candidate": sha256_hex(candidate_bytes(table)),
-            "rows": table.rows,
-            "settings": settings_digest(self.plan.audit.settings),  # type: ignore[union-attr]
-            "privacy": "none" if self.privacy == "none" else PRIVACY,
-            "started": now,
-            "ended": now,
-        }
-        if self.privacy == "none":
-            attacked = Attacked(candidate=attacked_digest(table), step=3, checks=())
-            values["federation"] = FEDERATION.model_copy(update={"attacked": attacked})
-        else:
-            # What a coordinator has: canaries, controls, ledger and files, and nothing of a row.
-            of_rows = (
-                "membership",
-                "linkability",
-                "inference",
-                "copies",
-                "marginals",
-                "coverage",
-                "usefulness",
-                "bias",
-            )
-            free = [measure for measure in honest_measures() if not measure.check.startswith(of_rows)]
-            values |= {"source": "each organisation for itself", "measures": free}
-        values |= changes
-        expected = expected_figures(SCHEMA, AuditSettings())
-        values["measures"] = fitting(values.get("measures", honest_measures()), expected)  # type: ignore[arg-type]
-        evidence = make_evidence(**values)  # type: ignore[arg-type]
-        decision = decide(evidence, policy, now=now, keys=self.charter.keys, expected=expected)
-        self.log.append(attempt_after(self.log, decision, RUN, self.plan.digest))
-        outcome = GateOutcome(
-            RUN, self.plan, self.charter, self.privacy, table, evidence, decision, policy, (), tuple(self.log)
-        )
-        result = {"organisations": 3, "generator_digest": "ef" * 32}
-        request = ReleaseRequest("visits", licence="CC0")
-        key = self.home.charter_key()
-        return prepare_release(self.home, self.storage, outcome, request, result, key, datetime.now(UTC))
-
-    def folder(self, member: str) -> Path:
-        """Where an organisation keeps what it reviewed."""
-        return self.homes[member] / "releases" / self.record.release_digest
+from support.recipes import SCHEMA, small_table
+from support.review_world import RUN, World
+from support.served import organise
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from headwater.audit.expected import expected_figures
 from headwater.canonical import sha256_hex
 from headwater.evidence.candidate_file import pack_candidate
 from headwater.evidence.settings import AuditSettings
-from headwater.release import Provenance, ReleaseFacts, write_release
+from headwater.release import Provenance, ReleaseExtras, ReleaseFacts, write_release
 from headwater.release.attempts import Attempt, attempt_after, unfinished_after
 from headwater.release.attestation import statement_of
 from headwater.release.audit_file import PublishedAudit
@@ -90,6 +90,8 @@ def pending_release(
     privacy: Privacy | None = None,
     created: str = RELEASED,
     version: int = 1,
+    extras: ReleaseExtras | None = None,
+    generator_digest: str = "ef" * 32,
 ) -> Pending:
     """Write a release that the coordinator alone has signed."""
     rows = make_table() if table is None else table
@@ -109,11 +111,11 @@ def pending_release(
             plan_digest=PLAN,
             charter_digest=consortium.digest,
             schema_digest=rows.schema.digest,
-            generator_digest="ef" * 32,
+            generator_digest=generator_digest,
             software="headwater 0",
         ),
     )
-    write_release(folder, rows, facts, consortium.coordinator_key, audit=shown)
+    write_release(folder, rows, facts, consortium.coordinator_key, audit=shown, extras=extras)
     data = (folder / MANIFEST).read_bytes()
     return Pending(folder, shown, statement_of(read_manifest(data).manifest, data, shown))
 

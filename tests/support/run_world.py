@@ -73,6 +73,7 @@ class RunWorld:
         privacy: Literal["none"] | Budget = "none",
         disjoint_people: bool = False,
         audit: object = "none",
+        generator: str = "kept",
     ) -> None:
         """Propose the run, have the first `approve` organisations approve it, and start it."""
         self.consortium = ConsortiumInMemory(members)
@@ -86,6 +87,7 @@ class RunWorld:
             aggregation={"on_membership_change": "continue", "retries": retries, "setup_seconds": setup_seconds},
             privacy=privacy,
             audit=audit,
+            release={"generator": generator},
         )
         self.rows = {member: small_table(seed=seed) for seed, member in enumerate(sorted(self.consortium.keys))}
         declared = {"disjoint_people": True} if disjoint_people else {}

@@ -57,6 +57,7 @@ def undecided(own: "OwnAudit", common: "Decision") -> str:
 
 def show_review(console: Console, review: "ReleaseReview", home: Path) -> None:
     """Show a release, the gate, the own audit, and how to sign or refuse."""
+    from headwater.agreement.generator_terms import generator_in_words
     from headwater.release.decision_words import verdict_in_words
     from headwater.release.statement import headline
     from headwater_client.wording import digest_in_groups
@@ -71,6 +72,10 @@ def show_review(console: Console, review: "ReleaseReview", home: Path) -> None:
     facts.add_row("rows", f"{manifest.rows:,} synthetic rows of {manifest.columns} columns")
     facts.add_row("run", f"{manifest.provenance.run_id} of plan {release.plan.name}, which you approved")
     facts.add_row("privacy", headline(manifest.protection.privacy))
+    terms = manifest.generator
+    facts.add_row("generator", f"{terms}: {generator_in_words(terms)}")
+    for more in manifest.configurations:
+        facts.add_row(more.name, f"{more.rows:,} rows: {shown(more.description)}")
     facts.add_row("gate", verdict_in_words(release.audit.decision))
     facts.add_row("attempts", shown(review.attempts))
     if review.attacked:

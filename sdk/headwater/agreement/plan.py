@@ -20,6 +20,7 @@ from pydantic import (
 
 from headwater.agreement.differencing import MembershipChange, protection_words
 from headwater.agreement.documents import Document, HexDigest, first_problem
+from headwater.agreement.generator_terms import ReleaseTerms, terms_problem
 from headwater.errors import InputError
 from headwater.evidence.candidate_file import most_rows
 from headwater.evidence.terms import AuditTerms
@@ -89,6 +90,8 @@ class Plan(Document):
         privacy: "none", or the budget that the run may spend: the word is required, there is no default.
         audit: "none", or how the result is attacked before it may be released. Left out of the document where it is
             "none", so that plans of before keep their digest.
+        release: what may leave beside the audited rows. Left out of the document where nothing may, for the same
+            reason.
         splits: shares of each organisation's rows.
         rows: synthetic rows to sample; 0 samples as many as the organisations' training rows together, under a budget
             as their noisy counts estimate, and with an audit no more than it reads. Under a budget the true number
@@ -104,6 +107,7 @@ class Plan(Document):
     aggregation: AggregationTerms
     privacy: Privacy
     audit: Audit = "none"
+    release: ReleaseTerms = Field(default_factory=ReleaseTerms)
     splits: SplitShares = Field(default_factory=SplitShares)
     rows: int = Field(default=0, ge=0, le=1_000_000_000)
     seed: int = Field(default=0, ge=0, lt=2**53)
@@ -143,11 +147,19 @@ class Plan(Document):
                 raise ValueError(f"audit.settings.groups names {name!r}, which has no categories; name one that has")
         return self
 
+    @model_validator(mode="after")
+    def _releasable(self) -> Self:
+        if problem := terms_problem(self.release, self.privacy, self.audit):
+            raise ValueError(problem)
+        return self
+
     @model_serializer(mode="wrap")
-    def _leave_no_audit_out(self, serialize: SerializerFunctionWrapHandler) -> dict[str, object]:
+    def _leave_out_what_is_not(self, serialize: SerializerFunctionWrapHandler) -> dict[str, object]:
         document: dict[str, object] = serialize(self)
         if self.audit == "none":
             del document["audit"]
+        if self.release == ReleaseTerms():
+            del document["release"]
         return document
 
     @field_validator("schema_", mode="before")
@@ -200,6 +212,7 @@ class Plan(Document):
         document = {key: _without_none(value) for key, value in self.model_dump(mode="json", by_alias=True).items()}
         # A person reads that there is none, where the digest leaves it out.
         document.setdefault("audit", "none")
+        document.setdefault("release", ReleaseTerms().model_dump(mode="json"))
         # The schema is the longest part; a person reads the rest first.
         document["schema"] = document.pop("schema")
         return tomlkit.dumps(document)

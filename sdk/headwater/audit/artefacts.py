@@ -22,6 +22,7 @@ from headwater.evidence.candidate import Candidate
 from headwater.evidence.check import About, AuditRows
 from headwater.evidence.measure import Measure
 from headwater.evidence.settings import AuditSettings
+from headwater.generator.rows import extra_names
 from headwater.model_header import metadata_of
 from headwater.schema import Schema
 from headwater.schema.reading import read_arrow
@@ -38,6 +39,8 @@ _ROWS_ALONE = {".pq": ".parquet", ".tsv": ".tsv", ".csv.gz": ".csv", ".tsv.gz": 
 _MODELS = {".safetensors"}
 _HEADER = 1 << 20
 _MOST_TOLD, _LONGEST = 50, 400
+# Columns of a release's other configurations, beside the schema's.
+_ADDED = {"balanced/data.parquet": ("weight",), "views/data.parquet": ("group_id", "view_id")}
 _NAMES = {"SHA256SUMS", "LICENSE"}
 
 
@@ -189,13 +192,13 @@ def _found(path: str, file: Path, schema: Schema, texts: RareTexts, *, alone: bo
                 return
     yield from (f"holds {words}" for words in foreign(content))
     if alone and kind == ".tsv":
-        yield from _found_in_rows(file, content, schema, kind)
+        yield from _found_in_rows(path, file, content, schema, kind)
     elif file.name not in _NAMES and kind not in _TEXTS | _DOCUMENTS | _ROWS | _MODELS:
         yield f"a file of an unexpected kind ({kind or 'no ending'})"
     elif kind in _MODELS:
         yield from _found_in_model(content, texts)
     elif kind in _ROWS:
-        yield from _found_in_rows(file, content, schema, kind)
+        yield from _found_in_rows(path, file, content, schema, kind)
     else:
         yield from _found_in_text(content, kind, texts)
 
@@ -221,13 +224,13 @@ def _found_in_text(content: bytes, kind: str, texts: RareTexts) -> Iterator[str]
         yield "a rare text of the real rows"
 
 
-def _found_in_rows(file: Path, content: bytes, schema: Schema, kind: str) -> Iterator[str]:
+def _found_in_rows(path: str, file: Path, content: bytes, schema: Schema, kind: str) -> Iterator[str]:
     head = content[:_HEADER].split(b"\n", 1)[0].decode("utf-8", "replace").strip("\r\n ")
     try:
         if kind == ".parquet":
             if content[:4] != b"PAR1" or content[-4:] != b"PAR1":
                 yield "bytes before or after a Parquet file"
-            yield from marks_of_parquet(file, schema)
+            yield from marks_of_parquet(file, schema, tuple(extra_names(schema, _ADDED.get(path, ())).values()))
         elif "" in next(csv.reader([head], delimiter="\t" if kind == ".tsv" else ","), [""]):
             # As a data frame's index is written; no reader here takes such a file.
             yield "a column without a name"

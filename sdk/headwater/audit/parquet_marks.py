@@ -24,13 +24,18 @@ _PLAIN_KEY = re.compile(r"[A-Za-z0-9_.:-]{1,40}")
 _REMEDY = "write it without, by pyarrow.parquet.write_table(table.replace_schema_metadata(None), FILE), or write CSV"
 
 
-def marks_of_parquet(file: Path, schema: Schema) -> Iterator[str]:
+def marks_of_parquet(file: Path, schema: Schema, added: Sequence[str] = ()) -> Iterator[str]:
     """What is wrong with a file's metadata and columns, in words without a value.
 
     Looked at are key-value metadata of the file and of columns (Arrow's own schema of these columns may stand there,
     and of a data frame what `said_beyond` calls harmless), who wrote it, columns and texts that the schema does not
     list, statistics that no row of their part bears out, and dictionaries with values that no row has: both come from
     other rows than those of the file.
+
+    Args:
+        file: to look at.
+        schema: of its rows.
+        added: columns of numbers that may stand beside the schema's.
 
     Raises:
         pyarrow.ArrowException, OSError: it cannot be read.
@@ -61,16 +66,19 @@ def marks_of_parquet(file: Path, schema: Schema) -> Iterator[str]:
         for group in range(metadata.num_row_groups):
             rows = parquet.read_row_group(group)
             if not group:
-                yield from marks_of_columns(rows.schema.empty_table(), schema)
+                yield from marks_of_columns(rows.schema.empty_table(), schema, added)
             for place in range(metadata.num_columns):
                 yield from _marks_of_statistics(metadata.row_group(group).column(place), rows)
             for name in texts:
                 yield from _marks_of_texts(rows.column(name), name, listed[name])
 
 
-def marks_of_columns(rows: pa.Table, schema: Schema) -> Iterator[str]:
-    """Columns that the schema does not know, and texts that it does not list."""
+def marks_of_columns(rows: pa.Table, schema: Schema, added: Sequence[str] = ()) -> Iterator[str]:
+    """Columns that neither the schema knows nor a number's column is `added`, and texts that it does not list."""
     for name in unknown_columns(rows, schema):
+        kind = rows.schema.field(name).type
+        if name in added and (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+            continue
         index = name == "" or name.lower() in ("index", "level_0") or name.startswith(("Unnamed:", "__index_level_"))
         words = "a data frame's index" if index else "a column that the schema does not know"
         yield f"{words}, {name!r}" if not index else words

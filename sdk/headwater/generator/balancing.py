@@ -16,7 +16,7 @@ from headwater.schema.condition import Allowed, Condition, Value
 from headwater.schema.schema import Schema
 from headwater.schema.table import Table
 
-__all__ = ["Balance", "BalancedRows", "Shares"]
+__all__ = ["Balance", "BalancedRows", "Shares", "read_shares"]
 
 Shares = Mapping[str, Mapping[Value, float] | None]
 """A column's name to the share of each of its values, or None for equal shares."""
@@ -138,3 +138,28 @@ def _joined(schema: Schema, parts: Sequence[tuple[int, Allowed, float | None]]) 
     given = [share for _, _, share in parts if share is not None]
     # A column without shares beside one with them has equal ones: the same factor for each class.
     return Balance(condition, math.prod(given) if given else None)
+
+
+def read_shares(schema: Schema, texts: Sequence[str]) -> Shares:
+    """Shares as a person writes them in one line each: `income`, or `income=>50K:0.4|<=50K:0.6`.
+
+    Raises:
+        InputError: a column stands twice, or a text is of another form; names and values are not looked at.
+    """
+    shares: dict[str, dict[Value, float] | None] = {}
+    for text in texts:
+        name, given, values = (text, "", "") if text in schema.names else text.partition("=")
+        if name in shares:
+            raise InputError(f"column {name!r} is balanced twice; name it once")
+        if not given:
+            shares[name] = None
+            continue
+        part: dict[Value, float] = {}
+        for each in values.split("|"):
+            value, _, share = each.rpartition(":")
+            try:
+                part[value or None] = float(share)
+            except ValueError as error:
+                raise InputError(f"{each!r} is no value with a share; write COLUMN=VALUE:SHARE|VALUE:SHARE") from error
+        shares[name] = part
+    return shares

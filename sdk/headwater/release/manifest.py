@@ -15,12 +15,15 @@ from pydantic import (
 
 from headwater.agreement.differencing import Differencing
 from headwater.agreement.documents import Document, HexDigest, HexKey, HexSignature, Instant, RunId
+from headwater.agreement.generator_terms import GeneratorTerms
 from headwater.agreement.signing import is_signed_by, public_key_hex, sign
 from headwater.errors import ReleaseRefused
 from headwater.release.privacy_claim import Privacy, PrivacyClaim
 from headwater.release.verdict import AuditClaim
 
 __all__ = [
+    "BUNDLE",
+    "GENERATOR_FILES",
     "MANIFEST_KIND",
     "Audit",
     "Chart",
@@ -51,9 +54,10 @@ ReleasePath = Annotated[str, StringConstraints(pattern=rf"^{_SEGMENT}(/{_SEGMENT
 
 Format = Literal["headwater-release/1", "headwater-release/2", "headwater-release/3", "headwater-release/4"]
 
-GeneratorTerms = Literal["kept", "on request", "released"]
-"""What readers may have of the generator: nothing, rows that the coordinator samples for them, or its bundle in
-generator/ (and rows on request)."""
+BUNDLE = "generator/bundle.json"
+
+GENERATOR_FILES = (BUNDLE, "generator/encoding.json", "generator/generator.safetensors")
+"""What a released generator consists of, as `headwater.generator.bundle` writes it."""
 
 _SINCE_FOUR = ("charts", "configurations", "generator")
 
@@ -217,9 +221,19 @@ class Manifest(Document):
         names = [each.name for each in self.configurations]
         if len(set(names)) != len(names):
             raise ValueError("a configuration stands twice; each has its name once")
-        if ("generator/bundle.json" in paths) != (self.generator == "released"):
-            raise ValueError("generator/bundle.json is among the files exactly where the generator is released")
+        self._check_generator(paths)
         return self
+
+    def _check_generator(self, paths: list[str]) -> None:
+        if (BUNDLE in paths) != (self.generator == "released"):
+            raise ValueError(f"{BUNDLE} is among the files exactly where the generator is released")
+        beside = {path for path in paths if path.startswith("generator/")}
+        if beside and beside != set(GENERATOR_FILES):
+            raise ValueError(f"generator/ holds {', '.join(GENERATOR_FILES)} and nothing else")
+        # A bundle's digest is that of its own list of files, which thereby names every byte of the generator.
+        bundle = self.file(BUNDLE)
+        if bundle is not None and bundle.sha256 != self.provenance.generator_digest:
+            raise ValueError(f"{BUNDLE} is not the generator that the rows are from; its digest is another")
 
     @model_serializer(mode="wrap")
     def _as_written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from headwater.agreement.documents import Instant
 from headwater.agreement.succession import CharterHistory
 from headwater.errors import HeadwaterError, InputError, ReleaseRefused
 from headwater.release.blocks import BLOCKS_SUFFIX, MAXIMUM_BLOCKS_BYTES, blocks_entry, digest_blocks, read_blocks
+from headwater.release.generator_check import check_bundle, check_terms
 from headwater.release.hashing import hash_file
 from headwater.release.layout import (
     ATTESTATION,
@@ -24,7 +25,7 @@ from headwater.release.layout import (
     SCHEMA,
     checksums,
 )
-from headwater.release.manifest import FileEntry, Manifest, SignedManifest
+from headwater.release.manifest import BUNDLE, FileEntry, Manifest, SignedManifest
 from headwater.release.replay import Replay, replay
 from headwater.release.statement import Statement, headline, protection_statement, signatures_in_words
 from headwater.schema import Schema
@@ -169,7 +170,8 @@ def verify_release(
     """Check everything about a release folder that can be checked without a network.
 
     In this order: manifest.json is the coordinator's; no file is missing, changed, added or a link; SHA256SUMS says
-    the same; schema.toml is the schema that the plan named; ε is not less than its signed events come to; audit.json
+    the same; schema.toml is the schema that the plan named; a generator is the one that the rows are from and no more
+    of it is given than its policy lets be given; ε is not less than its signed events come to; audit.json
     is on these rows and its decision follows from its policy; attestation.json is signed by the coordinator and by as
     many organisations as the charter asks for; and the rows are those that organisations attacked together, where
     they did.
@@ -193,10 +195,14 @@ def verify_release(
     if (folder / CHECKSUMS).read_bytes() != checksums(manifest.files, data):
         raise DamagedRelease(f"{CHECKSUMS} does not say what {MANIFEST} says")
     _check_schema(folder, manifest)
+    if BUNDLE not in absent:
+        check_bundle(folder, manifest)
     privacy = manifest.protection.privacy
     audit, organisations = None, tuple[str, ...]()
     if manifest.protection.audit != "none":
         audit, organisations = _check_audited(folder, manifest, data, trusted, rows=DATA not in absent)
+    elif manifest.generator != "kept" or manifest.configurations:
+        check_terms(manifest, None)
     return Verification(
         manifest=manifest,
         digest=manifest.digest,
@@ -215,6 +221,7 @@ def _check_audited(
     # Only audited releases pay for what reads policies and envelopes.
     from headwater.release.attacked import check_attacked, read_data
     from headwater.release.attestation import check_attestation, statement_of
+    from headwater.release.audit_check import policy_of
     from headwater.release.audited import read_audit
 
     if isinstance(trusted, str):
@@ -226,6 +233,7 @@ def _check_audited(
         raise ReleaseRefused("the release was made under no version of the pinned charter; ask the consortium")
     schema = Schema.from_toml((folder / SCHEMA).read_text("utf-8"))
     audit = read_audit(_bounded(folder / AUDIT, MAXIMUM_AUDIT_BYTES), manifest, charter, schema)
+    check_terms(manifest, policy_of(audit))
     attestation = _bounded(folder / ATTESTATION, MAXIMUM_ATTESTATION_BYTES)
     members = check_attestation(attestation, statement_of(manifest, manifest_file, audit), charter)
     if rows and audit.federation != "none" and audit.federation.attacked is not None:

@@ -12,11 +12,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from headwater.canonical import sha256_hex
 from headwater.errors import InputError, ReleaseRefused, StorageError
 from headwater.release.attestation import statement_of
+from headwater.release.audit_check import policy_of
 from headwater.release.audit_file import PublishedAudit
 from headwater.release.blocks import BLOCKS_SUFFIX, BlockDigests
 from headwater.release.card import dataset_card
 from headwater.release.extras import NO_EXTRAS, ReleaseExtras
 from headwater.release.facts import ReleaseFacts
+from headwater.release.generator_check import check_bundle, check_terms
 from headwater.release.hashing import hash_file
 from headwater.release.layout import ATTESTATION, AUDIT, CARD, CHECKSUMS, DATA, MANIFEST, SCHEMA, checksums, media_type
 from headwater.release.manifest import Chart, Figure, FileEntry, Manifest, SignedManifest, format_of
@@ -60,8 +62,8 @@ def write_release(
     the folder is pending: `verify_release` refuses it until a quorum of organisations' stands beside it.
 
     Everything is written to a hidden folder beside the final one, synced, and renamed; on any failure the hidden
-    folder is removed. Marginals are never written, and the generator only as `extras` has it: whether it may leave is
-    for the policy to say, before this is called.
+    folder is removed. Marginals are never written, and the generator only as `extras` has it and as the policy that
+    judged lets it be given.
 
     Args:
         folder: the release's final place; must not exist.
@@ -76,7 +78,7 @@ def write_release(
     Raises:
         InputError: the folder exists, the table is empty, or the schema is not the one in `facts`.
         ReleaseRefused: the events of the privacy claim cost more than it states, or the audit does not let these rows
-            be published.
+            be published, or not so much of the generator.
         StorageError: another release took the name while this one was being written.
         OSError: the disk is full or cannot be written.
     """
@@ -167,6 +169,9 @@ def _fill(
         generator=extras.terms,
         files=entries,
     )
+    # Nothing is signed that `headwater verify` would refuse.
+    check_terms(manifest, None if audit is None else policy_of(audit))
+    check_bundle(staging, manifest)
     signed = SignedManifest.sign(manifest, coordinator_key)
     (staging / MANIFEST).write_bytes(signed.to_bytes())
     (staging / CHECKSUMS).write_bytes(checksums(entries, signed.to_bytes()))

@@ -59,8 +59,11 @@ def print_audit(console: "Console", plan: "Plan") -> None:
     from rich.markup import escape
 
     from headwater.agreement.audit_words import audit_in_words
+    from headwater.agreement.generator_terms import generator_in_words
 
     console.print(f"audit: {escape(audit_in_words(plan))}", soft_wrap=True, highlight=False)
+    terms = plan.release.generator
+    console.print(f"generator: {terms}: {generator_in_words(terms)}", soft_wrap=True, highlight=False)
 
 
 def print_privacy(console: "Console", plan: "Plan", organisations: int, *, disjoint_people: bool = False) -> None:
@@ -135,7 +138,12 @@ def _facts(plan: "Plan", organisations: int, *, disjoint_people: bool) -> dict[s
     from headwater.agreement.cost import plan_cost
     from headwater_server.cost_words import cost_in_words, no_budget_in_words
 
-    head = {"name": plan.name, "plan_digest": plan.digest, "audit": audit_in_words(plan)}
+    head = {
+        "name": plan.name,
+        "plan_digest": plan.digest,
+        "audit": audit_in_words(plan),
+        "generator": plan.release.generator,
+    }
     if plan.privacy == "none":
         return {**head, "private": False, "words": list(no_budget_in_words(plan))}
     cost = plan_cost(plan, organisations, disjoint_people=disjoint_people)

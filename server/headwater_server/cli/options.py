@@ -9,6 +9,7 @@ import typer
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
+    from headwater.agreement.generator_terms import GeneratorTerms
     from headwater.privacy.budget import Budget
     from headwater_server.settings import CoordinatorHome
     from headwater_server.storage import SqlStorage
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Delta",
     "Epsilon",
+    "GeneratorChoice",
     "HomeOption",
     "Mode",
     "ModeChoice",
@@ -73,6 +75,20 @@ class ModeChoice(Enum):
 
     JOINT = "joint"
     LOCAL = "local"
+
+
+class GeneratorChoice(Enum):
+    """What readers may have of a generator, as it is typed."""
+
+    KEPT = "kept"
+    ON_REQUEST = "on-request"
+    RELEASED = "released"
+
+    @property
+    def terms(self) -> "GeneratorTerms":
+        """As plans and manifests say it."""
+        terms: dict[str, GeneratorTerms] = {"kept": "kept", "on-request": "on request", "released": "released"}
+        return terms[self.value]
 
 
 Epsilon = Annotated[

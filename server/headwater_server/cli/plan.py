@@ -9,6 +9,7 @@ from headwater_server.cli.explaining import explain, print_audit, print_privacy
 from headwater_server.cli.options import (
     Delta,
     Epsilon,
+    GeneratorChoice,
     HomeOption,
     Mode,
     MostRows,
@@ -67,6 +68,13 @@ def draft(
             "for no audit. By default standard under --epsilon, non-private without; none for pictures."
         ),
     ] = None,
+    generator: Annotated[
+        GeneratorChoice,
+        typer.Option(
+            help="The most that a release may give of the generator: kept, nothing; on-request, rows that the "
+            "coordinator samples; released, its weights. More than kept needs --epsilon."
+        ),
+    ] = GeneratorChoice.KEPT,
     seed: PlanSeed = 0,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
     on_membership_change: Annotated[
@@ -84,6 +92,7 @@ def draft(
     Without --on-membership-change you are asked.
     """
     from headwater.agreement.charge import plan_events
+    from headwater.agreement.generator_terms import ReleaseTerms, terms_problem
     from headwater.agreement.plan import AggregationTerms, Plan, plan_name
     from headwater.errors import InputError
     from headwater.flower_bundle import bundle_sha256
@@ -97,13 +106,18 @@ def draft(
     budget, contract = budget_of(epsilon, delta, unit, records, most_rows, mode), read_schema(schema)
     if out.exists() and not force:
         raise InputError(f"{out} is there already; choose another --out or say --force")
+    audit = audit_of(policy, contract, private=budget is not None)
+    release = ReleaseTerms(generator=generator.terms)
+    if problem := terms_problem(release, budget or "none", audit):
+        raise InputError(problem)
     plan = Plan(
         name=plan_name(contract.name),
         schema=contract,
         recipe=recipe_of(contract, None if recipe is None else recipe.value, rounds, private=budget is not None),
         aggregation=AggregationTerms(on_membership_change=_membership_change(on_membership_change)),
         privacy=budget or "none",
-        audit=audit_of(policy, contract, private=budget is not None),
+        audit=audit,
+        release=release,
         splits=splits_of(private=budget is not None),
         seed=seed,
         stub_sha256=bundle_sha256(),
@@ -186,6 +200,8 @@ def _problems(plan: "Plan") -> list[str]:
     from headwater_server.cost_words import guesses_in_words
 
     problems = []
+    if problem := _terms_problem(plan):
+        problems.append(problem)
     if guesses := guesses_in_words(plan.schema_):
         problems.append(guesses)
     if plan.stub_sha256 != bundle_sha256():
@@ -193,6 +209,22 @@ def _problems(plan: "Plan") -> list[str]:
             f"it pins Flower bundle {plan.stub_sha256[:12]}, installed is {bundle_sha256()[:12]}; draft the plan again"
         )
     return problems
+
+
+def _terms_problem(plan: "Plan") -> str:
+    """What keeps a generator from being given as the plan says, before anybody approves it; "" for nothing."""
+    from headwater.agreement.generator_terms import within
+    from headwater.release.generator_check import most_terms
+    from headwater.release.policy import load_policy
+
+    terms = plan.release.generator
+    if terms == "kept" or plan.audit == "none":
+        return ""
+    policy = load_policy(plan.audit.policy)
+    most = most_terms(policy, private=plan.privacy != "none")
+    if within(terms, most):
+        return ""
+    return f'release.generator is "{terms}", policy {policy.label} lets it be at most "{most}"; say that'
 
 
 _group.command(epilog="Example:  headwater-coordinator plan explain plan.toml --organisations 5")(explain)

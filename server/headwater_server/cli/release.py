@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from headwater_server.cli.options import HomeOption, open_home, open_storage, resolve_run
+from headwater_server.cli.options import GeneratorChoice, HomeOption, open_home, open_storage, resolve_run
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from headwater_server.releasing.extras import ExtrasRequest
     from headwater_server.releasing.gate import GateOutcome, WaiverRequest
     from headwater_server.services.ports import ReleaseRecord
     from headwater_server.storage import SqlStorage
@@ -47,6 +48,27 @@ def release(
     ] = None,
     reason: Annotated[str, typer.Option(help="Why a gate is to be waived; it stands on the card.")] = "",
     expires: Annotated[str, typer.Option(help="Last day of the waivers, such as 2027-06-30.")] = "",
+    generator: Annotated[
+        GeneratorChoice | None,
+        typer.Option(
+            help="What readers may have of the generator, no more than plan and policy allow: kept, nothing; "
+            "on-request, rows that you sample for them; released, its weights in generator/. By default the plan's."
+        ),
+    ] = None,
+    balanced: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="Add balanced/data.parquet, where values of this column have equal, or given, shares; as in sample.",
+        ),
+    ] = None,
+    views: Annotated[
+        int, typer.Option(help="Add views/data.parquet, with so many rows in each group; 1 adds none.", min=1)
+    ] = 1,
+    view_std: Annotated[float, typer.Option(help="How far a view lies from its group's first row.", min=0)] = 0.2,
+    configuration_rows: Annotated[
+        int | None, typer.Option(help="Rows of each of these; by default as many as the release has.", min=1)
+    ] = None,
     home: HomeOption = Path("coordinator"),
 ) -> None:
     """Put a finished run's audited rows before the gate of its plan's policy; what passes waits for signatures.
@@ -56,6 +78,10 @@ def release(
     as many organisations as the charter says have reviewed and signed it (headwater-org release); then `serve`
     publishes it, and it never changes.
 
+    Of a run under a privacy budget more may be given than the rows, where its plan says so (release.generator) and the
+    policy lets it: the generator's weights, balanced rows, views. Without a budget nobody attacked more than the rows,
+    and nothing else leaves.
+
     With --waive the gates named are put to the organisations: when two have signed (headwater-org release waive), run
     the command again.
     """
@@ -63,6 +89,7 @@ def release(
 
     from rich.console import Console
 
+    from headwater.agreement.generator_terms import generator_in_words
     from headwater.release.decision_words import verdict_in_words
     from headwater.release.statement import headline
     from headwater.release.verdict import publishable
@@ -78,6 +105,7 @@ def release(
     storage = open_storage(place)
     run_id = resolve_run(storage, run)
     key = place.charter_key()
+    extras = _extras(storage, run_id, generator, balanced or [], views, view_std, configuration_rows)
     with console.status("self-test of the audit, then the gate"):
         outcome = put_to_gate(
             place, storage, run_id, name, licence_stated=bool(licence), schema_from_rows=schema_from_rows
@@ -98,14 +126,47 @@ def release(
         key,
         datetime.datetime.now(datetime.UTC),
         schema_from_rows=schema_from_rows,
+        extras=extras,
     )
     typer.echo(f"{said}.")
     style = "bold red" if outcome.privacy == "none" else "bold green"
     claimed = f"[{style}]{headline(outcome.privacy)}[/{style}] {outcome.plan.aggregation.protection}"
     console.print(claimed, soft_wrap=True)
+    terms = extras.generator or outcome.plan.release.generator
+    if terms != "kept":
+        console.print(f"The generator is {terms}: {generator_in_words(terms)}.", soft_wrap=True)
     typer.echo(f"{record.name} version {record.version}: {_standing(storage, record)}")
     typer.echo(f"Next: every organisation runs headwater-org release review {record.name}/{record.version} --data ROWS")
     typer.echo(f"release {record.release_digest}")
+
+
+def _extras(
+    storage: "SqlStorage",
+    run_id: str,
+    generator: GeneratorChoice | None,
+    balanced: list[str],
+    views: int,
+    view_std: float,
+    rows: int | None,
+) -> "ExtrasRequest":
+    """What is asked for beside the rows; refused before an attempt is logged where it cannot be given."""
+    from headwater.generator.balancing import read_shares
+    from headwater.release.policy import load_policy
+    from headwater_server.releasing.extras import ExtrasRequest, agreed_terms
+    from headwater_server.runs.charters import agreed
+
+    plan = agreed(storage, run_id)[0].proposal.plan
+    request = ExtrasRequest(
+        generator=None if generator is None else generator.terms,
+        balanced=read_shares(plan.schema_, balanced),
+        views=views,
+        view_std=view_std,
+        rows=rows,
+    )
+    # A plan without an audit is refused by the gate, in its own words.
+    if plan.audit != "none":
+        agreed_terms(request, plan, load_policy(plan.audit.policy))
+    return request
 
 
 def releases(

@@ -10,7 +10,6 @@ from headwater_server.cli.options import HomeOption
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from headwater.generator.balancing import Shares
     from headwater.generator.bundle import Bundle
     from headwater.generator.table_generator import RowReader
     from headwater.release.privacy_claim import Privacy
@@ -84,6 +83,7 @@ def sample(
     from rich.progress import Progress
 
     from headwater.errors import InputError
+    from headwater.generator.balancing import read_shares
     from headwater.generator.table_generator import RowReader, RowRequest
     from headwater.schema.condition_text import read_condition
     from headwater_server.sampling.source import find_bundle, find_privacy
@@ -98,7 +98,7 @@ def sample(
     console = Console()
     request = RowRequest(
         where=read_condition(schema, where or []),
-        balanced=_shares(bundle, balanced or []),
+        balanced=read_shares(schema, balanced or []),
         views=views,
         view_std=view_std,
         most_proposals=most_proposals,
@@ -130,29 +130,6 @@ def _privacy(privacy: "Privacy | None") -> str:
     if privacy == "none":
         return f"[bold red]{NOT_PRIVATE}[/bold red]."
     return f"[bold green]{headline(privacy)}[/bold green] Drawing rows costs nothing more."
-
-
-def _shares(bundle: "Bundle", texts: list[str]) -> "Shares":
-    from headwater.errors import InputError
-    from headwater.schema.condition import Value
-
-    shares: dict[str, dict[Value, float] | None] = {}
-    for text in texts:
-        name, given, values = (text, "", "") if text in bundle.encoding.schema.names else text.partition("=")
-        if name in shares:
-            raise InputError(f"column {name!r} is balanced twice; name it once")
-        if not given:
-            shares[name] = None
-            continue
-        part: dict[Value, float] = {}
-        for each in values.split("|"):
-            value, _, share = each.rpartition(":")
-            try:
-                part[value or None] = float(share)
-            except ValueError as error:
-                raise InputError(f"{each!r} is no value with a share; write COLUMN=VALUE:SHARE|VALUE:SHARE") from error
-        shares[name] = part
-    return shares
 
 
 def _describe(console: "Console", reader: "RowReader") -> None:

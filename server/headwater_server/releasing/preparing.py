@@ -15,6 +15,7 @@ from headwater.release.attestation import statement_of
 from headwater.release.verdict import publishable
 from headwater_server.figures.columns import draw_columns
 from headwater_server.release import ReleaseRequest, RunFacts, checked_name, facts_of, next_version
+from headwater_server.releasing.extras import ExtrasRequest, agreed_terms, draw_extras
 from headwater_server.releasing.folders import ReleaseFolders
 from headwater_server.releasing.gate import GateOutcome
 from headwater_server.runs.round_words import ended_on
@@ -35,6 +36,7 @@ def prepare_release(
     now: datetime,
     *,
     schema_from_rows: bool = False,
+    extras: ExtrasRequest | None = None,
 ) -> ReleaseRecord:
     """Write a release where the catalogue does not serve it, signed by the coordinator alone, and record that it waits.
 
@@ -47,9 +49,10 @@ def prepare_release(
         key: the charter's coordinator key.
         now: with a time zone; not before the decision.
         schema_from_rows: a program read the schema's bounds and categories from rows.
+        extras: what is asked for beside the rows; None for what the plan says.
 
     Raises:
-        InputError: the name cannot be used.
+        InputError: the name cannot be used, or the generator cannot draw what is asked for.
         OutOfOrder: the version that waivers are for was taken meanwhile.
         ReleaseRefused: the decision lets nothing be published, or a file holds what must not be.
         StorageError: the disk or the database did not take it; nothing waits.
@@ -59,6 +62,9 @@ def prepare_release(
     name, folders, audit = checked_name(request.name), ReleaseFolders(home), outcome.audit
     run = _run_facts(outcome, result, schema_from_rows)
     figures = draw_columns(outcome.table)
+    asked = extras or ExtrasRequest()
+    terms = agreed_terms(asked, outcome.plan, outcome.policy)
+    beside = draw_extras(home, outcome.run_id, run.generator_digest or "", asked, terms, outcome.table.rows)
     with folders.held():
         # Under the lock no other command can take the version meanwhile, nor a sweep the folder.
         version = max(storage.next_version(name), next_version(home.releases, name))
@@ -70,7 +76,7 @@ def prepare_release(
         facts = facts_of(name, version, outcome.table, request, run, now)
         staging = folders.staging()
         try:
-            signed = write_release(staging, outcome.table, facts, key, figures, audit)
+            signed = write_release(staging, outcome.table, facts, key, figures, audit, extras=beside)
             _refuse_artefacts(staging, outcome)
             record = ReleaseRecord(
                 release_digest=signed.manifest.digest,

@@ -13,7 +13,7 @@ from headwater_server.runs.charters import agreed
 from headwater_server.settings import CoordinatorHome
 from headwater_server.storage import RunState, SqlStorage, Storage
 
-__all__ = ["bundle_of", "find_bundle", "find_privacy", "result_of"]
+__all__ = ["bundle_folder", "bundle_of", "find_bundle", "find_privacy", "result_of"]
 
 _MANIFEST, _FOLDER = "bundle.json", "generator"
 
@@ -82,6 +82,11 @@ def result_of(storage: Storage, run_id: str) -> Mapping[str, object]:
     return result
 
 
+def bundle_folder(place: CoordinatorHome, run_id: str) -> Path:
+    """Where the generator of a finished run lies."""
+    return place.runs / run_id / _FOLDER
+
+
 def bundle_of(place: CoordinatorHome, run_id: str, result: Mapping[str, object]) -> Bundle:
     """The generator of a finished run.
 
@@ -93,7 +98,7 @@ def bundle_of(place: CoordinatorHome, run_id: str, result: Mapping[str, object])
     Raises:
         InputError: the bundle is gone or was altered.
     """
-    return Bundle.load(place.runs / run_id / _FOLDER, str(result["generator_digest"]))
+    return Bundle.load(bundle_folder(place, run_id), str(result["generator_digest"]))
 
 
 def _of_run(named: str, home: Path) -> Bundle:

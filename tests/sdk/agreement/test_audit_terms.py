@@ -71,3 +71,22 @@ def test_words_say_what_leaves_an_organisation() -> None:
     assert "1,200 made-up rows, of which half are planted among training rows" in planted
     assert "nothing that is counted on real rows leaves" in private
     assert "secure sum" not in private
+
+
+def test_what_leaves_of_a_generator_is_agreed_under_a_budget_alone() -> None:
+    budget = {"privacy": BUDGET, "recipe": {"kind": "marginals"}}
+    private = plan(audit=TERMS, **budget)
+    released = plan(audit=TERMS, release={"generator": "released"}, **budget)
+    # Plans of before keep their digest: nothing stands where nothing leaves.
+    assert b'"release"' not in private.to_bytes()
+    assert plan(audit=TERMS, release={"generator": "kept"}, **budget).digest == private.digest
+    assert released.digest != private.digest
+    assert Plan.from_toml(released.to_toml()) == released
+    assert 'generator = "kept"' in private.to_toml()
+    for wrong, reason in (
+        ({"audit": TERMS}, "without a privacy budget nothing of the generator leaves"),
+        (budget, "nothing is released unaudited"),
+    ):
+        for terms in ("on request", "released"):
+            with pytest.raises(InputError, match=reason):
+                plan(release={"generator": terms}, **wrong)

@@ -96,15 +96,15 @@ def test_an_edited_policy_is_refused(tmp_path: Path, consortium: Consortium, mon
         edited.setattr(audit_check, "load_policy", lambda name, version: lenient)
         pending = pending_release(tmp_path / "1", consortium, audit_of(evidence_on(TABLE), lenient))
         sign_release(pending, consortium)
-    with pytest.raises(ReleaseRefused, match="another policy than standard, version 1"):
+    with pytest.raises(ReleaseRefused, match="another policy than standard, version 2"):
         verify_release(pending.folder, consortium.charter.charter)
 
 
 def test_a_policy_of_newer_software_is_named(tmp_path: Path, consortium: Consortium) -> None:
     audit = audit_of(evidence_on(TABLE))
-    newer = audit.decision.policy.model_copy(update={"version": 2})
+    newer = audit.decision.policy.model_copy(update={"version": 3})
     audit = audit.model_copy(update={"decision": audit.decision.model_copy(update={"policy": newer})})
-    with pytest.raises(ReleaseRefused, match="version 2 of policy standard is not in this software"):
+    with pytest.raises(ReleaseRefused, match="version 3 of policy standard is not in this software"):
         pending_release(tmp_path / "1", consortium, audit)
 
 
@@ -242,7 +242,7 @@ def test_a_waived_release_is_verified_and_says_so(tmp_path: Path, consortium: Co
     verification = verify_release(pending.folder, consortium.charter.charter)
     card = (pending.folder / "README.md").read_text()
     for sentence in (
-        "Verdict under policy *demo, version 1*",
+        "Verdict under policy *demo, version 2*",
         "**pass with warnings**",
         "| G6 Copies | Are synthetic rows nearer",
         "NOT PASSED, waived; INCONCLUSIVE: copies.near: inconclusive; 40,000 trials are needed",

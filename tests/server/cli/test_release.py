@@ -1,55 +1,41 @@
 """`release` of a run that was driven: what is published says of differential privacy what the run's rounds come to."""
 
-import asyncio
 import copy
 import json
 import shutil
-import time
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import tomlkit
-import typer
-from click.testing import Result
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from typer.testing import CliRunner
 
-import headwater_server.cli.release as command
-import headwater_server.cli.sample as sample_command
 from headwater.agreement.charge import plan_events
-from headwater.canonical import sha256_hex
 from headwater.errors import InputError, OutOfOrder, ReleaseRefused
-from headwater.evidence.terms import AuditTerms
 from headwater.privacy.accountant import spent
-from headwater.privacy.budget import Budget
 from headwater.privacy.words import rounded_up
-from headwater.recipe.settings import RecipeSettings
 from headwater.release import verify_release
-from headwater.release.attempts import Attempt
-from headwater.release.dsse import sign_statement
-from headwater.release.policy.waiver import Waiver
 from headwater.release.privacy_claim import PrivacyClaim
 from headwater_server.release import privacy_of
 from headwater_server.releasing.folders import ReleaseFolders
 from headwater_server.releasing.settling import settle
 from headwater_server.runs.candidate import RunEvidence
-from headwater_server.services.hub import AggregationHub
-from headwater_server.services.ports import ReleaseRecord, ReleaseState
+from headwater_server.services.ports import ReleaseState
 from headwater_server.settings import CoordinatorHome, CoordinatorSettings
 from headwater_server.storage import SqlStorage
 from support.claims import make_claim
 from support.honest_audit import found_copies, use_audit, without_power
 from support.outlines import outlines
-from support.run_world import RUN, RunWorld
-
-BUDGET = Budget(epsilon=2.0, most_rows=5000)
-RECIPE = RecipeSettings.model_validate(
-    {"kind": "marginals", "encoding": {"grid_cells": 32}, "private": {"components": 2, "steps": 20}}
+from support.released_run import (
+    BUDGET,
+    attempt,
+    finished,
+    last_attempt,
+    release,
+    sign,
+    told,
+    waive,
 )
-AUDIT = AuditTerms(policy="demo")
-PASSES = ("--licence", "CC-BY-4.0")
+from support.run_world import RUN, RunWorld
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -59,104 +45,11 @@ def _honest() -> Iterator[None]:
         yield
 
 
-def finished(folder: Path, budget: Budget | None, *, disjoint_people: bool = False, audit: object = AUDIT) -> RunWorld:
-    """A run that is over, in a coordinator's home."""
-    recipe = None if budget is None else RECIPE
-    folder.mkdir(exist_ok=True)
-    world = RunWorld(folder, recipe=recipe, privacy=budget or "none", disjoint_people=disjoint_people, audit=audit)
-
-    async def run() -> None:
-        hub = AggregationHub(now=time.monotonic)
-        async with world.taking_part(hub, *(world.member(name) for name in world.consortium.keys)):
-            await world.driver(hub).drive()
-
-    asyncio.run(run())
-    settings = CoordinatorSettings(consortium="Test consortium", database=f"sqlite:///{folder / 'state.db'}")
-    (world.home.folder / "settings.toml").write_text(tomlkit.dumps(settings.model_dump()))
-    world.home.keys.mkdir()
-    key = world.home.keys / "charter.key"
-    key.write_bytes(world.consortium.coordinator_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    key.chmod(0o600)
-    return world
-
-
 @pytest.fixture(scope="module")
 def private(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunWorld]:
     world = finished(tmp_path_factory.mktemp("private"), BUDGET)
     yield world
     world.storage.close()
-
-
-def attempt(world: RunWorld, *given: str, name: str = "visits") -> tuple[int, str]:
-    """One attempt to release the run: exit status, and what the command prints."""
-    result = invoked(world, "release", RUN[:6], "--name", name, *PASSES, *given)
-    return result.exit_code, result.output
-
-
-def waive(world: RunWorld, gates: Sequence[str], members: Sequence[str] = ("org-1", "org-3")) -> str:
-    """Have gates waived: prepared by the command, signed by members."""
-    options = [option for gate in gates for option in ("--waive", gate)]
-    status, said = attempt(world, *options, "--reason", "a test on few rows", "--expires", "2099-01-01")
-    assert status == 3, said
-    for record in world.storage.waivers():
-        for member in members:
-            signature = Waiver.from_bytes(record.document).signed_by(world.consortium.keys[member])
-            world.storage.add_waiver_signature(record.waiver_digest, member, signature)
-    return said
-
-
-def waiting(world: RunWorld, *given: str) -> str:
-    """Release the run, with waivers for what a budget leaves unmeasured; what the last attempt prints."""
-    status, said = attempt(world, *given)
-    if status == 3:
-        waive(world, last_attempt(world).failing)
-        status, said = attempt(world, *given)
-    assert status == 0, said
-    return said
-
-
-def last_attempt(world: RunWorld) -> Attempt:
-    return Attempt.from_bytes(world.storage.attempts(RUN)[-1])
-
-
-def release(world: RunWorld, *given: str) -> tuple[str, Path]:
-    """What the command prints, and the folder that every organisation's signature published."""
-    said = waiting(world, *given)
-    digest = said.strip().splitlines()[-1].split()[-1]
-    for member in world.consortium.keys:
-        sign(world, digest, member)
-    (published,) = settle(world.storage, ReleaseFolders(world.home))
-    return said, world.home.releases / published.name / str(published.version)
-
-
-def sign(world: RunWorld, digest: str, member: str, decision: str = "approve") -> ReleaseRecord:
-    """A member's decision on a release, recorded."""
-    record = world.storage.release(digest)
-    assert record is not None
-    signed = world.consortium.release_decision(
-        digest,
-        member,
-        decision,
-        statement_signature=sign_statement(world.consortium.keys[member], record.statement),
-        statement_digest=sha256_hex(record.statement),
-    )
-    return world.storage.record_release_decision(signed, datetime.now(UTC))
-
-
-def told(world: RunWorld, *given: str, columns: str = "300") -> str:
-    """What a command on the run prints."""
-    result = invoked(world, *given, columns=columns)
-    assert result.exit_code == 0, result.output
-    return result.output
-
-
-def invoked(world: RunWorld, *given: str, columns: str = "300") -> Result:
-    app = typer.Typer()
-    app.callback()(lambda: None)
-    command.register(app)
-    sample_command.register(app)
-    arguments = [*given, "--home", str(world.home.folder)]
-    return CliRunner().invoke(app, arguments, env={"COLUMNS": columns}, catch_exceptions=False)
 
 
 def test_a_private_run_is_released_with_what_its_rounds_came_to(private: RunWorld) -> None:
@@ -309,7 +202,7 @@ def test_copies_are_refused_and_the_attempt_stays_on_record(world: RunWorld, mon
     evidence.write_text(found.model_copy(update={"measures": changed}).model_dump_json())
     status, said = attempt(world, "--description", "never mind")
     assert status == 1
-    assert "FAIL under policy demo, version 1: stopped by G6. Nothing was released." in said
+    assert "FAIL under policy demo, version 2: stopped by G6. Nothing was released." in said
     assert not world.storage.releases()
     assert not world.home.pending.exists()
     assert (last_attempt(world).verdict, last_attempt(world).failing) == ("fail", ("G6",))

@@ -25,7 +25,7 @@ By your own rows: G4 pass, G5 inconclusive.
 Every figure is in audit-internal.json, which only you can read."""
 GATE = """Gate of policy demo
 │ G4 │ inconclusive, waived │
-pass with warnings under policy demo, version 1.
+pass with warnings under policy demo, version 2.
 release d1d1"""
 
 

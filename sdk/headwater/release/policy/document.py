@@ -4,9 +4,10 @@ import re
 from functools import cache
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from headwater.agreement.documents import Document
+from headwater.agreement.generator_terms import GeneratorTerms
 from headwater.evidence.measure import Measure
 
 __all__ = ["Gate", "Policy", "Rule", "matches"]
@@ -120,6 +121,9 @@ class Policy(Document):
         title: what it is for, in one line.
         error: chance that a candidate which meets every threshold is failed by some test all the same.
         best: the best verdict that it gives.
+        generator: the most that a release of a run with a privacy budget may give of its generator; without a budget
+            it is kept, whatever stands here. Left out of the document where it is "kept", so that earlier versions
+            keep their digest.
         gates: in order.
     """
 
@@ -129,6 +133,7 @@ class Policy(Document):
     title: str = Field(min_length=1, max_length=300)
     error: float = Field(gt=0, lt=0.5)
     best: Literal["pass", "pass with warnings"] = "pass"
+    generator: GeneratorTerms = "kept"
     gates: tuple[Gate, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -137,6 +142,13 @@ class Policy(Document):
         if numbers != sorted(set(numbers)):
             raise ValueError("gates must be in order, each once")
         return self
+
+    @model_serializer(mode="wrap")
+    def _leave_kept_out(self, serialize: SerializerFunctionWrapHandler) -> dict[str, object]:
+        document: dict[str, object] = serialize(self)
+        if self.generator == "kept":
+            del document["generator"]
+        return document
 
     @property
     def label(self) -> str:

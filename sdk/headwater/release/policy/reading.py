@@ -13,11 +13,11 @@ from headwater.release.policy.document import Policy
 __all__ = ["load_policy", "policy_from_toml", "policy_names"]
 
 _VERSIONS: dict[str, tuple[int, ...]] = {
-    "demo": (1,),
+    "demo": (1, 2),
     "non-private": (1,),
-    "research": (1,),
-    "standard": (1,),
-    "strict": (1,),
+    "research": (1, 2),
+    "standard": (1, 2),
+    "strict": (1, 2),
 }
 """Every version ever shipped, oldest first: a release is judged by the one that it names, for as long as it exists."""
 
