@@ -3,14 +3,16 @@
 The SDK's top level loads no torch, no flwr and no grpc; heavy parts are imported from their own rooms.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from headwater.catalogue.dataset import load_dataset
+    from headwater.catalogue.opening import catalogue
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "load_dataset"]
+__all__ = ["__version__", "catalogue", "load_dataset"]
 
 
 def __getattr__(name: str) -> object:
@@ -19,4 +21,7 @@ def __getattr__(name: str) -> object:
         from headwater.catalogue.dataset import load_dataset
 
         return load_dataset
+    if name == "catalogue":
+        # The package, which can be called.
+        return import_module("headwater.catalogue")
     raise AttributeError(f"module 'headwater' has no attribute {name!r}")

@@ -5,6 +5,7 @@ import json
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http.client import HTTPResponse
 from types import TracebackType
 from typing import Self
 from urllib.parse import quote, urlsplit
@@ -15,19 +16,33 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from headwater.agreement.charter import Charter
 from headwater.agreement.documents import HexDigest, first_problem
 from headwater.agreement.succession import CharterHistory
+from headwater.canonical import sha256_hex
 from headwater.catalogue.fetching import Arriving, BrokenLine
 from headwater.catalogue.known import KnownCatalogue, read_charter
-from headwater.errors import InputError, PeerError, ReleaseRefused, TransportError
+from headwater.catalogue.refusals import MAXIMUM_REFUSAL_BYTES, NotInCatalogue, refusal_of
+from headwater.catalogue.wire import BROKEN, FileConnections, pieces_of
+from headwater.errors import HeadwaterError, InputError, PeerError, ReleaseRefused, TransportError
 from headwater.release import FileEntry, SignedManifest
 from headwater.release.layout import ATTESTATION, MANIFEST, MAXIMUM_ATTESTATION_BYTES, MAXIMUM_MANIFEST_BYTES
-from headwater.release.manifest import DatasetName
+from headwater.release.manifest import DatasetName, Manifest
 from headwater.release.verification import read_manifest, verify_manifest
+from headwater.release.withdrawal import MAXIMUM_WITHDRAWAL_BYTES, WITHDRAWN, Withdrawal, verify_withdrawal
 
-__all__ = ["CatalogueClient", "Listing"]
+__all__ = ["CatalogueClient", "Listing", "WithdrawnNotice"]
 
 _MAXIMUM_ANSWER_BYTES = 16 * 2**20
 _STREAMS = 4
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+
+
+class WithdrawnNotice(BaseModel):
+    """What a list says of a version that was taken back; the signed notice is withdrawn.json among its files."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    withdrawn: str = Field(max_length=40)
+    reason: str = Field(max_length=2000)
+    replaced_by: int | None = Field(default=None, ge=1)
 
 
 class Listing(BaseModel):
@@ -45,6 +60,14 @@ class Listing(BaseModel):
     digest: HexDigest
     privacy: str = Field(max_length=60)
     organisations: int = Field(ge=0)
+    description: str = Field(default="", max_length=10_000)
+    verdict: str = Field(default="", max_length=200)
+    withdrawn: WithdrawnNotice | None = None
+
+    @property
+    def private(self) -> bool:
+        """Whether it says that it is differentially private; only a verified manifest shows that it is."""
+        return self.privacy != "none"
 
 
 class _Listings(BaseModel):
@@ -70,15 +93,18 @@ class CatalogueClient:
         headers = {"accept-encoding": "identity", "accept": "application/json", "user-agent": "headwater"}
         if known.token:
             headers["authorization"] = f"Bearer {known.token}"
+        context = _pinned_tls(known.ca_pem)
+        # A proxy cannot reach this machine's own loopback.
+        proxies = not _is_loopback(known.url)
         self._http = httpx.Client(
             base_url=known.url,
-            verify=_pinned_tls(known.ca_pem),
+            verify=context,
             headers=headers,
             timeout=_TIMEOUT,
             follow_redirects=False,
-            # A proxy cannot reach this machine's own loopback.
-            trust_env=not _is_loopback(known.url),
+            trust_env=proxies,
         )
+        self._files = FileConnections(known.url, context, headers, proxies=proxies)
 
     def __enter__(self) -> Self:
         """The client itself."""
@@ -87,8 +113,13 @@ class CatalogueClient:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the connection."""
+        """Close the connections."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections; what `with` does at its end."""
         self._http.close()
+        self._files.close()
 
     @property
     def streams(self) -> int:
@@ -138,7 +169,7 @@ class CatalogueClient:
         """
         try:
             return self._list(f"/api/v1/releases/{quote(name, safe='')}", f"dataset {name!r}").versions
-        except InputError:
+        except NotInCatalogue:
             return ()
 
     def manifest(self, name: str, version: int, charter: Charter | CharterHistory) -> tuple[SignedManifest, bytes]:
@@ -171,6 +202,36 @@ class CatalogueClient:
         path = self.file_path(name, version, ATTESTATION)
         return self._get(path, f"the attestation of {name} version {version}", MAXIMUM_ATTESTATION_BYTES)
 
+    def withdrawal(self, manifest: Manifest, charter: Charter | CharterHistory) -> tuple[Withdrawal, bytes] | None:
+        """The consortium's notice that it took this version back, and its bytes; None where it stands.
+
+        Raises:
+            ReleaseRefused: there is a notice and the consortium did not sign it.
+            TransportError: the catalogue could not be reached.
+        """
+        path = self.file_path(manifest.name, manifest.version, WITHDRAWN)
+        try:
+            data = self._get(path, f"{manifest.name} version {manifest.version}", MAXIMUM_WITHDRAWAL_BYTES)
+        except NotInCatalogue:
+            return None
+        return verify_withdrawal(data, manifest, charter), data
+
+    def text_file(self, manifest: Manifest, path: str, limit_bytes: int = _MAXIMUM_ANSWER_BYTES) -> bytes:
+        """A small file of a release, held to the size and digest that its verified manifest states.
+
+        Raises:
+            InputError: the release has no such file.
+            ReleaseRefused: it is not the file that was signed.
+            TransportError: the catalogue could not be reached.
+        """
+        entry = manifest.file(path)
+        if entry is None:
+            raise NotInCatalogue(f"{manifest.name} version {manifest.version} has no file {path}")
+        data = self._get(self.file_path(manifest.name, manifest.version, path), path, limit_bytes)
+        if sha256_hex(data) != entry.sha256:
+            raise ReleaseRefused(f"{path} is not the file that was signed; tell the consortium")
+        return data
+
     def file_path(self, name: str, version: int, path: str) -> str:
         """The path of a file on the catalogue's site."""
         return f"/api/v1/releases/{quote(name, safe='')}/{version}/files/{quote(path)}"
@@ -185,26 +246,35 @@ class CatalogueClient:
             last = "" if stop is None else str(stop - 1)
             asked = {"range": f"bytes={start}-{last}", "if-range": f'"{entry.sha256}"'}
         try:
-            with self.stream(self.file_path(name, version, entry.path), asked) as response:
-                yield Arriving(self._begin(response, start, entry), self._pieces(response))
-        except httpx.HTTPError as error:
+            with self._files.open(self.file_path(name, version, entry.path), asked) as response:
+                first = self._begin(response, start, entry)
+                yield Arriving(first, self._pieces(response))
+        except ssl.SSLCertVerificationError as error:
+            raise self.explain(error) from error
+        except BROKEN as error:
             raise BrokenLine(str(self.explain(error))) from error
 
-    def _begin(self, response: httpx.Response, start: int, entry: FileEntry) -> int:
-        if response.status_code == 200:
+    def _begin(self, response: HTTPResponse, start: int, entry: FileEntry) -> int:
+        if response.status == 200:
             # The whole file comes: another content, or a server without ranges.
+            if (length := response.length) is not None and length != entry.size_bytes:
+                longer = "longer" if length > entry.size_bytes else "shorter"
+                raise ReleaseRefused(
+                    f"{entry.path} is {longer} than the {entry.size_bytes:,} bytes that were signed; none was kept, "
+                    "tell the consortium"
+                )
             return 0
-        if response.status_code != 206:
-            raise self.refusal(response.status_code, entry.path)
-        if not response.headers.get("content-range", "").startswith(f"bytes {start}-"):
+        if response.status != 206:
+            headers = {key.lower(): value for key, value in response.getheaders()}
+            raise self.refusal(response.status, entry.path, headers, response.read(MAXIMUM_REFUSAL_BYTES))
+        if not response.getheader("content-range", "").startswith(f"bytes {start}-"):
             raise PeerError(f"the catalogue sent another part of {entry.path} than was asked for; refused")
         return start
 
-    def _pieces(self, response: httpx.Response) -> Iterator[bytes]:
+    def _pieces(self, response: HTTPResponse) -> Iterator[memoryview]:
         try:
-            # As it comes: a buffer of pieces would lose what it holds when the line breaks.
-            yield from response.iter_raw()
-        except httpx.HTTPError as error:
+            yield from pieces_of(response)
+        except BROKEN as error:
             raise BrokenLine(str(self.explain(error))) from error
 
     @contextmanager
@@ -213,7 +283,7 @@ class CatalogueClient:
         with self._http.stream("GET", path, headers=dict(headers)) as response:
             yield response
 
-    def explain(self, error: httpx.HTTPError) -> TransportError:
+    def explain(self, error: Exception) -> TransportError:
         """A transport failure in words that say what to do."""
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
             return TransportError(
@@ -223,15 +293,9 @@ class CatalogueClient:
         detail = str(error) or type(error).__name__
         return TransportError(f"{self.known.url} could not be reached ({detail}); check the address and try again")
 
-    def refusal(self, status_code: int, what: str) -> InputError | TransportError:
-        """An answer that is no success, in words that say what to do."""
-        if status_code in {401, 403}:
-            return InputError(
-                f"{self.known.url} asks for a token that it accepts; add the catalogue again with --token"
-            )
-        if status_code == 404:
-            return InputError(f"{what} is not in {self.known.url}; `headwater list` shows what is")
-        return TransportError(f"{self.known.url} answered {status_code} for {what}, expected 200; try again later")
+    def refusal(self, status: int, what: str, headers: Mapping[str, str], body: bytes) -> HeadwaterError:
+        """An answer that is no success, as `refusal_of`."""
+        return refusal_of(self.known.url, status, what, has_token=bool(self.known.token), headers=headers, body=body)
 
     def _list(self, path: str, what: str) -> _Listings:
         try:
@@ -251,7 +315,9 @@ class CatalogueClient:
         try:
             with self.stream(path, {}) as response:
                 if response.status_code != 200:
-                    raise self.refusal(response.status_code, what)
+                    raise self.refusal(response.status_code, what, response.headers, _beginning(response))
+                if response.headers.get("content-encoding", "identity") != "identity":
+                    raise PeerError(f"{self.known.url} sent {what} compressed, which was not asked for; refused")
                 for piece in response.iter_raw():
                     size += len(piece)
                     if size > limit_bytes:
@@ -260,6 +326,16 @@ class CatalogueClient:
         except httpx.HTTPError as error:
             raise self.explain(error) from error
         return b"".join(pieces)
+
+
+def _beginning(response: httpx.Response) -> bytes:
+    """As much of an error's body as is read."""
+    pieces = bytearray()
+    for piece in response.iter_raw():
+        pieces += piece
+        if len(pieces) >= MAXIMUM_REFUSAL_BYTES:
+            break
+    return bytes(pieces[:MAXIMUM_REFUSAL_BYTES])
 
 
 def _pinned_tls(ca_pem: str) -> ssl.SSLContext:

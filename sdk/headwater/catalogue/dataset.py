@@ -1,26 +1,84 @@
-"""A dataset by name as an Arrow table: fetched once, verified every time."""
+"""A dataset by name as a table: fetched once, verified every time."""
 
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal, overload
 
+from headwater.catalogue.cache import DatasetCache
 from headwater.catalogue.client import CatalogueClient
-from headwater.catalogue.download import download_release
 from headwater.catalogue.known import charter_of_release, home_folder
+from headwater.catalogue.loading import ConfigurationName, Request, load_kept, load_release
 from headwater.catalogue.pinning import follow_charter
 from headwater.catalogue.selection import chosen_catalogues, find_dataset
-from headwater.errors import InputError, ReleaseRefused
-from headwater.release import verify_release
-from headwater.release.layout import DATA, MANIFEST
-from headwater.release.verification import DamagedRelease, claimed_charter
+from headwater.errors import InputError
+from headwater.release.layout import DATA
+from headwater.release.verification import claimed_charter
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["load_dataset"]
+    from headwater.catalogue.frames import Filters, Form
+    from headwater.generator.table_dataset import TableDataset
+
+__all__ = ["cache_of", "check_name", "load_dataset"]
 
 
-def load_dataset(name: str, version: int | None = None, *, catalogue: str | None = None) -> "pa.Table":
+@overload
+def load_dataset(
+    name: str,
+    version: int | None = None,
+    *,
+    config: ConfigurationName = ...,
+    as_: Literal["arrow"] = ...,
+    columns: Sequence[str] | None = ...,
+    filters: "Filters | None" = ...,
+    catalogue: str | None = ...,
+    allow_withdrawn: bool = ...,
+    remote: bool | None = ...,
+    on_progress: Callable[[int, int], None] = ...,
+) -> "pa.Table": ...
+@overload
+def load_dataset(
+    name: str,
+    version: int | None = None,
+    *,
+    config: ConfigurationName = ...,
+    as_: Literal["torch"],
+    columns: Sequence[str] | None = ...,
+    filters: "Filters | None" = ...,
+    catalogue: str | None = ...,
+    allow_withdrawn: bool = ...,
+    remote: bool | None = ...,
+    on_progress: Callable[[int, int], None] = ...,
+) -> "TableDataset": ...
+@overload
+def load_dataset(
+    name: str,
+    version: int | None = None,
+    *,
+    config: ConfigurationName = ...,
+    as_: "Form" = ...,
+    columns: Sequence[str] | None = ...,
+    filters: "Filters | None" = ...,
+    catalogue: str | None = ...,
+    allow_withdrawn: bool = ...,
+    remote: bool | None = ...,
+    on_progress: Callable[[int, int], None] = ...,
+) -> Any: ...
+def load_dataset(
+    name: str,
+    version: int | None = None,
+    *,
+    config: ConfigurationName = "default",
+    as_: "Form" = "arrow",
+    columns: Sequence[str] | None = None,
+    filters: "Filters | None" = None,
+    catalogue: str | None = None,
+    allow_withdrawn: bool = False,
+    remote: bool | None = None,
+    on_progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Any:
     """Load a synthetic dataset from a known catalogue.
 
     The files are kept under $HEADWATER_HOME/cache (~/.headwater/cache) and checked against the pinned charter, or
@@ -29,44 +87,55 @@ def load_dataset(name: str, version: int | None = None, *, catalogue: str | None
     Args:
         name: as `headwater list` shows it.
         version: None for the newest.
+        config: "default"; "balanced" or "views" where the release has them.
+        as_: "arrow": pyarrow.Table; "pandas": DataFrame; "polars": DataFrame; "torch": a torch Dataset with a tensor
+            for each column (`headwater.generator.table_dataset`).
+        columns: which, in this order; None for all.
+        filters: which rows, as pyarrow has them: [("age", ">", 40), ("sex", "in", ["Female"])].
         catalogue: the address of one known catalogue, where several have the name.
+        allow_withdrawn: give a copy from the cache although the consortium took the version back.
+        remote: True reads what is asked for by ranges, False downloads the file; None reads by ranges where columns or
+            filters ask for less than all of a file of 8 MiB and more that is not in the cache.
+        on_progress: told (bytes there, bytes in all) of a download.
 
     Raises:
-        InputError: no known catalogue has it; name one first with `headwater catalogue add`.
-        ReleaseRefused: a signature, size or digest is wrong.
+        InputError: no known catalogue has it, the version has no such configuration or column, or pandas, polars or
+            torch is not installed; the message says what to do.
+        ReleaseRefused: a signature, size or digest is wrong, or the version was withdrawn (code "withdrawn").
         TransportError: the catalogue could not be reached.
+        StorageError: the disk has no room.
 
-    Guarantee: none of privacy beyond what the dataset's card states: an ε with all that it does not cover, or none.
+    Guarantee: every byte that the answer is made of was held to a signed SHA-256 first, of its file or, read by
+    ranges, of its block. None of privacy beyond what the dataset's card states: an ε with all that it does not cover,
+    or none.
     """
-    import pyarrow.parquet as pq
+    check_name(name)
+    request = Request(config, as_, columns, filters, allow_withdrawn, remote, on_progress)
+    request.check()
+    home = home_folder()
+    cache = cache_of(home)
+    if version is not None:
+        for known in chosen_catalogues(home, catalogue):
+            folder = cache.folder(known.charter, name, version)
+            if cache.holds(folder, [DATA if config == "default" else f"{config}/{DATA}"]):
+                return load_kept(
+                    cache, folder, charter_of_release(home, known.charter, claimed_charter(folder)), request
+                )
+    known, newest = find_dataset(home, name, version, catalogue)
+    with CatalogueClient(known) as client:
+        return load_release(cache, client, follow_charter(home, client), name, newest, request)
 
-    return pq.read_table(_cached(home_folder(), name, version, catalogue) / DATA)
+
+def cache_of(home: Path) -> DatasetCache:
+    """The cache of a researcher's folder."""
+    return DatasetCache(home / "cache")
 
 
-def _cached(home: Path, name: str, version: int | None, url: str | None) -> Path:
-    # The name becomes a part of a path below.
+def check_name(name: str) -> None:
+    """Refuse what is no dataset's name before it becomes a part of a path.
+
+    Raises:
+        InputError: it is none.
+    """
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,63}", name):
         raise InputError(f"{name!r} is no dataset's name; `headwater list` shows what there is")
-    if version is not None:
-        for known in chosen_catalogues(home, url):
-            folder = _folder(home, known.charter, name, version)
-            if (folder / MANIFEST).is_file():
-                charter = charter_of_release(home, known.charter, claimed_charter(folder))
-                try:
-                    manifest = verify_release(folder, charter).manifest
-                except DamagedRelease as error:
-                    raise ReleaseRefused(
-                        f"{folder} holds a damaged copy: {error.problem}; remove the folder and load the dataset again"
-                    ) from error
-                if (manifest.name, manifest.version) != (name, version):
-                    raise ReleaseRefused(f"{folder} holds another release than its name says; remove it")
-                return folder
-    known, newest = find_dataset(home, name, version, url)
-    folder = _folder(home, known.charter, name, newest)
-    with CatalogueClient(known) as client:
-        download_release(client, follow_charter(home, client), name, newest, folder)
-    return folder
-
-
-def _folder(home: Path, charter_digest: str, name: str, version: int) -> Path:
-    return home / "cache" / charter_digest[:16] / name / str(version)

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,12 +11,13 @@ from headwater.agreement.charter import Charter
 from headwater.agreement.succession import CharterHistory
 from headwater.catalogue.fetching import Fetcher
 from headwater.catalogue.transfer import fetch_file
-from headwater.errors import InputError, ReleaseRefused
+from headwater.errors import InputError, ReleaseRefused, StorageError
+from headwater.file_size import size_in_words
 from headwater.release import Verification, verify_release
 from headwater.release.layout import ATTESTATION, CHECKSUMS, MANIFEST, checksums
 from headwater.release.verification import DamagedRelease
 
-__all__ = ["download_release"]
+__all__ = ["download_release", "only_one", "require_room"]
 
 
 def download_release(
@@ -44,6 +46,7 @@ def download_release(
         ReleaseRefused: a signature, size or digest is wrong, and nothing is left under the final name; or one is wrong
             in a copy that the folder held before, which stays as it is.
         TransportError: the catalogue could not be reached; run again to continue.
+        StorageError: the disk has no room for it.
     """
     signed, data = fetcher.manifest(name, version, charter)
     manifest = signed.manifest
@@ -51,10 +54,11 @@ def download_release(
         return _already_there(folder, charter, manifest.digest)
     folder.parent.mkdir(parents=True, exist_ok=True)
     staging = folder.parent / f".{folder.name}.{manifest.digest[:16]}.part"
-    with _only_one(staging):
+    with only_one(staging):
         if _is_filled(folder):
             return _already_there(folder, charter, manifest.digest)
         _clear_strangers(staging, {entry.path for entry in manifest.files})
+        require_room(folder.parent, manifest.size_bytes - _held(staging))
         done = 0
         for entry in manifest.files:
             before = done
@@ -65,9 +69,31 @@ def download_release(
         (staging / CHECKSUMS).write_bytes(checksums(manifest.files, data))
         if manifest.protection.audit != "none":
             (staging / ATTESTATION).write_bytes(fetcher.attestation(name, version))
-        verification = verify_release(staging, charter)
+        verification = verify_release(staging, charter, hashed=[entry.path for entry in manifest.files])
         os.rename(staging, folder)
     return verification
+
+
+def require_room(folder: Path, size_bytes: int) -> None:
+    """Refuse to begin what the disk cannot hold.
+
+    Args:
+        folder: on the disk; exists.
+        size_bytes: still to be written.
+
+    Raises:
+        StorageError: there is less free.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < size_bytes:
+        raise StorageError(
+            f"the dataset needs {size_in_words(size_bytes)} more and the disk that holds {folder} has "
+            f"{size_in_words(free)} free; make room or name another folder"
+        )
+
+
+def _held(staging: Path) -> int:
+    return sum(path.stat().st_size for path in staging.rglob("*") if path.is_file())
 
 
 def _reporter(on_progress: Callable[[int, int], None], before: int, total: int) -> Callable[[int], None]:
@@ -105,7 +131,7 @@ def _clear_strangers(staging: Path, expected: set[str]) -> None:
 
 
 @contextmanager
-def _only_one(staging: Path) -> Iterator[None]:
+def only_one(staging: Path) -> Iterator[None]:
     """Hold the hidden folder alone: several processes of one training job may ask for the same dataset."""
     staging.mkdir(mode=0o755, exist_ok=True)
     descriptor = os.open(staging, os.O_RDONLY | os.O_DIRECTORY)

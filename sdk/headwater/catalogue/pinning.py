@@ -20,7 +20,7 @@ from headwater.catalogue.known import (
 )
 from headwater.errors import InputError, PeerError
 
-__all__ = ["add_catalogue", "follow_charter"]
+__all__ = ["add_catalogue", "follow_charter", "whole_digest"]
 
 
 def add_catalogue(home: Path, url: str, ca_pem: str, charter_digest: str, token: str = "") -> Charter:
@@ -42,7 +42,7 @@ def add_catalogue(home: Path, url: str, ca_pem: str, charter_digest: str, token:
         PeerError: the catalogue has another charter, or the charter names another CA.
         TransportError: the catalogue could not be reached over TLS under this CA.
     """
-    digest = _whole_digest(charter_digest)
+    digest = whole_digest(charter_digest)
     try:
         known = KnownCatalogue(url=url.rstrip("/"), charter=digest, ca_pem=ca_pem, token=token)
     except ValidationError as error:
@@ -76,7 +76,12 @@ def follow_charter(home: Path, client: CatalogueClient) -> CharterHistory:
     return history
 
 
-def _whole_digest(given: str) -> str:
+def whole_digest(given: str) -> str:
+    """A charter's digest as people give it, without blanks and in lower case.
+
+    Raises:
+        InputError: it has not 64 hexadecimal digits.
+    """
     digest = "".join(given.split()).lower()
     if not re.fullmatch(r"[0-9a-f]*", digest):
         found = "this one holds other characters"

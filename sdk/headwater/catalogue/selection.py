@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from headwater.catalogue.client import CatalogueClient
+from headwater.catalogue.frames import did_you_mean
 from headwater.catalogue.known import KnownCatalogue, read_catalogues
+from headwater.catalogue.refusals import NotInCatalogue
 from headwater.errors import InputError
 
 __all__ = ["chosen_catalogues", "find_dataset"]
@@ -48,9 +50,19 @@ def find_dataset(
         elif version in numbers:
             found.append((known, int(version or 0)))
     if not found and present:
-        raise InputError(f"{name!r} has no version {version}; there are {', '.join(map(str, sorted(set(present))))}")
+        raise NotInCatalogue(
+            f"{name!r} has no version {version}; there are {', '.join(map(str, sorted(set(present))))}"
+        )
     if not found:
-        raise InputError(f"no known catalogue has a dataset {name!r}; `headwater list` shows what there is")
+        raise NotInCatalogue(f"no known catalogue has a dataset {name!r}{_like(home, name, url)}")
     if len(found) > 1:
         raise InputError(f"{name!r} is in {' and '.join(k.url for k, _ in found)}; say which with --catalogue URL")
     return found[0]
+
+
+def _like(home: Path, name: str, url: str | None) -> str:
+    names: set[str] = set()
+    for known in chosen_catalogues(home, url):
+        with CatalogueClient(known) as client:
+            names |= {listing.name for listing in client.releases()}
+    return did_you_mean(name, sorted(names)) or "; `headwater list` shows what there is"

@@ -1,13 +1,18 @@
 """One file over an unsteady line: resumed where it broke, hashed while written, named only when whole."""
 
+import errno
 import hashlib
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 from headwater.catalogue.fetching import BrokenLine, Fetcher
-from headwater.errors import ReleaseRefused
+from headwater.catalogue.parallel import PARALLEL_FROM_BYTES, WholeAnswer, fetch_parts
+from headwater.catalogue.refusals import Busy
+from headwater.errors import ReleaseRefused, StorageError
 from headwater.release import FileEntry
 from headwater.release.hashing import hash_file
 
@@ -16,7 +21,8 @@ __all__ = ["PART_SUFFIX", "fetch_file"]
 PART_SUFFIX = ".part"
 _ATTEMPTS = 5
 _PAUSE_SECONDS = 0.5
-_PIECE_BYTES = 1 << 18
+_LONGEST_PAUSE_SECONDS = 60.0
+_PIECE_BYTES = 1 << 20
 
 
 def fetch_file(
@@ -46,6 +52,7 @@ def fetch_file(
         ReleaseRefused: the bytes are not those that were signed; they are deleted.
         InputError: the catalogue does not have the file, or asks for another token.
         TransportError: the catalogue stayed away; what came is kept for the next attempt.
+        StorageError: the disk is full; what came is kept for the next attempt.
     """
     if target.is_file() and hash_file(target) == (entry.size_bytes, entry.sha256):
         on_size(entry.size_bytes)
@@ -58,11 +65,22 @@ def fetch_file(
         before = _size(part)
         try:
             digest = _continue(fetcher, name, version, entry, part, on_size)
-        except BrokenLine:
+        except (BrokenLine, Busy) as error:
             failures = 1 if _size(part) > before else failures + 1
-            if failures >= _ATTEMPTS:
+            seconds = error.wait_seconds if isinstance(error, Busy) else _PAUSE_SECONDS * 2 ** (failures - 1)
+            if failures >= _ATTEMPTS or seconds > _LONGEST_PAUSE_SECONDS:
                 raise
-            pause(_PAUSE_SECONDS * 2 ** (failures - 1))
+            pause(seconds)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise StorageError(
+                f"the disk that holds {part.parent} is full, {entry.path} needs "
+                f"{entry.size_bytes - _size(part):,} bytes more; make room and run this again"
+            ) from error
+        except ReleaseRefused:
+            part.unlink(missing_ok=True)
+            raise
     if digest != entry.sha256:
         part.unlink()
         raise ReleaseRefused(
@@ -76,37 +94,59 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.is_file() else 0
 
 
+class _Growing:
+    """The beginning of a file on disk, with the digest of what is there."""
+
+    def __init__(self, file: BinaryIO, entry: FileEntry, on_size: Callable[[int], None]) -> None:
+        self.file, self.entry, self._on_size = file, entry, on_size
+        self.digest = hashlib.sha256()
+        self.size = 0
+        file.seek(0)
+        while piece := file.read(_PIECE_BYTES):
+            self.digest.update(piece)
+            self.size += len(piece)
+        if self.size > entry.size_bytes:
+            self.begin_again()
+        on_size(self.size)
+
+    def begin_again(self) -> None:
+        self.file.truncate(0)
+        self.digest, self.size = hashlib.sha256(), 0
+
+    def take(self, piece: bytes | memoryview) -> None:
+        if self.size + len(piece) > self.entry.size_bytes:
+            raise ReleaseRefused(
+                f"{self.entry.path} is longer than the {self.entry.size_bytes:,} bytes that were signed; it was deleted"
+            )
+        self.file.write(piece)
+        self.digest.update(piece)
+        self.size += len(piece)
+        self._on_size(self.size)
+
+
 def _continue(
     fetcher: Fetcher, name: str, version: int, entry: FileEntry, part: Path, on_size: Callable[[int], None]
 ) -> str:
     """Receive what is missing; SHA-256 of the whole file."""
-    with part.open("a+b") as file:
-        digest = hashlib.sha256()
-        file.seek(0)
-        while piece := file.read(_PIECE_BYTES):
-            digest.update(piece)
-        size = file.tell()
-        on_size(size)
+    # Unbuffered, so that what was taken is in the file whatever happens next; pieces are large. Not synced: what a
+    # crash of the machine loses is noticed by the digest, and can be had again.
+    with part.open("a+b", buffering=0) as file:
+        growing = _Growing(file, entry, on_size)
         # An empty file has no byte to ask a range of; a whole one needs no request at all.
-        if size == entry.size_bytes and size > 0:
-            return digest.hexdigest()
-        start = size if size < entry.size_bytes else 0
-        with fetcher.open_file(name, version, entry, start) as arriving:
-            if arriving.start != size:
-                file.truncate(0)
-                digest, size = hashlib.sha256(), 0
+        if growing.size == entry.size_bytes and growing.size > 0:
+            return growing.digest.hexdigest()
+        if fetcher.streams > 1 and entry.size_bytes - growing.size >= PARALLEL_FROM_BYTES:
+            try:
+                opened = partial(fetcher.open_file, name, version, entry)
+                fetch_parts(opened, growing.size, entry.size_bytes, fetcher.streams, growing.take)
+                return growing.digest.hexdigest()
+            except WholeAnswer:
+                pass
+        with fetcher.open_file(name, version, entry, growing.size) as arriving:
+            if arriving.start != growing.size:
+                growing.begin_again()
             for piece in arriving.pieces:
-                size += len(piece)
-                if size > entry.size_bytes:
-                    file.truncate(0)
-                    raise ReleaseRefused(
-                        f"{entry.path} is longer than the {entry.size_bytes:,} bytes that were signed; it was deleted"
-                    )
-                file.write(piece)
-                digest.update(piece)
-                on_size(size)
-        if size < entry.size_bytes:
-            raise BrokenLine(f"{entry.path} ended at byte {size:,} of {entry.size_bytes:,}; download it again")
-        file.flush()
-        os.fsync(file.fileno())
-    return digest.hexdigest()
+                growing.take(piece)
+        if growing.size < entry.size_bytes:
+            raise BrokenLine(f"{entry.path} ended at byte {growing.size:,} of {entry.size_bytes:,}; download it again")
+    return growing.digest.hexdigest()

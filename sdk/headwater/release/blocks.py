@@ -29,15 +29,15 @@ MAXIMUM_BLOCKS_BYTES = 16 * 2**20
 
 _SMALLEST_BLOCK = 1 << 16
 _LARGEST_BLOCK = 1 << 26
-_USUAL_BLOCKS = 4096
+_USUAL_BLOCKS = 16_384
 _MOST_BLOCKS = 1 << 17
 
 
 def block_bytes_for(size_bytes: int) -> int:
-    """The block size for a file: 64 KiB, doubled while there would be more than 4096 blocks, at most 64 MiB.
+    """The block size for a file: 64 KiB, doubled while there would be more than 16,384 blocks, at most 64 MiB.
 
-    A column of a row group is rarely smaller than 64 KiB; 4096 digests are 0.3 MB of JSON, for a file of 256 MiB and
-    more never over one part in a thousand of it.
+    A column of a row group is seldom much smaller than 64 KiB; 16,384 digests are 1.1 MB of JSON, one part in a
+    thousand of the 1 GiB that they hold.
     """
     size = _SMALLEST_BLOCK
     while size < _LARGEST_BLOCK and -(-size_bytes // size) > _USUAL_BLOCKS:
