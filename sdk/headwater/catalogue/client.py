@@ -4,7 +4,7 @@ import ipaddress
 import json
 import ssl
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.client import HTTPResponse
 from types import TracebackType
 from typing import Self
@@ -245,14 +245,16 @@ class CatalogueClient:
         if start > 0 or stop is not None:
             last = "" if stop is None else str(stop - 1)
             asked = {"range": f"bytes={start}-{last}", "if-range": f'"{entry.sha256}"'}
-        try:
-            with self._files.open(self.file_path(name, version, entry.path), asked) as response:
+        with ExitStack() as stack:
+            try:
+                response = stack.enter_context(self._files.open(self.file_path(name, version, entry.path), asked))
                 first = self._begin(response, start, entry)
-                yield Arriving(first, self._pieces(response))
-        except ssl.SSLCertVerificationError as error:
-            raise self.explain(error) from error
-        except BROKEN as error:
-            raise BrokenLine(str(self.explain(error))) from error
+            except ssl.SSLCertVerificationError as error:
+                raise self.explain(error) from error
+            except BROKEN as error:
+                raise BrokenLine(str(self.explain(error))) from error
+            # Outside: a full disk of the reader's is no broken line.
+            yield Arriving(first, self._pieces(response))
 
     def _begin(self, response: HTTPResponse, start: int, entry: FileEntry) -> int:
         if response.status == 200:
