@@ -12,6 +12,7 @@ from pathlib import Path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from headwater_server.catalogue import CatalogueSettings, FolderReleaseIndex, build_catalogue
+from headwater_server.catalogue.run_page import RunPages
 from headwater_server.catalogue_limits import CatalogueLimits
 from headwater_server.https import https_server
 from support.authority import write_authority
@@ -48,9 +49,15 @@ def serve_https(app: ASGIApp, authority: Path) -> Iterator[str]:
 
 @contextmanager
 def run_catalogue(
-    folder: Path, token: str | None = None, spoil: Callable[[ASGIApp], ASGIApp] = lambda app: app
+    folder: Path,
+    token: str | None = None,
+    spoil: Callable[[ASGIApp], ASGIApp] = lambda app: app,
+    runs: RunPages | None = None,
 ) -> Iterator[RunningCatalogue]:
-    """Run the real catalogue over a folder of releases, noting what is asked; `spoil` may stand in between."""
+    """Run the real catalogue over a folder of releases, noting what is asked; `spoil` may stand in between.
+
+    With `runs` everybody may see their pages.
+    """
     ca = write_authority(folder)
     consortium = make_consortium(ca_digest=_certificate_digest(ca))
     releases = folder / "releases"
@@ -61,8 +68,9 @@ def run_catalogue(
         charter=consortium.charter_of,
         token_digest=None if token is None else hashlib.sha256(token.encode()).hexdigest(),
         limits=CatalogueLimits.unlimited(),
+        open_runs=runs is not None,
     )
-    inner = spoil(build_catalogue(FolderReleaseIndex(releases), settings))
+    inner = spoil(build_catalogue(FolderReleaseIndex(releases), settings, runs=runs))
     requests: list[str] = []
 
     async def recorded(scope: Scope, receive: Receive, send: Send) -> None:

@@ -25,9 +25,12 @@ _FACTS: tuple[tuple[str, Callable[[Manifest], str]], ...] = (
     ("Columns", lambda m: f"{m.columns:,}"),
     ("Size", lambda m: size_in_words(m.size_bytes)),
     ("Verdict", verdict_of),
-    ("Warned", lambda m: "none" if m.protection.audit == "none" else ", ".join(m.protection.audit.warned) or "none"),
     (
-        "Waived, not passed",
+        "Warning gates",
+        lambda m: "none" if m.protection.audit == "none" else ", ".join(m.protection.audit.warned) or "none",
+    ),
+    (
+        "Waived gates",
         lambda m: "none" if m.protection.audit == "none" else ", ".join(m.protection.audit.waived) or "none",
     ),
     ("Attempts", lambda m: "none" if m.protection.audit == "none" else str(m.protection.audit.attempts)),

@@ -40,6 +40,6 @@ def plain_line(markup: str) -> Line:
     """A line of the terminal without its markup."""
     from rich.text import Text
 
-    text = Text.from_markup(markup)
+    text = Text.from_markup(markup.replace(" [dim]", " · [dim]"))
     styles = " ".join(str(span.style) for span in text.spans)
     return Line(text.plain.strip(), next((tone for word, tone in _TONES if word in styles), ""))
