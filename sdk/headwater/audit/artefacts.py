@@ -36,6 +36,8 @@ _DOCUMENTS = {".json", ".jsonl", ".dsse"}
 _ROWS = {".parquet", ".csv"}
 # As a person may hold rows that nobody published yet; a release has neither.
 _ROWS_ALONE = {".pq": ".parquet", ".tsv": ".tsv", ".csv.gz": ".csv", ".tsv.gz": ".tsv"}
+# The one compressed file of a release.
+_ROWS_AS_TEXT = "data.csv.gz"
 _MODELS = {".safetensors"}
 _HEADER = 1 << 20
 _MOST_TOLD, _LONGEST = 50, 400
@@ -146,8 +148,8 @@ def scan(published: Path, schema: Schema, texts: RareTexts | None = None) -> tup
 
     Args:
         published: the folder or file. A file may be of tabbed or compressed text, and is looked at as its text; in a
-            folder such files are of an unexpected kind.
-        schema: of its rows.
+            folder such files are of an unexpected kind, but for data.csv.gz.
+        schema: of its rows; what a release's configurations have beside its columns is known here.
         texts: of real rows, that must be nowhere.
 
     Returns:
@@ -159,7 +161,9 @@ def scan(published: Path, schema: Schema, texts: RareTexts | None = None) -> tup
     return tuple(
         Finding(path, what)
         for path, file in _files(published)
-        for what in dict.fromkeys(_found(path, file, schema, texts or RareTexts(()), alone=file == published))
+        for what in dict.fromkeys(
+            _found(path, file, schema, texts or RareTexts(()), alone=file == published or path == _ROWS_AS_TEXT)
+        )
     )
 
 

@@ -9,15 +9,22 @@ from headwater.release.manifest import FileEntry
 __all__ = [
     "ATTESTATION",
     "AUDIT",
+    "BIAS",
     "CARD",
     "CHECKSUMS",
+    "COVERAGE",
+    "CSV",
     "DATA",
     "GENERATOR",
     "MANIFEST",
     "MAXIMUM_ATTESTATION_BYTES",
     "MAXIMUM_AUDIT_BYTES",
     "MAXIMUM_MANIFEST_BYTES",
+    "MAXIMUM_STATISTICS_BYTES",
+    "PAIRS",
     "SCHEMA",
+    "STATISTICS",
+    "USEFULNESS",
     "checksums",
     "figure_path",
     "media_type",
@@ -27,10 +34,17 @@ ATTESTATION = "attestation.json"
 AUDIT = "audit.json"
 CARD = "README.md"
 CHECKSUMS = "SHA256SUMS"
+CSV = "data.csv.gz"
 DATA = "data.parquet"
 GENERATOR = "generator"
 MANIFEST = "manifest.json"
 SCHEMA = "schema.toml"
+STATISTICS = "statistics.json"
+
+PAIRS = "plots/pairs.svg"
+USEFULNESS = "plots/usefulness.svg"
+BIAS = "plots/bias.svg"
+COVERAGE = "plots/coverage.svg"
 
 MAXIMUM_MANIFEST_BYTES = 16 * 2**20
 """A manifest larger than this is not read; ten thousand columns with a figure each stay far below."""
@@ -41,8 +55,12 @@ MAXIMUM_ATTESTATION_BYTES = 64 * 2**20
 MAXIMUM_AUDIT_BYTES = 64 * 2**20
 """A larger audit.json is not read; a thousand groups under every check stay far below."""
 
+MAXIMUM_STATISTICS_BYTES = 256 * 2**20
+"""A larger statistics.json is not read; ten thousand columns stay far below."""
+
 _MEDIA_TYPES = {
     ".csv": "text/csv",
+    ".csv.gz": "application/gzip",
     ".json": "application/json",
     ".md": "text/markdown",
     ".parquet": "application/vnd.apache.parquet",

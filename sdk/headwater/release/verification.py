@@ -11,6 +11,7 @@ from headwater.agreement.documents import Instant
 from headwater.agreement.succession import CharterHistory
 from headwater.errors import HeadwaterError, InputError, ReleaseRefused
 from headwater.release.blocks import BLOCKS_SUFFIX, MAXIMUM_BLOCKS_BYTES, blocks_entry, digest_blocks, read_blocks
+from headwater.release.contents import check_contents
 from headwater.release.generator_check import check_bundle, check_terms
 from headwater.release.hashing import hash_file
 from headwater.release.layout import (
@@ -170,17 +171,18 @@ def verify_release(
     """Check everything about a release folder that can be checked without a network.
 
     In this order: manifest.json is the coordinator's; no file is missing, changed, added or a link; SHA256SUMS says
-    the same; schema.toml is the schema that the plan named; a generator is the one that the rows are from and no more
-    of it is given than its policy lets be given; ε is not less than its signed events come to; audit.json
-    is on these rows and its decision follows from its policy; attestation.json is signed by the coordinator and by as
-    many organisations as the charter asks for; and the rows are those that organisations attacked together, where
-    they did.
+    the same; schema.toml is the schema that the plan named; data.csv.gz has the rows of data.parquet and
+    statistics.json follows from them; a generator is the one that the rows are from and no more of it is given than
+    its policy lets be given; ε is not less than its signed events come to; audit.json is on these rows and its
+    decision follows from its policy; attestation.json is signed by the coordinator and by as many organisations as the
+    charter asks for; and the rows are those that organisations attacked together, where they did.
 
     Args:
         folder: as downloaded or published.
         trusted: as `verify_manifest`; for an audited release no bare key, which says nothing of organisations.
         absent: listed files that the folder does not hold, and that the caller holds to the manifest before any use;
-            without data.parquet it is not checked that these rows are those that organisations attacked.
+            without data.parquet it is not checked that these rows are those that organisations attacked, and that
+            other files follow from them.
         hashed: files whose size and SHA-256 the caller held to the manifest's while it wrote them; not read again.
 
     Raises:
@@ -194,7 +196,7 @@ def verify_release(
     _check_files(folder, manifest, set(absent), set(hashed))
     if (folder / CHECKSUMS).read_bytes() != checksums(manifest.files, data):
         raise DamagedRelease(f"{CHECKSUMS} does not say what {MANIFEST} says")
-    _check_schema(folder, manifest)
+    check_contents(folder, manifest, _check_schema(folder, manifest), set(absent))
     if BUNDLE not in absent:
         check_bundle(folder, manifest)
     privacy = manifest.protection.privacy
@@ -313,10 +315,11 @@ def _walk(folder: Path, prefix: str) -> Iterator[str]:
                 raise ReleaseRefused(f"{path} in {folder} is a link or no plain file; a release holds plain files only")
 
 
-def _check_schema(folder: Path, manifest: Manifest) -> None:
+def _check_schema(folder: Path, manifest: Manifest) -> Schema:
     try:
         schema = Schema.from_toml((folder / SCHEMA).read_text(encoding="utf-8"))
     except (HeadwaterError, UnicodeDecodeError) as error:
         raise ReleaseRefused(f"{SCHEMA} is not a schema although it was signed; tell the consortium") from error
     if schema.digest != manifest.provenance.schema_digest:
         raise ReleaseRefused(f"{SCHEMA} is not the schema of the plan that was approved; tell the consortium")
+    return schema

@@ -16,14 +16,28 @@ from headwater.release.audit_check import policy_of
 from headwater.release.audit_file import PublishedAudit
 from headwater.release.blocks import BLOCKS_SUFFIX, BlockDigests
 from headwater.release.card import dataset_card
+from headwater.release.csv_copy import write_csv_copy
 from headwater.release.extras import NO_EXTRAS, ReleaseExtras
 from headwater.release.facts import ReleaseFacts
 from headwater.release.generator_check import check_bundle, check_terms
 from headwater.release.hashing import hash_file
-from headwater.release.layout import ATTESTATION, AUDIT, CARD, CHECKSUMS, DATA, MANIFEST, SCHEMA, checksums, media_type
+from headwater.release.layout import (
+    ATTESTATION,
+    AUDIT,
+    CARD,
+    CHECKSUMS,
+    CSV,
+    DATA,
+    MANIFEST,
+    SCHEMA,
+    STATISTICS,
+    checksums,
+    media_type,
+)
 from headwater.release.manifest import Chart, Figure, FileEntry, Manifest, SignedManifest, format_of
 from headwater.release.replay import replay
 from headwater.release.rows import write_rows
+from headwater.release.statistics import first_rows, statistics_of
 from headwater.release.verdict import publishable
 from headwater.schema.table import Table
 
@@ -130,12 +144,16 @@ def _fill(
 ) -> SignedManifest:
     schema = table.schema
     write_rows(table, staging / DATA)
+    write_csv_copy(staging / DATA, schema, staging / CSV)
     texts: dict[str, bytes] = {drawn.figure.path: drawn.content for drawn in figures}
     texts |= {drawn.chart.path: drawn.content for drawn in charts}
     shown = tuple(drawn.figure for drawn in figures)
     told = tuple(drawn.chart for drawn in charts)
     configurations = tuple(configuration for configuration, _ in extras.configurations)
     beside = extras.write(staging)
+    # Counted on what was written, as whoever verifies it will.
+    first, number = first_rows(staging / DATA)
+    texts[STATISTICS] = statistics_of(first, schema, of=number).to_bytes()
     texts[SCHEMA] = schema.to_toml().encode("utf-8")
     texts[CARD] = dataset_card(facts, schema, table.rows, shown, audit).encode("utf-8")
     if audit is not None:
@@ -149,7 +167,7 @@ def _fill(
         target = staging / path
         target.parent.mkdir(exist_ok=True)
         target.write_bytes(content)
-    entries = tuple(_entry(staging, path, texts) for path in sorted([DATA, *beside, *texts]))
+    entries = tuple(_entry(staging, path, texts) for path in sorted([DATA, CSV, *beside, *texts]))
     manifest = Manifest(
         format=format_of(protection, more=bool(told or configurations or extras.terms != "kept")),
         name=facts.name,

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from headwater.schema import BooleanColumn, CategoricalColumn, ImageColumn
 from headwater.schema.table import Table
-from headwater_server.figures.drawing import safe, shorten
+from headwater_server.figures.texts import safe, shorten
 
 __all__ = ["describe_sheet", "draw_sheet"]
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from headwater.evaluation.curve import CurvePoint
-from headwater_server.figures.drawing import shorten
+from headwater_server.figures.texts import shorten
 
 __all__ = ["draw_curve"]
 

@@ -1,187 +1,172 @@
-"""What a plot shows of one column of synthetic rows: bars with labels, a histogram, and the same in words."""
+"""A column's distribution as a plot, with the same in words."""
 
-import datetime
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+from headwater.release.distribution import Bars, Histogram
+from headwater.release.statistics import ColumnStatistics
+from headwater_server.figures.static import BAR, NOTE, OTHER, TRACK, heading, static_svg
+from headwater_server.figures.texts import percent, plain, shorten
 
-from headwater.schema import BooleanColumn, CategoricalColumn, DateColumn, NumericColumn
-from headwater.schema.convert import PlainColumn
-from headwater.schema.table import Table
+if TYPE_CHECKING:
+    import altair as alt
 
-__all__ = ["Bars", "Histogram", "describe", "distribution"]
+__all__ = ["SIZE", "describe", "draw"]
+
+SIZE = (420, 272)
+"""Of every column's plot, in pixels."""
 
 _SHOWN_BARS = 8
-_BINS = 28
-_DISTINCT_AS_BARS = 8
-_ATOM_SHARE = 0.15
-_TAIL = 0.005
-_EPOCH = datetime.date(1970, 1, 1)
+_WIDTH, _HEIGHT = 392, 198
+# Room for labels left of bars, for figures right of them, for the vertical axis and for the horizontal one.
+_LABELS, _VALUES, _SIDE, _FOOT = 160, 58, 34, 34
+_ATOM, _GAP = 40, 12
+_DAY = 86_400_000
 
 
-@dataclass(frozen=True)
-class Bars:
-    """Shares of labelled values, in the order to be drawn; `others` are left together in the last bar.
-
-    Attributes:
-        labels: what each bar stands for.
-        shares: of all rows, each in [0, 1].
-        missing: share of rows without a value.
-    """
-
-    labels: tuple[str, ...]
-    shares: tuple[float, ...]
-    missing: float
-
-
-@dataclass(frozen=True)
-class Histogram:
-    """Shares of equal bins along an axis.
-
-    Attributes:
-        edges: one more than bins, ascending.
-        shares: of all rows, each in [0, 1].
-        atoms: (label, share) of single values so frequent that they would flatten the rest; not in the bins.
-        beyond: share of rows outside the axis.
-        missing: share of rows without a value.
-        ticks: (position, label) along the axis.
-        summary: least, quartiles and largest of the values, as text.
-    """
-
-    edges: tuple[float, ...]
-    shares: tuple[float, ...]
-    atoms: tuple[tuple[str, float], ...]
-    beyond: float
-    missing: float
-    ticks: tuple[tuple[float, str], ...]
-    summary: tuple[str, str, str, str, str]
+def describe(column: ColumnStatistics, rows: int) -> str:
+    """The plot in words, for those who do not see it: at most 1,000 letters."""
+    start = f"{column.name}: {rows:,} synthetic values"
+    missing = f" {percent(column.missing / rows)} missing." if column.missing else ""
+    match column.distribution:
+        case None:
+            return f"{start}. No value present.{missing}"
+        case Bars() as shown:
+            bars = ", ".join(f"{label} {percent(share)}" for label, share in _bars_of(shown, rows))
+            return f"{start}. {bars}.{missing}"[:1000]
+        case Histogram() as shown:
+            atoms = "".join(f" {percent(atom.count / rows)} are exactly {atom.label}." for atom in shown.atoms)
+            places = column.quantiles
+            said = "" if places is None else (
+                f" from {_said(places.least)} to {_said(places.largest)}; median {_said(places.median)}, middle half "
+                f"from {_said(places.p25)} to {_said(places.p75)}"
+            )  # fmt: skip
+            return f"{start}{said}.{atoms}{missing}"[:1000]
 
 
-def distribution(table: Table, column: PlainColumn) -> Bars | Histogram:
-    """Summarise a column of synthetic rows for a plot.
+def draw(column: ColumnStatistics, rows: int, description: str) -> bytes:
+    """Draw a column.
 
     Args:
-        table: synthetic rows, at least one. Nothing here may ever see real rows: every figure is published.
-        column: one of the table's schema.
+        column: counted; no image.
+        rows: that were counted.
+        description: the same in words, kept in the drawing for screen readers.
+
+    Returns:
+        As `headwater_server.figures.static.static_svg`.
     """
-    values = table.columns[column.name]
-    match column:
-        case CategoricalColumn() | BooleanColumn():
-            return _category_bars(values, column.categories, ordered=isinstance(column, BooleanColumn))
-        case NumericColumn() | DateColumn():
-            return _number_plot(values, column)
+    import altair as alt
 
-
-def describe(table: Table, column: PlainColumn, shown: Bars | Histogram) -> str:
-    """The plot in words, for those who do not see it."""
-    start = f"{column.name}: {table.rows:,} synthetic values"
-    missing = f" {_percent(shown.missing)} missing." if shown.missing > 0 else ""
+    shown = column.distribution
+    notes = [column.kind]
+    if column.missing:
+        notes.append(f"missing {percent(column.missing / rows)}")
+    if isinstance(shown, Histogram) and shown.beyond:
+        notes.append(f"{percent(shown.beyond / rows)} beyond the axis")
+    title = heading(shorten(column.name, 48), " · ".join(notes))
     match shown:
-        case Bars():
-            bars = ", ".join(
-                f"{label} {_percent(share)}" for label, share in zip(shown.labels, shown.shares, strict=True)
-            )
-            return f"{start}. {bars or 'No value present'}.{missing}"[:1000]
         case Histogram():
-            least, lower, median, upper, largest = shown.summary
-            atoms = "".join(f" {_percent(share)} are exactly {label}." for label, share in shown.atoms)
-            return (
-                f"{start} from {least} to {largest}; median {median}, middle half from {lower} to {upper}."
-                f"{atoms}{missing}"
-            )
+            chart = _histogram(shown, rows, date=column.kind == "date")
+        case _:
+            chart = _bars(_bars_of(shown, rows) if shown else [])
+    placed: alt.TopLevelMixin = chart.properties(title=title)
+    return static_svg(placed, column.name, description, size=SIZE)
 
 
-def _category_bars(codes: NDArray[Any], categories: Sequence[str], ordered: bool) -> Bars:
-    counts = np.bincount(codes[codes >= 0], minlength=len(categories))
-    order = np.arange(len(categories)) if ordered else np.argsort(-counts, kind="stable")
-    shares = counts / max(len(codes), 1)
-    # "1 others" would say less than its name in the same room.
-    shown = len(order) if len(order) <= _SHOWN_BARS + 1 else _SHOWN_BARS
-    kept = order[:shown]
-    labels = [categories[index] for index in kept]
-    drawn = [float(shares[index]) for index in kept]
-    rest = order[shown:]
-    if len(rest):
-        labels.append(f"{len(rest)} others")
-        drawn.append(float(shares[rest].sum()))
-    return Bars(tuple(labels), tuple(drawn), float(np.mean(codes < 0)))
+def _bars_of(shown: Bars, rows: int) -> list[tuple[str, float]]:
+    """Labels with shares; many categories but the first ones together."""
+    more = shown.other_values or len(shown.labels) > _SHOWN_BARS + 1
+    kept = _SHOWN_BARS if more else len(shown.labels)
+    found = [(label, count / rows) for label, count in zip(shown.labels, shown.counts, strict=True)][:kept]
+    if more:
+        rest = sum(shown.counts[kept:]) + shown.others
+        found.append((f"{len(shown.labels) - kept + shown.other_values} others", rest / rows))
+    return found
 
 
-def _number_plot(values: NDArray[np.float64], column: NumericColumn | DateColumn) -> Bars | Histogram:
-    present = values[~np.isnan(values)]
-    missing = 1.0 - len(present) / max(len(values), 1)
-    label = _labeller(column)
-    distinct, counts = np.unique(present, return_counts=True)
-    if len(distinct) <= _DISTINCT_AS_BARS:
-        return Bars(tuple(label(v) for v in distinct), tuple((counts / len(values)).tolist()), missing)
-    # One value that stands in every sixth row would squash all others against the axis: it gets a bar of its own.
-    frequent = (counts / len(values) >= _ATOM_SHARE) & (len(distinct) > _BINS)
-    atoms = tuple((label(v), float(c / len(values))) for v, c in zip(distinct[frequent], counts[frequent], strict=True))
-    rest = present[~np.isin(present, distinct[frequent])]
-    tail = _TAIL if len(distinct) > _BINS else 0.0
-    low, high = (float(edge) for edge in np.quantile(rest, [tail, 1 - tail]))
-    if low == high:
-        low, high = float(rest.min()), float(rest.max()) + 1.0
-    edges = _edges(low, high, whole=isinstance(column, DateColumn) or column.integer)
-    inside, _ = np.histogram(rest, edges)
-    quartiles = np.quantile(present, [0, 0.25, 0.5, 0.75, 1])
-    least, lower, median, upper, largest = (label(float(q)) for q in quartiles)
-    return Histogram(
-        edges=tuple(edges.tolist()),
-        shares=tuple((inside / len(values)).tolist()),
-        atoms=atoms,
-        beyond=float((len(rest) - inside.sum()) / len(values)),
-        missing=missing,
-        ticks=_ticks(float(edges[0]), float(edges[-1]), column),
-        summary=(least, lower, median, upper, largest),
+def _bars(bars: list[tuple[str, float]]) -> "alt.LayerChart":
+    import altair as alt
+
+    rows = [
+        {"place": place, "label": plain(shorten(label)), "share": share, "words": percent(share), "all": 1}
+        for place, (label, share) in enumerate(bars)
+    ]
+    thick = min(18, int(_HEIGHT / max(len(rows), 1) * 0.66))
+    # Bars of a few values are not spread over the whole height.
+    places = alt.Scale(domain=list(range(max(len(rows), 6))), paddingInner=0.3)
+    base = alt.Chart(alt.Data(values=rows)).encode(y=alt.Y("place:O", axis=None, scale=places))
+    room = alt.Scale(domain=[0, 1], range=[_LABELS, _WIDTH - _VALUES])
+
+    def along(field: str) -> "alt.X":
+        return alt.X(field, axis=None, scale=room)
+
+    layers = alt.layer(
+        base.mark_bar(fill=TRACK, cornerRadius=2, height=thick).encode(x=along("all:Q"), x2=alt.datum(0)),
+        base.mark_bar(fill=BAR, cornerRadius=2, height=thick).encode(x=along("share:Q"), x2=alt.datum(0)),
+        base.mark_text(align="right", baseline="middle", limit=_LABELS - 8).encode(
+            x=alt.value(_LABELS - 8), text="label:N"
+        ),
+        base.mark_text(align="left", baseline="middle").encode(x=alt.value(_WIDTH - _VALUES + 8), text="words:N"),
     )
+    return layers.properties(width=_WIDTH, height=_HEIGHT)
 
 
-def _edges(low: float, high: float, *, whole: bool) -> NDArray[np.float64]:
-    if not whole:
-        return np.linspace(low, high, _BINS + 1)
-    # Bins of whole width, or a comb of full and empty bars appears that is not in the rows.
-    width = max(1, math.ceil((high - low + 1) / _BINS))
-    bins = math.ceil((high - low + 1) / width)
-    return math.floor(low) - 0.5 + width * np.arange(bins + 1, dtype=np.float64)
+def _histogram(shown: Histogram, rows: int, *, date: bool) -> "alt.TopLevelMixin":
+    import altair as alt
+
+    scale, kind = (_DAY, "T") if date else (1, "Q")
+    bins = [
+        {"low": low * scale, "high": high * scale, "share": count / rows}
+        for low, high, count in zip(shown.edges, shown.edges[1:], shown.counts, strict=False)
+    ]
+    across = alt.Scale(nice=False, zero=False, domain=[bins[0]["low"], bins[-1]["high"]])
+    if date:
+        across = alt.Scale(nice=False, type="utc", domain=[bins[0]["low"], bins[-1]["high"]])
+    far = max(abs(shown.edges[0]), abs(shown.edges[-1]))
+    numbers = {} if date else {"format": "~s" if far >= 1e4 else ",~r" if far >= 1 else "~g"}
+    axis = alt.Axis(title=None, grid=False, tickCount=5, labelFlush=True, **numbers)
+    shares = alt.Axis(
+        title=None, format=".2~%", tickCount=4, domain=False, ticks=False, minExtent=_SIDE, maxExtent=_SIDE
+    )
+    atoms = _atoms(shown, rows) if shown.atoms else None
+    left = _SIDE + (0 if atoms is None else _ATOM * len(shown.atoms) + _GAP)
+    values = (
+        alt.Chart(alt.Data(values=bins))
+        .mark_bar(fill=BAR, binSpacing=1)
+        .encode(
+            x=alt.X(f"low:{kind}", scale=across, axis=axis),
+            x2="high",
+            y=alt.Y("share:Q", axis=shares),
+            y2=alt.datum(0),
+        )
+        .properties(width=_WIDTH - left, height=_HEIGHT - _FOOT)
+    )
+    return values if atoms is None else alt.hconcat(atoms, values, spacing=_GAP)
 
 
-def _ticks(low: float, high: float, column: NumericColumn | DateColumn) -> tuple[tuple[float, str], ...]:
-    if isinstance(column, DateColumn):
-        places = [low + (high - low) * share for share in (0.08, 0.5, 0.92)]
-        return tuple((place, _day(place)) for place in places)
-    raw = (high - low) / 5
-    magnitude = 10.0 ** math.floor(math.log10(raw))
-    step = next(factor * magnitude for factor in (1, 2, 2.5, 5, 10) if factor * magnitude >= raw)
-    if column.integer:
-        step = max(1.0, math.ceil(step))
-    first = math.ceil(low / step)
-    places = [index * step for index in range(first, math.floor(high / step) + 1)]
-    return tuple((place, _short(place)) for place in places)
+def _atoms(shown: Histogram, rows: int) -> "alt.LayerChart":
+    """Single values on a scale of their own, where 100 % is the full height: colour and gap keep them apart."""
+    import altair as alt
+
+    values = [
+        {"place": place, "share": atom.count / rows, "all": 1, "label": f"= {plain(shorten(atom.label, 6))}"}
+        | {"words": f"{atom.count / rows:.0%}"}
+        for place, atom in enumerate(shown.atoms)
+    ]
+    base = alt.Chart(alt.Data(values=values)).encode(x=alt.X("place:O", axis=None))
+
+    def whole(field: str) -> "alt.Y":
+        return alt.Y(field, axis=None, scale=alt.Scale(domain=[0, 1]))
+
+    layers = alt.layer(
+        base.mark_bar(fill=TRACK, width=_ATOM - 6).encode(y=whole("all:Q"), y2=alt.datum(0)),
+        base.mark_bar(fill=OTHER, width=_ATOM - 6).encode(y=whole("share:Q"), y2=alt.datum(0)),
+        base.mark_text(fill=NOTE, fontSize=11, dy=14).encode(y=alt.value(_HEIGHT - _FOOT), text="label:N"),
+        base.mark_text(fill=NOTE, fontSize=11, dy=28).encode(y=alt.value(_HEIGHT - _FOOT), text="words:N"),
+    )
+    return layers.properties(width=_ATOM * len(values), height=_HEIGHT - _FOOT)
 
 
-def _labeller(column: NumericColumn | DateColumn) -> Callable[[float], str]:
-    return _day if isinstance(column, DateColumn) else _plain
+def _said(value: float | str) -> str:
+    from headwater.release.distribution import number_in_words
 
-
-def _day(value: float) -> str:
-    return (_EPOCH + datetime.timedelta(days=round(value))).isoformat()
-
-
-def _plain(value: float) -> str:
-    return f"{value:,.0f}" if float(value).is_integer() and abs(value) < 1e12 else f"{value:.4g}"
-
-
-def _short(value: float) -> str:
-    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if abs(value) >= limit:
-            return f"{value / (1e3 if unit == 'k' else limit):g}{unit}"
-    return f"{value:.6g}"
-
-
-def _percent(share: float) -> str:
-    return "under 0.1 %" if 0 < share < 0.001 else f"{share:.1%}".replace("%", " %")
+    return value if isinstance(value, str) else number_in_words(value)

@@ -13,7 +13,6 @@ from headwater.errors import OutOfOrder, ReleaseRefused, StorageError
 from headwater.release import write_release
 from headwater.release.attestation import statement_of
 from headwater.release.verdict import publishable
-from headwater_server.figures.columns import draw_columns
 from headwater_server.release import ReleaseRequest, RunFacts, checked_name, facts_of, next_version
 from headwater_server.releasing.extras import ExtrasRequest, agreed_terms, draw_extras
 from headwater_server.releasing.folders import ReleaseFolders
@@ -61,7 +60,7 @@ def prepare_release(
         raise ReleaseRefused(f"the gate says {outcome.decision.verdict}; nothing can be released")
     name, folders, audit = checked_name(request.name), ReleaseFolders(home), outcome.audit
     run = _run_facts(outcome, result, schema_from_rows)
-    figures = draw_columns(outcome.table)
+    figures, charts = draw_release(outcome.table, audit)
     asked = extras or ExtrasRequest()
     terms = agreed_terms(asked, outcome.plan, outcome.policy)
     beside = draw_extras(home, outcome.run_id, run.generator_digest or "", asked, terms, outcome.table.rows)
@@ -76,7 +75,7 @@ def prepare_release(
         facts = facts_of(name, version, outcome.table, request, run, now)
         staging = folders.staging()
         try:
-            signed = write_release(staging, outcome.table, facts, key, figures, audit, extras=beside)
+            signed = write_release(staging, outcome.table, facts, key, figures, audit, charts, beside)
             _refuse_artefacts(staging, outcome)
             record = ReleaseRecord(
                 release_digest=signed.manifest.digest,

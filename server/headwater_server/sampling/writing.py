@@ -89,7 +89,7 @@ def write_rows(parts: Iterator[Rows], file: Path, on_rows: Callable[[int], None]
 def _shown(part: Rows, *, csv: bool) -> pa.Table:
     if not csv:
         return part.to_arrow()
-    shown = as_written(part.table)
+    shown = as_written(part.table.to_arrow(), part.table.schema)
     names = extra_names(part.table.schema, tuple(part.extra))
     for role, values in part.extra.items():
         shown = shown.append_column(names[role], pa.array(values))

@@ -86,11 +86,13 @@ def test_a_private_release_is_verified_with_its_replay(tmp_path: Path) -> None:
     assert present == {
         "README.md",
         "SHA256SUMS",
+        "data.csv.gz",
         "data.parquet",
         "data.parquet.blocks.json",
         "manifest.json",
         "plots",
         "schema.toml",
+        "statistics.json",
     }
 
 

@@ -1,19 +1,19 @@
-"""Figures of synthetic rows: right shares, safe drawings, words that say the same."""
+"""Figures of synthetic rows: safe drawings of every column, words that say the same."""
 
 import datetime
+import re
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as arrays
 
+from headwater.release.statistics import statistics_of
 from headwater.schema import BooleanColumn, CategoricalColumn, Column, DateColumn, NumericColumn, Schema
 from headwater.schema.table import Table
-from headwater_server.figures.columns import draw_columns
-from headwater_server.figures.distribution import Bars, Histogram, describe, distribution
-from headwater_server.figures.drawing import draw
+from headwater_server.figures.columns import draw_charts, draw_columns
+from headwater_server.figures.distribution import describe, draw
 from support.releases import make_table
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -23,99 +23,119 @@ def table_of(column: Column, values: np.ndarray) -> Table:
     return Table(Schema(name="t", columns=(column,)), {column.name: values}, len(values))
 
 
-def total(shown: Bars | Histogram) -> float:
-    if isinstance(shown, Bars):
-        return sum(shown.shares) + shown.missing
-    return sum(shown.shares) + sum(share for _, share in shown.atoms) + shown.beyond + shown.missing
+def told(column: Column, values: np.ndarray) -> str:
+    """What is said of a column to those who do not see its plot."""
+    table = table_of(column, values)
+    counted = statistics_of(table.to_arrow(), table.schema)
+    return describe(counted.columns[0], counted.rows)
 
 
-def test_every_column_is_drawn_once_in_order() -> None:
+def drawn(column: Column, values: np.ndarray) -> ElementTree.Element:
+    table = table_of(column, values)
+    counted = statistics_of(table.to_arrow(), table.schema).columns[0]
+    return ElementTree.fromstring(draw(counted, table.rows, describe(counted, table.rows)))
+
+
+def texts(root: ElementTree.Element) -> list[str]:
+    return [element.text or "" for element in root.iter(f"{SVG}text")]
+
+
+def test_every_column_is_drawn_once_in_order_and_the_same_again() -> None:
     table = make_table()
-    drawn = draw_columns(table)
-    assert [figure.figure.column for figure in drawn] == list(table.schema.names)
-    assert len({figure.figure.path for figure in drawn}) == len(drawn)
-    assert drawn == draw_columns(table)
+    figures = draw_columns(table)
+    assert [figure.figure.column for figure in figures] == list(table.schema.names)
+    assert len({figure.figure.path for figure in figures}) == len(figures)
+    assert figures == draw_columns(table)
 
 
-def test_drawing_is_valid_and_carries_its_words() -> None:
-    for drawn in draw_columns(make_table()):
-        root = ElementTree.fromstring(drawn.content)
-        assert root.findtext(f"{SVG}title") == drawn.figure.column
-        assert root.findtext(f"{SVG}desc") == drawn.figure.description
+def test_drawings_hold_nothing_that_acts_or_fetches_and_carry_their_words() -> None:
+    table = make_table()
+    charts = draw_charts(statistics_of(table.to_arrow(), table.schema), None)
+    named = [(each.figure.column, each.figure.description, each.content) for each in draw_columns(table)]
+    named += [("How columns hang together", each.chart.description, each.content) for each in charts]
+    for name, description, content in named:
+        root = ElementTree.fromstring(content)
+        assert root.findtext(f"{SVG}title") == name
+        assert root.findtext(f"{SVG}desc") == description
         assert {element.tag.removeprefix(SVG) for element in root.iter()} <= {
-            "svg", "title", "desc", "style", "text", "rect", "line",
+            "svg", "title", "desc", "style", "text", "g", "path", "line", "rect",
         }  # fmt: skip
+        assert b"url(" not in content
+        assert b"href" not in content
+        assert b"font-face" not in content
 
 
+def test_every_colour_has_its_like_in_the_dark() -> None:
+    table = make_table()
+    charts = draw_charts(statistics_of(table.to_arrow(), table.schema), None)
+    for content in [each.content for each in (*draw_columns(table), *charts)]:
+        text = content.decode()
+        used = set(re.findall(r'(?:fill|stroke)="(#[0-9a-f]+)"', text.split("</style>")[1]))
+        assert used
+        for colour in used:
+            assert f'[fill="{colour}"]{{fill:#' in text
+
+
+@settings(max_examples=10, deadline=None)
 @given(name=st.text(st.characters(codec="utf-8"), min_size=1, max_size=60))
 def test_no_name_or_category_breaks_a_drawing(name: str) -> None:
     column = CategoricalColumn(name=name, categories=(name, name + "<"))
-    table = table_of(column, np.array([0, 1, 1], dtype=np.int32))
-    shown = distribution(table, column)
-    ElementTree.fromstring(draw(name, "category", shown, describe(table, column, shown)))
+    drawn(column, np.array([0, 1, 1], dtype=np.int32))
 
 
-@given(
-    arrays.arrays(
-        np.float64,
-        st.integers(1, 300),
-        elements=st.floats(-1e9, 1e9, allow_subnormal=False) | st.just(np.nan) | st.just(0.0),
-    ),
-    st.booleans(),
-)
-def test_shares_of_numbers_sum_to_one(values: np.ndarray, whole: bool) -> None:
-    values = np.rint(values) if whole else values
-    column = NumericColumn(name="x", lower=-1e9, upper=1e9, integer=whole, missing=True)
-    table = table_of(column, values)
-    shown = distribution(table, column)
-    assert total(shown) == pytest.approx(1.0)
-    ElementTree.fromstring(draw("x", "number", shown, describe(table, column, shown)))
+@pytest.mark.parametrize("name", ["<script>x</script>", "datum.value", "a\"b'c\\", "]]>&amp;", "{{x}}", "x" * 200])
+def test_a_hostile_name_is_text_wherever_it_stands(name: str) -> None:
+    columns = (
+        CategoricalColumn(name=name, categories=(name, "other")),
+        CategoricalColumn(name="b", categories=("x", name)),
+    )
+    codes = np.array([0, 1, 1, 0, 1], dtype=np.int32)
+    table = Table(Schema(name="t", columns=columns), {name: codes, "b": codes}, 5)
+    (chart,) = draw_charts(statistics_of(table.to_arrow(), table.schema), None)
+    roots = [ElementTree.fromstring(each.content) for each in (*draw_columns(table), chart)]
+    short = name if len(name) <= 20 else name[:19] + "…"
+    assert short in texts(roots[2])
+    assert {element.tag for root in roots for element in root.iter()} == {
+        f"{SVG}{tag}" for tag in ("svg", "title", "desc", "style", "g", "path", "text")
+    }
 
 
-@given(arrays.arrays(np.int32, st.integers(1, 200), elements=st.integers(-1, 29)))
-def test_shares_of_categories_sum_to_one(codes: np.ndarray) -> None:
-    column = CategoricalColumn(name="c", categories=tuple(f"k{index}" for index in range(30)), missing=True)
-    shown = distribution(table_of(column, codes), column)
-    assert isinstance(shown, Bars)
-    assert total(shown) == pytest.approx(1.0)
-    assert shown.labels[-1] == "22 others"
-    assert list(shown.shares[:-1]) == sorted(shown.shares[:-1], reverse=True)
-
-
-def test_ninth_category_is_named_not_called_others() -> None:
-    column = CategoricalColumn(name="c", categories=tuple("abcdefghi"))
-    shown = distribution(table_of(column, np.arange(9, dtype=np.int32)), column)
-    assert isinstance(shown, Bars)
-    assert sorted(shown.labels) == list("abcdefghi")
+def test_many_categories_are_drawn_as_eight_and_the_rest_together() -> None:
+    column = CategoricalColumn(name="c", categories=tuple(f"k{index}" for index in range(30)))
+    assert "22 others" in texts(drawn(column, np.arange(30, dtype=np.int32)))
+    nine = CategoricalColumn(name="c", categories=tuple("abcdefghi"))
+    assert set("abcdefghi") <= set(texts(drawn(nine, np.arange(9, dtype=np.int32))))
 
 
 def test_frequent_single_value_stands_apart() -> None:
     values = np.concatenate([np.zeros(900), np.arange(1.0, 101.0)])
     column = NumericColumn(name="gain", lower=0, upper=100, integer=True)
-    table = table_of(column, values)
-    shown = distribution(table, column)
-    assert isinstance(shown, Histogram)
-    assert shown.atoms == (("0", 0.9),)
-    assert max(shown.shares) < 0.02
-    assert "90.0 % are exactly 0" in describe(table, column, shown)
-
-
-def test_few_numbers_are_bars_with_their_values() -> None:
-    column = NumericColumn(name="x", lower=0, upper=9, integer=True)
-    shown = distribution(table_of(column, np.array([3.0, 3.0, 9.0, 1.0])), column)
-    assert shown == Bars(labels=("1", "3", "9"), shares=(0.25, 0.5, 0.25), missing=0.0)
+    assert "90.0 % are exactly 0." in told(column, values)
+    assert {"= 0", "90%"} <= set(texts(drawn(column, values)))
 
 
 def test_dates_read_as_dates() -> None:
     column = DateColumn(name="d", lower=datetime.date(2020, 1, 1), upper=datetime.date(2025, 1, 1))
-    table = table_of(column, np.arange(18262, 18662, dtype=np.float64))
-    shown = distribution(table, column)
-    assert "from 2020-01-01 to 2021-02-03" in describe(table, column, shown)
+    values = np.arange(18262, 18662, dtype=np.float64)
+    assert "from 2020-01-01 to 2021-02-03" in told(column, values)
+    assert "2021" in texts(drawn(column, values))
 
 
-def test_yes_and_no_keep_their_order() -> None:
+def test_yes_and_no_keep_their_order_and_missing_values_are_told() -> None:
     column = BooleanColumn(name="b", false="no", true="yes", missing=True)
-    table = table_of(column, np.array([1, 1, 0, -1], dtype=np.int32))
-    shown = distribution(table, column)
-    assert shown == Bars(labels=("no", "yes"), shares=(0.25, 0.5), missing=0.25)
-    assert describe(table, column, shown) == "b: 4 synthetic values. no 25.0 %, yes 50.0 %. 25.0 % missing."
+    values = np.array([1, 1, 0, -1], dtype=np.int32)
+    assert told(column, values) == "b: 4 synthetic values. no 25.0 %, yes 50.0 %. 25.0 % missing."
+    assert "yes or no · missing 25.0 %" in texts(drawn(column, values))
+
+
+def test_a_column_without_a_value_is_drawn_all_the_same() -> None:
+    column = NumericColumn(name="x", lower=0, upper=1, missing=True)
+    values = np.full(3, np.nan)
+    assert told(column, values) == "x: 3 synthetic values. No value present. 100.0 % missing."
+    assert "number · missing 100.0 %" in texts(drawn(column, values))
+
+
+def test_an_axis_shows_the_numbers_of_its_bins() -> None:
+    column = NumericColumn(name="x", lower=0, upper=400_000)
+    shown = texts(drawn(column, np.linspace(0, 400_000, 500)))
+    assert {"100k", "200k", "300k"} <= set(shown)

@@ -1,0 +1,36 @@
+"""Whether what a release shows beside its rows follows from these rows: nothing else was audited."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+from headwater.release.csv_copy import check_csv
+from headwater.release.layout import CSV, DATA, MAXIMUM_STATISTICS_BYTES, STATISTICS
+from headwater.release.manifest import Manifest
+from headwater.release.statistics import check_statistics
+from headwater.schema import Schema
+
+__all__ = ["check_contents"]
+
+
+def check_contents(folder: Path, manifest: Manifest, schema: Schema, absent: Collection[str] = ()) -> None:
+    """Hold data.csv.gz and statistics.json, where a release has them, to data.parquet.
+
+    Whoever signs a release has audited data.parquet alone; without this, others could be read from what lies beside it.
+
+    Args:
+        folder: of the release, its files checked against the manifest.
+        manifest: of the release.
+        schema: of its rows.
+        absent: listed files that are not in the folder; what is not there, or has no rows there, is not checked.
+
+    Raises:
+        ReleaseRefused: either holds or tells something else than the rows.
+    """
+    there = {entry.path for entry in manifest.files} - set(absent)
+    if DATA not in there:
+        return
+    if CSV in there:
+        check_csv(folder / CSV, folder / DATA, schema)
+    if STATISTICS in there:
+        with (folder / STATISTICS).open("rb") as file:
+            check_statistics(file.read(MAXIMUM_STATISTICS_BYTES + 1), folder / DATA, schema)
