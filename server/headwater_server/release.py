@@ -19,9 +19,8 @@ from headwater.errors import InputError, ReleaseRefused
 from headwater.release import Provenance, ReleaseFacts, SignedManifest, write_release
 from headwater.release.manifest import DatasetName
 from headwater.release.privacy_claim import Privacy, PrivacyClaim
-from headwater.release.statistics import statistics_of
 from headwater.schema.table import Table
-from headwater_server.figures.columns import draw_charts, draw_columns
+from headwater_server.figures.columns import draw_release
 
 if TYPE_CHECKING:
     from headwater.generator.sampler import Sampler
@@ -193,8 +192,7 @@ def publish_release(
     version = next_version(releases, name)
     facts = facts_of(name, version, table, request, run, now)
     folder = releases / name / str(version)
-    counted = statistics_of(table.to_arrow(), table.schema)
-    figures, charts = draw_columns(table, counted), draw_charts(counted, None)
+    figures, charts = draw_release(table, None)
     signed = write_release(folder, table, facts, coordinator_key, figures, charts=charts)
     return _published(signed, folder)
 

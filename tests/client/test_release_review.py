@@ -11,6 +11,7 @@ from headwater.audit.rare_texts import RareTexts
 from headwater.errors import InputError, OutOfOrder, PeerError, ReleaseRefused
 from headwater.evidence.measure import Measure
 from headwater.release import verify_release
+from headwater.release.audit_file import PublishedAudit
 from headwater.release.evidence import PUBLIC, Scope
 from headwater.release.layout import AUDIT, DATA
 from headwater.release.policy.waiver import Waiver
@@ -391,12 +392,12 @@ def test_an_organisation_scans_every_file_for_rare_texts_of_its_own_rows(
 
 
 def test_files_with_an_artefact_beside_the_rows_are_not_put_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    def drawn(table: Table) -> tuple[DrawnFigure, ...]:
+    def drawn(table: Table, audit: PublishedAudit) -> tuple[tuple[DrawnFigure, ...], tuple[()]]:
         figures = draw_columns(table)
-        return (replace(figures[0], content=b"\x80\x04 no picture"), *figures[1:])
+        return (replace(figures[0], content=b"\x80\x04 no picture"), *figures[1:]), ()
 
     before = [record.version for record in world.storage.releases()]
-    monkeypatch.setattr(preparing, "draw_columns", drawn)
+    monkeypatch.setattr(preparing, "draw_release", drawn)
     with pytest.raises(ReleaseRefused, match=r"plots/.*nothing waits"):
         world.wait()
     assert [record.version for record in world.storage.releases()] == before

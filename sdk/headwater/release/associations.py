@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import TypeIs
 
 __all__ = ["association", "correlation_ratio", "cramers_v", "matrix_of", "pearson"]
 
@@ -35,15 +36,9 @@ def association(first: F64 | I64, second: F64 | I64) -> float | None:
     one, other = first[present], second[present]
     if len(one) < 3:
         return None
-    match one.dtype.kind, other.dtype.kind:
-        case "f", "f":
-            return pearson(one, other)
-        case "f", _:
-            return correlation_ratio(one, other)
-        case _, "f":
-            return correlation_ratio(other, one)
-        case _:
-            return cramers_v(one, other)
+    if _is_number(one):
+        return pearson(one, other) if _is_number(other) else correlation_ratio(one, other)
+    return correlation_ratio(other, one) if _is_number(other) else cramers_v(one, other)
 
 
 def pearson(first: F64, second: F64) -> float | None:
@@ -89,8 +84,12 @@ def cramers_v(first: I64, second: I64) -> float | None:
     return math.sqrt(min(unbiased / least, 1.0)) if least > 0 else None
 
 
+def _is_number(values: F64 | I64) -> TypeIs[F64]:
+    return values.dtype.kind == "f"
+
+
 def _present(values: F64 | I64) -> NDArray[np.bool_]:
-    present: NDArray[np.bool_] = ~np.isnan(values) if values.dtype.kind == "f" else values >= 0
+    present: NDArray[np.bool_] = ~np.isnan(values) if _is_number(values) else values >= 0
     return present
 
 

@@ -209,7 +209,7 @@ def _values(column: pa.ChunkedArray, told: Column) -> NDArray[Any]:
     match told:
         case CategoricalColumn() | BooleanColumn():
             codes = pc.fill_null(pc.index_in(column, value_set=pa.array(told.categories, pa.string())), -1)
-            return codes.to_numpy().astype(np.int64)
+            return np.asarray(codes.to_numpy(), np.int64)
         case ImageColumn():
             return np.zeros(0)
         case DateColumn():
@@ -225,28 +225,24 @@ def _floats(column: pa.ChunkedArray) -> NDArray[np.float64]:
 
 
 def _column(values: NDArray[Any], column: Column, rows: int) -> ColumnStatistics:
-    known = {"name": column.name, "kind": describe_kind(column), "role": describe_role(column)}
+    counted = ColumnStatistics(name=column.name, kind=describe_kind(column), role=describe_role(column), missing=0)
     if isinstance(column, ImageColumn):
-        return ColumnStatistics(**known, missing=0)
+        return counted
     if isinstance(column, CategoricalColumn | BooleanColumn):
         missing = int((values < 0).sum())
         distinct = len(np.unique(values)) - bool(missing)
         shown = bars_of(values, column) if distinct else None
-        return ColumnStatistics(**known, missing=missing, distinct=distinct, distribution=shown)
+        return counted.model_copy(update={"missing": missing, "distinct": distinct, "distribution": shown})
     present = values[~np.isnan(values)]
-    if not len(present):
-        return ColumnStatistics(**known, missing=rows, distinct=0)
-    date = isinstance(column, DateColumn)
-    places = (day_of(place) if date else float(place) for place in np.quantile(present, _PLACES))
-    return ColumnStatistics(
-        **known,
-        missing=rows - len(present),
-        distinct=len(np.unique(present)),
-        distribution=histogram_of(present, column),
-        quantiles=Quantiles(**dict(zip(Quantiles.model_fields, places, strict=True))),
-        mean=None if date else float(present.mean()),
-        deviation=None if date else float(present.std()),
-    )
+    found: dict[str, object] = {"missing": rows - len(present), "distinct": len(np.unique(present))}
+    if len(present):
+        date = isinstance(column, DateColumn)
+        places = (day_of(place) if date else float(place) for place in np.quantile(present, _PLACES))
+        found["distribution"] = histogram_of(present, column)
+        found["quantiles"] = Quantiles(**dict(zip(Quantiles.model_fields, places, strict=True)))
+        if not date:
+            found |= {"mean": float(present.mean()), "deviation": float(present.std())}
+    return counted.model_copy(update=found)
 
 
 def _pairs(values: dict[str, NDArray[Any]], schema: Schema, rows: int) -> PairTrends | None:

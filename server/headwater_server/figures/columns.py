@@ -12,7 +12,18 @@ from headwater_server.figures.contact_sheet import describe_sheet, draw_sheet
 from headwater_server.figures.distribution import describe, draw
 from headwater_server.figures.pairs import draw_pairs
 
-__all__ = ["draw_charts", "draw_columns"]
+__all__ = ["draw_charts", "draw_columns", "draw_release"]
+
+
+def draw_release(table: Table, audit: PublishedAudit | None) -> tuple[tuple[DrawnFigure, ...], tuple[DrawnChart, ...]]:
+    """Draw all that a release shows: a plot for each column, and charts.
+
+    Args:
+        table: synthetic rows, at least one.
+        audit: as it is published; None where there was none.
+    """
+    counted = statistics_of(table.to_arrow(), table.schema)
+    return draw_columns(table, counted), draw_charts(counted, audit)
 
 
 def draw_columns(table: Table, statistics: Statistics | None = None) -> tuple[DrawnFigure, ...]:

@@ -13,6 +13,7 @@ from headwater.errors import OutOfOrder, ReleaseRefused, StorageError
 from headwater.release import write_release
 from headwater.release.attestation import statement_of
 from headwater.release.verdict import publishable
+from headwater_server.figures.columns import draw_release
 from headwater_server.release import ReleaseRequest, RunFacts, checked_name, facts_of, next_version
 from headwater_server.releasing.extras import ExtrasRequest, agreed_terms, draw_extras
 from headwater_server.releasing.folders import ReleaseFolders

@@ -101,7 +101,7 @@ def test_pictures_are_named_and_not_compared() -> None:
 def test_pairs_find_what_hangs_together_and_nothing_else() -> None:
     random = np.random.default_rng(1)
     x = random.normal(size=4000)
-    columns = {
+    columns: dict[str, np.ndarray] = {
         "x": x,
         "falls": -x,
         "alone": random.normal(size=4000),

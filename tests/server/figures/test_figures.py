@@ -68,7 +68,8 @@ def test_drawings_hold_nothing_that_acts_or_fetches_and_carry_their_words() -> N
 def test_every_colour_has_its_like_in_the_dark() -> None:
     table = make_table()
     charts = draw_charts(statistics_of(table.to_arrow(), table.schema), None)
-    for content in [each.content for each in (*draw_columns(table), *charts)]:
+    contents = [each.content for each in draw_columns(table)] + [each.content for each in charts]
+    for content in contents:
         text = content.decode()
         used = set(re.findall(r'(?:fill|stroke)="(#[0-9a-f]+)"', text.split("</style>")[1]))
         assert used
@@ -92,7 +93,8 @@ def test_a_hostile_name_is_text_wherever_it_stands(name: str) -> None:
     codes = np.array([0, 1, 1, 0, 1], dtype=np.int32)
     table = Table(Schema(name="t", columns=columns), {name: codes, "b": codes}, 5)
     (chart,) = draw_charts(statistics_of(table.to_arrow(), table.schema), None)
-    roots = [ElementTree.fromstring(each.content) for each in (*draw_columns(table), chart)]
+    contents = [*(each.content for each in draw_columns(table)), chart.content]
+    roots = [ElementTree.fromstring(content) for content in contents]
     short = name if len(name) <= 20 else name[:19] + "…"
     assert short in texts(roots[2])
     assert {element.tag for root in roots for element in root.iter()} == {
