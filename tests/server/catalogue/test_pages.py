@@ -104,7 +104,7 @@ def test_pages_can_be_read_without_seeing_them(http: httpx.Client) -> None:
     assert len(outline.all("main")) == 1
     assert all(image.get("alt") is not None for image in outline.all("img"))
     figures = [image for image in outline.all("img") if "plots" in (image["src"] or "")]
-    assert len(figures) == 5
+    assert len(figures) == 6
     assert all("synthetic values" in (image["alt"] or "") for image in figures)
     assert all(cell.get("scope") in {"col", "row"} for cell in outline.all("th"))
     assert len(outline.all("caption")) == len(outline.all("table"))
