@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import signal
 import socket
+import threading
 import time
 from collections.abc import AsyncIterator, Coroutine
 
@@ -26,6 +27,9 @@ from headwater_server.releasing.folders import ReleaseFolders
 from headwater_server.releasing.settling import settle, sweep
 from headwater_server.runs.driver import RunDriver
 from headwater_server.runs.scheduler import RunScheduler
+from headwater_server.sampling.desk import SampleDesk
+from headwater_server.sampling.drawer import SampleDrawer
+from headwater_server.sampling.parts import sampling_parts
 from headwater_server.services.aggregation import AggregationService
 from headwater_server.services.catalogue import CatalogueService
 from headwater_server.services.consortium import ConsortiumService
@@ -84,8 +88,12 @@ async def _serve(home: CoordinatorHome) -> None:
             stack.push_async_callback(control.close)
             downloads = DownloadCounter(storage, time.time)
             stack.callback(_count_rest, downloads)
-            await stack.enter_async_context(_catalogue(home, settings, storage, downloads, flower, web, stop))
             key = home.charter_key()
+            desk, drawer = sampling_parts(
+                home, settings.samples, storage, FolderReleaseIndex(home.releases).standing, key
+            )
+            stack.callback(desk.close)
+            await stack.enter_async_context(_catalogue(home, settings, storage, downloads, flower, web, stop, desk))
             memory = settings.spool_memory_mib * 2**20
             scheduler = RunScheduler(
                 storage,
@@ -95,6 +103,7 @@ async def _serve(home: CoordinatorHome) -> None:
             await stack.enter_async_context(_background(_admit_nodes(storage, control), "admission", stop))
             await stack.enter_async_context(_background(_publish(storage, home), "publication", stop))
             await stack.enter_async_context(_background(_count(downloads), "counting", stop))
+            await stack.enter_async_context(_background(_draw_samples(desk, drawer), "sampling", stop))
             _announce(home, settings)
             await stop.wait()
             _log.info("coordinator_stopping")
@@ -140,6 +149,7 @@ async def _catalogue(
     flower: FlowerSettings,
     listener: socket.socket,
     stop: asyncio.Event,
+    desk: SampleDesk,
 ) -> AsyncIterator[None]:
     proxy = FleetProxy(superlink_client(flower.address, str(home.ca_certificate)))
     catalogue = build_catalogue(
@@ -158,6 +168,7 @@ async def _catalogue(
         access=storage,
         downloads=downloads,
         runs=RunPages(storage, home.runs),
+        samples=desk,
     )
     application = Starlette(routes=[proxy.route, Mount("/", app=catalogue)])
     try:
@@ -233,6 +244,15 @@ async def _count(downloads: DownloadCounter) -> None:
 def _count_rest(downloads: DownloadCounter) -> None:
     with contextlib.suppress(StorageError):
         downloads.flush()
+
+
+async def _draw_samples(desk: SampleDesk, drawer: SampleDrawer) -> None:
+    """Draw rows on request; the thread waits for another process and does nothing else."""
+    ended = threading.Event()
+    try:
+        await asyncio.to_thread(drawer.run, ended, desk.rest)
+    finally:
+        ended.set()
 
 
 def _bind(host: str, port: int, what: str, setting: str) -> socket.socket:

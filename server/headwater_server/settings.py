@@ -18,6 +18,7 @@ from headwater.agreement.documents import first_problem
 from headwater.errors import InputError, StorageError
 from headwater_server.authority import Authority, KeyPair
 from headwater_server.catalogue_limits import CatalogueLimits
+from headwater_server.sampling.limits import SampleLimits
 
 __all__ = ["SPOOL_MEMORY_MIB", "CoordinatorHome", "CoordinatorSettings"]
 
@@ -47,6 +48,7 @@ class CoordinatorSettings(BaseModel):
             empty, closed under a shared token, and public without one, which is for loopback alone.
         catalogue_open_runs: everybody sees run pages; for loopback alone.
         catalogue_limits: what one reader may ask of the catalogue, see `CatalogueLimits`.
+        samples: what sampling on request may take.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -64,6 +66,7 @@ class CoordinatorSettings(BaseModel):
     catalogue_level: Literal["", "public", "registered", "closed"] = ""
     catalogue_open_runs: bool = False
     catalogue_limits: CatalogueLimits = Field(default_factory=CatalogueLimits)
+    samples: SampleLimits = SampleLimits()
 
     @model_validator(mode="after")
     def _check_ports(self) -> "CoordinatorSettings":
@@ -123,6 +126,11 @@ class CoordinatorHome:
     def spool(self) -> Path:
         """Where uploads wait that memory has no room for; no file in it has a name."""
         return self.folder / "spool"
+
+    @property
+    def samples(self) -> Path:
+        """Rows drawn on request, a folder for each job."""
+        return self.folder / "samples"
 
     @property
     def lock(self) -> Path:

@@ -88,6 +88,11 @@ class RowReader:
             self.method, self.share = self._source.method, self._source.share
             self.estimated = self._source.estimated
 
+    @property
+    def block_rows(self) -> int:
+        """Rows that are drawn together: a position that is a multiple of it is read without drawing any in vain."""
+        return self._block_rows
+
     def rows(self, seed: int, *, start: int = 0, batch_size: int = _BATCH) -> Iterator[Rows]:
         """Yield rows from position `start` on, without end, `batch_size` at a time.
 

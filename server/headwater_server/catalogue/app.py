@@ -27,7 +27,9 @@ from headwater_server.catalogue.page_cache import PageCache
 from headwater_server.catalogue.pages import Pages, pages_router
 from headwater_server.catalogue.run_page import RunPages
 from headwater_server.catalogue.runs import runs_router
+from headwater_server.catalogue.samples import samples_router
 from headwater_server.catalogue.settings import CatalogueSettings, is_loopback
+from headwater_server.sampling.desk import SampleDesk
 from headwater_server.storage.access_port import AccessStore, Level
 
 __all__ = ["build_catalogue"]
@@ -59,6 +61,7 @@ def build_catalogue(
     access: AccessStore | None = None,
     downloads: DownloadCounter | None = None,
     runs: RunPages | None = None,
+    samples: SampleDesk | None = None,
 ) -> ASGIApp:
     """Build the application that lists, shows and serves releases.
 
@@ -69,6 +72,7 @@ def build_catalogue(
         access: tokens and levels of datasets; None for what the settings say alone.
         downloads: told of each file that was sent.
         runs: where the pages of runs look; None for a catalogue without them.
+        samples: where rows are asked for; None where the coordinator draws none.
 
     Returns:
         An ASGI application for TLS listeners only: its cookie is marked secure.
@@ -89,6 +93,8 @@ def build_catalogue(
     )
     app.include_router(api_router(releases, settings))
     app.include_router(files_router(releases, public=_is_public))
+    if samples is not None:
+        app.include_router(samples_router(releases, samples))
     app.include_router(pages_router(releases, pages))
     app.include_router(sign_in_router(pages, book, sessions))
     if runs is not None:
@@ -110,7 +116,9 @@ def build_catalogue(
     def refuse(request: Request, problem: HTTPException) -> Response:
         known = "There is no such page in this catalogue." if problem.detail == "Not Found" else problem.detail
         if request.url.path.startswith("/api/") or "text/html" not in request.headers.get("accept", ""):
-            body = {"error": {"code": _CODES.get(problem.status_code, "refused"), "message": known}}
+            # A refusal may have a code finer than its status.
+            code = getattr(problem, "code", None) or _CODES.get(problem.status_code, "refused")
+            body = {"error": {"code": code, "message": known}}
             return JSONResponse(body, status_code=problem.status_code, headers=problem.headers)
         response = pages.render("problem.html", problem.status_code, status=problem.status_code, message=known)
         response.headers.update(problem.headers or {})

@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Callable
 from email.utils import format_datetime
+from pathlib import Path
 from urllib.parse import quote
 
 from fastapi import APIRouter, HTTPException, Request
@@ -19,7 +20,7 @@ from headwater_server.catalogue.headers import FIGURE_POLICY, FILE_POLICY
 from headwater_server.catalogue.index import ReleaseEntry, ReleaseIndex, newest_of
 from headwater_server.catalogue.ranges import MAXIMUM_RANGES, read_ranges
 
-__all__ = ["MAXIMUM_RANGES", "file_url", "files_router"]
+__all__ = ["MAXIMUM_RANGES", "answer_file", "file_url", "files_router"]
 
 _PATH = "/api/v1/releases/{name}/{version:int}/files/{path:path}"
 _SHORT_PATH = "/datasets/{name}/{version:int}/files/{path:path}"
@@ -72,30 +73,9 @@ def files_router(releases: ReleaseIndex, *, public: Callable[[str], bool]) -> AP
     )
     def download(request: Request, name: str, version: int, path: str) -> Response:
         entry, file = entry_of(name, version, path)
-        modified = datetime.datetime.fromisoformat(entry.manifest.created).replace(microsecond=0)
-        headers = _headers(file, modified, public=public(name))
-        etag = headers["etag"]
-        match judge(request.headers, etag, modified):
-            case Condition.KNOWN:
-                return Response(status_code=304, headers=headers)
-            case Condition.STALE:
-                told = {name: headers[name] for name in ("etag", *_ACROSS_SITES) if name in headers}
-                raise HTTPException(412, "the file is another than the condition asks for; ask without it", told)
-        _refuse_damaged(entry, file)
-        digest = {"repr-digest": _digest(file)}
-        asked = header_value(request.headers, "range")
-        spans = None
-        if asked is not None and request.method == "GET" and range_applies(request.headers, etag, modified):
-            try:
-                spans = read_ranges(asked, file.size_bytes)
-            except InputError as error:
-                raise HTTPException(416, str(error), {"content-range": f"bytes */{file.size_bytes}"}) from error
-        if spans is None and request.method == "GET":
-            digest["content-digest"] = digest["repr-digest"]
-        if not _shown(file):
-            # Names in a manifest need no quoting: letters, digits, dots, dashes and underscores.
-            headers["content-disposition"] = f'attachment; filename="{name}-{version}-{file.path.rsplit("/", 1)[-1]}"'
-        return FileAnswer(entry.folder / file.path, file.size_bytes, headers | digest, file.media_type, spans)
+        modified = datetime.datetime.fromisoformat(entry.manifest.created)
+        named = f"{name}-{version}-{file.path.rsplit('/', 1)[-1]}"
+        return answer_file(request, entry.folder / file.path, file, modified, named, public=public(name))
 
     @router.options(_PATH, include_in_schema=False)
     def preflight(name: str, version: int, path: str) -> Response:
@@ -128,6 +108,47 @@ def files_router(releases: ReleaseIndex, *, public: Callable[[str], bool]) -> AP
     return router
 
 
+def answer_file(
+    request: Request, path: Path, file: FileEntry, modified: datetime.datetime, name: str, *, public: bool
+) -> Response:
+    """A file, or what of it is asked for: by range, by condition, with its digest.
+
+    Args:
+        request: a GET or HEAD.
+        path: where the file is.
+        file: its size, digest and kind, which never change.
+        modified: with a time zone.
+        name: under which it is kept; letters, digits, dots, dashes and underscores, which need no quoting.
+        public: whether caches between reader and catalogue may keep it, and scripts of other sites read it.
+
+    Raises:
+        HTTPException: 412 or 416 by what the request says; 500 where the file is damaged.
+    """
+    modified = modified.replace(microsecond=0)
+    headers = _headers(file, modified, public=public)
+    etag = headers["etag"]
+    match judge(request.headers, etag, modified):
+        case Condition.KNOWN:
+            return Response(status_code=304, headers=headers)
+        case Condition.STALE:
+            told = {name: headers[name] for name in ("etag", *_ACROSS_SITES) if name in headers}
+            raise HTTPException(412, "the file is another than the condition asks for; ask without it", told)
+    _refuse_damaged(path, file)
+    digest = {"repr-digest": _digest(file)}
+    asked = header_value(request.headers, "range")
+    spans = None
+    if asked is not None and request.method == "GET" and range_applies(request.headers, etag, modified):
+        try:
+            spans = read_ranges(asked, file.size_bytes)
+        except InputError as error:
+            raise HTTPException(416, str(error), {"content-range": f"bytes */{file.size_bytes}"}) from error
+    if spans is None and request.method == "GET":
+        digest["content-digest"] = digest["repr-digest"]
+    if not _shown(file):
+        headers["content-disposition"] = f'attachment; filename="{name}"'
+    return FileAnswer(path, file.size_bytes, headers | digest, file.media_type, spans)
+
+
 def _headers(file: FileEntry, modified: datetime.datetime, *, public: bool) -> dict[str, str]:
     """What every answer about a file carries, 304 and 412 too."""
     figure = file.media_type == "image/svg+xml"
@@ -150,10 +171,10 @@ def _digest(file: FileEntry) -> str:
     return f"sha-256=:{base64.b64encode(bytes.fromhex(file.sha256)).decode('ascii')}:"
 
 
-def _refuse_damaged(entry: ReleaseEntry, file: FileEntry) -> None:
+def _refuse_damaged(path: Path, file: FileEntry) -> None:
     """Tell damage before the answer begins. It shows as a length here; its bytes show in every reader's digest."""
     try:
-        found = os.lstat(entry.folder / file.path)
+        found = os.lstat(path)
     except OSError:
         found = None
     if found is None or not stat.S_ISREG(found.st_mode) or found.st_size != file.size_bytes:

@@ -125,6 +125,11 @@ class FolderReleaseIndex:
             return None
         return entry if (entry.manifest.name, entry.manifest.version) == (name, version) else None
 
+    def standing(self, name: str, version: int) -> ReleaseEntry | None:
+        """This very version, unless it was withdrawn."""
+        entry = self.find(name, version)
+        return None if entry is None or entry.withdrawn is not None else entry
+
 
 @lru_cache(maxsize=1024)
 def _load(folder: Path, withdrawn: bool) -> ReleaseEntry:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Delta",
+    "EngineChoice",
     "Epsilon",
     "GeneratorChoice",
     "HomeOption",
@@ -52,6 +53,13 @@ Rounds = Annotated[
         max=10_000,
     ),
 ]
+
+
+class EngineChoice(Enum):
+    """What draws very many rows."""
+
+    LOCAL = "local"
+    RAY = "ray"
 
 
 class RecipeChoice(Enum):

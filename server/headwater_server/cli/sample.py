@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from headwater_server.cli.options import HomeOption
+from headwater_server.cli.options import EngineChoice, HomeOption
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,6 +38,10 @@ _HELP = """Draw synthetic rows from a generator into a file.
 
     **Views.** `--views 2 --view-std 0.2` writes groups of rows from neighbouring latents, by `group_id` and `view_id`;
     --dry-run says up to which distance a classifier gives both the same label.
+
+    **Very many rows.** `--engine local --out FOLDER` writes files of a million rows each, part-00000.parquet and so on,
+    and `shards.json` with their digests at the end; `--engine ray --workers 4` draws several at once. Both give the
+    same bytes. A command that was cut off is run again: it goes on with the files that are there.
 
     **Large files.** Rows are written as they are drawn, in bounded memory; the file appears when it is whole. Row i is
     fixed by SOURCE, the options, --seed and i: `--start 1000000` goes on where a million rows ended.
@@ -76,6 +80,14 @@ def sample(
     ] = 20_000_000,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would take, and write nothing.")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Write over a file that is there.")] = False,
+    engine: Annotated[
+        EngineChoice | None,
+        typer.Option(help="Write a folder of Parquet files instead: local, one after the other; ray, several at once."),
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Processes of --engine ray.", min=1, max=1024)] = 2,
+    shard_rows: Annotated[
+        int, typer.Option(help="Rows of each file of a folder, rounded up to whole blocks.", min=1)
+    ] = 1_048_576,
     home: HomeOption = Path("coordinator"),
 ) -> None:
     """Draw synthetic rows from a generator into a file."""
@@ -86,13 +98,17 @@ def sample(
     from headwater.generator.balancing import read_shares
     from headwater.generator.table_generator import RowReader, RowRequest
     from headwater.schema.condition_text import read_condition
+    from headwater_server.cli.sample_shards import check_shard_options, write_shards
     from headwater_server.sampling.source import find_bundle, find_privacy
     from headwater_server.sampling.writing import check_target, write_rows
 
     if not dry_run:
         if out is None:
             raise InputError("there is no file to write to; say --out FILE.parquet, or --dry-run")
-        check_target(out, replace=replace)
+        if engine is None:
+            check_target(out, replace=replace)
+        else:
+            check_shard_options(out, start=start, replace=replace)
     bundle, privacy = find_bundle(source, home), find_privacy(source, home)
     schema = bundle.encoding.schema
     console = Console()
@@ -109,6 +125,11 @@ def sample(
     _describe(console, reader)
     if dry_run or out is None:
         _dry_run(console, bundle, reader, rows, seed)
+        return
+    if engine is not None:
+        write_shards(console, source, home, request, rows, seed, out, engine.value, workers, shard_rows)
+        console.print(f"{_privacy(privacy)} Unsigned, no release.", soft_wrap=True, highlight=False)
+        typer.echo(f"{out}")
         return
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("drawing", total=rows)

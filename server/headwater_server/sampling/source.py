@@ -13,13 +13,18 @@ from headwater_server.runs.charters import agreed
 from headwater_server.settings import CoordinatorHome
 from headwater_server.storage import RunState, SqlStorage, Storage
 
-__all__ = ["bundle_folder", "bundle_of", "find_bundle", "find_privacy", "result_of"]
+__all__ = ["bundle_folder", "bundle_of", "find_bundle", "find_bundle_folder", "find_privacy", "result_of"]
 
 _MANIFEST, _FOLDER = "bundle.json", "generator"
 
 
 def find_bundle(named: str, home: Path) -> Bundle:
-    """The bundle that a name stands for.
+    """The bundle that a name stands for; arguments and errors are those of `find_bundle_folder`."""
+    return Bundle.load(*find_bundle_folder(named, home))
+
+
+def find_bundle_folder(named: str, home: Path) -> tuple[Path, str | None]:
+    """Where the bundle lies that a name stands for, and the digest that it must have, where anybody says.
 
     Args:
         named: a bundle's folder, a folder with one as `generator` in it, or a finished run's id or first digits.
@@ -32,7 +37,7 @@ def find_bundle(named: str, home: Path) -> Bundle:
     folder = Path(named)
     for place in (folder, folder / _FOLDER):
         if (place / _MANIFEST).is_file():
-            return Bundle.load(place)
+            return place, None
     if folder.is_dir():
         raise InputError(f"{folder} holds no generator; simulate with --keep-generator, or name a run or a bundle")
     if not home.is_dir():
@@ -101,12 +106,12 @@ def bundle_of(place: CoordinatorHome, run_id: str, result: Mapping[str, object])
     return Bundle.load(bundle_folder(place, run_id), str(result["generator_digest"]))
 
 
-def _of_run(named: str, home: Path) -> Bundle:
+def _of_run(named: str, home: Path) -> tuple[Path, str]:
     place = CoordinatorHome(home)
     storage = SqlStorage(place.database_url(place.settings()))
     try:
         run_id = _run_id(named, storage)
-        return bundle_of(place, run_id, result_of(storage, run_id))
+        return bundle_folder(place, run_id), str(result_of(storage, run_id)["generator_digest"])
     finally:
         storage.close()
 

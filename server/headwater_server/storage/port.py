@@ -8,6 +8,7 @@ from typing import Protocol
 
 from headwater.agreement.approval import SignedApproval, SignedProposal
 from headwater.agreement.charter import SignedCharter
+from headwater_server.sampling.jobs import SampleStore
 from headwater_server.services.ports import (
     CharterRecord,
     CharterStore,
@@ -68,7 +69,7 @@ class RoundEntry:
     data: bytes = field(repr=False)
 
 
-class Storage(EnrolmentStore, MemberStore, CharterStore, RunStore, ReleaseStore, AccessStore, Protocol):
+class Storage(EnrolmentStore, MemberStore, CharterStore, RunStore, ReleaseStore, AccessStore, SampleStore, Protocol):
     """Everything durable but blobs. All methods may raise `StorageError`."""
 
     def add_invitation(self, secret_sha256: str, member_id: str, name: str, expires: datetime) -> None:

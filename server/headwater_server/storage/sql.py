@@ -18,6 +18,7 @@ from headwater_server.storage.charters import SqlCharters
 from headwater_server.storage.database import Database
 from headwater_server.storage.port import TRANSITIONS, RoundEntry, RunState
 from headwater_server.storage.releases import SqlReleases
+from headwater_server.storage.samples import SqlSamples
 
 __all__ = ["SqlStorage"]
 
@@ -32,7 +33,7 @@ def _text(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-class SqlStorage(SqlCharters, SqlReleases, SqlCanaries, SqlAccess):
+class SqlStorage(SqlCharters, SqlReleases, SqlCanaries, SqlAccess, SqlSamples):
     """`Storage` by SQLAlchemy Core; see there for what each method promises."""
 
     def __init__(self, url: str) -> None:

@@ -3,6 +3,7 @@
 from sqlalchemy import (
     BigInteger,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -33,6 +34,8 @@ __all__ = [
     "releases",
     "round_entries",
     "runs",
+    "sample_jobs",
+    "sample_totals",
     "waiver_signatures",
     "waivers",
 ]
@@ -242,4 +245,40 @@ download_counts = Table(
     Column("path", String(255), primary_key=True),
     Column("day", String(10), primary_key=True),
     Column("count", BigInteger, nullable=False),
+)
+
+sample_jobs = Table(
+    "sample_jobs",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("job_id", String(32), nullable=False, unique=True),
+    Column("owner", String(128), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("release_digest", String(64), nullable=False),
+    Column("request", LargeBinary, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("expected_seconds", Float, nullable=False),
+    Column("created", String(32), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("rows_done", BigInteger, nullable=False),
+    Column("starts", Integer, nullable=False),
+    Column("started", String(32), nullable=False),
+    Column("finished", String(32), nullable=False),
+    Column("statement", LargeBinary, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("code", String(64), nullable=False),
+    Column("message", Text, nullable=False),
+    Index("sample_jobs_in_state", "state", "number"),
+)
+
+# How much was ever asked of a release, without who: it outlives the jobs.
+sample_totals = Table(
+    "sample_totals",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("jobs", BigInteger, nullable=False),
+    Column("rows", BigInteger, nullable=False),
 )
