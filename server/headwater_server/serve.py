@@ -25,6 +25,7 @@ from headwater_server.https import serving
 from headwater_server.lock import held
 from headwater_server.releasing.folders import ReleaseFolders
 from headwater_server.releasing.settling import settle, sweep
+from headwater_server.releasing.withdrawing import finish_withdrawals
 from headwater_server.runs.driver import RunDriver
 from headwater_server.runs.scheduler import RunScheduler
 from headwater_server.sampling.desk import SampleDesk
@@ -213,6 +214,8 @@ async def _publish(storage: Storage, home: CoordinatorHome) -> None:
     """Publish releases as soon as the last signature that they need is there, and end refused ones."""
     folders, told = ReleaseFolders(home), ""
     await asyncio.to_thread(sweep, storage, folders)
+    for release in await asyncio.to_thread(finish_withdrawals, home, storage):
+        _log.error("withdrawal_not_believed", name=release)
     while True:
         try:
             for record in await asyncio.to_thread(settle, storage, folders):

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
+from contract.access import AccessContract
 from contract.releases import ReleaseContract
 from contract.storage import CharterContract, InvitationContract, RecordContract, RunContract
 from headwater_server.storage import SqlStorage
@@ -58,3 +59,7 @@ class TestRecords(RecordContract):
 
 class TestReleases(ReleaseContract):
     """Releases, decisions, attempts and waivers in SQL."""
+
+
+class TestAccess(AccessContract):
+    """Tokens, levels and counts in SQL."""

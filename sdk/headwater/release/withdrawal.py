@@ -10,7 +10,7 @@ from headwater.agreement.documents import Document, HexDigest, HexKey, HexSignat
 from headwater.agreement.signing import is_signed_by, public_key_hex, sign
 from headwater.agreement.succession import CharterHistory
 from headwater.errors import InputError, ReleaseRefused
-from headwater.release.layout import ATTESTATION, AUDIT, CARD, CHECKSUMS, MANIFEST
+from headwater.release.layout import ATTESTATION, AUDIT, CARD, CHECKSUMS, MANIFEST, SCHEMA
 from headwater.release.manifest import DatasetName, Manifest
 
 __all__ = [
@@ -32,7 +32,7 @@ MAXIMUM_WITHDRAWAL_BYTES = 64 * 1024
 """A larger withdrawn.json is not read; the longest reason stays far below."""
 
 # What says that there was such a release, and on which evidence; rows, drawings and networks are gone.
-_STAYS = frozenset({MANIFEST, CARD, AUDIT, ATTESTATION, CHECKSUMS, "statistics.json", WITHDRAWN})
+_STAYS = frozenset({MANIFEST, CARD, SCHEMA, AUDIT, ATTESTATION, CHECKSUMS, "statistics.json", WITHDRAWN})
 
 
 def stays_when_withdrawn(path: str) -> bool:

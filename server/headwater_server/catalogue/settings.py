@@ -10,7 +10,7 @@ from headwater.errors import InputError
 from headwater_server.catalogue_limits import CatalogueLimits
 from headwater_server.storage.access_port import Level
 
-__all__ = ["CatalogueSettings", "is_loopback"]
+__all__ = ["CatalogueSettings", "default_level", "is_loopback"]
 
 
 def is_loopback(host: str) -> bool:
@@ -21,6 +21,18 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def default_level(chosen: str, *, shared_token: bool) -> Level:
+    """Level of a dataset that nobody chose one for.
+
+    Args:
+        chosen: by the operator for all of them; "" for nothing.
+        shared_token: all readers share a token.
+    """
+    if chosen:
+        return Level(chosen)
+    return Level.CLOSED if shared_token else Level.PUBLIC
 
 
 @dataclass(frozen=True)
@@ -56,9 +68,7 @@ class CatalogueSettings:
     @property
     def level(self) -> Level:
         """Level of a dataset that nobody chose one for."""
-        if self.default_level:
-            return Level(self.default_level)
-        return Level.PUBLIC if self.token_digest is None else Level.CLOSED
+        return default_level(self.default_level, shared_token=self.token_digest is not None)
 
     def __post_init__(self) -> None:
         """Refuse an open catalogue on an open address."""

@@ -4,7 +4,19 @@ import typer
 
 from headwater import __version__
 from headwater.cli.entry import run
-from headwater_server.cli import charter, compress, demo, plan, release, runs, sample, setup, simulate
+from headwater_server.cli import (
+    access,
+    charter,
+    compress,
+    demo,
+    plan,
+    release,
+    runs,
+    sample,
+    setup,
+    simulate,
+    withdrawing,
+)
 
 __all__ = ["app", "main"]
 
@@ -36,7 +48,7 @@ def _options(
     """Options before any command."""
 
 
-for part in (setup, charter, plan, runs, release, sample, compress, simulate, demo):
+for part in (setup, charter, plan, runs, release, withdrawing, access, sample, compress, simulate, demo):
     part.register(app)
 
 

@@ -179,8 +179,10 @@ def releases(
     from rich.console import Console
 
     from headwater.errors import InputError
+    from headwater_server.releasing.withdrawing import withdrawal_of
 
-    storage = open_storage(open_home(home))
+    place = open_home(home)
+    storage = open_storage(place)
     name, _, version = release.partition("/")
     found = [
         record
@@ -203,6 +205,9 @@ def releases(
             soft_wrap=True,
             markup=False,
         )
+        if said := withdrawal_of(place, record.name, record.version):
+            taken = f"{record.name}/{record.version}: withdrawn {said.withdrawn}: {said.reason}"
+            console.print(taken, style="bold red", soft_wrap=True, markup=False)
         if release:
             _show_record(console, storage, record)
     _show_unopened(console, storage, {record.run_id for record in found} if release else None)

@@ -17,7 +17,7 @@ from headwater.release.verification import read_manifest
 from headwater_server.services.ports import ReleaseRecord, ReleaseState
 from headwater_server.settings import CoordinatorHome
 
-__all__ = ["TOMBSTONE", "ReleaseFolders"]
+__all__ = ["TOMBSTONE", "ReleaseFolders", "sync_folder", "write_durably"]
 
 TOMBSTONE = "tombstone.json"
 """What is left of a refused release: who refused it, and why."""
@@ -60,7 +60,7 @@ class ReleaseFolders:
     def add(self, digest: str, folder: Path) -> None:
         """Take in a folder that was written and synced."""
         os.rename(folder, self._waiting / digest)
-        _sync(self._waiting)
+        sync_folder(self._waiting)
 
     def sweep(self, known: set[str]) -> None:
         """Remove what commands left behind that were cut off before they recorded a release; hold the releases first.
@@ -89,7 +89,7 @@ class ReleaseFolders:
         """
         source, target = self._waiting / record.release_digest, self._published / record.name / str(record.version)
         if source.is_dir():
-            _write(source / ATTESTATION, self._signed(source, record, charter))
+            write_durably(source / ATTESTATION, self._signed(source, record, charter))
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
                 # A rename onto a folder that holds anything fails, so a published version is never replaced.
@@ -98,8 +98,8 @@ class ReleaseFolders:
                 raise StorageError(
                     f"{target} cannot take the release: {error.strerror}; move away what stands there"
                 ) from error
-            _sync(target.parent)
-            _sync(self._waiting)
+            sync_folder(target.parent)
+            sync_folder(self._waiting)
         if _digest_of(target) != record.release_digest:
             raise StorageError(f"{target} does not hold the release that was approved; restore it from a backup")
         return target
@@ -115,7 +115,7 @@ class ReleaseFolders:
         if not folder.is_dir():
             return
         if not (folder / TOMBSTONE).is_file():
-            _write(folder / TOMBSTONE, canonical_json(_tombstone(record, when)))
+            write_durably(folder / TOMBSTONE, canonical_json(_tombstone(record, when)))
         for entry in folder.iterdir():
             if entry.name not in _KEPT:
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
@@ -194,7 +194,7 @@ def _read(path: Path) -> bytes:
         raise StorageError(f"{path} cannot be read: {error.strerror}; restore it from a backup") from error
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_durably(path: Path, data: bytes) -> None:
     """Write a file whole or not at all, durably."""
     draft = path.with_name(f".{path.name}.part")
     with draft.open("wb") as file:
@@ -202,10 +202,11 @@ def _write(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(draft, path)
-    _sync(path.parent)
+    sync_folder(path.parent)
 
 
-def _sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make what was written to, renamed in or removed from a folder survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

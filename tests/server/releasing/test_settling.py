@@ -90,7 +90,7 @@ def test_what_a_kill_interrupts_is_gone_on_with(
     with monkeypatch.context() as patched:
         match killed_at:
             case "attestation":
-                patched.setattr(folders_module, "_write", kill)
+                patched.setattr(folders_module, "write_durably", kill)
             case "rename":
                 patched.setattr(os, "rename", kill)
             case "after rename":

@@ -70,9 +70,11 @@ class Buckets:
             self._fill(bucket, now)
             if bucket.tokens >= self._capacity:
                 del self._buckets[key]
-        # Somebody with very many addresses: the eldest are forgotten first, in the order of the dictionary.
-        for key in list(self._buckets)[: max(0, len(self._buckets) - _MOST_BUCKETS + 1)]:
-            del self._buckets[key]
+        # Somebody with very many addresses: the eldest are forgotten first, in the order of the dictionary, and many
+        # at once, so that the next requests need not look through all of them again.
+        if len(self._buckets) >= _MOST_BUCKETS:
+            for key in list(self._buckets)[: _MOST_BUCKETS // 2]:
+                del self._buckets[key]
 
 
 def address_key(host: str) -> str:
