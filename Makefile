@@ -13,7 +13,7 @@ export FLWR_TELEMETRY_ENABLED := 0
 export FLWR_DISABLE_UPDATE_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-slow test-crash check format protos vectors diagrams docs bench-quality bench-generator bench-ablation bench-secagg bench-privacy bench-audit fuzz clean
+.PHONY: help setup demo test test-fast test-slow test-crash test-browser check format protos vectors diagrams docs bench-quality bench-generator bench-ablation bench-secagg bench-privacy bench-audit fuzz clean
 
 help:  ## Show what can be made.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,16 +33,19 @@ setup: $(STAMP)  ## Make .venv with everything that development needs.
 demo: $(STAMP)  ## A whole consortium on this machine, end to end. ARGS="--organisations 5 …" passes options.
 	$(BIN)/headwater-coordinator demo $(ARGS)
 
-test: test-fast test-slow test-crash  ## All tests.
+test: test-fast test-slow test-crash test-browser  ## All tests.
 
 test-fast: $(STAMP)  ## The fast suite.
-	$(BIN)/python -m pytest -q -n 2 -m "not slow and not crash" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -q -n 2 -m "not slow and not crash and not browser" $(PYTEST_ARGS)
 
 test-slow: $(STAMP)  ## End-to-end runs of real processes.
 	$(BIN)/python -m pytest -q -m slow $(PYTEST_ARGS)
 
 test-crash: $(STAMP)  ## Processes killed at every point of a round, full disks, records rolled back.
 	$(BIN)/python -m pytest -q -n 2 -m crash tests/crash $(PYTEST_ARGS)
+
+test-browser: $(STAMP)  ## Pages in a real browser; pictures of them are left in artefacts/.
+	axe=$$(tools/ensure_browser.sh) && HEADWATER_AXE="$$axe" $(BIN)/python -m pytest -q -m browser tests/browser $(PYTEST_ARGS)
 
 check: $(STAMP)  ## Format, lint, types, import contracts, generated code.
 	$(BIN)/ruff format --check .
