@@ -5,12 +5,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from headwater.encoding.encoding import Encoding
 from headwater.errors import InputError
-from headwater.generator.convolutional import draw_pictures
 from headwater.images.convolution import Convolution
 from headwater.images.lifting import Lifting
 from headwater.images.wrapping import wrap
@@ -114,6 +112,10 @@ class ConvolutionSampler:
         Raises:
             InputError: there is no such class.
         """
+        import torch
+
+        from headwater.generator.convolutional import draw_pictures
+
         del encoding, device
         spec = self.model.spec
         if label is not None and not 0 <= label < spec.classes:

@@ -2,28 +2,33 @@
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Protocol
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from headwater.encoding.encoding import Encoding
 from headwater.errors import InputError
-from headwater.generator.model import Model
-from headwater.generator.packing import is_packed_network, unpack_network
 from headwater.generator.pictures import ConvolutionSampler, PictureSampler
-from headwater.generator.refiner.drawing import RefinedDraws, sample_refined
-from headwater.generator.refiner.model import RefinedMixture, is_refined
-from headwater.generator.sampling import sample_codes
 from headwater.images.convolution import Convolution, is_convolution
 from headwater.images.wrapping import is_wrapped, unwrap
 from headwater.mixture.packing import is_packed_mixture, unpack_mixture
 from headwater.mixture.parameters import Mixture, is_mixture
 from headwater.mixture.sampling import Draws, sample_tables
+from headwater.model_header import declares
 from headwater.schema.table import Table
+
+if TYPE_CHECKING:
+    from headwater.generator.model import Model
+    from headwater.generator.refiner.drawing import RefinedDraws
+    from headwater.generator.refiner.model import RefinedMixture
 
 __all__ = ["MixtureSampler", "NetworkSampler", "RefinedSampler", "Sampler", "read_sampler"]
 
 _BATCH = 8192
+# As `headwater.generator.refiner.model` and `packing` write them, which torch loads.
+_REFINED, _PACKED_NETWORK = "headwater-refined", "headwater-packed-network"
+_MOST_BYTES = 2**29
 
 
 class Sampler(Protocol):
@@ -66,7 +71,7 @@ class NetworkSampler:
 
     kind = "network"
 
-    def __init__(self, model: Model, packed: bytes | None = None) -> None:
+    def __init__(self, model: "Model", packed: bytes | None = None) -> None:
         """Take a model; its critic is not needed. `packed` is what it was read from, where that was packed."""
         self.model = model
         self._packed = packed
@@ -75,6 +80,8 @@ class NetworkSampler:
         """The average weights alone."""
         if self._packed is not None:
             return self._packed
+        from headwater.generator.model import Model
+
         model = self.model
         return Model(model.spec, model.average, model.average, model.critic[:0]).to_bytes()
 
@@ -89,6 +96,8 @@ class NetworkSampler:
         device: str = "auto",
     ) -> Iterator[Table]:
         """As `Sampler.tables`."""
+        from headwater.generator.sampling import sample_codes
+
         if self.model.spec.sizes != encoding.sizes:
             raise InputError("the generator's columns are not the encoding's; they do not belong together")
         # The codes and the values inside a code are drawn from two streams of one seed.
@@ -136,7 +145,7 @@ class RefinedSampler:
 
     kind = "refined"
 
-    def __init__(self, model: RefinedMixture) -> None:
+    def __init__(self, model: "RefinedMixture") -> None:
         """Take a refined mixture."""
         self.model = model
 
@@ -145,7 +154,9 @@ class RefinedSampler:
         return self.model.to_bytes()
 
     @cached_property
-    def _draws(self) -> RefinedDraws:
+    def _draws(self) -> "RefinedDraws":
+        from headwater.generator.refiner.drawing import RefinedDraws
+
         # Worked out once, however many blocks of a stream are drawn.
         return RefinedDraws(self.model)
 
@@ -160,25 +171,43 @@ class RefinedSampler:
         device: str = "auto",
     ) -> Iterator[Table]:
         """As `Sampler.tables`."""
+        from headwater.generator.refiner.drawing import sample_refined
+
         del device
         return sample_refined(self._draws, encoding, rows, seed, batch_size=batch_size, label=label)
 
 
 def read_sampler(data: bytes) -> Sampler:
-    """A generator from its bytes, of the kind that they are of.
+    """A generator from its bytes, of the kind that they are of. A mixture needs no torch, neither here nor to draw.
 
     Raises:
-        InputError: no generator of this version.
+        InputError: no generator of this version; or it is one of the kinds that torch runs, and torch is missing.
     """
-    if is_convolution(data):
-        return ConvolutionSampler(Convolution.from_bytes(data))
     if is_wrapped(data):
         lifting, inner = unwrap(data)
         return PictureSampler(lifting, read_sampler(inner))
     if is_packed_mixture(data):
         return MixtureSampler(unpack_mixture(data), data)
-    if is_packed_network(data):
+    if is_mixture(data):
+        return MixtureSampler(Mixture.from_bytes(data))
+    if find_spec("torch") is None:
+        raise InputError(
+            "this generator is no mixture, and other kinds are run by torch; pip install 'headwater[generator]' brings "
+            "it"
+        )
+    if is_convolution(data):
+        return ConvolutionSampler(Convolution.from_bytes(data))
+    return _read_network(data)
+
+
+def _read_network(data: bytes) -> Sampler:
+    # torch is loaded by the first generator that it runs.
+    from headwater.generator.model import Model
+    from headwater.generator.packing import unpack_network
+    from headwater.generator.refiner.model import RefinedMixture
+
+    if declares(data, _PACKED_NETWORK, _MOST_BYTES):
         return NetworkSampler(unpack_network(data), data)
-    if is_refined(data):
+    if declares(data, _REFINED, _MOST_BYTES):
         return RefinedSampler(RefinedMixture.from_bytes(data))
-    return MixtureSampler(Mixture.from_bytes(data)) if is_mixture(data) else NetworkSampler(Model.from_bytes(data))
+    return NetworkSampler(Model.from_bytes(data))

@@ -2,18 +2,20 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from headwater.encoding.encoding import Encoding
 from headwater.errors import InputError
-from headwater.generator.conditional import ConditionedNetwork
 from headwater.generator.pictures import PictureSampler
 from headwater.generator.sampler import MixtureSampler, NetworkSampler, Sampler
 from headwater.mixture.conditioning import ConditionedMixture, Proposals, too_few_rows
 from headwater.schema.condition import Condition
 from headwater.schema.table import Table
+
+if TYPE_CHECKING:
+    from headwater.generator.conditional import ConditionedNetwork
 
 __all__ = ["LEAST_SHARE_OF_ROWS", "MOST_PROPOSALS", "RowSource", "block_seed", "open_source"]
 
@@ -101,6 +103,9 @@ def open_source(
     if isinstance(sampler, MixtureSampler):
         source = _Mixture(ConditionedMixture(sampler.mixture, encoding, condition), most_proposals)
     elif isinstance(sampler, NetworkSampler):
+        # torch is loaded by what it runs, and by nothing else.
+        from headwater.generator.conditional import ConditionedNetwork
+
         source = _Network(ConditionedNetwork(sampler.model, encoding, condition, device), most_proposals)
     else:
         source = _Kept(sampler, encoding, condition, device, most_proposals)
@@ -161,7 +166,7 @@ class _Network:
 
     method, estimated = "rejection", True
 
-    def __init__(self, conditioned: ConditionedNetwork, most: int) -> None:
+    def __init__(self, conditioned: "ConditionedNetwork", most: int) -> None:
         self._conditioned, self._most = conditioned, most
         self.share = conditioned.share
 
