@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from headwater.catalogue.dataset import load_dataset
+    from headwater.catalogue.generators import load_generator
     from headwater.catalogue.opening import catalogue
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "catalogue", "load_dataset"]
+__all__ = ["__version__", "catalogue", "load_dataset", "load_generator"]
 
 
 def __getattr__(name: str) -> object:
@@ -21,6 +22,10 @@ def __getattr__(name: str) -> object:
         from headwater.catalogue.dataset import load_dataset
 
         return load_dataset
+    if name == "load_generator":
+        from headwater.catalogue.generators import load_generator
+
+        return load_generator
     if name == "catalogue":
         # The package, which can be called.
         return import_module("headwater.catalogue")

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from headwater.agreement.charter import Charter
 from headwater.agreement.succession import CharterHistory
 from headwater.catalogue.client import CatalogueClient, Listing
 from headwater.catalogue.dataset import cache_of, check_name
 from headwater.catalogue.frames import did_you_mean
+from headwater.catalogue.generators import load_generator
 from headwater.catalogue.known import KnownCatalogue, home_folder, read_catalogues
 from headwater.catalogue.loading import Request, load_release
 from headwater.catalogue.pinning import add_catalogue, follow_charter, whole_digest
@@ -21,6 +22,9 @@ from headwater.errors import InputError, ReleaseRefused
 from headwater.release import Manifest
 from headwater.release.layout import SCHEMA
 from headwater.schema import Schema
+
+if TYPE_CHECKING:
+    from headwater.generator.table_generator import TableGenerator
 
 __all__ = ["Catalogue", "catalogue"]
 
@@ -127,6 +131,19 @@ class Catalogue:
         request.check()
         chosen = self._chosen(name, version)
         return load_release(cache_of(self._home), self._client, self.history, name, chosen, request)
+
+    def load_generator(self, name: str, version: int | None = None, **options: Any) -> "TableGenerator":
+        """The generator of a dataset of this catalogue, where its release gives it.
+
+        Args:
+            name: as `search` lists it.
+            version: None for the newest.
+            **options: allow_withdrawn, device and on_progress, as `headwater.load_generator` has them.
+
+        Raises:
+            HeadwaterError: as `headwater.load_generator`.
+        """
+        return load_generator(name, self._chosen(name, version), catalogue=self.url, **options)
 
     def close(self) -> None:
         """Close the connections; what `with` does at its end."""

@@ -3,7 +3,7 @@
 import typer
 
 from headwater import __version__
-from headwater.cli import audit, catalogue, schema
+from headwater.cli import audit, catalogue, sample, schema
 from headwater.cli.entry import run
 
 __all__ = ["app", "main"]
@@ -17,8 +17,9 @@ app = typer.Typer(
     help="""Find, download and verify synthetic datasets that organisations made together.
 
     A dataset is checked against the consortium's charter: name the catalogue once with `headwater catalogue add`, then
-    `headwater list`, `show`, `download` and `verify`. `headwater schema` drafts and checks the contract between
-    organisations. `headwater audit` attacks a synthetic table on plain files, whatever made it.
+    `headwater list`, `show`, `download` and `verify`; `headwater sample` draws from a released generator.
+    `headwater schema` drafts and checks the contract between organisations. `headwater audit` attacks a synthetic
+    table on plain files, whatever made it.
     """,
     epilog="Example:  headwater catalogue add https://data.example.org:9445 --ca ca.crt --charter 3f0c…",
 )
@@ -39,6 +40,7 @@ def _options(
 
 schema.register(app)
 catalogue.register(app)
+sample.register(app)
 audit.register(app)
 
 

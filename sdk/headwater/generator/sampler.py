@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from functools import cached_property
-from importlib.util import find_spec
+from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -190,11 +190,13 @@ def read_sampler(data: bytes) -> Sampler:
         return MixtureSampler(unpack_mixture(data), data)
     if is_mixture(data):
         return MixtureSampler(Mixture.from_bytes(data))
-    if find_spec("torch") is None:
+    try:
+        import_module("torch")
+    except ModuleNotFoundError as error:
         raise InputError(
             "this generator is no mixture, and other kinds are run by torch; pip install 'headwater[generator]' brings "
             "it"
-        )
+        ) from error
     if is_convolution(data):
         return ConvolutionSampler(Convolution.from_bytes(data))
     return _read_network(data)

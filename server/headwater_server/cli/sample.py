@@ -92,21 +92,20 @@ def sample(
 ) -> None:
     """Draw synthetic rows from a generator into a file."""
     from rich.console import Console
-    from rich.progress import Progress
 
+    from headwater.cli.drawing import describe, draw_to, target_of
     from headwater.errors import InputError
     from headwater.generator.balancing import read_shares
     from headwater.generator.table_generator import RowReader, RowRequest
     from headwater.schema.condition_text import read_condition
     from headwater_server.cli.sample_shards import check_shard_options, write_shards
     from headwater_server.sampling.source import find_bundle, find_privacy
-    from headwater_server.sampling.writing import check_target, write_rows
 
     if not dry_run:
-        if out is None:
-            raise InputError("there is no file to write to; say --out FILE.parquet, or --dry-run")
         if engine is None:
-            check_target(out, replace=replace)
+            target_of(out, replace=replace)
+        elif out is None:
+            raise InputError("there is no folder to write to; say --out FOLDER, or --dry-run")
         else:
             check_shard_options(out, start=start, replace=replace)
     bundle, privacy = find_bundle(source, home), find_privacy(source, home)
@@ -122,7 +121,8 @@ def sample(
     reader = RowReader(bundle.sampler, bundle.encoding, request)
     # Names and categories are the schema's: a bracket in one is no markup.
     console.print(f"{bundle.sampler.kind}: {request.where}", highlight=False, soft_wrap=True, markup=False)
-    _describe(console, reader)
+    if line := describe(reader):
+        console.print(line, highlight=False, markup=False)
     if dry_run or out is None:
         _dry_run(console, bundle, reader, rows, seed)
         return
@@ -131,12 +131,7 @@ def sample(
         console.print(f"{_privacy(privacy)} Unsigned, no release.", soft_wrap=True, highlight=False)
         typer.echo(f"{out}")
         return
-    with Progress(console=console, transient=True) as progress:
-        task = progress.add_task("drawing", total=rows)
-        written, size = write_rows(
-            reader.first(rows, seed, start=start), out, lambda done: progress.update(task, completed=done)
-        )
-    console.print(f"{written:,} rows, {size:,} bytes, acceptance {reader.tally.acceptance:.1%}", highlight=False)
+    draw_to(console, reader, rows, seed, start, out)
     console.print(f"{_privacy(privacy)} Unsigned, no release.", soft_wrap=True, highlight=False)
     typer.echo(f"{out}")
 
@@ -151,16 +146,6 @@ def _privacy(privacy: "Privacy | None") -> str:
     if privacy == "none":
         return f"[bold red]{NOT_PRIVATE}[/bold red]."
     return f"[bold green]{headline(privacy)}[/bold green] Drawing rows costs nothing more."
-
-
-def _describe(console: "Console", reader: "RowReader") -> None:
-    about = "estimated " if reader.estimated else ""
-    if reader.method in ("exact", "rejection"):
-        how = "drawn as such" if reader.method == "exact" else "some rows are tried in vain"
-        console.print(f"the condition holds for {about}{reader.share:.3%} of its rows; {how}", highlight=False)
-    elif reader.method == "balanced":
-        left = f"; {reader.left_out:.2%} of its rows are in classes left out" if reader.left_out > 5e-5 else ""
-        console.print(f"balanced, weights from {about or 'exact '}shares{left}", highlight=False)
 
 
 def _dry_run(console: "Console", bundle: "Bundle", reader: "RowReader", rows: int, seed: int) -> None:

@@ -15,7 +15,13 @@ from support.mixtures import mixture_of, together
 
 _DRAW = """
 import sys
-sys.modules["torch"] = None  # as where it is not installed
+
+class Missing:  # as where it is not installed
+    def find_spec(self, name, path, target=None):
+        if name == "torch":
+            raise ModuleNotFoundError(name=name)
+
+sys.meta_path.insert(0, Missing())
 from headwater.errors import InputError
 from headwater.generator import load_generator
 

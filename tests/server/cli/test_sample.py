@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 import headwater_server.cli.sample as command
 import headwater_server.sampling.trial as trial
 from headwater.errors import HeadwaterError, InputError, StorageError
+from headwater.generator import row_file as writing
 from headwater.generator.bundle import Bundle
 from headwater.generator.sampler import MixtureSampler
-from headwater_server.sampling import writing
 from support.likeness import fitted_mixture
 
 

@@ -1,0 +1,89 @@
+"""`sample`: rows from a released generator, as many and of whichever kind are asked for."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["register"]
+
+_HELP = """Draw synthetic rows from a released generator into a file.
+
+    SOURCE is a dataset whose release holds its generator (`headwater show NAME` says so), or a bundle's folder such as
+    generator/ of a downloaded release. A dataset's generator is fetched once and verified every time; drawing from it
+    costs no privacy beyond the card's ε. A mixture needs no torch.
+
+    `--where sex=Female`, `--where age=30..40`, `--where "ward=a|b"`, `--where ward=` (missing); all must hold.
+    `--balanced income` gives each value the same share, with a column `weight` that undoes it;
+    `--balanced "income=>50K:0.4|<=50K:0.6"` gives shares. `--views 2 --view-std 0.2` writes groups of rows from
+    neighbouring latents, by `group_id` and `view_id`.
+
+    Row i is fixed by SOURCE, the options, --seed and i: `--start 1000000` goes on where a million rows ended. The file
+    appears when it is whole.
+    """
+
+
+def register(app: typer.Typer) -> None:
+    """Mount the command."""
+    app.command(
+        help=_HELP,
+        epilog="Example:  headwater sample adult --rows 10000 --where sex=Female --seed 7 --out women.parquet",
+    )(sample)
+
+
+def sample(
+    source: Annotated[str, typer.Argument(help="A dataset's name, or a bundle's folder.")],
+    out: Annotated[Path, typer.Option(help="File to write: .parquet, .csv or .csv.gz.")],
+    version: Annotated[int | None, typer.Option(help="Of the dataset; the newest without it.", min=1)] = None,
+    rows: Annotated[int, typer.Option(help="How many rows; with --views, rows and not groups.", min=1)] = 10_000,
+    where: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN=VALUE", help="What every row shall have; see above.")
+    ] = None,
+    balanced: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN", help="A column whose values get equal, or given, shares.")
+    ] = None,
+    views: Annotated[
+        int, typer.Option(help="Rows in each group of neighbouring latents; 1 for plain rows.", min=1)
+    ] = 1,
+    view_std: Annotated[float, typer.Option(help="How far a view lies from its group's first row.", min=0)] = 0.2,
+    seed: Annotated[int, typer.Option(help="Equal seeds give equal rows on one machine.", min=0, max=2**53 - 1)] = 0,
+    start: Annotated[int, typer.Option(help="Position of the first row in the seed's sequence.", min=0)] = 0,
+    catalogue: Annotated[str | None, typer.Option(help="A known catalogue, where several have the name.")] = None,
+    allow_withdrawn: Annotated[
+        bool, typer.Option("--allow-withdrawn", help="Use a copy in the cache of a version that was taken back.")
+    ] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Write over a file that is there.")] = False,
+) -> None:
+    """Draw synthetic rows from a released generator into a file."""
+    from rich.console import Console
+
+    from headwater.catalogue.generators import fetch_generator
+    from headwater.cli.drawing import describe, draw_to, target_of
+    from headwater.generator.balancing import read_shares
+    from headwater.generator.table_generator import RowRequest, load_generator
+    from headwater.privacy.words import NOT_PRIVATE
+    from headwater.release.layout import GENERATOR
+    from headwater.schema.condition_text import read_condition
+
+    target, console = target_of(out, replace=replace), Console(highlight=False)
+    if Path(source).is_dir():
+        generator = load_generator(source)
+        said = f"{NOT_PRIVATE} as far as is known: no privacy claim travels with a folder."
+    else:
+        found = fetch_generator(source, version, catalogue=catalogue, allow_withdrawn=allow_withdrawn)
+        generator = load_generator(found.folder / GENERATOR, found.manifest.provenance.generator_digest)
+        said = f"{found.headline} Drawing rows costs nothing more."
+    request = RowRequest(
+        where=read_condition(generator.schema, where or []),
+        balanced=read_shares(generator.schema, balanced or []),
+        views=views,
+        view_std=view_std,
+    )
+    reader = generator.reader(request)
+    # Names and categories are the schema's: a bracket in one is no markup.
+    console.print(f"{generator.kind}: {request.where}", soft_wrap=True, markup=False)
+    if line := describe(reader):
+        console.print(line, markup=False)
+    draw_to(console, reader, rows, seed, start, target)
+    console.print(f"{said} Unsigned, no release.", soft_wrap=True, markup=False)
+    typer.echo(f"{target}")
