@@ -10,10 +10,11 @@ if TYPE_CHECKING:
     from headwater.catalogue.dataset import load_dataset
     from headwater.catalogue.generators import load_generator
     from headwater.catalogue.opening import catalogue
+    from headwater.catalogue.samples import request_sample
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "catalogue", "load_dataset", "load_generator"]
+__all__ = ["__version__", "catalogue", "load_dataset", "load_generator", "request_sample"]
 
 
 def __getattr__(name: str) -> object:
@@ -26,6 +27,10 @@ def __getattr__(name: str) -> object:
         from headwater.catalogue.generators import load_generator
 
         return load_generator
+    if name == "request_sample":
+        from headwater.catalogue.samples import request_sample
+
+        return request_sample
     if name == "catalogue":
         # The package, which can be called.
         return import_module("headwater.catalogue")

@@ -4,7 +4,7 @@ import ipaddress
 import json
 import ssl
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from http.client import HTTPResponse
 from types import TracebackType
 from typing import Self
@@ -19,7 +19,7 @@ from headwater.agreement.succession import CharterHistory
 from headwater.canonical import sha256_hex
 from headwater.catalogue.fetching import Arriving, BrokenLine
 from headwater.catalogue.known import KnownCatalogue, read_charter
-from headwater.catalogue.refusals import MAXIMUM_REFUSAL_BYTES, NotInCatalogue, refusal_of
+from headwater.catalogue.refusals import MAXIMUM_REFUSAL_BYTES, NotInCatalogue, refusal_of, request_refused
 from headwater.catalogue.wire import BROKEN, FileConnections, pieces_of
 from headwater.errors import HeadwaterError, InputError, PeerError, ReleaseRefused, TransportError
 from headwater.release import FileEntry, SignedManifest
@@ -236,18 +236,22 @@ class CatalogueClient:
         """The path of a file on the catalogue's site."""
         return f"/api/v1/releases/{quote(name, safe='')}/{version}/files/{quote(path)}"
 
-    @contextmanager
     def open_file(
         self, name: str, version: int, entry: FileEntry, start: int = 0, stop: int | None = None
-    ) -> Iterator[Arriving]:
+    ) -> AbstractContextManager[Arriving]:
         """Part of a file; as `headwater.catalogue.fetching.Fetcher`."""
+        return self.open_path(self.file_path(name, version, entry.path), entry, start, stop)
+
+    @contextmanager
+    def open_path(self, path: str, entry: FileEntry, start: int = 0, stop: int | None = None) -> Iterator[Arriving]:
+        """Part of what is at a path of the catalogue's site; else as `open_file`."""
         asked: dict[str, str] = {}
         if start > 0 or stop is not None:
             last = "" if stop is None else str(stop - 1)
             asked = {"range": f"bytes={start}-{last}", "if-range": f'"{entry.sha256}"'}
         with ExitStack() as stack:
             try:
-                response = stack.enter_context(self._files.open(self.file_path(name, version, entry.path), asked))
+                response = stack.enter_context(self._files.open(path, asked))
                 first = self._begin(response, start, entry)
             except ssl.SSLCertVerificationError as error:
                 raise self.explain(error) from error
@@ -278,6 +282,31 @@ class CatalogueClient:
             yield from pieces_of(response)
         except BROKEN as error:
             raise BrokenLine(str(self.explain(error))) from error
+
+    def ask(self, method: str, path: str, what: str, document: Mapping[str, object] | None = None) -> bytes:
+        """Send a request that is no download, and give the body of its answer.
+
+        Args:
+            method: of HTTP.
+            path: on the catalogue's site.
+            what: is asked for, in words.
+            document: sent as JSON.
+
+        Raises:
+            RequestRefused: the catalogue understood and refused, with its code and line.
+            HeadwaterError: any other answer that is no success, as `refusal`.
+            TransportError: the catalogue could not be reached.
+        """
+        try:
+            with self._http.stream(method, path, json=document) as response:
+                body = _beginning(response, _MAXIMUM_ANSWER_BYTES)
+        except httpx.HTTPError as error:
+            raise self.explain(error) from error
+        if response.is_success:
+            return body
+        if (refused := request_refused(body[:MAXIMUM_REFUSAL_BYTES], response.status_code)) is not None:
+            raise refused
+        raise self.refusal(response.status_code, what, response.headers, body[:MAXIMUM_REFUSAL_BYTES])
 
     @contextmanager
     def stream(self, path: str, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
@@ -330,14 +359,14 @@ class CatalogueClient:
         return b"".join(pieces)
 
 
-def _beginning(response: httpx.Response) -> bytes:
-    """As much of an error's body as is read."""
+def _beginning(response: httpx.Response, limit_bytes: int = MAXIMUM_REFUSAL_BYTES) -> bytes:
+    """As much of a body as is read."""
     pieces = bytearray()
     for piece in response.iter_raw():
         pieces += piece
-        if len(pieces) >= MAXIMUM_REFUSAL_BYTES:
+        if len(pieces) >= limit_bytes:
             break
-    return bytes(pieces[:MAXIMUM_REFUSAL_BYTES])
+    return bytes(pieces[:limit_bytes])
 
 
 def _pinned_tls(ca_pem: str) -> ssl.SSLContext:

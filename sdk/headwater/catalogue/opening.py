@@ -16,6 +16,7 @@ from headwater.catalogue.known import KnownCatalogue, home_folder, read_catalogu
 from headwater.catalogue.loading import Request, load_release
 from headwater.catalogue.pinning import add_catalogue, follow_charter, whole_digest
 from headwater.catalogue.refusals import NotInCatalogue, WithdrawnRelease
+from headwater.catalogue.samples import Sample, request_sample
 from headwater.catalogue.searching import matching
 from headwater.catalogue.view import Dataset
 from headwater.errors import InputError, ReleaseRefused
@@ -144,6 +145,21 @@ class Catalogue:
             HeadwaterError: as `headwater.load_generator`.
         """
         return load_generator(name, self._chosen(name, version), catalogue=self.url, **options)
+
+    def request_sample(self, name: str, rows: int, version: int | None = None, **options: Any) -> Sample:
+        """Have the coordinator draw rows of a dataset's generator, and fetch them.
+
+        Args:
+            name: as `search` lists it.
+            rows: how many.
+            version: None for the newest.
+            **options: where, balanced, views, view_std, seed, format, out and on_progress, as
+                `headwater.request_sample` has them.
+
+        Raises:
+            HeadwaterError: as `headwater.request_sample`.
+        """
+        return request_sample(name, rows, version=self._chosen(name, version), catalogue=self.url, **options)
 
     def close(self) -> None:
         """Close the connections; what `with` does at its end."""

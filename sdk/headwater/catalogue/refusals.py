@@ -1,16 +1,29 @@
 """What a catalogue's refusal means to its reader: one line that says what to do, under a stable code."""
 
 import json
+import re
 from collections.abc import Mapping
 
 from headwater.errors import HeadwaterError, InputError, ReleaseRefused, TransportError
 
-__all__ = ["MAXIMUM_REFUSAL_BYTES", "AccessRefused", "Busy", "NotInCatalogue", "WithdrawnRelease", "refusal_of"]
+__all__ = [
+    "MAXIMUM_REFUSAL_BYTES",
+    "AccessRefused",
+    "Busy",
+    "NotInCatalogue",
+    "RequestRefused",
+    "WithdrawnRelease",
+    "line_of",
+    "refusal_of",
+    "request_refused",
+]
 
 MAXIMUM_REFUSAL_BYTES = 64 * 1024
 """More than this of an error's body is not read."""
 
 _LONGEST_WAIT_SECONDS = 3600
+_LONGEST_LINE = 1000
+_NOT_FOR_READERS = {"rate_limited", "not_found", "unavailable", "refused"}
 
 _ADD = "add the catalogue again with --token"
 _TOKEN = {
@@ -58,6 +71,37 @@ class Busy(TransportError):
     def __init__(self, message: str, wait_seconds: float) -> None:
         super().__init__(message)
         self.wait_seconds = wait_seconds
+
+
+class RequestRefused(InputError):
+    """The catalogue understood what was asked of it and does not do it.
+
+    Attributes:
+        code: of the catalogue's API.
+    """
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def request_refused(body: bytes, status: int) -> RequestRefused | None:
+    """The refusal of a request by the catalogue's own line; None where the answer has none that is for readers.
+
+    Args:
+        body: of the answer; may be anything.
+        status: of the answer.
+    """
+    code = _code(body)
+    if not re.fullmatch(r"[a-z_]{1,40}", code) or code in _TOKEN or code in _NOT_FOR_READERS or status == 404:
+        return None
+    said = json.loads(body)["error"].get("message")
+    return RequestRefused(f"the catalogue refused: {line_of(said)}", code) if isinstance(said, str) and said else None
+
+
+def line_of(said: str) -> str:
+    """What others wrote as one line of bounded length, without what would command a terminal."""
+    return "".join(letter if letter.isprintable() else " " for letter in said[:_LONGEST_LINE])
 
 
 def refusal_of(
