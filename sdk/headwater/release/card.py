@@ -1,21 +1,21 @@
 """The dataset card: README.md for people, under a YAML header that dataset hubs read."""
 
-import json
 import re
 from collections.abc import Sequence
 
 from headwater.release.audit_file import PublishedAudit
 from headwater.release.card_audit import audit_section
+from headwater.release.card_datasheet import datasheet_section
+from headwater.release.card_header import card_header
+from headwater.release.card_loading import loading_section
 from headwater.release.domain import DRAFTED, describe_domain, describe_kind, describe_role
 from headwater.release.facts import ReleaseFacts
-from headwater.release.layout import DATA
-from headwater.release.manifest import Figure, Protection
+from headwater.release.manifest import Chart, Configuration, Figure, GeneratorTerms, Protection
 from headwater.release.statement import (
     Statement,
     citation,
     headline,
     not_to_be_used_for,
-    privacy_tag,
     protection_statement,
     signatures_in_words,
 )
@@ -23,13 +23,6 @@ from headwater.schema import CategoricalColumn, Schema
 
 __all__ = ["dataset_card"]
 
-_SIZES = (
-    (10**3, "n<1K"),
-    (10**4, "1K<n<10K"),
-    (10**5, "10K<n<100K"),
-    (10**6, "100K<n<1M"),
-    (10**7, "1M<n<10M"),
-)
 _MARKUP = re.compile(r"[\\`*_\[\]<>|~&$]")
 _LEADING = re.compile(r"^([#+=-]|\d+[.)])")
 
@@ -40,6 +33,9 @@ def dataset_card(
     rows: int,
     figures: Sequence[Figure] = (),
     audit: PublishedAudit | None = None,
+    charts: Sequence[Chart] = (),
+    configurations: Sequence[Configuration] = (),
+    generator: GeneratorTerms = "kept",
 ) -> str:
     """Write the card of one version of a dataset.
 
@@ -49,6 +45,9 @@ def dataset_card(
         rows: how many synthetic rows there are.
         figures: plots of the synthetic rows, shown at the end.
         audit: what may be told of its audit; None where there was none.
+        charts: plots of several columns, and of what was measured.
+        configurations: rows drawn in other ways.
+        generator: what readers may have of it.
 
     Returns:
         Markdown (CommonMark with tables) under a YAML header. Names and titles are escaped: none can add markup.
@@ -56,7 +55,7 @@ def dataset_card(
     protection = facts.protection_under(audit)
     signed = signatures_in_words(protection)
     parts = [
-        _header(facts, schema, rows),
+        card_header(facts, schema, rows, configurations),
         f"# {_text(facts.title)}",
         f"> **{headline(facts.privacy)}**\n>\n> {signed[0].upper()}{signed[1:]}.",
         *([_text(facts.description)] if facts.description else []),
@@ -65,59 +64,27 @@ def dataset_card(
         *([] if audit is None else [audit_section(audit, _text)]),
         *([_refused_rounds(facts)] if facts.refused_rounds else []),
         "## What it is not to be used for\n\n" + "\n".join(f"- {line}" for line in not_to_be_used_for()),
-        _loading(facts),
+        loading_section(facts, configurations, generator),
         _columns(facts, schema),
+        datasheet_section(facts, schema, rows, audit, _text),
         _provenance(facts),
         _citation(facts),
     ]
+    if charts:
+        parts.append("## What was counted and measured\n\n" + _shown(charts))
     if figures:
-        shown = "\n\n".join(f"![{_text(figure.description)}]({figure.path})" for figure in figures)
-        parts.append(f"## The synthetic rows, column by column\n\n{shown}")
+        parts.append("## The synthetic rows, column by column\n\n" + _shown(figures))
     return "\n\n".join(parts) + "\n"
+
+
+def _shown(plots: Sequence[Figure | Chart]) -> str:
+    return "\n\n".join(f"![{_text(plot.description)}]({plot.path})" for plot in plots)
 
 
 def _text(text: str) -> str:
     escaped = _MARKUP.sub(lambda match: f"\\{match[0]}", " ".join(text.split()))
     # At the start of a line these would open a heading, a list or a rule.
     return _LEADING.sub(lambda match: f"{match[0][:-1]}\\{match[0][-1]}", escaped)
-
-
-def _scalar(value: str) -> str:
-    # Quoted and in ASCII, so that no title can end the header or add a key to it. YAML knows JSON's escapes, but not
-    # its surrogate pairs.
-    letters = (json.dumps(letter)[1:-1] if letter <= "\uffff" else f"\\U{ord(letter):08x}" for letter in value)
-    return '"' + "".join(letters) + '"'
-
-
-def _header(facts: ReleaseFacts, schema: Schema, rows: int) -> str:
-    target = schema.target
-    task = "tabular-regression"
-    if target is None:
-        task = "other"
-    elif target.kind in {"categorical", "boolean"}:
-        task = "tabular-classification"
-    size = next((word for limit, word in _SIZES if rows < limit), "10M<n<100M" if rows < 10**8 else "n>100M")
-    lines = [
-        "---",
-        f"pretty_name: {_scalar(facts.title)}",
-        "license: other",
-        f"license_name: {_scalar(facts.licence)}",
-        "task_categories:",
-        f"  - {task}",
-        "tags:",
-        "  - tabular",
-        "  - synthetic",
-        "  - headwater",
-        f"  - {privacy_tag(facts.privacy)}",
-        "size_categories:",
-        f"  - {_scalar(size)}",
-        "configs:",
-        "  - config_name: default",
-        f"    data_files: {DATA}",
-        "    default: true",
-        "---",
-    ]
-    return "\n".join(lines)
 
 
 def _about(facts: ReleaseFacts, schema: Schema, rows: int) -> str:
@@ -163,16 +130,6 @@ def _refused_rounds(facts: ReleaseFacts) -> str:
 def _code(text: str) -> str:
     # A backtick would end the code span, a bar the cell, a line break the row.
     return " ".join(text.split()).replace("`", "'").replace("|", "\\|")
-
-
-def _loading(facts: ReleaseFacts) -> str:
-    return (
-        "## How to load it\n\n"
-        f"```python\nimport headwater\n\ntable = headwater.load_dataset({json.dumps(facts.name)})  # verified\n"
-        "frame = table.to_pandas()\n```\n\n"
-        f"Or from a downloaded folder: `pandas.read_parquet({json.dumps(DATA)})`. Check a folder at any time, without "
-        "a network, with `headwater verify FOLDER`."
-    )
 
 
 def _columns(facts: ReleaseFacts, schema: Schema) -> str:

@@ -13,6 +13,7 @@ __all__ = [
     "CARD",
     "CHECKSUMS",
     "COVERAGE",
+    "CROISSANT",
     "CSV",
     "DATA",
     "GENERATOR",
@@ -34,6 +35,7 @@ ATTESTATION = "attestation.json"
 AUDIT = "audit.json"
 CARD = "README.md"
 CHECKSUMS = "SHA256SUMS"
+CROISSANT = "croissant.json"
 CSV = "data.csv.gz"
 DATA = "data.parquet"
 GENERATOR = "generator"

@@ -16,6 +16,7 @@ from headwater.release.audit_check import policy_of
 from headwater.release.audit_file import PublishedAudit
 from headwater.release.blocks import BLOCKS_SUFFIX, BlockDigests
 from headwater.release.card import dataset_card
+from headwater.release.croissant import croissant_of
 from headwater.release.csv_copy import write_csv_copy
 from headwater.release.extras import NO_EXTRAS, ReleaseExtras
 from headwater.release.facts import ReleaseFacts
@@ -26,6 +27,7 @@ from headwater.release.layout import (
     AUDIT,
     CARD,
     CHECKSUMS,
+    CROISSANT,
     CSV,
     DATA,
     MANIFEST,
@@ -155,7 +157,9 @@ def _fill(
     first, number = first_rows(staging / DATA)
     texts[STATISTICS] = statistics_of(first, schema, of=number).to_bytes()
     texts[SCHEMA] = schema.to_toml().encode("utf-8")
-    texts[CARD] = dataset_card(facts, schema, table.rows, shown, audit).encode("utf-8")
+    texts[CARD] = dataset_card(facts, schema, table.rows, shown, audit, told, configurations, extras.terms).encode(
+        "utf-8"
+    )
     if audit is not None:
         _refuse_other_rows(hash_file(staging / DATA)[1], audit)
         texts[AUDIT] = audit.to_bytes()
@@ -167,7 +171,10 @@ def _fill(
         target = staging / path
         target.parent.mkdir(exist_ok=True)
         target.write_bytes(content)
-    entries = tuple(_entry(staging, path, texts) for path in sorted([DATA, CSV, *beside, *texts]))
+    entries = [_entry(staging, path, texts) for path in sorted([DATA, CSV, *beside, *texts])]
+    texts[CROISSANT] = croissant_of(facts, schema, table.rows, entries, configurations, audit)
+    (staging / CROISSANT).write_bytes(texts[CROISSANT])
+    entries = sorted([*entries, _entry(staging, CROISSANT, texts)], key=lambda entry: entry.path)
     manifest = Manifest(
         format=format_of(protection, more=bool(told or configurations or extras.terms != "kept")),
         name=facts.name,
@@ -185,7 +192,7 @@ def _fill(
         charts=told,
         configurations=configurations,
         generator=extras.terms,
-        files=entries,
+        files=tuple(entries),
     )
     # Nothing is signed that `headwater verify` would refuse.
     check_terms(manifest, None if audit is None else policy_of(audit))

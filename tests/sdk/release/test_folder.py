@@ -70,7 +70,14 @@ def test_schema_in_the_folder_is_the_tables(folder: Path) -> None:
 def test_without_dp_nothing_but_rows_and_words_is_published(folder: Path) -> None:
     present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     plots = {path for path in present if path.startswith("plots/")}
-    assert present - plots == {*WORDS, "data.csv.gz", "data.parquet", "data.parquet.blocks.json", "statistics.json"}
+    assert present - plots == {
+        *WORDS,
+        "croissant.json",
+        "data.csv.gz",
+        "data.parquet",
+        "data.parquet.blocks.json",
+        "statistics.json",
+    }
     assert len(plots) == 6
     assert "plots/pairs.svg" in plots
     assert all(path.endswith(".svg") for path in plots)

@@ -86,6 +86,7 @@ def test_a_private_release_is_verified_with_its_replay(tmp_path: Path) -> None:
     assert present == {
         "README.md",
         "SHA256SUMS",
+        "croissant.json",
         "data.csv.gz",
         "data.parquet",
         "data.parquet.blocks.json",
