@@ -8,7 +8,7 @@ Source: MLCommons Croissant 1.1 and RAI 1.0, docs.mlcommons.org/croissant.
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from headwater.release.audit_file import PublishedAudit
 from headwater.release.domain import describe_domain
@@ -33,7 +33,7 @@ __all__ = ["croissant_of"]
 VERSION = "http://mlcommons.org/croissant/1.1"
 RAI_VERSION = "http://mlcommons.org/croissant/RAI/1.0"
 
-_CONTEXT: dict[str, object] = {
+_CONTEXT: Mapping[str, object] = {
     "@language": "en",
     "@vocab": "https://schema.org/",
     "cr": "http://mlcommons.org/croissant/",

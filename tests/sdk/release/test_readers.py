@@ -104,7 +104,7 @@ def test_pictures_and_awkward_names_come_through_croissant(tmp_path: Path, conso
         NumericColumn(name="column-002", lower=0, upper=9, integer=True, missing=True),
     )
     schema = Schema(name="t", columns=columns)
-    values = {
+    values: dict[str, np.ndarray] = {
         "scan": np.arange(12, dtype=np.uint8).reshape(2, 6) % 4,
         columns[1].name: np.array([0, 1], np.int32),
         "column-002": np.array([np.nan, 3.0]),
@@ -112,7 +112,10 @@ def test_pictures_and_awkward_names_come_through_croissant(tmp_path: Path, conso
     table = Table(schema, values, 2)
     write_release(tmp_path / "r", table, facts_on(table, consortium), consortium.coordinator_key)
     records = list(mlcroissant.Dataset(tmp_path / "r" / "croissant.json").records("default"))
-    assert [record["default/column-002"] for record in records][1] == 3.0
+    assert list(records[1]["default/scan"]) == [2, 3, 0, 1, 2, 3]
+    assert records[1]["default/column-002"].decode() == "nein"
+    # Its own name was taken by the place of another.
+    assert records[1]["default/column-003"] == 3.0
     document = json.loads((tmp_path / "r" / "croissant.json").read_bytes())
     assert [field.get("headwater:sensitive") for field in document["recordSet"][0]["field"]] == [None, True, None]
     ids = [field["@id"] for field in document["recordSet"][0]["field"]]
