@@ -13,7 +13,7 @@ export FLWR_TELEMETRY_ENABLED := 0
 export FLWR_DISABLE_UPDATE_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-slow test-crash test-browser check format protos vectors diagrams docs bench-quality bench-generator bench-ablation bench-secagg bench-privacy bench-audit fuzz clean
+.PHONY: help setup demo test test-fast test-slow test-crash test-browser check format protos vectors diagrams docs bench-quality bench-generator bench-ablation bench-secagg bench-privacy bench-audit bench-catalogue fuzz clean
 
 help:  ## Show what can be made.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -89,6 +89,9 @@ bench-privacy: $(STAMP)  ## What private releases are worth beside AIM and MST. 
 
 bench-audit: $(STAMP)  ## Audit copiers and honest tables, beside peers. ARGS="--quick", DATA=folder of CSVs.
 	$(BIN)/python tools/bench/run_audit.py $(if $(DATA),--data $(DATA)) $(ARGS)
+
+bench-catalogue: $(STAMP)  ## Measure the catalogue beside nginx and curl. ARGS="--quick --only file".
+	$(BIN)/python tools/bench/run_catalogue.py $(ARGS)
 
 fuzz: $(STAMP)  ## Fuzz every parser and both state machines. FUZZ_SECONDS=60 for all together.
 	$(BIN)/python tools/fuzz/run.py --seconds $(FUZZ_SECONDS) $(ARGS)

@@ -1,0 +1,1 @@
+"""The catalogue measured from outside: pages, files beside nginx, downloads beside curl."""

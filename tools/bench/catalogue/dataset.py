@@ -1,0 +1,138 @@
+"""What the measured catalogue serves: twenty datasets, and one whose rows are a file of 1 GiB."""
+
+import datetime
+import pathlib
+import shutil
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from headwater.agreement.charter import Charter, Member
+from headwater.agreement.signing import public_key_hex
+from headwater.release.blocks import BLOCKS_SUFFIX, BlockDigests
+from headwater.release.hashing import hash_file
+from headwater.release.layout import CHECKSUMS, DATA, MANIFEST, checksums
+from headwater.release.manifest import FileEntry, SignedManifest
+from headwater.release.verification import read_manifest
+from headwater.schema import CategoricalColumn, NumericColumn, Schema
+from headwater.schema.table import Table
+from headwater_server.release import ReleaseRequest, RunFacts, publish_release
+
+__all__ = ["LARGE", "Shelf", "fill_shelf"]
+
+LARGE = "large"
+"""The dataset with the large file."""
+
+_DATASETS = 20
+_ROWS = 30_000
+_LARGE_BYTES = 2**30
+_GROUP_ROWS = 131_072
+_NOON = datetime.datetime(2026, 11, 1, 12, 0, tzinfo=datetime.UTC)
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Releases under a charter that this benchmark made.
+
+    Attributes:
+        charter: which a reader pins.
+        file: the large file itself, for a peer to serve.
+    """
+
+    charter: Charter
+    file: pathlib.Path
+
+
+def fill_shelf(releases: pathlib.Path, ca_digest: str) -> Shelf:
+    """Publish every dataset into a folder that does not exist yet."""
+    key = Ed25519PrivateKey.generate()
+    charter = Charter(
+        version=1,
+        consortium="Benchmark",
+        members=tuple(
+            Member(id=name, name=name.title(), identity_key=public_key_hex(Ed25519PrivateKey.generate()))
+            for name in ("east", "north", "west")
+        ),
+        coordinator_key=public_key_hex(key),
+        minimum_cohort=3,
+        ca_digest=ca_digest,
+        created="2026-11-01T09:00:00Z",
+    )
+    run = RunFacts(
+        consortium=charter.consortium,
+        organisations=3,
+        run_id="ab" * 16,
+        plan_digest="cd" * 32,
+        charter_digest=charter.digest,
+        generator_digest="ef" * 32,
+        differencing="unprotected",
+        privacy="none",
+    )
+    request = ReleaseRequest(name="visits-01", title="Hospital visits", description="Made for measuring a catalogue.")
+    first = publish_release(releases, _table(), request, run, key, _NOON).folder
+    for number in range(2, _DATASETS + 1):
+        _rename(first, releases / f"visits-{number:02}" / "1", key)
+    large = releases / LARGE / "1"
+    _rename(first, large, key)
+    _write_large(large / DATA)
+    _replace_rows(large, key)
+    return Shelf(charter, large / DATA)
+
+
+def _table() -> Table:
+    """Fifteen columns, as Adult has them; nobody's rows."""
+    random = np.random.default_rng(1)
+    numeric = [NumericColumn(name=f"measure_{at}", lower=0, upper=100, integer=at % 2 == 0) for at in range(6)]
+    wards = [CategoricalColumn(name=f"ward_{at}", categories=tuple("abcdefgh"[: at + 2])) for at in range(6)]
+    codes = [
+        CategoricalColumn(name=f"code_{at}", categories=tuple(f"k{each}" for each in range(20))) for at in range(3)
+    ]
+    columns: dict[str, np.ndarray] = {}
+    for column in numeric:
+        values = random.gamma(3.0, 10.0, _ROWS).clip(0, 100)
+        columns[column.name] = np.rint(values) if column.integer else values
+    for category in (*wards, *codes):
+        columns[category.name] = random.integers(0, len(category.categories), _ROWS).astype(np.int32)
+    return Table(Schema(name="visits", columns=(*numeric, *wards, *codes)), columns, _ROWS)
+
+
+def _rename(release: pathlib.Path, to: pathlib.Path, key: Ed25519PrivateKey) -> None:
+    """The same release under another name, signed as such."""
+    shutil.copytree(release, to)
+    manifest = read_manifest((release / MANIFEST).read_bytes()).manifest
+    _sign(to, SignedManifest.sign(manifest.model_copy(update={"name": to.parent.name}), key))
+
+
+def _sign(folder: pathlib.Path, signed: SignedManifest) -> None:
+    data = signed.to_bytes()
+    (folder / MANIFEST).write_bytes(data)
+    (folder / CHECKSUMS).write_bytes(checksums(signed.manifest.files, data))
+
+
+def _write_large(path: pathlib.Path) -> None:
+    """Random numbers as Parquet, which nothing on the way can make smaller."""
+    random = np.random.default_rng(2)
+    names = [f"x{at}" for at in range(16)]
+    schema = pa.schema([(name, pa.float64()) for name in names])
+    with pq.ParquetWriter(path, schema, compression="none", use_dictionary=False) as writer:
+        for _ in range(_LARGE_BYTES // (8 * len(names) * _GROUP_ROWS)):
+            writer.write_table(pa.table({name: random.random(_GROUP_ROWS) for name in names}, schema))
+
+
+def _replace_rows(folder: pathlib.Path, key: Ed25519PrivateKey) -> None:
+    """Put the file that lies there now into the manifest."""
+    manifest = read_manifest((folder / MANIFEST).read_bytes()).manifest
+    (folder / f"{DATA}{BLOCKS_SUFFIX}").write_bytes(BlockDigests.of(folder / DATA, DATA).to_bytes())
+    changed = {name: hash_file(folder / name) for name in (DATA, f"{DATA}{BLOCKS_SUFFIX}")}
+
+    def entry(file: FileEntry) -> FileEntry:
+        if file.path not in changed:
+            return file
+        size, digest = changed[file.path]
+        return file.model_copy(update={"size_bytes": size, "sha256": digest})
+
+    files = tuple(entry(file) for file in manifest.files)
+    _sign(folder, SignedManifest.sign(manifest.model_copy(update={"files": files}), key))
