@@ -1,6 +1,8 @@
 """What the catalogue serves: published releases, found by name and version."""
 
+import os
 import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -23,6 +25,7 @@ from headwater.release.withdrawal import (
 __all__ = ["FolderReleaseIndex", "ReleaseEntry", "ReleaseIndex", "newest_of"]
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}", re.ASCII)
+_SETTLED_NS = 2 * 10**9
 _VERSION = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
 
 
@@ -91,12 +94,15 @@ class FolderReleaseIndex:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._numbers_kept: dict[str, tuple[int, Sequence[int]]] = {}
 
     def latest(self) -> Sequence[ReleaseEntry]:
         """What `newest_of` says of every dataset, the most recently made first."""
-        if not self._root.is_dir():
+        try:
+            names = os.listdir(self._root)
+        except OSError:
             return []
-        found = [newest_of(self.versions(folder.name)) for folder in self._root.iterdir()]
+        found = [newest_of(self.versions(name)) for name in names]
         entries = [entry for entry in found if entry is not None]
         # By name first: what was made in one second keeps a steady order.
         entries.sort(key=lambda entry: entry.manifest.name)
@@ -105,21 +111,36 @@ class FolderReleaseIndex:
     def versions(self, name: str) -> Sequence[ReleaseEntry]:
         """All versions of a dataset, newest first."""
         # The name comes from a URL: it is matched whole before it becomes part of a path.
-        if not _NAME.fullmatch(name) or not (self._root / name).is_dir():
+        if not _NAME.fullmatch(name):
             return []
-        numbers = [int(path.name) for path in (self._root / name).iterdir() if _VERSION.fullmatch(path.name)]
-        entries = [self.find(name, number) for number in sorted(numbers, reverse=True)]
+        entries = [self.find(name, number) for number in self._numbers(name)]
         return [entry for entry in entries if entry is not None]
+
+    def _numbers(self, name: str) -> Sequence[int]:
+        """The versions that have a folder, newest first; listed again only where the dataset's folder changed."""
+        folder = self._root / name
+        try:
+            changed = os.stat(folder).st_mtime_ns
+            kept = self._numbers_kept.get(name)
+            if kept is not None and kept[0] == changed:
+                return kept[1]
+            numbers = sorted((int(each) for each in os.listdir(folder) if _VERSION.fullmatch(each)), reverse=True)
+        except OSError:
+            return ()
+        # A second change within one tick of the file system's clock would leave the same stamp.
+        if time.time_ns() - changed > _SETTLED_NS:
+            self._numbers_kept[name] = (changed, numbers)
+        return numbers
 
     def find(self, name: str, version: int) -> ReleaseEntry | None:
         """This very version, or None."""
         if not _NAME.fullmatch(name) or not _VERSION.fullmatch(str(version)):
             return None
-        folder = self._root / name / str(version)
-        if not (folder / MANIFEST).is_file():
+        folder = f"{self._root}/{name}/{version}"
+        if not os.path.isfile(f"{folder}/{MANIFEST}"):
             return None
         try:
-            entry = _load(folder, (folder / WITHDRAWN).exists())
+            entry = _load(folder, os.path.exists(f"{folder}/{WITHDRAWN}"))
         except (HeadwaterError, OSError):
             # A folder that somebody broke is not served; every other release still is.
             return None
@@ -132,8 +153,9 @@ class FolderReleaseIndex:
 
 
 @lru_cache(maxsize=1024)
-def _load(folder: Path, withdrawn: bool) -> ReleaseEntry:
+def _load(place: str, withdrawn: bool) -> ReleaseEntry:
     # A published folder changes once at most, when it is withdrawn, so it is read once before and once after.
+    folder = Path(place)
     manifest = read_manifest((folder / MANIFEST).read_bytes()).manifest
     return ReleaseEntry(manifest, folder, _notice(folder, manifest) if withdrawn else None)
 

@@ -15,7 +15,7 @@ from headwater_server.catalogue.compare_page import comparison_of
 from headwater_server.catalogue.dataset_page import dataset_values, withdrawn_values
 from headwater_server.catalogue.index import ReleaseEntry, ReleaseIndex, newest_of
 from headwater_server.catalogue.index_page import index_form
-from headwater_server.catalogue.listing import listed_datasets
+from headwater_server.catalogue.listing import listed_of
 from headwater_server.catalogue.page_cache import PageCache
 from headwater_server.catalogue.rendering import Pages
 from headwater_server.catalogue.search import Query, query_of, search
@@ -23,6 +23,7 @@ from headwater_server.storage.access_port import Level
 
 __all__ = ["Pages", "pages_router"]
 
+_LISTS = 64
 _NO_DATASET = "There is no dataset of this name in this catalogue."
 _NO_VERSION = "There is no such version of this dataset in this catalogue."
 
@@ -31,6 +32,8 @@ def pages_router(releases: ReleaseIndex, pages: Pages) -> APIRouter:
     """The routes of all pages."""
     router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
     cache = PageCache()
+    # Apart: whoever asks for a thousand searches drives no page of a dataset out.
+    lists = PageCache(_LISTS)
 
     @router.head("/")
     @router.get("/")
@@ -38,8 +41,12 @@ def pages_router(releases: ReleaseIndex, pages: Pages) -> APIRouter:
         try:
             query = query_of(request.query_params)
         except InputError as error:
-            return _index(pages, releases, Query(), f"This search cannot be answered: {error}.", 400)
-        return _index(pages, releases, query, "", 200)
+            problem = f"This search cannot be answered: {error}."
+            return HTMLResponse(_index_text(pages, releases.latest(), Query(), problem), status_code=400)
+        entries = releases.latest()
+        shown = tuple((entry.folder, entry.withdrawn is None) for entry in entries)
+        key: Hashable = (query, shown, pages.reader_class)
+        return lists.made(key, partial(_index_text, pages, entries, query)).answer(request)
 
     @router.head("/datasets/{name}")
     @router.get("/datasets/{name}")
@@ -126,10 +133,9 @@ def _download(text: str, file: str, media_type: str) -> Response:
     return Response(text, media_type=media_type, headers={"content-disposition": f'attachment; filename="{file}"'})
 
 
-def _index(pages: Pages, releases: ReleaseIndex, query: Query, problem: str, status: int) -> Response:
-    found = search(listed_datasets(releases), query)
-    form = index_form(query, found)
-    return pages.render("index.html", status, query=query, found=found, form=form, problem=problem)
+def _index_text(pages: Pages, entries: Sequence[ReleaseEntry], query: Query, problem: str = "") -> str:
+    found = search([listed_of(entry) for entry in entries], query)
+    return pages.text("index.html", query=query, found=found, form=index_form(query, found), problem=problem)
 
 
 async def _dataset(
