@@ -9,10 +9,10 @@ from types import ModuleType
 
 from headwater.catalogue.cache import CacheEntry, DatasetCache
 from headwater.catalogue.client import CatalogueClient, Listing
-from headwater.catalogue.dataset import load_dataset
+from headwater.catalogue.dataset import cache_of, load_dataset
 from headwater.catalogue.download import download_release
 from headwater.catalogue.fetching import Fetcher
-from headwater.catalogue.known import KnownCatalogue, home_folder, pinned_charter, read_catalogues
+from headwater.catalogue.known import KnownCatalogue, home_folder, pinned_charter, pinned_history, read_catalogues
 from headwater.catalogue.opening import Catalogue
 from headwater.catalogue.opening import catalogue as _open
 from headwater.catalogue.pinning import add_catalogue, follow_charter
@@ -29,6 +29,7 @@ __all__ = [
     "KnownCatalogue",
     "Listing",
     "add_catalogue",
+    "cache_of",
     "chosen_catalogues",
     "download_release",
     "find_dataset",
@@ -36,6 +37,7 @@ __all__ = [
     "home_folder",
     "load_dataset",
     "pinned_charter",
+    "pinned_history",
     "read_catalogues",
 ]
 

@@ -19,7 +19,15 @@ from headwater.release.layout import DATA, SCHEMA
 from headwater.release.withdrawal import Withdrawal
 from headwater.schema import BooleanColumn, CategoricalColumn, Schema
 
-__all__ = ["PARTS_FROM_BYTES", "ConfigurationName", "Request", "load_kept", "load_release", "refuse_withdrawn"]
+__all__ = [
+    "PARTS_FROM_BYTES",
+    "ConfigurationName",
+    "Request",
+    "load_kept",
+    "load_release",
+    "refuse_withdrawn",
+    "refuse_withdrawn_release",
+]
 
 ConfigurationName = Literal["default", "balanced", "views"]
 """data.parquet, or rows that the release has beside it."""
@@ -137,11 +145,22 @@ def refuse_withdrawn(said: Withdrawal, allowed: bool, *, kept: bool) -> None:
     if allowed and kept:
         return
     instead = "" if said.replaced_by is None else f"; use version {said.replaced_by}"
-    still = "; allow_withdrawn=True (--allow-withdrawn) gives the copy in the cache all the same" if kept else ""
+    still = "; allow_withdrawn=True gives the copy in the cache all the same" if kept else ""
     raise WithdrawnRelease(
         f"{said.name} version {said.version} was withdrawn by the consortium on {said.withdrawn[:10]}: "
         f"{said.reason}{instead}{still}"
     )
+
+
+def refuse_withdrawn_release(client: CatalogueClient, history: CharterHistory, name: str, version: int) -> None:
+    """Refuse to download what the consortium took back.
+
+    Raises:
+        WithdrawnRelease: with the reason.
+    """
+    signed, _ = client.manifest(name, version, history)
+    if (notice := client.withdrawal(signed.manifest, history)) is not None:
+        refuse_withdrawn(notice[0], False, kept=False)
 
 
 def _in_parts(manifest: Manifest, entry: FileEntry, request: Request) -> bool:

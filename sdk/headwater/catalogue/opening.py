@@ -27,7 +27,7 @@ from headwater.schema import Schema
 if TYPE_CHECKING:
     from headwater.generator.table_generator import TableGenerator
 
-__all__ = ["Catalogue", "catalogue"]
+__all__ = ["Catalogue", "catalogue", "open_known"]
 
 
 @dataclass(frozen=True)
@@ -226,10 +226,16 @@ def catalogue(url: str, *, charter: str | None = None, ca: str | Path | None = N
             )
         add_catalogue(home, url, _pem(ca), charter, token)
         known = next(each for each in read_catalogues(home) if each.url == url.rstrip("/"))
-    return _open(home, known.model_copy(update={"token": token}) if token else known)
+    return open_known(home, known.model_copy(update={"token": token}) if token else known)
 
 
-def _open(home: Path, known: KnownCatalogue) -> Catalogue:
+def open_known(home: Path, known: KnownCatalogue) -> Catalogue:
+    """Open a catalogue that is known.
+
+    Raises:
+        PeerError: it has another charter than the pinned one.
+        TransportError: it could not be reached.
+    """
     client = CatalogueClient(known)
     try:
         return Catalogue(known.url, follow_charter(home, client), client, home)

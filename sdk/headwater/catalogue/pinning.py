@@ -20,7 +20,7 @@ from headwater.catalogue.known import (
 )
 from headwater.errors import InputError, PeerError
 
-__all__ = ["add_catalogue", "follow_charter", "whole_digest"]
+__all__ = ["add_catalogue", "follow_charter", "remove_catalogue", "whole_digest"]
 
 
 def add_catalogue(home: Path, url: str, ca_pem: str, charter_digest: str, token: str = "") -> Charter:
@@ -59,6 +59,20 @@ def add_catalogue(home: Path, url: str, ca_pem: str, charter_digest: str, token:
     others = [other for other in read_catalogues(home) if other.url != known.url]
     write_catalogues(home, [*others, known])
     return charter
+
+
+def remove_catalogue(home: Path, url: str) -> None:
+    """Forget a catalogue and its token; charters stay pinned, by which what was downloaded is verified.
+
+    Raises:
+        InputError: it is not known.
+    """
+    known = read_catalogues(home)
+    kept = [each for each in known if each.url != url.rstrip("/")]
+    if len(kept) == len(known):
+        there = f"known are {', '.join(each.url for each in known)}" if known else "none is known"
+        raise InputError(f"{url} is not a known catalogue; {there}")
+    write_catalogues(home, kept)
 
 
 def follow_charter(home: Path, client: CatalogueClient) -> CharterHistory:

@@ -6,7 +6,7 @@ from typing import Literal
 from headwater.catalogue.client import Listing
 from headwater.errors import InputError
 
-__all__ = ["matching"]
+__all__ = ["matching", "privacy_wish"]
 
 
 def matching(
@@ -23,8 +23,7 @@ def matching(
     Raises:
         InputError: `privacy` is neither.
     """
-    if privacy not in {None, "dp", "none"}:
-        raise InputError(f"privacy={privacy!r} is neither 'dp' nor 'none'; leave it out for both")
+    privacy = privacy_wish(privacy)
     asked = words.casefold().split()
 
     def fits(each: Listing) -> bool:
@@ -37,3 +36,16 @@ def matching(
         return -sum(word in name for word in asked), -sum(word in title for word in asked), each.name
 
     return sorted((each for each in listings if fits(each)), key=rank)
+
+
+def privacy_wish(given: str | None) -> Literal["dp", "none"] | None:
+    """Which datasets are wanted by their privacy.
+
+    Raises:
+        InputError: it is neither "dp" nor "none".
+    """
+    match given:
+        case None | "dp" | "none":
+            return given
+        case _:
+            raise InputError(f"privacy {given!r} is neither 'dp' nor 'none'; leave it out for both")

@@ -3,7 +3,7 @@
 import typer
 
 from headwater import __version__
-from headwater.cli import audit, catalogue, sample, schema
+from headwater.cli import audit, cache, catalogue, sample, schema
 from headwater.cli.entry import run
 
 __all__ = ["app", "main"]
@@ -17,7 +17,8 @@ app = typer.Typer(
     help="""Find, download and verify synthetic datasets that organisations made together.
 
     A dataset is checked against the consortium's charter: name the catalogue once with `headwater catalogue add`, then
-    `headwater list`, `show`, `download` and `verify`; `headwater sample` draws from a released generator.
+    `headwater list`, `search`, `show`, `download` and `verify`; `headwater cache` shows what Python loaded, and
+    `headwater sample` draws from a released generator.
     `headwater schema` drafts and checks the contract between organisations. `headwater audit` attacks a synthetic
     table on plain files, whatever made it.
     """,
@@ -41,6 +42,7 @@ def _options(
 schema.register(app)
 catalogue.register(app)
 sample.register(app)
+cache.register(app)
 audit.register(app)
 
 

@@ -1,17 +1,21 @@
 """`headwater catalogue`: name a catalogue once, then list, show, download and verify its datasets."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table as Grid
 
+from headwater.cli.as_json import AsJson, found_as_json, print_json
 from headwater.cli.dataset_page import progress_bar, show_manifest, show_verification
 from headwater.cli.listing import listing_grid
 from headwater.cli.wording import plain
 from headwater.errors import InputError
 from headwater.file_size import size_in_words
+
+if TYPE_CHECKING:
+    from headwater.catalogue import Listing
 
 __all__ = ["register"]
 
@@ -30,6 +34,7 @@ def register(app: typer.Typer) -> None:
     """Mount `catalogue` on the researcher's command, and its daily commands beside it."""
     for group, command in ((app, "headwater"), (_group, "headwater catalogue")):
         group.command("list", epilog=f"Example:  {command} list")(list_datasets)
+        group.command("search", epilog=f"Example:  {command} search income --privacy dp")(search)
         group.command("show", epilog=f"Example:  {command} show adult")(show)
         group.command("download", epilog=f"Example:  {command} download adult --out adult")(download)
         group.command("verify", epilog=f"Example:  {command} verify adult")(verify)
@@ -75,36 +80,100 @@ def add(
     console.print("Next: [bold]headwater list[/bold]")
 
 
-def list_datasets(catalogue: _Catalogue = None) -> None:
+@_group.command("remove", epilog="Example:  headwater catalogue remove https://data.example.org:9445")
+def forget(url: Annotated[str, typer.Argument(help="As `headwater catalogue known` shows it.")]) -> None:
+    """Forget a catalogue and its token; what was downloaded from it stays, and can still be verified."""
+    from headwater.catalogue import home_folder
+    from headwater.catalogue.pinning import remove_catalogue
+
+    remove_catalogue(home_folder(), url)
+    Console().print(f"[green]Forgot[/green] {plain(url)}.")
+
+
+@_group.command("known", epilog="Example:  headwater catalogue known")
+def list_known(json: AsJson = False) -> None:
+    """List the known catalogues with the charter that is pinned for each."""
+    from headwater.catalogue import home_folder, read_catalogues
+
+    known = read_catalogues(home_folder())
+    if json:
+        listed = [{"url": each.url, "charter": each.charter, "token": bool(each.token)} for each in known]
+        print_json({"catalogues": listed})
+        return
+    if not known:
+        Console().print("No catalogue is known; `headwater catalogue add` names one.")
+        return
+    grid = Grid("address", "pinned charter", "token")
+    for each in known:
+        grid.add_row(plain(each.url), f"{each.charter[:16]}…", "kept" if each.token else "none")
+    Console().print(grid)
+
+
+def list_datasets(catalogue: _Catalogue = None, json: AsJson = False) -> None:
     """List the newest version of every dataset in the known catalogues."""
+    _list_matching("", catalogue, None, 0, json)
+
+
+def search(
+    words: Annotated[list[str], typer.Argument(help="All of which stand in name, title or description.")],
+    privacy: Annotated[str | None, typer.Option(help="dp: differentially private only; none: the others only.")] = None,
+    min_rows: Annotated[int, typer.Option(help="At least this many rows.", min=0)] = 0,
+    catalogue: _Catalogue = None,
+    json: AsJson = False,
+) -> None:
+    """Search the known catalogues for datasets, those with a word in their name first."""
+    _list_matching(" ".join(words), catalogue, privacy, min_rows, json)
+
+
+def _list_matching(words: str, url: str | None, privacy: str | None, min_rows: int, as_json: bool) -> None:
     from headwater.catalogue import CatalogueClient, chosen_catalogues, follow_charter, home_folder
+    from headwater.catalogue.searching import matching, privacy_wish
 
     console, home = Console(), home_folder()
-    for known in chosen_catalogues(home, catalogue):
+    wish = privacy_wish(privacy)
+    found: list[tuple[Listing, str]] = []
+    for known in chosen_catalogues(home, url):
         with CatalogueClient(known) as client:
             charter = follow_charter(home, client).newest
-            listings = client.releases()
+            everything = client.releases()
+        listings = matching(everything, words, wish, min_rows)
+        found += [(listing, known.url) for listing in listings]
+        if as_json:
+            continue
         title = f"{plain(charter.consortium)} · {plain(known.url)}"
         if not listings:
-            console.print(f"{title}: nothing has been released yet.")
+            nothing = (
+                "nothing fits; `headwater list` shows everything" if everything else "nothing has been released yet"
+            )
+            console.print(f"{title}: {nothing}.")
             continue
         console.print(listing_grid(listings, title, console.width))
+    if as_json:
+        print_json(found_as_json(found))
 
 
-def show(name: _Name, version: _Version = None, catalogue: _Catalogue = None) -> None:
+def show(name: _Name, version: _Version = None, catalogue: _Catalogue = None, json: AsJson = False) -> None:
     """Show a dataset: what it is, what protects the people behind it and what not, its files.
 
     Everything shown comes from the manifest, after the coordinator's signature on it was checked.
     """
-    from headwater.catalogue import CatalogueClient, find_dataset, follow_charter, home_folder
+    from headwater.catalogue import find_dataset, home_folder
+    from headwater.catalogue.opening import open_known
 
     home = home_folder()
     known, chosen = find_dataset(home, name, version, catalogue)
-    with CatalogueClient(known) as client:
-        signed, _ = client.manifest(name, chosen, follow_charter(home, client))
+    with open_known(home, known) as opened:
+        dataset = opened.show(name, chosen)
+    if json:
+        print_json(dataset.to_dict())
+        return
     console = Console()
-    show_manifest(console, signed.manifest)
-    console.print(f"\nNext: [bold]headwater download {signed.manifest.name}[/bold]")
+    if (said := dataset.withdrawal) is not None:
+        instead = "" if said.replaced_by is None else f" Use version {said.replaced_by}."
+        console.print(f"[red]WITHDRAWN[/red] on {said.withdrawn[:10]}: {plain(said.reason)}{instead}")
+    show_manifest(console, dataset.manifest)
+    if dataset.withdrawal is None:
+        console.print(f"\nNext: [bold]headwater download {dataset.name}[/bold]")
 
 
 def download(
@@ -119,13 +188,16 @@ def download(
     when every file in it has the size and SHA-256 that the consortium's coordinator signed.
     """
     from headwater.catalogue import CatalogueClient, download_release, find_dataset, follow_charter, home_folder
+    from headwater.catalogue.loading import refuse_withdrawn_release
 
     home = home_folder()
     known, chosen = find_dataset(home, name, version, catalogue)
     folder = out if out is not None else Path(f"{name}-{chosen}")
     console = Console()
     with CatalogueClient(known) as client, progress_bar(console, f"{name} version {chosen}") as report:
-        verification = download_release(client, follow_charter(home, client), name, chosen, folder, report)
+        history = follow_charter(home, client)
+        refuse_withdrawn_release(client, history, name, chosen)
+        verification = download_release(client, history, name, chosen, folder, report)
     console.print(f"[green]Downloaded[/green] {plain(name)} version {chosen} to [bold]{plain(str(folder))}[/bold]")
     show_verification(console, verification)
 

@@ -1,6 +1,7 @@
 """How every command of Headwater starts and fails: one clear line, a non-zero exit, never a traceback."""
 
 import errno
+import json
 import os
 import sys
 
@@ -30,10 +31,17 @@ def _extra(package: str) -> str:
     return f"pip install headwater[{found}] brings it"
 
 
+def _told(error: HeadwaterError) -> str:
+    if "--json" not in sys.argv:
+        return f"error: {_line(str(error))}\n"
+    return json.dumps({"error": {"code": error.code, "message": _line(str(error))}}) + "\n"
+
+
 def run(app: typer.Typer) -> None:
     """Run a command-line application and turn failures into one line on standard error.
 
     Exit status: 0 done; 1 refused, with the reason; 2 wrong usage; 130 interrupted by Ctrl-C.
+    With --json the reason comes as JSON on standard error, under a code that stays the same.
     Set HEADWATER_TRACEBACK=1 to see where an error came from.
     """
     try:
@@ -44,7 +52,7 @@ def run(app: typer.Typer) -> None:
     except HeadwaterError as error:
         if os.environ.get("HEADWATER_TRACEBACK"):
             raise
-        sys.stderr.write(f"error: {_line(str(error))}\n")
+        sys.stderr.write(_told(error))
         raise SystemExit(1) from None
     except ModuleNotFoundError as error:
         if os.environ.get("HEADWATER_TRACEBACK"):
