@@ -18,6 +18,7 @@ from headwater.catalogue.pinning import add_catalogue, follow_charter, whole_dig
 from headwater.catalogue.refusals import NotInCatalogue, WithdrawnRelease
 from headwater.catalogue.samples import Sample, request_sample
 from headwater.catalogue.searching import matching
+from headwater.catalogue.selection import newest_standing
 from headwater.catalogue.view import Dataset
 from headwater.errors import InputError, ReleaseRefused
 from headwater.release import Manifest
@@ -77,12 +78,7 @@ class Catalogue:
             InputError: there is no such dataset.
             TransportError: the catalogue could not be reached.
         """
-        check_name(name)
-        found = sorted((listing.version for listing in self._client.versions(name)), reverse=True)
-        if not found:
-            names = sorted(listing.name for listing in self._client.releases())
-            raise NotInCatalogue(f"{self.url} has no dataset {name!r}{did_you_mean(name, names)}")
-        return found
+        return sorted((listing.version for listing in self._listed(name)), reverse=True)
 
     def show(self, name: str, version: int | None = None) -> Dataset:
         """Everything about a dataset but its rows, after the coordinator's signature was checked.
@@ -187,10 +183,19 @@ class Catalogue:
             raise ReleaseRefused(f"{SCHEMA} is not the schema of the plan that was approved; tell the consortium")
         return schema
 
+    def _listed(self, name: str) -> Sequence[Listing]:
+        check_name(name)
+        listings = self._client.versions(name)
+        if not listings:
+            names = sorted(listing.name for listing in self._client.releases())
+            raise NotInCatalogue(f"{self.url} has no dataset {name!r}{did_you_mean(name, names)}")
+        return listings
+
     def _chosen(self, name: str, version: int | None) -> int:
-        there = self.versions(name)
+        listings = self._listed(name)
         if version is None:
-            return there[0]
+            return newest_standing(listings)
+        there = [listing.version for listing in listings]
         if version not in there:
             listed = ", ".join(map(str, sorted(there)))
             raise NotInCatalogue(f"{name!r} has no version {version}; there are {listed}")

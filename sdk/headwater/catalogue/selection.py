@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from headwater.catalogue.client import CatalogueClient
+from headwater.catalogue.client import CatalogueClient, Listing
 from headwater.catalogue.frames import did_you_mean
 from headwater.catalogue.known import KnownCatalogue, read_catalogues
 from headwater.catalogue.refusals import NotInCatalogue
 from headwater.errors import InputError
 
-__all__ = ["chosen_catalogues", "find_dataset"]
+__all__ = ["chosen_catalogues", "find_dataset", "newest_standing"]
 
 
 def chosen_catalogues(home: Path, url: str | None = None) -> Sequence[KnownCatalogue]:
@@ -44,9 +44,10 @@ def find_dataset(
     present: list[int] = []
     for known in chosen_catalogues(home, url):
         with CatalogueClient(known) as client:
-            present += (numbers := [listing.version for listing in client.versions(name)])
-        if numbers and version is None:
-            found.append((known, max(numbers)))
+            listings = client.versions(name)
+        present += (numbers := [listing.version for listing in listings])
+        if listings and version is None:
+            found.append((known, newest_standing(listings)))
         elif version in numbers:
             found.append((known, int(version or 0)))
     if not found and present:
@@ -58,6 +59,16 @@ def find_dataset(
     if len(found) > 1:
         raise InputError(f"{name!r} is in {' and '.join(k.url for k, _ in found)}; say which with --catalogue URL")
     return found[0]
+
+
+def newest_standing(listings: Sequence[Listing]) -> int:
+    """The newest version that was not withdrawn; the newest of all where all were.
+
+    Args:
+        listings: of one dataset; at least one.
+    """
+    standing = [listing.version for listing in listings if listing.withdrawn is None]
+    return max(standing or [listing.version for listing in listings])
 
 
 def _like(home: Path, name: str, url: str | None) -> str:

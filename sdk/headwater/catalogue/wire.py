@@ -61,9 +61,9 @@ class FileConnections:
                     self._idle.append(connection)
                 return
         except BaseException:
-            connection.close()
+            _close(connection, response)
             raise
-        connection.close()
+        _close(connection, response)
 
     def close(self) -> None:
         """Close what is kept."""
@@ -97,6 +97,12 @@ class FileConnections:
             # TLS still runs from here to the catalogue, whose certificate is checked as ever.
             connection.set_tunnel(self._host, self._port)
         return connection
+
+
+def _close(connection: http.client.HTTPSConnection, response: http.client.HTTPResponse) -> None:
+    connection.close()
+    # An answer after which the connection ends holds the socket by itself.
+    response.close()
 
 
 def pieces_of(response: http.client.HTTPResponse) -> Iterator[memoryview]:
