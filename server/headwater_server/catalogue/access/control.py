@@ -45,7 +45,7 @@ class RateLimits:
         key = f"token {reader.token_id}" if reader.token_id else address
         if rule.area is Area.FILE:
             return self._files.take(key)
-        if rule.area is Area.SAMPLES and method not in _SAFE:
+        if rule.area is Area.SAMPLES and method == "POST":
             return self._samples.take(key)
         return self._requests.take(key)
 
