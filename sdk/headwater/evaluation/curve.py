@@ -1,17 +1,19 @@
 """How much a model gains from more synthetic rows."""
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from headwater.errors import InputError
 from headwater.evaluation.judged import Rows, RowsReader, auc, frame_of, trees
 
-__all__ = ["SIZES", "CurvePoint", "enough", "usefulness_curve"]
+__all__ = ["SIZES", "CurvePoint", "as_details", "enough", "points_in", "usefulness_curve"]
 
 SIZES = (500, 2000, 8000, 32_000, 128_000)
 """Numbers of rows that a curve has points at."""
 
 _NEAR = 0.002
+_POINT = re.compile(r"auc at (\d+) rows")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,18 @@ class CurvePoint:
 
     rows: int
     gbm: float
+
+
+def as_details(points: Sequence[CurvePoint]) -> dict[str, float]:
+    """Points as a measure's details have them."""
+    return {f"auc at {point.rows} rows": point.gbm for point in points}
+
+
+def points_in(details: Mapping[str, float]) -> tuple[CurvePoint, ...]:
+    """The points that `as_details` wrote, ascending; none among other details."""
+    found = ((_POINT.fullmatch(name), value) for name, value in details.items())
+    points = (CurvePoint(int(match[1]), value) for match, value in found if match)
+    return tuple(sorted(points, key=lambda point: point.rows))
 
 
 def usefulness_curve(

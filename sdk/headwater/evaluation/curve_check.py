@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headwater.errors import InputError
-from headwater.evaluation.curve import SIZES, CurvePoint, enough
+from headwater.evaluation.curve import SIZES, CurvePoint, as_details, enough
 from headwater.evaluation.features import rows_for
 from headwater.evaluation.figures import inapplicable, inconclusive, label, plain
 from headwater.evaluation.learners import Learner, fit, synthetic_learner
@@ -97,8 +97,8 @@ class CurveCheck:
         if not points:
             reason = f"fewer than {LEAST_OF_A_CLASS} holdout rows of a class of {task.column!r}; more are needed"
             return inconclusive(self.name, subject, reason, better="lower", trials=rows, needed=2 * max(rows, 10))
-        details = {f"auc at {point.rows} rows": point.gbm for point in points}
-        return plain(self.name, subject, float(enough(points)), better="lower", trials=rows, details=details)
+        value, details = float(enough(points)), as_details(points)
+        return plain(self.name, subject, value, better="lower", trials=rows, details=details)
 
     def _learner(self, task: Task, size: int) -> Learner:
         return self._candidate.shared(

@@ -2,11 +2,12 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
 from headwater.agreement.documents import Document, HexDigest, Instant
+from headwater.evaluation.curve import points_in
 from headwater.evidence.check import Disclosure
 from headwater.evidence.measure import CHECK_NAME, Better, Measure, Status
 from headwater.release.attempts import Attempt
@@ -22,7 +23,7 @@ from headwater.release.evidence import (
 from headwater.release.policy.decision import Decision
 from headwater.release.policy.waiver import SignedWaiver
 
-__all__ = ["LADDER", "InternalAudit", "PublicFigure", "PublishedAudit", "bucket_of"]
+__all__ = ["CURVE", "LADDER", "CurveStep", "InternalAudit", "PublicFigure", "PublishedAudit", "bucket_of"]
 
 LADDER: tuple[float, ...] = (
     *(-1.0, -0.5, -0.2, -0.1, -0.05, -0.02, 0.0, 0.01, 0.02, 0.03, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7),
@@ -31,6 +32,22 @@ LADDER: tuple[float, ...] = (
 """Between which a figure is told; fixed, the same for all checks and releases, thresholds among them."""
 
 _End = float | None
+
+
+CURVE = "usefulness.curve"
+"""The check that measures at several numbers of rows."""
+
+
+class CurveStep(Document):
+    """What may be told of one point of a sample-size curve.
+
+    Attributes:
+        rows: synthetic rows that were learned from.
+        between: steps of `LADDER` that the ROC AUC on real rows is between.
+    """
+
+    rows: int = Field(ge=1, le=2**53 - 1)
+    between: tuple[_End, _End]
 
 
 class PublicFigure(Document):
@@ -51,6 +68,7 @@ class PublicFigure(Document):
         detectable: the smallest departure that would be found; for a bucket the step at or beyond it.
         trials: of public figures.
         needed: trials that would have been needed; no row is behind it.
+        curve: of the sample-size curve, where its class is "bucket": a bucket for each number of rows, ascending.
     """
 
     check: str = Field(pattern=CHECK_NAME, max_length=100)
@@ -67,6 +85,29 @@ class PublicFigure(Document):
     detectable: _End = None
     trials: int | None = None
     needed: int | None = None
+    curve: tuple[CurveStep, ...] = ()
+
+    @model_validator(mode="after")
+    def _check_curve(self) -> Self:
+        if not self.curve:
+            return self
+        if (self.check, self.status, self.disclosure) != (CURVE, "measured", "bucket"):
+            raise ValueError(f"{self.check} tells a curve, which only a measured {CURVE} in buckets may")
+        rows = [step.rows for step in self.curve]
+        if rows != sorted(set(rows)):
+            raise ValueError("a curve's steps must be in the order of their rows, each once")
+        # A finer range than the ladder's would tell more than a bucket.
+        if any(step.between not in _BUCKETS for step in self.curve):
+            raise ValueError("a curve's step is between other values than two steps of the ladder")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A figure without a curve keeps the bytes that it has in earlier files, which are signed."""
+        written: dict[str, Any] = handler(self)
+        if not self.curve:
+            written.pop("curve", None)
+        return written
 
     @classmethod
     def of(cls, measure: Measure, disclosure: Disclosure) -> "PublicFigure":
@@ -99,6 +140,7 @@ class PublicFigure(Document):
                     "between": None if value is None else bucket_of(value),
                     "interval_between": None if value is None else wide,
                     "detectable": None if measure.detectable is None else bucket_of(measure.detectable)[side],
+                    "curve": _curve_of(measure),
                 }
             case "verdict":
                 pass
@@ -111,6 +153,18 @@ def bucket_of(value: float) -> tuple[_End, _End]:
     return (LADDER[below] if below >= 0 else None), (LADDER[above] if above < len(LADDER) else None)
 
 
+def _curve_of(measure: Measure) -> tuple[CurveStep, ...]:
+    if measure.check != CURVE or measure.status != "measured":
+        return ()
+    return tuple(CurveStep(rows=p.rows, between=bucket_of(p.gbm)) for p in points_in(measure.details))
+
+
+# All that `bucket_of` can give.
+_BUCKETS: frozenset[tuple[_End, _End]] = frozenset(
+    [*((step, step) for step in LADDER), *zip((None, *LADDER), (*LADDER, None), strict=True)]
+)
+
+
 class PublishedAudit(Document):
     """The content of audit.json.
 
@@ -118,6 +172,7 @@ class PublishedAudit(Document):
     but whether it passed, which ε does not cover.
 
     Attributes:
+        format: 2 where a figure tells a curve, which software that knows only 1 must refuse.
         candidate: SHA-256 of data.parquet.
         rows: synthetic rows.
         settings: digest of the audit's settings.
@@ -136,7 +191,7 @@ class PublishedAudit(Document):
         attempts: every candidate of every run of the plan's name that was put before the gate, this one the last.
     """
 
-    format: Literal["headwater-audit/1"] = "headwater-audit/1"
+    format: Literal["headwater-audit/1", "headwater-audit/2"] = "headwater-audit/1"
     candidate: HexDigest
     rows: int = Field(ge=1, le=2**53 - 1)
     settings: HexDigest
@@ -162,6 +217,12 @@ class PublishedAudit(Document):
             raise ValueError("figures must be sorted by name, each once")
         return figures
 
+    @model_validator(mode="after")
+    def _check_format(self) -> Self:
+        if self.format != _format_of(self.figures):
+            raise ValueError(f"an audit of {self.format} is not one for what it tells; {_format_of(self.figures)} is")
+        return self
+
     @classmethod
     def of(
         cls,
@@ -180,7 +241,9 @@ class PublishedAudit(Document):
         """
         facts = facts_as_measures(evidence.privacy, evidence.licence_stated)
         shown = sorted((*evidence.measures, *facts), key=lambda m: (m.check, m.subject))
+        figures = tuple(PublicFigure.of(measure, disclosure_of(evidence, measure.check)) for measure in shown)
         return cls(
+            format=_format_of(figures),
             candidate=evidence.candidate,
             rows=evidence.rows,
             settings=evidence.settings,
@@ -193,11 +256,15 @@ class PublishedAudit(Document):
             privacy=evidence.privacy,
             federation=evidence.federation,
             licence_stated=evidence.licence_stated,
-            figures=tuple(PublicFigure.of(measure, disclosure_of(evidence, measure.check)) for measure in shown),
+            figures=figures,
             decision=decision.public(),
             waivers=tuple(waivers),
             attempts=tuple(attempts),
         )
+
+
+def _format_of(figures: Sequence[PublicFigure]) -> Literal["headwater-audit/1", "headwater-audit/2"]:
+    return "headwater-audit/2" if any(figure.curve for figure in figures) else "headwater-audit/1"
 
 
 class InternalAudit(Document):

@@ -11,6 +11,7 @@ from headwater_server.figures.audit_charts import draw_bias, draw_coverage
 from headwater_server.figures.contact_sheet import describe_sheet, draw_sheet
 from headwater_server.figures.distribution import describe, draw
 from headwater_server.figures.pairs import draw_pairs
+from headwater_server.figures.usefulness import draw_usefulness
 
 __all__ = ["draw_charts", "draw_columns", "draw_release"]
 
@@ -55,5 +56,5 @@ def draw_charts(statistics: Statistics, audit: PublishedAudit | None) -> tuple[D
         audit: as it is published; no figure that it does not tell is drawn.
     """
     pairs = None if statistics.pairs is None else draw_pairs(statistics.pairs)
-    measured = () if audit is None else (draw_bias(audit), draw_coverage(audit))
+    measured = () if audit is None else (draw_usefulness(audit), draw_bias(audit), draw_coverage(audit))
     return tuple(chart for chart in (pairs, *measured) if chart is not None)
