@@ -1,6 +1,9 @@
 """A catalogue in this process with tokens and levels, asked as readers of every kind."""
 
 import asyncio
+import functools
+import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,9 +18,9 @@ from headwater_server.catalogue.access.downloads import DownloadCounter
 from headwater_server.catalogue_limits import CatalogueLimits
 from headwater_server.storage import SqlStorage
 from headwater_server.storage.access_port import DatasetAccess, Level, TokenRecord
-from support.releases import NOON, Consortium, make_consortium
+from support.releases import NOON, Consortium, make_consortium, make_table, publish
 
-__all__ = ["AccessSite"]
+__all__ = ["AccessSite", "site_of_visits"]
 
 HOST = "catalogue.example"
 
@@ -101,3 +104,18 @@ class AccessSite:
         """Status and code of a refusal; "" for a success."""
         answer = self.ask(path, token, **given)
         return answer.status_code, answer.json()["error"]["code"] if answer.status_code >= 400 else ""
+
+
+def site_of_visits(folder: Path, **changes: Any) -> AccessSite:
+    """A site with one small dataset, "visits", which is published once for all tests of a process."""
+    kept, consortium = _published()
+    site = AccessSite(folder, consortium, changes=changes)
+    shutil.copytree(kept.name, site.releases)
+    return site
+
+
+@functools.cache
+def _published() -> tuple["tempfile.TemporaryDirectory[str]", Consortium]:
+    kept, consortium = tempfile.TemporaryDirectory(), make_consortium()
+    publish(Path(kept.name), consortium, make_table(40))
+    return kept, consortium

@@ -12,8 +12,7 @@ from headwater_server.catalogue.access.buckets import Buckets, address_key
 from headwater_server.catalogue_limits import CatalogueLimits
 from headwater_server.settings import CoordinatorSettings
 from headwater_server.storage.access_port import READ_REGISTERED, SAMPLE
-from support.access_site import AccessSite
-from support.releases import make_table, publish
+from support.access_site import AccessSite, site_of_visits
 
 LIMITS = CatalogueLimits(
     requests_per_minute=5, file_requests_per_minute=8, sign_ins_per_minute=2, samples_per_minute=1, body_bytes=2048
@@ -23,8 +22,7 @@ ROWS = "/api/v1/releases/visits/1/files/data.parquet"
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[AccessSite]:
-    made = AccessSite(tmp_path, changes={"limits": LIMITS})
-    publish(made.releases, made.consortium, make_table(40))
+    made = site_of_visits(tmp_path, limits=LIMITS)
     yield made
     made.storage.close()
 

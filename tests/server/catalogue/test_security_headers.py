@@ -8,8 +8,7 @@ import pytest
 from headwater_server.catalogue.access.sessions import COOKIE
 from headwater_server.catalogue.headers import PAGE_POLICY
 from headwater_server.storage.access_port import READ_REGISTERED, Level
-from support.access_site import AccessSite
-from support.releases import make_table, publish
+from support.access_site import AccessSite, site_of_visits
 
 HTML = {"accept": "text/html"}
 PATHS = (
@@ -27,8 +26,7 @@ PATHS = (
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccessSite]:
-    made = AccessSite(tmp_path_factory.mktemp("site"))
-    publish(made.releases, made.consortium, make_table(40))
+    made = site_of_visits(tmp_path_factory.mktemp("site"))
     made.put("visits", Level.REGISTERED)
     yield made
     made.storage.close()

@@ -10,8 +10,7 @@ from headwater.agreement.access_token import new_access_token
 from headwater.errors import InputError, StorageError
 from headwater_server.catalogue.access.sessions import COOKIE, same_origin
 from headwater_server.storage.access_port import READ_REGISTERED, Level, checked_dataset_access, checked_scopes
-from support.access_site import HOST, AccessSite
-from support.releases import make_table, publish
+from support.access_site import HOST, AccessSite, site_of_visits
 
 ROWS = "/api/v1/releases/visits/1/files/data.parquet"
 HTML = {"accept": "text/html"}
@@ -19,8 +18,7 @@ HTML = {"accept": "text/html"}
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[AccessSite]:
-    made = AccessSite(tmp_path)
-    publish(made.releases, made.consortium, make_table(40))
+    made = site_of_visits(tmp_path)
     made.put("visits", Level.REGISTERED)
     yield made
     made.storage.close()
