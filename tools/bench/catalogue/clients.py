@@ -38,6 +38,8 @@ def load(url: str, *, seconds: int, connections: int) -> Load:
     rate = re.search(r"Requests/sec:\s+([0-9.]+)", done.stdout)
     if done.returncode or rate is None or "Non-2xx" in done.stdout or "Socket errors" in done.stdout:
         raise ValueError(f"wrk: {(done.stdout + done.stderr).strip()[-300:]}")
+    if not float(rate[1]):
+        raise ValueError(f"wrk: no answer within {seconds} s")
     return Load(float(rate[1]), _latency(done.stdout, "50%"), _latency(done.stdout, "99%"))
 
 

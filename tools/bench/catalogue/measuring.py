@@ -49,12 +49,16 @@ def measure(rows: Sequence[Row]) -> Mapping[str, Sequence[Figures]]:
     with _world() as world:
         for row in rows:
             begun = time.monotonic()
-            try:
-                measured[row.name] = [_KINDS[row.kind](world, row) for _ in range(row.takes)]
-            except (ValueError, OSError, HeadwaterError, subprocess.SubprocessError) as error:
-                measured[row.name] = [{"failed": f"{type(error).__name__}: {error}"}]
+            measured[row.name] = [_take(world, row) for _ in range(row.takes)]
             print(f"{row.name}: {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
     return measured
+
+
+def _take(world: _World, row: Row) -> Figures:
+    try:
+        return _KINDS[row.kind](world, row)
+    except (ValueError, OSError, HeadwaterError, subprocess.SubprocessError) as error:
+        return {"failed": f"{type(error).__name__}: {error}"}
 
 
 @contextlib.contextmanager
