@@ -99,7 +99,10 @@ def _checks(out: Path, members: Sequence[str]) -> list[str]:
         f"HEADWATER_HOME={shlex.quote(str(out / 'researcher'))} headwater verify {shlex.quote(str(out / 'dataset'))}"
     )
     ledgers = (shlex.quote(str(out / "ledgers" / f"{member}.json")) for member in members)
-    return [verify, *(f"headwater-org ledger verify {ledger}" for ledger in ledgers)]
+    generator = out / "dataset" / "generator"
+    # A release under a budget has its generator beside the rows.
+    drawn = [f"headwater sample {shlex.quote(str(generator))} --out more.parquet"] if generator.is_dir() else []
+    return [verify, *drawn, *(f"headwater-org ledger verify {ledger}" for ledger in ledgers)]
 
 
 def _print_privacy(console: Console, privacy: SpentByAll | None) -> None:
