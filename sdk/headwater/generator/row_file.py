@@ -21,6 +21,8 @@ __all__ = ["FORMATS", "check_target", "write_rows"]
 FORMATS = (".parquet", ".csv", ".csv.gz")
 """Endings of a file's name that say how it is written."""
 
+_GROUP_ROWS = 65_536
+
 
 class _Writer(Protocol):
     def write_table(self, table: pa.Table) -> None: ...
@@ -43,7 +45,7 @@ def check_target(file: Path, *, replace: bool) -> None:
 
 
 def write_rows(parts: Iterator[Rows], file: Path, on_rows: Callable[[int], None]) -> tuple[int, int]:
-    """Write batches as they come; memory is that of one.
+    """Write batches as they come; memory is that of one, or of 65,536 rows.
 
     Args:
         parts: at least one batch.
@@ -61,7 +63,7 @@ def write_rows(parts: Iterator[Rows], file: Path, on_rows: Callable[[int], None]
     writer: _Writer | None = None
     rows = 0
     try:
-        for part in parts:
+        for part in _gathered(parts):
             table = _shown(part, csv=not file.name.endswith(".parquet"))
             if writer is None:
                 writer = _open(unfinished, file.name, table.schema)
@@ -86,9 +88,22 @@ def write_rows(parts: Iterator[Rows], file: Path, on_rows: Callable[[int], None]
         unfinished.unlink(missing_ok=True)
 
 
+def _gathered(parts: Iterator[Rows]) -> Iterator[Rows]:
+    """The same rows in batches of a row group's size: what surrounds each is written once."""
+    waiting: list[Rows] = []
+    for part in parts:
+        waiting.append(part)
+        if sum(each.table.rows for each in waiting) >= _GROUP_ROWS:
+            yield Rows.concat(waiting)
+            waiting = []
+    if waiting:
+        yield Rows.concat(waiting)
+
+
 def _shown(part: Rows, *, csv: bool) -> pa.Table:
     if not csv:
-        return part.to_arrow()
+        # Codes and their texts are written as they are, and read as texts: only Arrow's own schema would say otherwise.
+        return part.to_arrow(dictionaries=not part.table.schema.images)
     shown = as_written(part.table.to_arrow(), part.table.schema)
     names = extra_names(part.table.schema, tuple(part.extra))
     for role, values in part.extra.items():
@@ -98,7 +113,8 @@ def _shown(part: Rows, *, csv: bool) -> pa.Table:
 
 def _open(unfinished: Path, name: str, schema: pa.Schema) -> _Writer:
     if name.endswith(".parquet"):
-        parquet: _Writer = pyarrow.parquet.ParquetWriter(unfinished, schema, compression="zstd")
+        coded = any(pa.types.is_dictionary(kind) for kind in schema.types)
+        parquet: _Writer = pyarrow.parquet.ParquetWriter(unfinished, schema, compression="zstd", store_schema=not coded)
         return parquet
     stream = pa.output_stream(str(unfinished), compression="gzip" if name.endswith(".gz") else None)
     return _Csv(stream, schema)

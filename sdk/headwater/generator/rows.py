@@ -45,9 +45,9 @@ class Rows:
         extra = {role: np.concatenate([part.extra[role] for part in parts]) for role in parts[0].extra}
         return cls(Table.concat([part.table for part in parts]), extra)
 
-    def to_arrow(self) -> pa.Table:
-        """The schema's columns, then the others under the names of `extra_names`."""
-        arrow = self.table.to_arrow()
+    def to_arrow(self, *, dictionaries: bool = False) -> pa.Table:
+        """The schema's columns, as `Table.to_arrow`, then the others under the names of `extra_names`."""
+        arrow = self.table.to_arrow(dictionaries=dictionaries)
         names = extra_names(self.table.schema, tuple(self.extra))
         for role, values in self.extra.items():
             arrow = arrow.append_column(names[role], pa.array(values))
