@@ -61,7 +61,6 @@ class Listing(BaseModel):
     privacy: str = Field(max_length=60)
     organisations: int = Field(ge=0)
     description: str = Field(default="", max_length=10_000)
-    verdict: str = Field(default="", max_length=200)
     withdrawn: WithdrawnNotice | None = None
 
     @property

@@ -61,7 +61,7 @@ class Catalogue:
         """The newest version of every dataset that fits, those with words in their name first.
 
         Args:
-            words: all of which stand in name, title or description; "" for all datasets.
+            words: all of which stand in name or title, or in the description where the catalogue lists it; "" for all.
             privacy: "dp": differentially private only; "none": the others only; None: both.
             min_rows: at least this many.
 

@@ -115,7 +115,7 @@ def list_datasets(catalogue: _Catalogue = None, json: AsJson = False) -> None:
 
 
 def search(
-    words: Annotated[list[str], typer.Argument(help="All of which stand in name, title or description.")],
+    words: Annotated[list[str], typer.Argument(help="All of which stand in name or title, or a listed description.")],
     privacy: Annotated[str | None, typer.Option(help="dp: differentially private only; none: the others only.")] = None,
     min_rows: Annotated[int, typer.Option(help="At least this many rows.", min=0)] = 0,
     catalogue: _Catalogue = None,
