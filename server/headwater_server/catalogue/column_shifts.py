@@ -43,7 +43,7 @@ class ColumnShift:
         name: of the column.
         distance: 0 to 1; of categories the share of rows that would have to change their value (total variation), of
             numbers the largest difference of the shares below any value (Kolmogorov).
-        chance: what two tables of these sizes from one generator seldom exceed.
+        chance: what two tables of these sizes from one generator seldom exceed, counted in the same bins.
         before: median or most frequent value, with the missing share, in words.
         after: the same.
     """
@@ -129,10 +129,15 @@ def _with_atoms(
 def _distance(before: Spread, after: Spread) -> tuple[float, float]:
     size = math.sqrt(1 / max(before.rows, 1) + 1 / max(after.rows, 1))
     if before.edges:
-        places = sorted({*before.edges, *after.edges})
-        gaps = [abs(_below(before, place) - _below(after, place)) for place in places]
+        chance = _CHANCE * size
         moved = abs(before.missing / before.rows - after.missing / after.rows)
-        return max([*gaps, moved]), _CHANCE * size
+        gaps, certain = [moved], [moved]
+        for place in sorted({*before.edges, *after.edges}):
+            (below, doubt), (there, doubts) = _below(before, place), _below(after, place)
+            gaps.append(abs(below - there))
+            certain.append(gaps[-1] - doubt - doubts)
+        # What bins alone could have made is no more told of than chance.
+        return max(gaps), chance + max(gaps) - max(certain)
     one, other = _shares(before), _shares(after)
     values = {*one, *other}
     distance = sum(abs(one.get(value, 0.0) - other.get(value, 0.0)) for value in values) / 2
@@ -148,16 +153,19 @@ def _shares(spread: Spread) -> Mapping[str, float]:
     return {value: count / total for value, count in counts.items()}
 
 
-def _below(spread: Spread, place: float) -> float:
-    """The share of rows with a value of at most `place`, straight lines inside bins."""
+def _below(spread: Spread, place: float) -> tuple[float, float]:
+    """The share of rows with a value of at most `place`, straight lines inside bins; how far off that may well be."""
     total = sum(spread.counts) or 1
-    below = 0.0
+    below = doubt = 0.0
     for (low, high), count in zip(itertools.pairwise(spread.edges), spread.counts, strict=True):
         if place >= high:
             below += count
         elif place > low:
-            below += count * (place - low) / (high - low)
-    return below / total
+            part = (place - low) / (high - low)
+            below += count * part
+            # Nothing at the ends of a bin, half of its rows in its middle: rows seldom lie more unevenly.
+            doubt += count * 2 * part * (1 - part)
+    return below / total, doubt / total
 
 
 def _words(spread: Spread) -> str:

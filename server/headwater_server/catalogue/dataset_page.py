@@ -24,6 +24,7 @@ __all__ = ["FileRow", "dataset_values", "file_rows", "generator_words", "summary
 
 _WHAT = {
     "data.parquet": "all rows, as Parquet (zstd)",
+    "data.parquet.blocks.json": "digests of its blocks, for readers of a part",
     "data.csv.gz": "all rows, as compressed CSV",
     "schema.toml": "columns with their public bounds and categories",
     "withdrawn.json": "the signed notice of the withdrawal",

@@ -42,11 +42,12 @@ def pages_router(releases: ReleaseIndex, pages: Pages) -> APIRouter:
             query = query_of(request.query_params)
         except InputError as error:
             problem = f"This search cannot be answered: {error}."
-            return HTMLResponse(_index_text(pages, releases.latest(), Query(), problem), status_code=400)
-        entries = releases.latest()
-        shown = tuple((entry.folder, entry.withdrawn is None) for entry in entries)
-        key: Hashable = (query, shown, pages.reader_class)
-        return lists.made(key, partial(_index_text, pages, entries, query)).answer(request)
+            text = _index_text(pages, releases.latest(), Query(), pages.charter_digest(), problem)
+            return HTMLResponse(text, 400)
+        entries, charter = releases.latest(), pages.charter_digest()
+        shown = tuple((each.folder, each.withdrawn is None) for each in entries)
+        key: Hashable = (query, shown, charter, pages.reader_class)
+        return lists.made(key, partial(_index_text, pages, entries, query, charter)).answer(request)
 
     @router.head("/datasets/{name}")
     @router.get("/datasets/{name}")
@@ -133,9 +134,10 @@ def _download(text: str, file: str, media_type: str) -> Response:
     return Response(text, media_type=media_type, headers={"content-disposition": f'attachment; filename="{file}"'})
 
 
-def _index_text(pages: Pages, entries: Sequence[ReleaseEntry], query: Query, problem: str = "") -> str:
+def _index_text(pages: Pages, entries: Sequence[ReleaseEntry], query: Query, charter: str, problem: str = "") -> str:
     found = search([listed_of(entry) for entry in entries], query)
-    return pages.text("index.html", query=query, found=found, form=index_form(query, found), problem=problem)
+    form = index_form(query, found)
+    return pages.text("index.html", query=query, found=found, form=form, charter=charter, problem=problem)
 
 
 async def _dataset(

@@ -1,9 +1,11 @@
 """Templates, and what every page of the catalogue needs."""
 
+import time
 from collections.abc import Hashable
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
 from headwater.file_size import size_in_words
@@ -17,6 +19,10 @@ from headwater_server.catalogue.settings import CatalogueSettings
 __all__ = ["Pages"]
 
 
+_CHARTER_SECONDS = 5.0
+"""A charter comes in force once in months; asking the database for each page would cost more than the page."""
+
+
 class Pages:
     """Templates with what every page needs."""
 
@@ -24,6 +30,7 @@ class Pages:
         """Load the templates; `runs`: there are pages of runs, for readers who may see them."""
         self.settings = settings
         self._runs = runs
+        self._charter: tuple[float, str] = (0.0, "")
         self._templates = Environment(
             loader=PackageLoader("headwater_server.catalogue"),
             autoescape=True,
@@ -32,7 +39,12 @@ class Pages:
             lstrip_blocks=True,
         )
         self._templates.filters.update(
-            size=size_in_words, day=_day, moment=_moment, grouped=_grouped, privacy_in_short=privacy_in_short
+            with_code=_with_code,
+            size=size_in_words,
+            day=_day,
+            moment=_moment,
+            grouped=_grouped,
+            privacy_in_short=privacy_in_short,
         )
         self._templates.globals.update(
             file_url=file_url,
@@ -48,6 +60,15 @@ class Pages:
         """What the head of every page depends on: two readers of one class are shown the same."""
         return current_reader().signed_in, self._runs_shown()
 
+    def charter_digest(self) -> str:
+        """Of the charter in force, at most a few seconds ago; "" where there is none."""
+        looked, digest = self._charter
+        if not looked or time.monotonic() - looked > _CHARTER_SECONDS:
+            signed = self.settings.charter(None)
+            digest = "" if signed is None else signed.charter.digest
+            self._charter = (time.monotonic(), digest)
+        return digest
+
     def _runs_shown(self) -> bool:
         return self._runs and current_reader().may_see_runs
 
@@ -58,6 +79,15 @@ class Pages:
     def render(self, template: str, status_code: int = 200, **values: Any) -> HTMLResponse:
         """Render a template to an answer; every value is escaped."""
         return HTMLResponse(self.text(template, **values), status_code=status_code)
+
+
+def _with_code(text: str) -> Markup:
+    """Escaped, and what stands between backticks as code."""
+    pieces = text.split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(piece) if number % 2 and number < len(pieces) - 1 else escape(piece)
+        for number, piece in enumerate(pieces)
+    )
 
 
 def _day(instant: str) -> str:

@@ -81,7 +81,7 @@ class VerdictView:
         policy: label and title of the policy, "" where nothing was audited.
         measured: on whose rows.
         gates: one row each; empty where nothing was audited.
-        tally: how many gates came to what, for the table's heading.
+        tally: how many gates came to what, in a sentence.
         waivers: that hold.
         attempts: the whole log.
         left: gates that organisations judged for themselves.
@@ -138,7 +138,7 @@ def _audited(folder: Path, digest: str) -> VerdictView:
     rows = []
     for result, line in zip(decision.gates, gate_lines(decision), strict=True):
         unproven = line.outcome == UNPROVEN
-        waived = " · waived, not passed" if result.waived else ""
+        waived = ", waived" if result.waived else ""
         more = len(result.reasons) - _TOLD
         rows.append(
             GateRow(
@@ -184,11 +184,23 @@ def _listed(words: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
+_TALLY = {
+    "passed": "passed",
+    "passed, unproven": "passed by checks that the self-test does not vouch for",
+    "warns": "warned",
+    "not shown, waived": "could not be shown and were waived",
+    "failed, waived": "failed and were waived",
+    "warns, waived": "warned and were waived",
+    "does not apply": "had nothing to ask",
+}
+
+
 def _tally(rows: Sequence[GateRow]) -> str:
     counts: dict[str, int] = {}
     for row in rows:
         counts[row.outcome] = counts.get(row.outcome, 0) + 1
-    return ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
+    order = [outcome for outcome in _TALLY if outcome in counts] + [each for each in counts if each not in _TALLY]
+    return f"Of {len(rows)} gates, {_listed([f'{counts[each]} {_TALLY.get(each, each)}' for each in order])}."
 
 
 def _waivers(audit: PublishedAudit) -> Sequence[WaiverRow]:
