@@ -18,6 +18,9 @@ _HELP = """Draw synthetic rows from a released generator into a file.
     `--balanced "income=>50K:0.4|<=50K:0.6"` gives shares. `--views 2 --view-std 0.2` writes groups of rows from
     neighbouring latents, by `group_id` and `view_id`.
 
+    `--on-request` has the coordinator draw, where a release's generator is on request: the command waits in its queue,
+    verifies what was signed about the rows and leaves it beside them. Ctrl-C cancels. `--dry-run` says the cost.
+
     Row i is fixed by SOURCE, the options, --seed and i: `--start 1000000` goes on where a million rows ended. The file
     appears when it is whole.
     """
@@ -33,7 +36,9 @@ def register(app: typer.Typer) -> None:
 
 def sample(
     source: Annotated[str, typer.Argument(help="A dataset's name, or a bundle's folder.")],
-    out: Annotated[Path, typer.Option(help="File to write: .parquet, .csv or .csv.gz.")],
+    out: Annotated[
+        Path | None, typer.Option(help="File to write: .parquet, .csv or .csv.gz. Not needed with --dry-run.")
+    ] = None,
     version: Annotated[int | None, typer.Option(help="Of the dataset; the newest without it.", min=1)] = None,
     rows: Annotated[int, typer.Option(help="How many rows; with --views, rows and not groups.", min=1)] = 10_000,
     where: Annotated[
@@ -53,19 +58,52 @@ def sample(
         bool, typer.Option("--allow-withdrawn", help="Use a copy in the cache of a version that was taken back.")
     ] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Write over a file that is there.")] = False,
+    on_request: Annotated[
+        bool, typer.Option("--on-request", help="Let the coordinator draw; needs a token of scope sample.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --on-request: say what it would take, and draw nothing.")
+    ] = False,
 ) -> None:
     """Draw synthetic rows from a released generator into a file."""
     from rich.console import Console
 
     from headwater.catalogue.generators import fetch_generator
     from headwater.cli.drawing import describe, draw_to, target_of
+    from headwater.errors import InputError
     from headwater.generator.balancing import read_shares
     from headwater.generator.table_generator import RowRequest, load_generator
     from headwater.privacy.words import NOT_PRIVATE
     from headwater.release.layout import GENERATOR
     from headwater.schema.condition_text import read_condition
 
-    target, console = target_of(out, replace=replace), Console(highlight=False)
+    console = Console(highlight=False)
+    if dry_run and not on_request:
+        raise InputError("--dry-run goes with --on-request; rows of a released generator cost the catalogue nothing")
+    if on_request and start:
+        raise InputError("the coordinator draws from a seed's first row on; leave out --start, or say another --seed")
+    if on_request:
+        from headwater.cli.sample_request import draw_on_request
+
+        file = None if dry_run else target_of(out, replace=False)
+        draw_on_request(
+            console,
+            source,
+            version,
+            catalogue,
+            rows,
+            where or [],
+            balanced or [],
+            views,
+            view_std,
+            seed,
+            file,
+            dry_run=dry_run,
+        )
+        if file is not None:
+            typer.echo(f"{file}")
+        return
+    target = target_of(out, replace=replace)
     if Path(source).is_dir():
         generator = load_generator(source)
         said = f"{NOT_PRIVATE} as far as is known: no privacy claim travels with a folder."

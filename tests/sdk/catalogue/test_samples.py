@@ -11,12 +11,14 @@ import pyarrow.parquet as pq
 import pytest
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
+from typer.testing import CliRunner
 
 import headwater
 from headwater.catalogue import add_catalogue
 from headwater.catalogue.opening import catalogue
 from headwater.catalogue.refusals import AccessRefused, RequestRefused
 from headwater.catalogue.samples import STATEMENT_SUFFIX, SampleProgress, request_sample
+from headwater.cli import app
 from headwater.errors import InputError, ReleaseRefused
 from headwater.generator import Between
 from headwater.release.sample_statement import read_sample_statement
@@ -171,3 +173,32 @@ def test_other_rows_than_were_asked_for_are_refused(
     with pytest.raises(ReleaseRefused, match="none was kept"):
         request_sample("visits", 30, seed=1, out=tmp_path / "second.parquet")
     assert not (tmp_path / "second.parquet").exists()
+
+
+def run(*given: object) -> str:
+    """The command as a person gives it."""
+    result = CliRunner().invoke(app, ["sample", *map(str, given)])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return " ".join(result.output.split())
+
+
+def test_the_command_waits_and_leaves_rows_and_statement(url: str, tmp_path: Path) -> None:
+    out = tmp_path / "ill.parquet"
+    asked = ["visits", "--on-request", "--rows", 60, "--where", "outcome=ill", "--where", "age=30..60"]
+    assert "60 rows: the condition holds for" in run(*asked, "--dry-run")
+    assert list(tmp_path.iterdir()) == [tmp_path / "home"]
+    said = run(*asked, "--balanced", "smoker", "--out", out)
+    assert "60 rows" in said
+    assert "NOT DIFFERENTIALLY PRIVATE" in said
+    rows = pq.read_table(out).to_pandas()
+    assert set(rows["outcome"]) == {"ill"}
+    assert rows["weight"].gt(0).all()
+    signed = read_sample_statement(Path(f"{out}{STATEMENT_SUFFIX}").read_bytes())
+    assert signed.statement.digest in said
+    for wrong, line in ((["--start", 5], "leave out --start"), (["--out", tmp_path / "x.xml"], "ends in none of")):
+        with pytest.raises(InputError, match=line):
+            run(*asked, "--out", tmp_path / "y.parquet", *wrong)
+    with pytest.raises(InputError, match="goes with --on-request"):
+        run("visits", "--dry-run")
