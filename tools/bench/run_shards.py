@@ -1,6 +1,6 @@
 """What very many rows cost: seconds, memory and bytes against rows, with each engine, plotted.
 
-    python tools/bench/catalogue/ray.py BUNDLE --rows 100000 300000 1000000 3000000 --workers 1 2
+    python tools/bench/run_shards.py BUNDLE --rows 100000 300000 1000000 3000000 --workers 1 2
 
 Each measurement is a fresh `headwater-coordinator sample --engine`, which writes to a folder that is removed.
 Memory is the sum of the resident sets, without pages shared between processes counted twice (Pss), of the command and
