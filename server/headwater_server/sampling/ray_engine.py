@@ -23,7 +23,6 @@ _QUIET = {
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
     "RAY_TQDM": "0",
     "RAY_DEDUP_LOGS": "0",
-    "RAY_BACKEND_LOG_LEVEL": "fatal",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     # One thread of arithmetic a worker.
@@ -55,11 +54,28 @@ def ray_here(workers: int) -> Iterator[None]:
     # A short path: Ray makes sockets below it, whose names may have 107 bytes.
     with tempfile.TemporaryDirectory(prefix="hw-ray-", dir="/tmp") as folder:
         try:
-            _start(ray, workers, folder)
-            yield
+            with _standard_error_to(Path(folder) / "ray.err"):
+                _start(ray, workers, folder)
+                try:
+                    yield
+                finally:
+                    ray.shutdown()
         finally:
-            ray.shutdown()
             logging.disable(before)
+
+
+@contextlib.contextmanager
+def _standard_error_to(file: Path) -> Iterator[None]:
+    """Send what libraries in C++ write of themselves to a file: Ray's own lines help nobody who draws rows."""
+    kept = os.dup(2)
+    target = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(target, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(target)
 
 
 def _start(ray: Any, workers: int, folder: str) -> None:
