@@ -10,7 +10,7 @@ from headwater.canonical import sha256_hex
 from headwater.errors import InputError, ReleaseRefused
 from headwater.release import SignedManifest, verify_release
 from headwater.release.blocks import BLOCKS_SUFFIX, BlockDigests, block_bytes_for, blocks_entry, read_blocks
-from headwater.release.layout import CHECKSUMS, DATA, MANIFEST, checksums
+from headwater.release.layout import CARD, CHECKSUMS, DATA, MANIFEST, checksums
 from headwater.release.manifest import FileEntry
 from support.releases import Consortium, make_consortium, make_table, publish
 
@@ -111,7 +111,11 @@ def test_what_the_caller_lacks_or_hashed_is_not_read(tmp_path: Path, consortium:
     with pytest.raises(ReleaseRefused, match=r"data\.parquet is missing"):
         verify_release(folder, charter, hashed=[DATA])
     assert verify_release(folder, charter, absent=[DATA]).manifest.rows == 500
-    (folder / DATA).write_bytes(b"hashed by the caller")
-    assert verify_release(folder, charter, hashed=[DATA]).manifest.rows == 500
+    (folder / DATA).write_bytes(b"rows")
     with pytest.raises(ReleaseRefused, match=r"data\.parquet in .* is not part of the release"):
         verify_release(folder, charter, absent=[DATA])
+    (folder / DATA).unlink()
+    (folder / CARD).write_bytes(b"hashed by the caller")
+    with pytest.raises(ReleaseRefused, match=r"README\.md is not the file that was signed"):
+        verify_release(folder, charter, absent=[DATA])
+    assert verify_release(folder, charter, absent=[DATA], hashed=[CARD]).manifest.rows == 500
