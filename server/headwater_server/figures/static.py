@@ -1,6 +1,8 @@
 """From a chart to one self-contained SVG, readable in light and dark."""
 
+import contextlib
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from headwater_server.figures.texts import plain, safe
@@ -8,7 +10,7 @@ from headwater_server.figures.texts import plain, safe
 if TYPE_CHECKING:
     import altair as alt
 
-__all__ = ["BAR", "INK", "NAME", "NOTE", "ON_FULL", "OTHER", "TRACK", "heading", "static_svg"]
+__all__ = ["BAR", "INK", "NAME", "NOTE", "ON_FULL", "OTHER", "TRACK", "heading", "static_svg", "unchecked"]
 
 # Colours on a light ground; each has its like on a dark one.
 NAME, INK, NOTE = "#13252d", "#3d4f58", "#5b6c74"
@@ -33,6 +35,18 @@ _TAG = re.compile(r"<[a-z][^>]*>")
 _REPEATED = re.compile(r' (?:aria-[a-z]+|class|font-family|pointer-events|role|xmlns:xlink)="[^"]*"')
 _SIZE = re.compile(r' width="\d+" height="\d+" viewBox="[^"]*"')
 _DIGITS = re.compile(r"-?\d+\.\d{3,}(?:e-?\d+)?")
+
+
+@contextlib.contextmanager
+def unchecked() -> Iterator[None]:
+    """Build charts without holding each part to Vega-Lite's schema, which costs more than drawing them.
+
+    The charts here have a few fixed forms; tests draw every one.
+    """
+    from altair.utils import schemapi
+
+    with schemapi.debug_mode(False):
+        yield
 
 
 def heading(name: str, note: str) -> "alt.TitleParams":
@@ -74,7 +88,7 @@ def _slim(tag: re.Match[str]) -> str:
 
 def _themed(chart: "alt.TopLevelMixin") -> dict[str, object]:
     text = {"font": _FONT, "labelFont": _FONT, "titleFont": _FONT}
-    specification: dict[str, object] = chart.to_dict()
+    specification: dict[str, object] = chart.to_dict(validate=False)
     specification["background"] = None
     specification.setdefault("padding", _PADDING)
     specification["config"] = {
