@@ -4,10 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from typer.testing import CliRunner
 
 from headwater.errors import HeadwaterError, InputError, OutOfOrder, PeerError, ReleaseRefused, TransportError
-from headwater.release.layout import DATA, MANIFEST
+from headwater.release.layout import DATA, MANIFEST, SCHEMA
+from headwater.release.verification import read_manifest
 from headwater.release.withdrawal import WITHDRAWN, SignedWithdrawal, Withdrawal
 from headwater.rpc.v1 import catalogue_pb2
 from headwater_client import Organisation
@@ -188,28 +190,24 @@ def test_without_an_accepted_charter_nothing_is_believed(consortium: EnrolledCon
         consortium.organisations["org-1"].datasets()
 
 
-def withdraw(published: Published, version: int, **changes: object) -> None:
-    """Withdraw a version as the operator's command does: a signed notice beside it, and no rows any more."""
-    from headwater.release.verification import read_manifest
-
-    manifest = read_manifest(published.of(version, MANIFEST).read_bytes()).manifest
-    said = Withdrawal.model_validate(
-        {
-            "name": "visits",
-            "version": version,
-            "release": manifest.digest,
-            "withdrawn": "2026-11-22T09:00:00Z",
-            "reason": "ages of one ward were coded in months",
-            "replaced_by": 1,
-            **changes,
-        }
+def notice(published: Published, version: int, key: Ed25519PrivateKey) -> bytes:
+    """A notice that a version was withdrawn, signed by this key."""
+    said = Withdrawal(
+        name="visits",
+        version=version,
+        release=read_manifest(published.of(version, MANIFEST).read_bytes()).manifest.digest,
+        withdrawn="2026-11-22T09:00:00Z",
+        reason="ages of one ward were coded in months",
+        replaced_by=1,
     )
-    published.of(version, WITHDRAWN).write_bytes(SignedWithdrawal.sign(said, published.key).to_bytes())
-    published.of(version, DATA).unlink()
+    return SignedWithdrawal.sign(said, key).to_bytes()
 
 
 def test_a_withdrawn_version_is_shown_as_withdrawn_and_its_rows_are_gone(published: Published, tmp_path: Path) -> None:
-    withdraw(published, 2)
+    # As the operator's command leaves it: a signed notice, and no rows any more.
+    published.of(2, WITHDRAWN).write_bytes(notice(published, 2, published.key))
+    for path in (DATA, SCHEMA):
+        published.of(2, path).unlink()
     assert [(each.version, gone) for each, gone in published.organisation.datasets(name="visits")] == [
         (2, True),
         (1, False),
@@ -222,7 +220,12 @@ def test_a_withdrawn_version_is_shown_as_withdrawn_and_its_rows_are_gone(publish
     assert published.organisation.download_dataset("visits", None, tmp_path / "one").manifest.version == 1
 
 
-def test_a_withdrawal_that_the_coordinator_did_not_sign_is_not_believed(published: Published) -> None:
-    withdraw(published, 2, release="00" * 32)
-    with pytest.raises(ReleaseRefused, match=r"withdrawn\.json is of visits version 2"):
+def test_a_withdrawal_that_the_consortium_did_not_sign_is_not_believed(published: Published) -> None:
+    forged = notice(published, 2, Ed25519PrivateKey.generate())
+
+    def withdrawn(answer: catalogue_pb2.GetPublishedResponse) -> None:
+        answer.signed_withdrawal = forged
+
+    published.serve(LyingCatalogue(published.store, published.releases, documents=withdrawn))
+    with pytest.raises(ReleaseRefused, match=r"signature on withdrawn\.json is not the consortium's"):
         published.organisation.dataset("visits", 2)

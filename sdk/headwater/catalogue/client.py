@@ -74,6 +74,7 @@ class _Listings(BaseModel):
 
     releases: tuple[Listing, ...] = ()
     versions: tuple[Listing, ...] = ()
+    pages: int = Field(default=1, ge=1, le=10_000)
 
 
 class CatalogueClient:
@@ -158,7 +159,14 @@ class CatalogueClient:
         Raises:
             TransportError: the catalogue could not be reached, or does not answer as a catalogue does.
         """
-        return self._list("/api/v1/releases", "the list of datasets").releases
+        found: list[Listing] = []
+        page, pages = 1, 1
+        while page <= pages:
+            asked = f"withdrawn=true&sort=newest&per_page=100&page={page}"
+            answer = self._list(f"/api/v1/releases?{asked}", "the list of datasets")
+            found += answer.releases
+            page, pages = page + 1, answer.pages
+        return tuple(found)
 
     def versions(self, name: str) -> tuple[Listing, ...]:
         """All versions of a dataset, newest first; empty if there is none.

@@ -7,8 +7,11 @@ from importlib.resources import files
 from typing import Any
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 from starlette.types import ASGIApp
 
 from headwater_server.catalogue.access import VisibleReleases, current_reader
@@ -19,6 +22,8 @@ from headwater_server.catalogue.access.sessions import Sessions
 from headwater_server.catalogue.access.signing_in import sign_in_router
 from headwater_server.catalogue.access.sizes import RequestSizes
 from headwater_server.catalogue.api import api_router
+from headwater_server.catalogue.api_document import describe_api
+from headwater_server.catalogue.api_errors import ApiProblem, code_of, invalid_request
 from headwater_server.catalogue.api_page import operations_of, schemas_of
 from headwater_server.catalogue.files import files_router
 from headwater_server.catalogue.headers import SecurityHeaders
@@ -34,20 +39,21 @@ from headwater_server.storage.access_port import AccessStore, Level
 
 __all__ = ["build_catalogue"]
 
-_STATIC = {"catalogue.css": "text/css", "catalogue.js": "text/javascript", "mark.svg": "image/svg+xml"}
-_CODES = {
-    400: "bad_request",
-    401: "token_required",
-    403: "forbidden",
-    404: "not_found",
-    405: "method_not_allowed",
-    410: "withdrawn",
-    412: "precondition_failed",
-    413: "too_large",
-    416: "range",
-    429: "rate_limited",
-    500: "damaged",
+_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+_WORDS = {
+    "Not Found": "There is no such page in this catalogue.",
+    "Method Not Allowed": "this path has no such method; the header Allow lists those that it has",
 }
+_STATIC = {"catalogue.css": "text/css", "catalogue.js": "text/javascript", "mark.svg": "image/svg+xml"}
+
+
+class _ShortInteger(IntegerConvertor):
+    """Numbers in paths: Python refuses to read some thousand digits, and the convertor would fail over it."""
+
+    regex = "[0-9]{1,18}"
+
+
+register_url_convertor("int", _ShortInteger())
 
 
 def _is_public(name: str) -> bool:
@@ -90,6 +96,8 @@ def build_catalogue(
         openapi_url="/api/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
+        # A redirect would be built from the query as it came, which may be no text.
+        redirect_slashes=False,
     )
     app.include_router(api_router(releases, settings))
     app.include_router(files_router(releases, public=_is_public))
@@ -112,22 +120,30 @@ def build_catalogue(
             raise HTTPException(404, "There is no such page in this catalogue.")
         return Response(static_files[name], media_type=_STATIC[name], headers={"cache-control": "max-age=300"})
 
+    describe_api(app, settings)
+
     @app.exception_handler(HTTPException)
     def refuse(request: Request, problem: HTTPException) -> Response:
-        known = "There is no such page in this catalogue." if problem.detail == "Not Found" else problem.detail
-        if request.url.path.startswith("/api/") or "text/html" not in request.headers.get("accept", ""):
-            # A refusal may have a code finer than its status.
-            code = getattr(problem, "code", None) or _CODES.get(problem.status_code, "refused")
-            body = {"error": {"code": code, "message": known}}
-            return JSONResponse(body, status_code=problem.status_code, headers=problem.headers)
+        known = _WORDS.get(problem.detail, problem.detail)
+        headers = dict(problem.headers or {})
+        if problem.status_code == 405:
+            headers["allow"] = _allowed(app, request)
+        if request.scope["path"].startswith("/api/") or "text/html" not in request.headers.get("accept", ""):
+            body = {"error": {"code": code_of(problem), "message": known}}
+            return JSONResponse(body, status_code=problem.status_code, headers=headers)
         response = pages.render("problem.html", problem.status_code, status=problem.status_code, message=known)
-        response.headers.update(problem.headers or {})
+        response.headers.update(headers)
         return response
+
+    @app.exception_handler(RequestValidationError)
+    def refuse_parameters(request: Request, problem: RequestValidationError) -> Response:
+        return refuse(request, invalid_request(problem))
 
     @app.exception_handler(Exception)
     def fail(request: Request, problem: Exception) -> Response:
-        # The server that runs this logs what it was; a reader is told nothing of it.
-        return refuse(request, HTTPException(500, "The catalogue failed at this; its operator's log says where."))
+        del problem  # Starlette raises it again, for the log.
+        message = "the catalogue failed at this; its operator's log says why"
+        return refuse(request, ApiProblem(500, "internal", message))
 
     def problem(status: int, message: str) -> Response:
         return pages.render("problem.html", status, status=status, message=message)
@@ -136,6 +152,16 @@ def build_catalogue(
     guarded = AccessControl(counted, book, sessions, RateLimits(settings.limits), problem)
     sized = RequestSizes(guarded, settings.limits, problem)
     return SecurityHeaders(sized, strict_transport=not is_loopback(settings.host))
+
+
+def _allowed(app: FastAPI, request: Request) -> str:
+    """The methods of a path, over all its routes: each of them names its own alone."""
+
+    def has(method: str) -> bool:
+        scope = {**request.scope, "method": method}
+        return any(route.matches(scope)[0] is Match.FULL for route in app.routes)
+
+    return ", ".join(method for method in _METHODS if has(method))
 
 
 def _api_text(pages: Pages, document: Mapping[str, Any]) -> str:

@@ -11,9 +11,9 @@ from headwater.errors import InputError, OutOfOrder, OutOfRange, StorageError, T
 from headwater.release.layout import ATTESTATION, MANIFEST
 from headwater.release.manifest import FileEntry
 from headwater.release.statement import privacy_in_short
-from headwater.release.withdrawal import WITHDRAWN, stays_when_withdrawn
+from headwater.release.withdrawal import WITHDRAWN
 from headwater.rpc.v1 import catalogue_pb2, catalogue_pb2_grpc
-from headwater_server.catalogue.index import ReleaseEntry, ReleaseIndex
+from headwater_server.catalogue.index import ReleaseEntry, ReleaseIndex, newest_of
 from headwater_server.catalogue.listing import listed_datasets
 from headwater_server.catalogue.search import query_of, search
 from headwater_server.services.identity import authenticated_member
@@ -130,8 +130,7 @@ class CatalogueService(catalogue_pb2_grpc.CatalogueServicer):
         if version:
             entry = self._releases.find(name, version)
         else:
-            versions = self._releases.versions(name)
-            entry = next((each for each in versions if not _is_withdrawn(each)), versions[0] if versions else None)
+            entry = newest_of(self._releases.versions(name))
         if entry is None:
             # Without what was asked for: it is the caller's text and may be anything.
             raise InputError("there is no such release; headwater-org datasets list shows what there is")
@@ -151,31 +150,27 @@ def _documents(entry: ReleaseEntry) -> catalogue_pb2.GetPublishedResponse:
     return catalogue_pb2.GetPublishedResponse(
         signed_manifest=_read(entry, MANIFEST),
         attestation=_read(entry, ATTESTATION) if audited else b"",
-        signed_withdrawal=_read(entry, WITHDRAWN) if _is_withdrawn(entry) else b"",
+        signed_withdrawal=_read(entry, WITHDRAWN) if entry.withdrawn is not None else b"",
     )
 
 
 def _open(entry: ReleaseEntry, path: str, offset: int) -> tuple[FileEntry, BinaryIO]:
     # A path is compared with the manifest's own before it becomes part of one on this machine.
     listed = entry.files.get(path)
+    if entry.lost(path):
+        raise OutOfOrder("this version was withdrawn and its rows are gone; headwater-org datasets show says why")
     if listed is None:
         raise InputError("the release has no such file; its manifest lists all")
     if offset > listed.size_bytes:
         raise OutOfRange(
             f"byte {offset:,} of a file of {listed.size_bytes:,} bytes was asked for; download it from its beginning"
         )
-    if _is_withdrawn(entry) and not stays_when_withdrawn(path):
-        raise OutOfOrder("this version was withdrawn and its rows are gone; headwater-org datasets show says why")
     try:
         file = (entry.folder / path).open("rb")
     except OSError as error:
         raise StorageError(f"{entry.folder / path} cannot be read: {error.strerror}; restore it") from error
     file.seek(offset)
     return listed, file
-
-
-def _is_withdrawn(entry: ReleaseEntry) -> bool:
-    return (entry.folder / WITHDRAWN).is_file()
 
 
 def _read(entry: ReleaseEntry, path: str) -> bytes:
@@ -198,5 +193,5 @@ def _summary(entry: ReleaseEntry) -> catalogue_pb2.PublishedRelease:
         release_digest=manifest.digest,
         privacy=privacy_in_short(manifest.protection.privacy),
         organisations=manifest.provenance.organisations,
-        withdrawn=_is_withdrawn(entry),
+        withdrawn=entry.withdrawn is not None,
     )

@@ -15,7 +15,7 @@ __all__ = ["Area", "Refusal", "Rule", "is_evidence", "refusal_of", "rule_of"]
 class Area(Enum):
     """Parts of the site."""
 
-    OPEN = "what the form to sign in needs"
+    OPEN = "what the form to sign in needs, and whether the catalogue answers"
     SITE = "lists, the charter, the API's description"
     DATASET = "page and description of one dataset"
     ROWS = "rows of one dataset"
@@ -56,7 +56,7 @@ _SITE = re.compile(
     r"|/(datasets|search|compare|about|api|docs|openapi)(/)?"
     r"|/api/v1/(charter|charters/[0-9]+|openapi\.json|releases|datasets|search|summary)"
 )
-_OPEN = re.compile(r"/sign-in|/sign-out|/static/.*|/favicon\.ico|/robots\.txt", re.DOTALL)
+_OPEN = re.compile(r"/sign-in|/sign-out|/static/.*|/api/v1/health|/favicon\.ico|/robots\.txt", re.DOTALL)
 _FILE = re.compile(r"/api/v1/releases/([^/]+)/([0-9]{1,18}|latest)/files/(.*)", re.DOTALL)
 _ASKED = re.compile(r"/api/v1/(?:releases|datasets)/([^/]+)/(?:[0-9]+/)?samples?(/.*)?", re.DOTALL)
 _PAGES = re.compile(r"/datasets/([^/]+)(/.*)?", re.DOTALL)
