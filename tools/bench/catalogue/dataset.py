@@ -14,7 +14,7 @@ from headwater.agreement.charter import Charter, Member
 from headwater.agreement.signing import public_key_hex
 from headwater.release.blocks import BLOCKS_SUFFIX, BlockDigests
 from headwater.release.hashing import hash_file
-from headwater.release.layout import CHECKSUMS, DATA, MANIFEST, checksums
+from headwater.release.layout import CHECKSUMS, CSV, DATA, MANIFEST, STATISTICS, checksums
 from headwater.release.manifest import FileEntry, SignedManifest
 from headwater.release.verification import read_manifest
 from headwater.schema import CategoricalColumn, NumericColumn, Schema
@@ -134,5 +134,9 @@ def _replace_rows(folder: pathlib.Path, key: Ed25519PrivateKey) -> None:
         size, digest = changed[file.path]
         return file.model_copy(update={"size_bytes": size, "sha256": digest})
 
-    files = tuple(entry(file) for file in manifest.files)
-    _sign(folder, SignedManifest.sign(manifest.model_copy(update={"files": files}), key))
+    # What tells the rows in another way would contradict them, and a reader holds it to them.
+    for path in (CSV, STATISTICS):
+        (folder / path).unlink(missing_ok=True)
+    files = tuple(entry(file) for file in manifest.files if file.path not in (CSV, STATISTICS))
+    rows = pq.read_metadata(folder / DATA).num_rows
+    _sign(folder, SignedManifest.sign(manifest.model_copy(update={"files": files, "rows": rows}), key))
