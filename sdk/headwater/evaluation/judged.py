@@ -72,8 +72,7 @@ class RowsReader:
     def codes(self, column: str, values: "pd.Series[str]") -> NDArray[np.int64]:
         """Places among the training rows' levels; what is none of them comes last."""
         lookup = {level: i for i, level in enumerate(self.levels[column])}
-        codes: NDArray[np.int64] = values.map(lookup).fillna(len(lookup)).astype(int).to_numpy()
-        return codes
+        return np.asarray(values.map(lookup).fillna(len(lookup)), dtype=np.int64)
 
     def tree_features(self, frame: "pd.DataFrame") -> "pd.DataFrame":
         """What trees learn from: the columns but the target, categories as such, under their places as names."""
