@@ -32,7 +32,10 @@ def test_two_swapped_characters_are_caught(position: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "typed", ["", "hw_", TOKEN[:-1], f"{TOKEN}0", TOKEN[3:], f" {TOKEN}", f"{TOKEN}\n", "hw_" + "é" * 49]
+    "typed",
+    ["", "hw_", TOKEN[:-1], f"{TOKEN}0", TOKEN[3:], f" {TOKEN}", f"{TOKEN}\n", "hw_" + "é" * 49],
+    # A random token in a test's name would give every process tests of its own.
+    ids=["empty", "prefix", "cut", "longer", "bare", "space", "line", "letters"],
 )
 def test_what_is_no_whole_token_is_caught(typed: str) -> None:
     assert not is_well_formed(typed)
