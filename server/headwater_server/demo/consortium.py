@@ -85,17 +85,6 @@ class Consortium:
         """The consortium's CA certificate."""
         return self.home / "keys" / "ca.crt"
 
-    def whereabouts(self) -> tuple[str, ...]:
-        """What somebody needs who looks around while it is up, one line each."""
-        return (
-            f"catalogue {self.address}",
-            f"CA certificate {self.ca}",
-            f"charter {self.charter_digest}",
-            f"run {self.run_id}",
-            f"coordinator's home {self.home}",
-            *(f"{member}'s home {self.home_of(member)}" for member in self.members),
-        )
-
     def set_up(self, sabotage: Path | None = None) -> None:
         """Make the coordinator and start it.
 
@@ -107,6 +96,7 @@ class Consortium:
             "init", "--name", "Demo consortium", "--grpc-port", grpc, "--enrolment-port", enrolment,
             "--https-port", https, "--superlink-port", superlink,
         )  # fmt: skip
+        self._open_run_pages()
         serve = ("serve", "--home", str(self.home))
         if sabotage is None:
             self._processes.start("coordinator", "headwater-coordinator", *serve)
@@ -272,6 +262,13 @@ class Consortium:
     def plan(self) -> Plan:
         """The plan that was proposed."""
         return Plan.from_toml((self._folder / "plan.toml").read_text(encoding="utf-8"))
+
+    def _open_run_pages(self) -> None:
+        # Everything here is for show, and loopback is all that listens: whoever looks around sees runs without a token.
+        file = self.home / "settings.toml"
+        settings = tomlkit.parse(file.read_text(encoding="utf-8"))
+        settings["catalogue_open_runs"] = True
+        file.write_text(tomlkit.dumps(settings), encoding="utf-8")
 
     def _edit(self, plan_file: Path, edits: Mapping[str, Mapping[str, object]]) -> None:
         document = tomlkit.parse(plan_file.read_text(encoding="utf-8"))

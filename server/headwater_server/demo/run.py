@@ -30,6 +30,7 @@ from headwater.schema.writing import write_csv
 from headwater_server.audit_option import audit_in_one_line
 from headwater_server.demo.consortium import Consortium
 from headwater_server.demo.data import DemoData, prepare
+from headwater_server.demo.looking_around import what_to_try
 from headwater_server.demo.processes import ProcessGroup
 from headwater_server.demo.releasing import release
 from headwater_server.demo.spent import SpentByAll, compare, keep_ledgers, stated_in
@@ -130,7 +131,7 @@ def run_demo(request: DemoRequest) -> None:
             (request.out / "result.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
             conclude(console, request.out, result, privacy, keep=request.keep)
             if request.keep:
-                _keep(console, consortium, processes)
+                _keep(console, what_to_try(consortium, _dataset_name(data.name), request.out / "researcher"), processes)
     finally:
         if not request.keep:
             shutil.rmtree(folder, ignore_errors=True)
@@ -286,9 +287,9 @@ def _score(data: DemoData, synthetic: pa.Table, alone: list[pa.Table]) -> dict[s
     }
 
 
-def _keep(console: Console, consortium: Consortium, processes: ProcessGroup) -> None:
-    console.print("The whole consortium is up; Ctrl-C ends it and leaves its files.")
-    for line in consortium.whereabouts():
+def _keep(console: Console, lines: tuple[str, ...], processes: ProcessGroup) -> None:
+    console.print("[bold]The whole consortium is up; Ctrl-C ends it and leaves its files.[/bold]")
+    for line in lines:
         console.print(line, soft_wrap=True, markup=False, highlight=False)
     with contextlib.suppress(KeyboardInterrupt):
         while True:

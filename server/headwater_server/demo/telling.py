@@ -12,6 +12,7 @@ from rich.table import Table as Grid
 from headwater.privacy.words import NOT_PRIVATE
 from headwater.release.statement import headline
 from headwater_server.demo.data import DemoData
+from headwater_server.demo.looking_around import program
 from headwater_server.demo.spent import SpentByAll
 
 __all__ = ["conclude", "gate_in_short", "introduce", "own_audit_in_short", "print_quoted"]
@@ -95,14 +96,13 @@ def conclude(console: Console, out: Path, result: Mapping[str, Any], privacy: Sp
 
 def _checks(out: Path, members: Sequence[str]) -> list[str]:
     """The commands that check a demo's results after it, for a shell."""
-    verify = (
-        f"HEADWATER_HOME={shlex.quote(str(out / 'researcher'))} headwater verify {shlex.quote(str(out / 'dataset'))}"
-    )
+    headwater, home = program("headwater"), shlex.quote(str(out / "researcher"))
+    verify = f"HEADWATER_HOME={home} {headwater} verify {shlex.quote(str(out / 'dataset'))}"
     ledgers = (shlex.quote(str(out / "ledgers" / f"{member}.json")) for member in members)
     generator = out / "dataset" / "generator"
     # A release under a budget has its generator beside the rows.
-    drawn = [f"headwater sample {shlex.quote(str(generator))} --out more.parquet"] if generator.is_dir() else []
-    return [verify, *drawn, *(f"headwater-org ledger verify {ledger}" for ledger in ledgers)]
+    drawn = [f"{headwater} sample {shlex.quote(str(generator))} --out more.parquet"] if generator.is_dir() else []
+    return [verify, *drawn, *(f"{program('headwater-org')} ledger verify {ledger}" for ledger in ledgers)]
 
 
 def _print_privacy(console: Console, privacy: SpentByAll | None) -> None:

@@ -1,6 +1,9 @@
 """The demo's parts that need no consortium: its table, its folder, its processes."""
 
+import shlex
+import shutil
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -12,8 +15,10 @@ from headwater.evaluation.split import judge_split
 from headwater_server.cli import app
 from headwater_server.demo.consortium import Consortium
 from headwater_server.demo.data import default_table, prepare
+from headwater_server.demo.looking_around import program, what_to_try
 from headwater_server.demo.processes import ProcessGroup, free_ports
 from headwater_server.output_folder import claim_folder
+from headwater_server.settings import CoordinatorHome
 
 
 def is_alive(pid: int) -> bool:
@@ -132,17 +137,47 @@ def test_child_that_dies_is_noticed_with_the_end_of_its_log(tmp_path: Path) -> N
             processes.check_alive()
 
 
-def test_a_consortium_that_is_kept_up_names_its_homes_and_its_run(tmp_path: Path) -> None:
+def test_a_consortium_that_is_kept_up_says_what_to_try_in_each_role(tmp_path: Path) -> None:
     with ProcessGroup(tmp_path / "logs", {}) as processes:
         consortium = Consortium(tmp_path, processes, prepare(None, None, None, 3, "iid"))
         consortium.run_id, consortium.charter_digest = "4b" * 16, "3f" * 32
-        lines = consortium.whereabouts()
-    assert f"run {'4b' * 16}" in lines
-    assert f"charter {'3f' * 32}" in lines
-    assert f"coordinator's home {tmp_path / 'coordinator'}" in lines
-    assert [line for line in lines if line.startswith("hospital-")] == [
-        f"hospital-{letter}'s home {tmp_path / f'hospital-{letter}'}" for letter in "abc"
-    ]
+        lines = [line.strip() for line in what_to_try(consortium, "visits", tmp_path / "researcher")]
+    assert f"In a browser: {consortium.address}/datasets/visits" in lines
+    assert f"{consortium.address}/runs/{'4b' * 16}" in lines
+    assert f"export HEADWATER_HOME={tmp_path / 'researcher'}" in lines
+    add = next(shlex.split(line) for line in lines if " catalogue add " in line)
+    assert add[1:] == [
+        "catalogue", "add", consortium.address, "--ca", str(consortium.ca), "--charter", "3f" * 32,
+    ]  # fmt: skip
+    assert any(line.endswith(f"datasets list --home {tmp_path / 'hospital-a'}") for line in lines)
+    assert any(line.endswith(f"downloads visits --home {tmp_path / 'coordinator'}") for line in lines)
+    # What somebody copies must be a program of this environment, whatever PATH says.
+    assert shutil.which(add[0]) is not None
+
+
+def test_a_program_is_named_so_that_this_shell_finds_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    beside = Path(sys.executable).parent
+    monkeypatch.setenv("PATH", str(beside))
+    assert program("headwater") == "headwater"
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert program("headwater") == str(beside / "headwater") or not Path(program("headwater")).is_absolute()
+    # One below the folder is named from there, and a path with a blank is quoted.
+    (tmp_path / "a place").mkdir()
+    (tmp_path / "a place" / "headwater").write_text("")
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "a place" / "python"))
+    monkeypatch.chdir(tmp_path)
+    assert program("headwater") == "'a place/headwater'"
+
+
+def test_the_demos_run_pages_are_open_to_who_looks_around(tmp_path: Path) -> None:
+    with ProcessGroup(tmp_path / "logs", {}) as processes:
+        consortium = Consortium(tmp_path, processes, prepare(None, None, None, 3, "iid"))
+        consortium._coordinate("init", "--name", "Demo consortium")
+        assert not CoordinatorHome(consortium.home).settings().catalogue_open_runs
+        consortium._open_run_pages()
+    settings = CoordinatorHome(consortium.home).settings()
+    assert settings.catalogue_open_runs
+    assert settings.consortium == "Demo consortium"
 
 
 def test_the_manual_says_that_keeping_leaves_everything_up() -> None:

@@ -16,6 +16,7 @@ from headwater.errors import PeerError, ReleaseRefused
 from headwater.privacy.events import NoisyCounts
 from headwater.release.replay import replay
 from headwater_client.cli import app as client
+from headwater_server.demo.looking_around import program
 from headwater_server.demo.spent import compare, keep_ledgers
 from headwater_server.demo.telling import conclude
 from support.claims import make_claim
@@ -87,7 +88,7 @@ def test_the_ledgers_that_the_demo_leaves_are_checked_by_the_commands_that_it_pr
     out.mkdir()
     keep_ledgers(out / "ledgers", ledgers())
     commands = [shlex.split(line) for line in concluded(out) if "headwater" in line and str(out) in line]
-    assert commands[0] == [f"HEADWATER_HOME={out / 'researcher'}", "headwater", "verify", str(out / "dataset")]
+    assert commands[0] == [f"HEADWATER_HOME={out / 'researcher'}", program("headwater"), "verify", str(out / "dataset")]
     for member, command in zip(("org-1", "org-2"), commands[1:], strict=True):
         verified = CliRunner().invoke(client, command[1:])
         assert verified.exit_code == 0, verified.output
