@@ -204,6 +204,13 @@ def draw_sample(
         HeadwaterError: as `request_sample`.
     """
     manifest = release.manifest
+    if manifest.generator == "kept":
+        # Known from what was signed: nobody is sent for a token that opens nothing.
+        raise RequestRefused(
+            f"the generator of {manifest.name} version {manifest.version} is kept: its rows are all that is published "
+            "of it",
+            code="generator_kept",
+        )
     if target.exists():
         raise InputError(f"{target} is there already; name another file")
     what = f"a sample of {manifest.name} version {manifest.version}"

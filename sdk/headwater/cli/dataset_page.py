@@ -42,6 +42,7 @@ def show_manifest(console: Console, manifest: "Manifest") -> None:
         ("made", manifest.created),
         ("by", f"{provenance.organisations} organisations of {provenance.consortium}"),
         ("licence", manifest.licence),
+        ("generator", _generator(manifest)),
         ("signatures", signatures_in_words(manifest.protection)),
         ("digest", manifest.digest),
         ("size", f"{size_in_words(manifest.size_bytes)} in {len(manifest.files)} files"),
@@ -100,6 +101,16 @@ def _tell_audit(console: Console, verification: "Verification") -> None:
         console.print(f"{verification.judged_apart}.", highlight=False)
     for line in verification.expired_waivers(instant_of(datetime.now(UTC))):
         console.print(f"[yellow]Since then {line}.[/yellow]", highlight=False)
+
+
+def _generator(manifest: "Manifest") -> str:
+    match manifest.generator:
+        case "kept":
+            return "kept: its rows are all that is published of it"
+        case "on request":
+            return f"on request: headwater sample {manifest.name} --on-request, with a token of scope sample"
+        case _:
+            return f"released: headwater sample {manifest.name} draws more rows here"
 
 
 def _style(private: bool) -> str:

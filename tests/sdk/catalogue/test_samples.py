@@ -142,6 +142,12 @@ def test_a_token_without_the_scope_is_told_so(
         with pytest.raises(AccessRefused, match="does not open"):
             draw_sample(opened._client, opened.history, signed, SampleRequest(rows=1), tmp_path / "x.parquet")
 
+        # Of a generator that is kept nobody is sent for another token: none would open it.
+        kept = signed.model_copy(update={"manifest": signed.manifest.model_copy(update={"generator": "kept"})})
+        with pytest.raises(RequestRefused, match="is kept: its rows are all that is published") as caught:
+            draw_sample(opened._client, opened.history, kept, SampleRequest(rows=1), tmp_path / "x.parquet")
+        assert caught.value.code == "generator_kept"
+
 
 def test_interrupted_wait_cancels_the_job(world: tuple[SampledRelease, str, Path, Spoiling], url: str) -> None:
     def interrupt(progress: SampleProgress) -> None:

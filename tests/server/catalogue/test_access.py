@@ -73,6 +73,8 @@ def test_browser_is_sent_to_the_form_and_back(http: httpx.Client) -> None:
     sent = http.get("/datasets/visits", headers=HTML)
     assert (sent.status_code, sent.headers["location"]) == (303, "/sign-in?next=/datasets/visits")
     assert "Access token" in http.get(sent.headers["location"], headers=HTML).text
+    assert "is for readers with a token" in http.get(sent.headers["location"]).text
+    assert "token of scope <code>runs</code>" in http.get("/sign-in?next=/runs").text
     signed_in = http.post("/sign-in", data={"token": TOKEN, "next": "/datasets/visits"})
     assert (signed_in.status_code, signed_in.headers["location"]) == (303, "/datasets/visits")
     cookie = signed_in.headers["set-cookie"]
