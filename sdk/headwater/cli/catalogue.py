@@ -143,8 +143,8 @@ def _list_matching(words: str, url: str | None, privacy: str | None, min_rows: i
         title = f"{plain(charter.consortium)} · {plain(known.url)}"
         if not listings:
             nothing = (
-                "nothing fits in names, titles and descriptions; `headwater list` shows everything, and the address in a "
-                "browser searches columns too"
+                "nothing fits in names, titles and descriptions; `headwater list` shows everything, and the "
+                "address in a browser searches columns too"
                 if everything
                 else "nothing has been released yet"
             )

@@ -38,7 +38,7 @@ def test_two_minutes_of_a_researcher(tmp_path: Path, catalogue: RunningCatalogue
     assert "visits" in listed.stdout
     assert "none" in listed.stdout
     shown = headwater(home, "show", "visits")
-    assert "kept: its rows are all that is published of it" in " ".join(shown.output.split())
+    assert "kept: its rows are all that is published of it" in " ".join(shown.stdout.split())
     assert "NOT DIFFERENTIALLY PRIVATE" in shown.stdout
     assert "The coordinator saw exact sums" in shown.stdout
     downloaded = headwater(home, "download", "visits", "--out", str(folder))
