@@ -46,6 +46,8 @@ __all__ = ["serve"]
 _log = structlog.get_logger(__name__)
 
 _POLL_SECONDS = 1.0
+_LIST_SECONDS = 0.2
+"""A list of datasets may be as old as this; looking at every folder for each page would cost more than the page."""
 
 
 def serve(home: CoordinatorHome) -> None:
@@ -154,7 +156,7 @@ async def _catalogue(
 ) -> AsyncIterator[None]:
     proxy = FleetProxy(superlink_client(flower.address, str(home.ca_certificate)))
     catalogue = build_catalogue(
-        FolderReleaseIndex(home.releases),
+        FolderReleaseIndex(home.releases, list_seconds=_LIST_SECONDS),
         CatalogueSettings(
             consortium=settings.consortium,
             address=f"https://{_bracketed(settings.host)}:{settings.https_port}",

@@ -33,6 +33,7 @@ class AccessSite:
     consortium: Consortium = field(default_factory=make_consortium)
     clock: float = NOON.timestamp()
     changes: Mapping[str, Any] = field(default_factory=dict)
+    list_seconds: float = 0.0
 
     def __post_init__(self) -> None:
         self.storage = SqlStorage(f"sqlite:///{self.folder / 'state.db'}")
@@ -40,7 +41,7 @@ class AccessSite:
         self.downloads = DownloadCounter(self.storage, lambda: self.clock)
         settings = {"limits": CatalogueLimits.unlimited(), **self.changes}
         self.app = build_catalogue(
-            FolderReleaseIndex(self.releases),
+            FolderReleaseIndex(self.releases, self.list_seconds),
             CatalogueSettings(
                 "Three Hospitals", f"https://{HOST}", "127.0.0.1", self.consortium.charter_of, **settings
             ),

@@ -28,6 +28,7 @@ from headwater_server.catalogue.api_page import operations_of, schemas_of
 from headwater_server.catalogue.files import files_router
 from headwater_server.catalogue.headers import SecurityHeaders
 from headwater_server.catalogue.index import ReleaseIndex
+from headwater_server.catalogue.kept_pages import KeptPages, QuickPages
 from headwater_server.catalogue.page_cache import PageCache
 from headwater_server.catalogue.pages import Pages, pages_router
 from headwater_server.catalogue.run_page import RunPages
@@ -103,7 +104,8 @@ def build_catalogue(
     app.include_router(files_router(releases, public=_is_public))
     if samples is not None:
         app.include_router(samples_router(releases, samples))
-    app.include_router(pages_router(releases, pages))
+    kept = KeptPages(releases, pages)
+    app.include_router(pages_router(releases, pages, kept))
     app.include_router(sign_in_router(pages, book, sessions))
     if runs is not None:
         app.include_router(runs_router(runs, pages, may_see=lambda: current_reader().may_see_runs))
@@ -149,7 +151,9 @@ def build_catalogue(
         return pages.render("problem.html", status, status=status, message=message)
 
     counted = DownloadCounting(app, downloads or DownloadCounter(None, now))
-    guarded = AccessControl(counted, book, sessions, RateLimits(settings.limits), problem)
+    # Behind the door: who may see what is settled there, and the reader known.
+    quick = QuickPages(counted, kept.find)
+    guarded = AccessControl(quick, book, sessions, RateLimits(settings.limits), problem)
     sized = RequestSizes(guarded, settings.limits, problem)
     return SecurityHeaders(sized, strict_transport=not is_loopback(settings.host))
 

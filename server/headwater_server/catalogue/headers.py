@@ -1,6 +1,5 @@
 """The headers that every answer carries, so that a page can load nothing but what this site serves."""
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["FIGURE_POLICY", "FILE_POLICY", "PAGE_POLICY", "SecurityHeaders"]
@@ -28,7 +27,11 @@ class SecurityHeaders:
 
     def __init__(self, app: ASGIApp, *, strict_transport: bool) -> None:
         self._app = app
-        self._strict_transport = strict_transport
+        wanted = {**_ALWAYS, "content-security-policy": PAGE_POLICY, "cache-control": "no-store"}
+        # On loopback it would force TLS on every other port of the reader's own machine.
+        if strict_transport:
+            wanted["strict-transport-security"] = "max-age=31536000"
+        self._wanted = [(name.encode("ascii"), value.encode("ascii")) for name, value in wanted.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the request with the headers added."""
@@ -38,14 +41,9 @@ class SecurityHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _ALWAYS.items():
-                    headers.setdefault(name, value)
-                headers.setdefault("content-security-policy", PAGE_POLICY)
-                headers.setdefault("cache-control", "no-store")
-                # On loopback it would force TLS on every other port of the reader's own machine.
-                if self._strict_transport:
-                    headers.setdefault("strict-transport-security", "max-age=31536000")
+                headers = list(message["headers"])
+                there = {name.lower() for name, _ in headers}
+                message["headers"] = headers + [each for each in self._wanted if each[0] not in there]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

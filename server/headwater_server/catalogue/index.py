@@ -1,5 +1,6 @@
 """What the catalogue serves: published releases, found by name and version."""
 
+import math
 import os
 import re
 import time
@@ -69,6 +70,9 @@ class ReleaseIndex(Protocol):
     def latest(self) -> Sequence[ReleaseEntry]:
         """What `newest_of` says of every dataset, the most recently made first."""
 
+    def latest_held(self) -> Sequence[ReleaseEntry] | None:
+        """As `latest`, without waiting for any storage; None where it would have to be asked."""
+
     def versions(self, name: str) -> Sequence[ReleaseEntry]:
         """All versions of a dataset, withdrawn ones too, newest first; empty for a name that there is not."""
 
@@ -92,12 +96,33 @@ def newest_of(versions: Sequence[ReleaseEntry]) -> ReleaseEntry | None:
 class FolderReleaseIndex:
     """Releases in a folder, as `publish_release` writes them: NAME/VERSION/manifest.json."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, root: Path, list_seconds: float = 0.0) -> None:
+        """Look up what is in a folder.
+
+        Args:
+            root: of all datasets.
+            list_seconds: for so long the list of datasets is not read anew; a version by itself always is.
+        """
+        self._root, self._list_seconds = root, list_seconds
+        self._list: tuple[float, Sequence[ReleaseEntry]] = (-math.inf, ())
         self._numbers_kept: dict[str, tuple[int, Sequence[int]]] = {}
 
     def latest(self) -> Sequence[ReleaseEntry]:
         """What `newest_of` says of every dataset, the most recently made first."""
+        held = self.latest_held()
+        if held is None:
+            # From before it is read: what changes meanwhile may be missing in it.
+            begun = time.monotonic()
+            held = self._read_latest()
+            self._list = (begun, held)
+        return held
+
+    def latest_held(self) -> Sequence[ReleaseEntry] | None:
+        """As `latest`, of the last moments; None where the disk would have to be asked."""
+        read_at, entries = self._list
+        return entries if time.monotonic() - read_at < self._list_seconds else None
+
+    def _read_latest(self) -> Sequence[ReleaseEntry]:
         try:
             names = os.listdir(self._root)
         except OSError:

@@ -4,8 +4,10 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope, Send
 
 from headwater.canonical import sha256_hex
 
@@ -21,15 +23,31 @@ class RenderedPage:
     def __init__(self, text: str) -> None:
         self.body = text.encode()
         self.etag = f'"{sha256_hex(self.body)[:32]}"'
+        self._raw_headers = Response(self.body, media_type="text/html", headers=self._headers()).raw_headers
 
     def answer(self, request: Request) -> Response:
         """The page, or 304 where the browser has this very one."""
+        if self._is_known(request.headers):
+            return Response(status_code=304, headers=self._headers())
+        return Response(self.body, media_type="text/html", headers=self._headers())
+
+    async def send(self, scope: Scope, send: Send) -> None:
+        """As `answer`, without making its objects anew."""
+        if self._is_known(Headers(scope=scope)):
+            headers, status, body = Response(status_code=304, headers=self._headers()).raw_headers, 304, b""
+        else:
+            # A copy: what is around this adds to it.
+            headers, status, body = list(self._raw_headers), 200, self.body
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    def _headers(self) -> dict[str, str]:
         # Every time it is asked whether it is the same: a version may be withdrawn, a newer one published.
-        headers = {"etag": self.etag, "cache-control": "private, no-cache"}
-        tags = request.headers.get("if-none-match", "")
-        if tags and self.etag in [tag.strip().removeprefix("W/") for tag in tags.split(",")]:
-            return Response(status_code=304, headers=headers)
-        return Response(self.body, media_type="text/html", headers=headers)
+        return {"etag": self.etag, "cache-control": "private, no-cache"}
+
+    def _is_known(self, headers: Headers) -> bool:
+        tags = headers.get("if-none-match", "")
+        return bool(tags) and self.etag in [tag.strip().removeprefix("W/") for tag in tags.split(",")]
 
 
 class PageCache:

@@ -16,24 +16,20 @@ from headwater_server.catalogue.dataset_page import dataset_values, withdrawn_va
 from headwater_server.catalogue.index import ReleaseEntry, ReleaseIndex, newest_of
 from headwater_server.catalogue.index_page import index_form
 from headwater_server.catalogue.listing import listed_of
-from headwater_server.catalogue.page_cache import PageCache
+from headwater_server.catalogue.kept_pages import KeptPages
 from headwater_server.catalogue.rendering import Pages
 from headwater_server.catalogue.search import Query, query_of, search
 from headwater_server.storage.access_port import Level
 
 __all__ = ["Pages", "pages_router"]
 
-_LISTS = 64
 _NO_DATASET = "There is no dataset of this name in this catalogue."
 _NO_VERSION = "There is no such version of this dataset in this catalogue."
 
 
-def pages_router(releases: ReleaseIndex, pages: Pages) -> APIRouter:
-    """The routes of all pages."""
+def pages_router(releases: ReleaseIndex, pages: Pages, kept: KeptPages) -> APIRouter:
+    """The routes of all pages; what they render is kept in `kept`."""
     router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
-    cache = PageCache()
-    # Apart: whoever asks for a thousand searches drives no page of a dataset out.
-    lists = PageCache(_LISTS)
 
     @router.head("/")
     @router.get("/")
@@ -45,9 +41,8 @@ def pages_router(releases: ReleaseIndex, pages: Pages) -> APIRouter:
             text = _index_text(pages, releases.latest(), Query(), pages.charter_digest(), problem)
             return HTMLResponse(text, 400)
         entries, charter = releases.latest(), pages.charter_digest()
-        shown = tuple((each.folder, each.withdrawn is None) for each in entries)
-        key: Hashable = (query, shown, charter, pages.reader_class)
-        return lists.made(key, partial(_index_text, pages, entries, query, charter)).answer(request)
+        key = kept.list_key(query, entries, charter)
+        return kept.lists.made(key, partial(_index_text, pages, entries, query, charter)).answer(request)
 
     @router.head("/datasets/{name}")
     @router.get("/datasets/{name}")
@@ -56,7 +51,7 @@ def pages_router(releases: ReleaseIndex, pages: Pages) -> APIRouter:
         entry = newest_of(versions)
         if entry is None:
             raise HTTPException(404, _NO_DATASET)
-        return await _dataset(request, pages, cache, entry, versions)
+        return await _dataset(request, pages, kept, entry, versions)
 
     @router.head("/datasets/{name}/compare")
     @router.get("/datasets/{name}/compare")
@@ -69,13 +64,13 @@ def pages_router(releases: ReleaseIndex, pages: Pages) -> APIRouter:
         after = _found(releases, name, _number(request.query_params.get("to", ""), newest))
         pair = tuple((each.folder, each.withdrawn is None) for each in (before, after))
         key: Hashable = ("compare", pair, _numbers(versions), pages.reader_class)
-        return cache.made(key, partial(_compare_text, pages, before, after, _numbers(versions))).answer(request)
+        return kept.datasets.made(key, partial(_compare_text, pages, before, after, _numbers(versions))).answer(request)
 
     @router.head("/datasets/{name}/{version:int}")
     @router.get("/datasets/{name}/{version:int}")
     async def one(request: Request, name: str, version: int) -> Response:
         entry = _found(releases, name, version)
-        return await _dataset(request, pages, cache, entry, releases.versions(name))
+        return await _dataset(request, pages, kept, entry, releases.versions(name))
 
     @router.head("/datasets/{name}/{version:int}/CITATION.cff")
     @router.get("/datasets/{name}/{version:int}/CITATION.cff")
@@ -141,19 +136,14 @@ def _index_text(pages: Pages, entries: Sequence[ReleaseEntry], query: Query, cha
 
 
 async def _dataset(
-    request: Request, pages: Pages, cache: PageCache, entry: ReleaseEntry, versions: Sequence[ReleaseEntry]
+    request: Request, pages: Pages, kept: KeptPages, entry: ReleaseEntry, versions: Sequence[ReleaseEntry]
 ) -> Response:
-    # The page names all versions, so that it is another one once a newer one is there or one is withdrawn; and it
-    # shows rows, and a button to sign out, to some readers and not to others.
-    reader = current_reader()
-    may_read = reader.may_read(entry.manifest.name)
-    named = tuple((each.manifest.version, each.withdrawn is None) for each in versions)
-    key: Hashable = ("dataset", entry.folder, named, may_read, pages.reader_class)
-    page = cache.get(key)
+    key = kept.dataset_key(entry, versions)
+    page = kept.datasets.get(key)
     if page is None:
-        page = await run_in_threadpool(
-            cache.made, key, partial(_dataset_text, pages, entry, versions, may_read=may_read)
-        )
+        may_read = current_reader().may_read(entry.manifest.name)
+        make = partial(_dataset_text, pages, entry, versions, may_read=may_read)
+        page = await run_in_threadpool(kept.datasets.made, key, make)
     return page.answer(request)
 
 

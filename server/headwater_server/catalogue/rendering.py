@@ -62,12 +62,17 @@ class Pages:
 
     def charter_digest(self) -> str:
         """Of the charter in force, at most a few seconds ago; "" where there is none."""
-        looked, digest = self._charter
-        if not looked or time.monotonic() - looked > _CHARTER_SECONDS:
+        digest = self.charter_held()
+        if digest is None:
             signed = self.settings.charter(None)
             digest = "" if signed is None else signed.charter.digest
             self._charter = (time.monotonic(), digest)
         return digest
+
+    def charter_held(self) -> str | None:
+        """As `charter_digest`; None where the database would have to be asked."""
+        looked, digest = self._charter
+        return digest if looked and time.monotonic() - looked <= _CHARTER_SECONDS else None
 
     def _runs_shown(self) -> bool:
         return self._runs and current_reader().may_see_runs

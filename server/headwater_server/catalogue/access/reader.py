@@ -149,8 +149,16 @@ class VisibleReleases:
 
     def latest(self) -> Sequence[ReleaseEntry]:
         """The newest version of every dataset, the most recently made first."""
+        return self._visible(self._releases.latest())
+
+    def latest_held(self) -> Sequence[ReleaseEntry] | None:
+        """As `latest`, without waiting for any storage; None where it would have to be asked."""
+        held = self._releases.latest_held()
+        return None if held is None else self._visible(held)
+
+    def _visible(self, entries: Sequence[ReleaseEntry]) -> Sequence[ReleaseEntry]:
         reader = self._reader()
-        return [entry for entry in self._releases.latest() if reader.may_see(entry.manifest.name)]
+        return [entry for entry in entries if reader.may_see(entry.manifest.name)]
 
     def versions(self, name: str) -> Sequence[ReleaseEntry]:
         """All versions of a dataset, newest first."""
