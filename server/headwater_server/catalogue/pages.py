@@ -15,8 +15,8 @@ from headwater_server.catalogue.compare_page import comparison_of
 from headwater_server.catalogue.dataset_page import dataset_values, withdrawn_values
 from headwater_server.catalogue.index import ReleaseEntry, ReleaseIndex, newest_of
 from headwater_server.catalogue.index_page import index_form
-from headwater_server.catalogue.listing import listed_of
 from headwater_server.catalogue.kept_pages import KeptPages
+from headwater_server.catalogue.listing import listed_of
 from headwater_server.catalogue.rendering import Pages
 from headwater_server.catalogue.search import Query, query_of, search
 from headwater_server.storage.access_port import Level
