@@ -49,6 +49,8 @@ def listing_grid(listings: "Sequence[Listing]", title: str, width: int) -> Grid:
     for row in zip(*(cells[heading] for heading in shown), strict=True):
         grid.add_row(*row)
     notes = []
+    if taken_back := [f"{printable(each.name)} version {each.version}" for each in listings if each.withdrawn]:
+        notes.append(f"WITHDRAWN, not to be used: {', '.join(taken_back)}; its page in the catalogue says why.")
     if any(each.privacy == _NONE for each in listings):
         notes.append(f"privacy {_NONE}: {NOT_PRIVATE}.")
     if any(each.privacy.endswith(OUTSIDE) for each in listings):

@@ -6,6 +6,7 @@ import pytest
 from rich.console import Console
 
 from headwater.catalogue import Listing
+from headwater.catalogue.client import WithdrawnNotice
 from headwater.cli.listing import listing_grid
 
 LONG = "readmissions-after-heart-failure-2026"
@@ -55,6 +56,13 @@ def test_a_wide_terminal_shows_every_column() -> None:
     for cell in ("12", "Readmissions after heart failure, five hospitals", "1,234,567", "48", "11.8 MiB", "2026-11-21"):
         assert cell in text
     assert "No room" not in text
+
+
+def test_a_dataset_that_was_taken_back_is_said_to_be() -> None:
+    notice = WithdrawnNotice(withdrawn="2026-11-22T12:00:00Z", reason="Two columns were swapped.")
+    text = " ".join(shown(200, listing("adult").model_copy(update={"withdrawn": notice}), listing("births")).split())
+    assert "WITHDRAWN, not to be used: adult version 12; its page in the catalogue says why." in text
+    assert "WITHDRAWN" not in shown(200, listing("births"))
 
 
 def test_a_schema_that_was_read_from_the_rows_is_marked_and_the_mark_explained() -> None:
