@@ -13,6 +13,7 @@ from headwater.release.attestation import statement_of
 from headwater.release.audit_check import policy_of
 from headwater.release.audit_file import PublishedAudit
 from headwater.release.audited import read_audit
+from headwater.release.blocks import check_blocks
 from headwater.release.contents import check_contents
 from headwater.release.dsse import is_statement_signed_by, read_envelope
 from headwater.release.evidence import Scope
@@ -101,6 +102,8 @@ def fetch_release(
     check_bundle(folder, manifest)
     if Schema.from_toml((folder / SCHEMA).read_text("utf-8")).digest != plan.schema_.digest:
         raise ReleaseRefused(f"{SCHEMA} is not the schema of the plan that was approved here; refuse the release")
+    # Readers of a part hold it to the list of blocks alone: what it lists must be what was audited.
+    check_blocks(folder, manifest)
     check_contents(folder, manifest, plan.schema_)
     if manifest.protection.privacy != "none":
         replay(manifest.protection.privacy)

@@ -12,6 +12,7 @@ from headwater.errors import InputError, OutOfOrder, PeerError, ReleaseRefused
 from headwater.evidence.measure import Measure
 from headwater.release import verify_release
 from headwater.release.audit_file import PublishedAudit
+from headwater.release.blocks import BlockDigests
 from headwater.release.evidence import PUBLIC, Scope
 from headwater.release.layout import AUDIT, DATA
 from headwater.release.policy.waiver import Waiver
@@ -190,6 +191,26 @@ def test_a_file_that_was_changed_at_the_coordinator_is_noticed(world: World) -> 
     data[100] ^= 1
     file.write_bytes(bytes(data))
     with Organisation.open(world.homes["org-1"]) as organisation, pytest.raises(Exception, match="sent another data"):
+        organisation.review_release("visits")
+
+
+def test_a_list_of_other_blocks_than_the_audited_rows_is_refused(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Whoever reads columns by range holds them to this list: to rows that nobody attacked, were it believed.
+    honest = BlockDigests.of
+
+    def lying(file: Path, path: str) -> BlockDigests:
+        listed = honest(file, path)
+        return listed.model_copy(update={"blocks": tuple("0" * 64 for _ in listed.blocks)})
+
+    with monkeypatch.context() as patched:
+        patched.setattr(BlockDigests, "of", lying)
+        world.record = world.wait()
+    with (
+        world.open(world.homes["org-1"]) as organisation,
+        pytest.raises(ReleaseRefused, match=r"data\.parquet\.blocks\.json does not say what data\.parquet holds"),
+    ):
         organisation.review_release("visits")
 
 

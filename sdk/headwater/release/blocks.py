@@ -17,6 +17,7 @@ __all__ = [
     "BlockDigests",
     "block_bytes_for",
     "blocks_entry",
+    "check_blocks",
     "digest_blocks",
     "read_blocks",
 ]
@@ -114,6 +115,32 @@ def digest_blocks(file: Path, block_bytes: int) -> tuple[int, str, Sequence[str]
 def blocks_entry(manifest: Manifest, path: str) -> FileEntry | None:
     """The manifest's entry of the list of a file's blocks; None for a release without it."""
     return manifest.file(f"{path}{BLOCKS_SUFFIX}")
+
+
+def check_blocks(folder: Path, manifest: Manifest) -> None:
+    """Hold every list of blocks in a release folder to the file that it is about.
+
+    Who reads a file in parts holds them to this list alone: a list of other blocks than the file's would give rows
+    that nobody audited to everybody who does not read the whole file.
+
+    Args:
+        folder: of the release; each file is the one that the manifest lists.
+        manifest: of the release.
+
+    Raises:
+        ReleaseRefused: a list does not say what its file holds, or is of no file of the release.
+    """
+    for listed in manifest.files:
+        if not listed.path.endswith(BLOCKS_SUFFIX):
+            continue
+        entry = manifest.file(listed.path.removesuffix(BLOCKS_SUFFIX))
+        if entry is None:
+            raise ReleaseRefused(f"{listed.path} is of no file of the release; tell the consortium")
+        with (folder / listed.path).open("rb") as file:
+            blocks = read_blocks(file.read(MAXIMUM_BLOCKS_BYTES + 1), entry)
+        _, _, found = digest_blocks(folder / entry.path, blocks.block_bytes)
+        if tuple(found) != blocks.blocks:
+            raise ReleaseRefused(f"{listed.path} does not say what {entry.path} holds; tell the consortium")
 
 
 def read_blocks(data: bytes, entry: FileEntry) -> BlockDigests:
