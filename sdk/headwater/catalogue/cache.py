@@ -132,7 +132,7 @@ class DatasetCache:
 
         Raises:
             InputError: the catalogue has no such version.
-            ReleaseRefused: a signature, size or digest is wrong.
+            ReleaseRefused: a signature, size or digest is wrong, or another release of this version is there.
             StorageError: the disk has no room.
             TransportError: the catalogue could not be reached; call again to continue.
         """
@@ -141,6 +141,13 @@ class DatasetCache:
         manifest = signed.manifest
         staging = _beside(folder, "part")
         with self.held_alone(folder):
+            kept = self.manifest(folder)
+            if kept is not None and kept.digest != manifest.digest:
+                # Its files are those of another list: they would be taken for what the kept one's signers signed.
+                raise ReleaseRefused(
+                    f"there are two releases of {name} version {version}: {kept.digest[:16]}… is here, the catalogue "
+                    f"shows {manifest.digest[:16]}…; a version never changes, so tell the consortium"
+                )
             missing = [
                 each
                 for each in manifest.files

@@ -35,6 +35,7 @@ _STATUS = {
     "too_much_memory": 422,
     "generator_kept": 403,
     "no_sample_scope": 403,
+    "forbidden": 403,
     "withdrawn": 410,
     "expired": 410,
     "not_finished": 409,
@@ -209,6 +210,9 @@ def samples_router(releases: ReleaseIndex, desk: SampleDesk) -> APIRouter:
         entry = releases.find(job.name, job.version)
         try:
             _refuse_withdrawn(entry)
+            # The dataset may have been closed to this reader since; its name stands in no path that the door sees.
+            if not current_reader().may_read(job.name):
+                raise DrawRefused("forbidden", "your token is not good for the rows of this dataset any more")
         except DrawRefused as refused:
             raise _Coded(refused) from refused
         kind = SampleRequest.from_bytes(job.request).format

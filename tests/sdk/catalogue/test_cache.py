@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,16 @@ from typer.testing import CliRunner
 
 import headwater
 from headwater.catalogue import add_catalogue, cache_of
+from headwater.catalogue.cache import DatasetCache
+from headwater.catalogue.fetching import Arriving
 from headwater.cli import app
-from headwater.errors import InputError, StorageError, TransportError
+from headwater.errors import InputError, ReleaseRefused, StorageError, TransportError
+from headwater.release import FileEntry, SignedManifest
 from headwater.release.blocks import BLOCKS_SUFFIX
-from headwater.release.layout import DATA
+from headwater.release.layout import DATA, MANIFEST
+from headwater.release.verification import read_manifest
 from support.catalogue_server import RunningCatalogue, run_catalogue
-from support.releases import publish
+from support.releases import make_consortium, make_table, publish
 
 _TERMINAL = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"})
 
@@ -162,3 +167,41 @@ def test_a_catalogue_that_is_away_is_told(home: Path, tmp_path: Path, catalogue:
         add_catalogue(home, gone.url, gone.ca.read_text(), gone.consortium.digest)
     with pytest.raises(TransportError, match="could not be reached"):
         headwater.load_dataset("visits", catalogue=gone.url)
+
+
+class _Folder:
+    """Whoever has one release, in a folder."""
+
+    streams = 1
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def manifest(self, name: str, version: int, charter: object) -> tuple[SignedManifest, bytes]:
+        data = (self.folder / MANIFEST).read_bytes()
+        return read_manifest(data), data
+
+    def attestation(self, name: str, version: int) -> bytes:
+        return b""
+
+    @contextmanager
+    def open_file(
+        self, name: str, version: int, entry: FileEntry, start: int = 0, stop: int | None = None
+    ) -> Iterator[Arriving]:
+        yield Arriving(start, [(self.folder / entry.path).read_bytes()[start:stop]])
+
+
+def test_files_of_another_release_are_never_added_under_a_manifest_that_is_there(tmp_path: Path) -> None:
+    # One coordinator that signed two releases of one name and version: the one that was verified, and another one.
+    consortium = make_consortium()
+    for place, seed in (("one", 1), ("other", 2)):
+        publish(tmp_path / place, consortium, make_table(60, seed))
+    one, other = (_Folder(tmp_path / place / "visits" / "1") for place in ("one", "other"))
+    cache, charter = DatasetCache(tmp_path / "cache"), consortium.charter.charter
+    folder = cache.folder(consortium.digest, "visits", 1)
+    cache.add(one, charter, folder, ())
+    with pytest.raises(ReleaseRefused, match="two releases of visits version 1"):
+        cache.add(other, charter, folder, [DATA])
+    assert not (folder / DATA).exists()
+    cache.add(one, charter, folder, [DATA])
+    assert (folder / DATA).read_bytes() == (one.folder / DATA).read_bytes()
