@@ -194,9 +194,7 @@ def test_a_file_that_was_changed_at_the_coordinator_is_noticed(world: World) -> 
         organisation.review_release("visits")
 
 
-def test_a_list_of_other_blocks_than_the_audited_rows_is_refused(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_list_of_other_blocks_than_the_audited_rows_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     # Whoever reads columns by range holds them to this list: to rows that nobody attacked, were it believed.
     honest = BlockDigests.of
 

@@ -15,6 +15,7 @@ from headwater.agreement.access_token import new_access_token, token_digest
 from headwater.agreement.documents import instant_of
 from headwater_server.catalogue import CatalogueSettings, FolderReleaseIndex, build_catalogue
 from headwater_server.catalogue.access.downloads import DownloadCounter
+from headwater_server.catalogue.run_page import RunPages
 from headwater_server.catalogue_limits import CatalogueLimits
 from headwater_server.storage import SqlStorage
 from headwater_server.storage.access_port import DatasetAccess, Level, TokenRecord
@@ -34,6 +35,7 @@ class AccessSite:
     clock: float = NOON.timestamp()
     changes: Mapping[str, Any] = field(default_factory=dict)
     list_seconds: float = 0.0
+    runs: RunPages | None = None
 
     def __post_init__(self) -> None:
         self.storage = SqlStorage(f"sqlite:///{self.folder / 'state.db'}")
@@ -48,6 +50,7 @@ class AccessSite:
             now=lambda: self.clock,
             access=self.storage,
             downloads=self.downloads,
+            runs=self.runs,
         )
 
     def token(self, *scopes: str, days: float = 30) -> str:

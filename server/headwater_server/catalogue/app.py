@@ -108,7 +108,8 @@ def build_catalogue(
     app.include_router(pages_router(releases, pages, kept))
     app.include_router(sign_in_router(pages, book, sessions))
     if runs is not None:
-        app.include_router(runs_router(runs, pages, may_see=lambda: current_reader().may_see_runs))
+        may_see, may_still_see = (lambda: current_reader().may_see_runs), book.may_still_see_runs
+        app.include_router(runs_router(runs, pages, may_see=may_see, may_still_see=may_still_see))
 
     @app.head("/api", include_in_schema=False)
     @app.get("/api", include_in_schema=False)

@@ -4,13 +4,15 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 
 from fastapi import APIRouter, HTTPException, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, Response, StreamingResponse
 
+from headwater_server.catalogue.access import Reader, current_reader
 from headwater_server.catalogue.headers import FIGURE_POLICY
 from headwater_server.catalogue.rendering import Pages
 from headwater_server.catalogue.run_lines import Line, lines_after
@@ -38,6 +40,7 @@ def runs_router(
     pages: Pages,
     *,
     may_see: Callable[[], bool],
+    may_still_see: Callable[[Reader], Awaitable[bool]],
     poll_seconds: float = _POLL_SECONDS,
     now: Callable[[], float] = time.monotonic,
 ) -> APIRouter:
@@ -47,6 +50,8 @@ def runs_router(
         runs: where they are looked up.
         pages: templates.
         may_see: whether the reader of this request may; who may not is told that there is no such page.
+        may_still_see: whether this reader may now; asked before each look, since a stream lasts longer than a token
+            that was revoked.
         poll_seconds: between two looks into the database, for each stream.
         now: seconds of any clock.
     """
@@ -85,7 +90,8 @@ def runs_router(
         record = await run_in_threadpool(found, run_id)
         if streams.locked():
             raise HTTPException(503, "Too many pages are watching runs; reload this one in a while.")
-        stream = _events(runs, record.run_id, _resumed(request), streams, poll_seconds, now)
+        still = partial(may_still_see, current_reader())
+        stream = _events(runs, record.run_id, _resumed(request), streams, still, poll_seconds, now)
         return StreamingResponse(stream, media_type="text/event-stream", headers={"cache-control": "no-store"})
 
     return router
@@ -104,6 +110,7 @@ async def _events(
     run_id: str,
     after: int,
     streams: asyncio.Semaphore,
+    still: Callable[[], Awaitable[bool]],
     poll_seconds: float,
     now: Callable[[], float],
 ) -> AsyncIterator[str]:
@@ -114,7 +121,7 @@ async def _events(
     async with streams:
         ends, spoke, told = now() + STREAM_SECONDS, now(), ""
         yield f"retry: {_RETRY_MILLISECONDS}\n\n"
-        while now() < ends:
+        while now() < ends and await still():
             # In this order: what was recorded before the end is told before it.
             record = await run_in_threadpool(runs.store.run, run_id)
             if record is None:

@@ -1,16 +1,22 @@
 """Pages of runs: who sees them, what they say, and how live progress goes on after a break."""
 
+import asyncio
 import json
 import ssl
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
+from starlette.types import Message
 
 from headwater_server.catalogue.run_lines import lines_after, plain_line
 from headwater_server.catalogue.run_page import RunPages, state_of
+from headwater_server.catalogue.runs import runs_router
 from headwater_server.storage import RunState
+from headwater_server.storage.access_port import RUNS
+from support.access_site import AccessSite
 from support.catalogue_server import run_catalogue
 from support.shown_site import PROGRESS, RUN, RUN_OVER, ShownSite, shown_site
 
@@ -130,6 +136,33 @@ def test_who_may_not_see_runs_is_told_to_sign_in_and_nothing_else(tmp_path: Path
         with httpx.Client(base_url=running.url, verify=context, trust_env=False) as client:
             assert client.get(f"/runs/{RUN}").status_code == 401
             assert client.get(f"/runs/{RUN}", headers={"authorization": f"Bearer {'t' * 40}"}).status_code in {403, 404}
+
+
+def test_a_stream_ends_when_its_token_is_revoked(
+    site: ShownSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("headwater_server.catalogue.app.runs_router", partial(runs_router, poll_seconds=0.0))
+    access = AccessSite(tmp_path, runs=RunPages(site.storage, tmp_path))
+    token, said = access.token(RUNS), bytearray()
+
+    async def watch() -> None:
+        async def receive() -> Message:
+            return await asyncio.get_running_loop().create_future()
+
+        async def send(message: Message) -> None:
+            said.extend(message.get("body", b""))
+            if b"event: state" in said:
+                access.revoke(token)
+                site.storage.add_progress(RUN, PROGRESS[2])
+
+        path, headers = f"/runs/{RUN}/events", [(b"authorization", f"Bearer {token}".encode())]
+        scope = {"type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "headers": headers}
+        scope |= {"query_string": b"after=4", "client": ("192.0.2.1", 4000), "root_path": "", "scheme": "https"}
+        await asyncio.wait_for(access.app(scope, receive, send), 10)
+
+    asyncio.run(watch())
+    assert said.count(b"event: state") == 1
+    assert b"event: record" not in said.partition(b"event: state")[2]
 
 
 def test_lines_of_a_climb_are_the_same_however_often_a_reader_comes_back() -> None:

@@ -16,6 +16,8 @@ from headwater.release.sample_statement import SampleRequest, SignedSampleStatem
 from headwater_server.catalogue import CatalogueSettings, build_catalogue
 from headwater_server.catalogue_limits import CatalogueLimits
 from headwater_server.sampling.limits import SampleLimits
+from headwater_server.storage.access_port import DatasetAccess, Level
+from support.releases import NOON
 from support.sampled_release import SampledRelease, sampled_release, small_bundle
 
 ASK = "/api/v1/releases/visits/1/samples"
@@ -41,8 +43,14 @@ class Reader:
         settings = CatalogueSettings(
             "C", "https://127.0.0.1:1", "127.0.0.1", world.consortium.charter_of, limits=limits
         )
-        self._app = build_catalogue(world.index, settings, access=world.storage, samples=world.desk)
+        self._open = lambda: build_catalogue(world.index, settings, access=world.storage, samples=world.desk)
+        self._app = self._open()
         self._headers = {"authorization": f"Bearer {world.token(label, *scopes)}"} if label else {}
+
+    def again(self) -> "Reader":
+        """The same reader, of a catalogue that has read levels anew."""
+        self._app = self._open()
+        return self
 
     def __call__(self, work: Callable[[httpx.AsyncClient], Awaitable[Any]]) -> Any:
         async def run() -> Any:
@@ -164,6 +172,27 @@ def test_jobs_are_their_owners_alone_and_need_the_scope(world: SampledRelease, a
         assert bert(look).status_code == 404
     assert anna(lambda http: http.get(place)).json()["state"] == "queued"
     assert anna(lambda http: http.delete(place)).json()["state"] == "cancelled"
+
+
+def test_rows_of_a_dataset_that_was_closed_to_the_reader_since_are_kept_back(world: SampledRelease) -> None:
+    reader = Reader(world, "zoe")
+
+    async def ask(http: httpx.AsyncClient) -> str:
+        return str((await http.post(ASK, json={"rows": 10})).json()["id"])
+
+    async def fetch(http: httpx.AsyncClient) -> httpx.Response:
+        return await http.get(f"/api/v1/samples/{job}/file")
+
+    job = reader(ask)
+    while world.drawer.step():
+        pass
+    assert reader(fetch).status_code == 200
+    world.storage.set_dataset_access("visits", DatasetAccess(Level.REGISTERED), NOON)
+    try:
+        answer = reader.again()(fetch)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "forbidden")
+    finally:
+        world.storage.set_dataset_access("visits", DatasetAccess(Level.PUBLIC), NOON)
 
 
 def test_failed_job_says_why(world: SampledRelease, anna: Reader) -> None:

@@ -137,6 +137,15 @@ class AccessBook:
             # What was asked for is answered all the same: the day of last use is for the operator's tidying up.
             _log.warning("token_use_not_recorded", reason=str(error))
 
+    async def may_still_see_runs(self, reader: Reader) -> bool:
+        """Tell whether who was let in to a run's progress a while ago would be let in now."""
+        try:
+            snapshot = await self.snapshot()
+        except StorageError as error:
+            _log.error("access_not_readable", reason=str(error))
+            return False
+        return snapshot.reader_of_session(reader.token_id).may_see_runs
+
     @staticmethod
     def _read(store: AccessStore) -> tuple[tuple[TokenRecord, ...], Mapping[str, DatasetAccess]]:
         return tuple(store.tokens()), store.dataset_access()
