@@ -85,6 +85,11 @@ class DatasetCache:
                 )
         return sorted(found, key=lambda each: (each.name, each.version, each.charter))
 
+    def newer(self, folder: Path) -> Sequence[Path]:
+        """Folders of later versions of the same dataset that are there, in no order."""
+        there = (path.parent for path in folder.parent.glob(f"*/{MANIFEST}"))
+        return [each for each in there if each.name.isdecimal() and int(each.name) > int(folder.name)]
+
     def manifest(self, folder: Path) -> Manifest | None:
         """The manifest of a version that is there, not verified; None where there is none."""
         path = folder / MANIFEST
@@ -184,13 +189,20 @@ class DatasetCache:
         folder.parent.mkdir(parents=True, exist_ok=True)
         _beside(folder, "withdrawn.json").write_bytes(notice)
 
-    def withdrawal(self, folder: Path, charter: Charter | CharterHistory) -> Withdrawal | None:
-        """The kept notice about a version that is there, checked anew; None where none is known.
+    def withdrawal(
+        self, folder: Path, charter: Charter | CharterHistory, manifest: Manifest | None = None
+    ) -> Withdrawal | None:
+        """The kept notice about a version, checked anew; None where none is known.
+
+        Args:
+            folder: of the version.
+            charter: that the notice is believed under.
+            manifest: of the version, verified; None for the one that is there.
 
         Raises:
             ReleaseRefused: the kept notice is not the consortium's.
         """
-        path, manifest = _beside(folder, "withdrawn.json"), self.manifest(folder)
+        path, manifest = _beside(folder, "withdrawn.json"), manifest or self.manifest(folder)
         if manifest is None or not path.is_file():
             return None
         return verify_withdrawal(path.read_bytes(), manifest, charter)

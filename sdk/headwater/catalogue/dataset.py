@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from headwater.catalogue.cache import DatasetCache
 from headwater.catalogue.client import CatalogueClient
 from headwater.catalogue.known import charter_of_release, home_folder
-from headwater.catalogue.loading import ConfigurationName, Request, load_kept, load_release
+from headwater.catalogue.loading import ConfigurationName, Request, load_kept, load_release, refuse_older
 from headwater.catalogue.pinning import follow_charter
 from headwater.catalogue.selection import chosen_catalogues, find_dataset
 from headwater.errors import InputError
@@ -123,7 +123,10 @@ def load_dataset(
                 )
     known, newest = find_dataset(home, name, version, catalogue)
     with CatalogueClient(known) as client:
-        return load_release(cache, client, follow_charter(home, client), name, newest, request)
+        history = follow_charter(home, client)
+        if version is None:
+            refuse_older(cache, client, history, name, newest)
+        return load_release(cache, client, history, name, newest, request)
 
 
 def cache_of(home: Path) -> DatasetCache:

@@ -15,7 +15,8 @@ from headwater.catalogue.refusals import WithdrawnRelease
 from headwater.errors import InputError, ReleaseRefused
 from headwater.release import FileEntry, Manifest
 from headwater.release.blocks import blocks_entry, read_blocks
-from headwater.release.layout import DATA, SCHEMA
+from headwater.release.layout import DATA, MANIFEST, SCHEMA
+from headwater.release.verification import read_manifest, verify_manifest
 from headwater.release.withdrawal import Withdrawal
 from headwater.schema import BooleanColumn, CategoricalColumn, Schema
 
@@ -25,6 +26,7 @@ __all__ = [
     "Request",
     "load_kept",
     "load_release",
+    "refuse_older",
     "refuse_withdrawn",
     "refuse_withdrawn_release",
 ]
@@ -126,6 +128,9 @@ def load_release(
         said, data = notice
         cache.note_withdrawal(folder, data)
         refuse_withdrawn(said, request.allow_withdrawn, kept=cache.holds(folder, [path]))
+    elif (known := cache.withdrawal(folder, history, manifest)) is not None:
+        # What was signed once stands, also where the catalogue shows it no longer.
+        refuse_withdrawn(known, request.allow_withdrawn, kept=cache.holds(folder, [path]))
     if not cache.holds(folder, [path]):
         if _in_parts(manifest, entry, request):
             try:
@@ -134,6 +139,34 @@ def load_release(
                 pass
         cache.add(client, history, folder, [path], request.on_progress)
     return load_kept(cache, folder, history, request)
+
+
+def refuse_older(cache: DatasetCache, client: CatalogueClient, history: CharterHistory, name: str, newest: int) -> None:
+    """Refuse a catalogue's newest version where a later one was here before and nothing signed took it back.
+
+    What a catalogue lists is not signed: without this it could show any version for the newest to whoever knows better.
+
+    Args:
+        cache: that may hold later versions.
+        client: of the catalogue.
+        history: of its charter.
+        name: of the dataset.
+        newest: by the catalogue's word.
+
+    Raises:
+        ReleaseRefused: there is a later version that stands.
+        TransportError: the catalogue could not be reached.
+    """
+    for folder in cache.newer(cache.folder(client.known.charter, name, newest)):
+        if cache.withdrawal(folder, history) is not None:
+            continue
+        manifest = verify_manifest(read_manifest((folder / MANIFEST).read_bytes()), history)
+        if (notice := client.withdrawal(manifest, history)) is None:
+            raise ReleaseRefused(
+                f"the catalogue shows version {newest} of {name} as its newest, version {folder.name} was loaded from "
+                f"it before and nothing signed withdraws that; ask the consortium, or name a version"
+            )
+        cache.note_withdrawal(folder, notice[1])
 
 
 def refuse_withdrawn(said: Withdrawal, allowed: bool, *, kept: bool) -> None:

@@ -13,7 +13,7 @@ from headwater.catalogue.dataset import cache_of, check_name
 from headwater.catalogue.frames import did_you_mean
 from headwater.catalogue.generators import load_generator
 from headwater.catalogue.known import KnownCatalogue, home_folder, read_catalogues
-from headwater.catalogue.loading import Request, load_release
+from headwater.catalogue.loading import Request, load_release, refuse_older
 from headwater.catalogue.pinning import add_catalogue, follow_charter, whole_digest
 from headwater.catalogue.refusals import NotInCatalogue, WithdrawnRelease
 from headwater.catalogue.samples import Sample, request_sample
@@ -127,7 +127,10 @@ class Catalogue:
             raise InputError(f"load_dataset has no option {unknown[0]!r}{did_you_mean(unknown[0], known)}") from error
         request.check()
         chosen = self._chosen(name, version)
-        return load_release(cache_of(self._home), self._client, self.history, name, chosen, request)
+        cache = cache_of(self._home)
+        if version is None:
+            refuse_older(cache, self._client, self.history, name, chosen)
+        return load_release(cache, self._client, self.history, name, chosen, request)
 
     def load_generator(self, name: str, version: int | None = None, **options: Any) -> "TableGenerator":
         """The generator of a dataset of this catalogue, where its release gives it.

@@ -303,6 +303,41 @@ def test_a_kept_copy_of_a_withdrawn_version_is_given_where_it_is_wanted(home: Pa
     assert headwater.load_dataset("visits", 1, allow_withdrawn=True).num_rows == 500
 
 
+def test_what_was_seen_and_signed_once_is_not_forgotten(home: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "own"
+    folder.mkdir()
+    with run_catalogue(folder) as own:
+        for _ in range(2):
+            publish(own.releases, own.consortium)
+        with headwater.catalogue(own.url, charter=own.consortium.digest, ca=own.ca) as opened:
+            opened.load_dataset("visits")
+            # The catalogue shows an older version as the newest.
+            newest, hidden = own.releases / "visits" / "2", tmp_path / "hidden"
+            newest.rename(hidden)
+            for load in (opened.load_dataset, headwater.load_dataset):
+                with pytest.raises(ReleaseRefused, match="version 2 was loaded from it before"):
+                    load("visits")
+            assert opened.load_dataset("visits", 1).num_rows == 500
+            hidden.rename(newest)
+            said = Withdrawal(
+                name="visits",
+                version=2,
+                release=opened.show("visits", 2).manifest.digest,
+                withdrawn="2026-11-22T10:00:00Z",
+                reason="A column was encoded wrongly.",
+            )
+            notice = SignedWithdrawal.sign(said, own.consortium.coordinator_key).to_bytes()
+            (newest / WITHDRAWN).write_bytes(notice)
+            # Taken back by a signature: the older one is the newest that stands.
+            assert opened.load_dataset("visits").num_rows == 500
+            # The catalogue hides the notice; a part of the rows would come without a copy.
+            (newest / WITHDRAWN).unlink()
+            for kept in cache_of(home).entries():
+                cache_of(home).remove(kept.folder)
+            with pytest.raises(ReleaseRefused, match="encoded wrongly"):
+                opened.load_dataset("visits", 2, columns=["age"], remote=True)
+
+
 def test_a_view_of_a_closed_catalogue_is_frozen(opened: Catalogue) -> None:
     with pytest.raises(AttributeError):
         opened.url = "https://elsewhere"  # type: ignore[misc]
