@@ -124,7 +124,8 @@ class CatalogueClient:
     @property
     def streams(self) -> int:
         """Requests that may run at the same time."""
-        return _STREAMS
+        # On one machine both sides share its processors: more connections cost and win nothing.
+        return 1 if _is_loopback(self.known.url) else _STREAMS
 
     def history(self, known: CharterHistory | None = None) -> CharterHistory:
         """The catalogue's charter from version 1 to the one in force, which goes through the pinned one.

@@ -23,8 +23,8 @@ class Arriving:
 
     Attributes:
         start: offset in the file of the first byte: the one that was asked for, or 0 where the whole file comes.
-        pieces: each as it comes, good until the next is asked for; iterating raises `BrokenLine` where the connection
-            breaks.
+        pieces: each as it comes, good until the one after the next is asked for; iterating raises `BrokenLine` where
+            the connection breaks.
     """
 
     start: int

@@ -5,6 +5,8 @@ import hashlib
 import os
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -97,9 +99,13 @@ def _size(path: Path) -> int:
 class _Growing:
     """The beginning of a file on disk, with the digest of what is there."""
 
-    def __init__(self, file: BinaryIO, entry: FileEntry, on_size: Callable[[int], None]) -> None:
-        self.file, self.entry, self._on_size = file, entry, on_size
+    def __init__(
+        self, file: BinaryIO, entry: FileEntry, on_size: Callable[[int], None], hashing: Executor | None = None
+    ) -> None:
+        """Take in what is there; `hashing`: one thread, in which what comes is hashed while more is received."""
+        self.file, self.entry, self._on_size, self._hashing = file, entry, on_size, hashing
         self.digest = hashlib.sha256()
+        self._hashed: Future[None] | None = None
         self.size = 0
         file.seek(0)
         while piece := file.read(_PIECE_BYTES):
@@ -110,6 +116,7 @@ class _Growing:
         on_size(self.size)
 
     def begin_again(self) -> None:
+        self._await_hash()
         self.file.truncate(0)
         self.digest, self.size = hashlib.sha256(), 0
 
@@ -118,10 +125,24 @@ class _Growing:
             raise ReleaseRefused(
                 f"{self.entry.path} is longer than the {self.entry.size_bytes:,} bytes that were signed; it was deleted"
             )
+        # The one before first: its bytes are good until the next but one are asked for.
+        self._await_hash()
+        if self._hashing is None:
+            self.digest.update(piece)
+        else:
+            self._hashed = self._hashing.submit(self.digest.update, piece)
         self.file.write(piece)
-        self.digest.update(piece)
         self.size += len(piece)
         self._on_size(self.size)
+
+    def hexdigest(self) -> str:
+        self._await_hash()
+        return self.digest.hexdigest()
+
+    def _await_hash(self) -> None:
+        if self._hashed is not None:
+            self._hashed.result()
+            self._hashed = None
 
 
 def _continue(
@@ -130,16 +151,19 @@ def _continue(
     """Receive what is missing; SHA-256 of the whole file."""
     # Unbuffered, so that what was taken is in the file whatever happens next; pieces are large. Not synced: what a
     # crash of the machine loses is noticed by the digest, and can be had again.
-    with part.open("a+b", buffering=0) as file:
-        growing = _Growing(file, entry, on_size)
+    with ExitStack() as stack:
+        file = stack.enter_context(part.open("a+b", buffering=0))
+        large = entry.size_bytes >= PARALLEL_FROM_BYTES
+        hashing = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="headwater-hash")) if large else None
+        growing = _Growing(file, entry, on_size, hashing)
         # An empty file has no byte to ask a range of; a whole one needs no request at all.
         if growing.size == entry.size_bytes and growing.size > 0:
-            return growing.digest.hexdigest()
+            return growing.hexdigest()
         if fetcher.streams > 1 and entry.size_bytes - growing.size >= PARALLEL_FROM_BYTES:
             try:
                 opened = partial(fetcher.open_file, name, version, entry)
                 fetch_parts(opened, growing.size, entry.size_bytes, fetcher.streams, growing.take)
-                return growing.digest.hexdigest()
+                return growing.hexdigest()
             except WholeAnswer:
                 pass
         with fetcher.open_file(name, version, entry, growing.size) as arriving:
@@ -149,4 +173,4 @@ def _continue(
                 growing.take(piece)
         if growing.size < entry.size_bytes:
             raise BrokenLine(f"{entry.path} ended at byte {growing.size:,} of {entry.size_bytes:,}; download it again")
-    return growing.digest.hexdigest()
+    return growing.hexdigest()

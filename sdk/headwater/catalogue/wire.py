@@ -106,14 +106,16 @@ def _close(connection: http.client.HTTPSConnection, response: http.client.HTTPRe
 
 
 def pieces_of(response: http.client.HTTPResponse) -> Iterator[memoryview]:
-    """The body as it comes; each piece is good until the next is asked for.
+    """The body as it comes; each piece is good until the one after the next is asked for.
 
     Raises:
         IncompleteRead: it ended before its length.
     """
-    buffer = memoryview(bytearray(_PIECE_BYTES))
+    # Two in turns: one may still be hashed while the other is filled.
+    buffer, other = memoryview(bytearray(_PIECE_BYTES)), memoryview(bytearray(_PIECE_BYTES))
     while count := response.readinto(buffer):
         yield buffer[:count]
+        buffer, other = other, buffer
     if response.length:
         # Unlike read(), readinto() takes an early end for the end.
         raise http.client.IncompleteRead(b"", response.length)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from headwater.catalogue import parallel, transfer
+from headwater.catalogue.client import CatalogueClient
 from headwater.catalogue.refusals import AccessRefused, Busy, NotInCatalogue, WithdrawnRelease
 from headwater.catalogue.transfer import fetch_file
 from headwater.errors import HeadwaterError, PeerError, ReleaseRefused, StorageError, TransportError
@@ -35,6 +36,8 @@ def in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files of a megabyte come as those of a gigabyte do."""
     monkeypatch.setattr(transfer, "PARALLEL_FROM_BYTES", 4 * PART)
     monkeypatch.setattr(parallel, "PART_BYTES", PART)
+    # As from another machine: on this one, a file comes over one connection.
+    monkeypatch.setattr(CatalogueClient, "streams", 4)
 
 
 def fetch(
@@ -269,3 +272,22 @@ def test_a_busy_catalogue_is_waited_for(server: FileServer, tmp_path: Path, cont
         fetch_file(client, "x", 1, server.entry, tmp_path / "data", lambda _size: None, recover)
     assert waits == [3.0]
     assert (tmp_path / "data").read_bytes() == content
+
+
+def test_a_large_file_of_this_machine_comes_over_one_connection(
+    server: FileServer, tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfer, "PARALLEL_FROM_BYTES", 4 * PART)
+    with server.client("") as here:
+        assert here.streams == 1
+        elsewhere = here.known.model_copy(update={"url": "https://catalogue.example"})
+    with CatalogueClient(elsewhere) as there:
+        assert there.streams == 4
+    fetch(server, tmp_path / "data")
+    # Hashed in a thread of its own while it was received: in the right order, and all of it.
+    assert (tmp_path / "data").read_bytes() == content
+    assert len(server.asked) == 1
+    wrong = server.entry.model_copy(update={"sha256": "0" * 64})
+    with server.client("") as client, pytest.raises(ReleaseRefused, match="not the file that was signed"):
+        fetch_file(client, "x", 1, wrong, tmp_path / "other", lambda _size: None)
+    assert nothing_under_its_name(tmp_path / "other")
