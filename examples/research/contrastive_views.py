@@ -258,6 +258,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=500, help="batches of 512 pairs (500)")
     parser.add_argument("--seeds", type=int, default=1, help="encoders of each kind (1)")
     parser.add_argument("--figure", type=Path, help="SVG to write")
+    parser.add_argument("--label", help="what the figure calls the table (the name of --data)")
     options = parser.parse_args()
     if options.generator is None:
         generator, train, test = simulate(options.data, options.target)
@@ -275,7 +276,8 @@ def main() -> None:
         print(f"{number:>6} labels: {told}")
     if options.figure is not None:
         below = (
-            f"{options.data.stem}, view_std {options.view_std:g}, {options.seeds} seeds × {DRAWS} draws; band: ± 1 sd"
+            f"{options.label or options.data.stem}, view_std {options.view_std:g}, "
+            f"{options.seeds} seeds × {DRAWS} draws; band: ± 1 sd"
         )
         draw_figure(found, options.figure, below)
         print(f"Wrote {options.figure}")

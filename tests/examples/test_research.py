@@ -15,11 +15,13 @@ from support.catalogue_server import RunningCatalogue, run_catalogue
 from support.releases import make_table, publish
 from support.specification import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCatalogue]:
     with run_catalogue(tmp_path_factory.mktemp("catalogue")) as running:
-        publish(running.releases, running.consortium, make_table(2000))
+        publish(running.releases, running.consortium, make_table(600))
         yield running
 
 
@@ -39,10 +41,10 @@ def run(home: Path, name: str, *arguments: str, status: int = 0) -> str:
 
 
 def test_a_model_is_trained_on_verified_rows_and_told_what_it_was_tested_on(home: Path, tmp_path: Path) -> None:
-    write_csv(make_table(300, seed=8).to_arrow(), tmp_path / "real.csv")
+    write_csv(make_table(100, seed=8).to_arrow(), tmp_path / "real.csv")
     assert "held-out SYNTHETIC rows" in run(home, "train_a_model.py", "visits", "--target", "ward")
     said = run(home, "train_a_model.py", "visits", "--target", "ward", "--test", str(tmp_path / "real.csv"))
-    assert "Tested on 300 real rows" in said
+    assert "Tested on 100 real rows" in said
     assert "accuracy" in said
 
 
@@ -51,7 +53,7 @@ def test_duckdb_and_polars_agree(home: Path) -> None:
     first, second = said.split("polars")
     counts = [[line.split()[-2] for line in part.splitlines() if line.startswith("   ")] for part in (first, second)]
     assert counts[0] == counts[1]
-    assert sum(map(int, counts[0])) == 2000
+    assert sum(map(int, counts[0])) == 600
 
 
 def test_a_folder_is_verified_step_by_step_and_a_changed_one_is_not(

@@ -35,7 +35,9 @@ def _by_name(value: object) -> object:
     """A column, or several, stand for equal shares of each one's values."""
     if isinstance(value, str):
         return {value: None}
-    return dict.fromkeys(value) if isinstance(value, list | tuple) else value
+    if isinstance(value, list | tuple) and all(isinstance(name, str) for name in value):
+        return dict.fromkeys(value)
+    return value
 
 
 class SampleRequest(Document):

@@ -1,5 +1,7 @@
 """The OpenAPI document: what FastAPI derives from the routes, with what holds for every call of this site."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from fastapi import FastAPI
@@ -25,6 +27,7 @@ there are not are refused. Answers carry an `ETag`; `If-None-Match` saves sendin
 _TAGS = [
     {"name": "datasets", "description": "What there is: search, versions, one version in full."},
     {"name": "files", "description": "The files of a release, by range, under strong tags and digests."},
+    {"name": "samples", "description": "Rows drawn on request, for tokens that may have them drawn."},
     {"name": "charter", "description": "What every signature stands under."},
     {"name": "service", "description": "The catalogue itself."},
 ]
@@ -33,6 +36,17 @@ _EVERYWHERE = (400, 401, 403, 405, 413, 414, 429, 431, 500, 503)
 """Statuses that are decided before a route is reached, or beside all of them."""
 
 _FILES = (404, 410, 412, 416)
+_SAMPLES: Mapping[str, tuple[int, ...]] = MappingProxyType(
+    {
+        "request_sample": (404, 410, 415),
+        "get_sample": (404,),
+        "cancel_sample": (404,),
+        "download_sample": (409,),
+    }
+)
+"""Of rows on request, which nobody gets without a token."""
+
+_FILE_CALLS = frozenset({"download_file", "download_sample"})
 _OPEN = frozenset({"get_health"})
 _METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -49,9 +63,7 @@ def describe_api(app: FastAPI, settings: CatalogueSettings) -> None:
 
 
 def _document(app: FastAPI, settings: CatalogueSettings) -> dict[str, Any]:
-    made = get_openapi(
-        title=app.title, version=__version__, description=_ABOUT, routes=app.routes, tags=_TAGS, summary=None
-    )
+    made = get_openapi(title=app.title, version=__version__, description=_ABOUT, routes=app.routes, summary=None)
     made["servers"] = [{"url": settings.address}]
     components = made.setdefault("components", {})
     components["securitySchemes"] = {
@@ -66,30 +78,34 @@ def _document(app: FastAPI, settings: CatalogueSettings) -> dict[str, Any]:
         schemas[name] = schema
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
-    for path, item in made["paths"].items():
+    for item in made["paths"].values():
         for method in _METHODS:
             if method in item:
-                _complete(path, item[method])
+                _complete(item[method])
+    used = {tag for item in made["paths"].values() for call in item.values() for tag in call.get("tags", ())}
+    made["tags"] = [tag for tag in _TAGS if tag["name"] in used]
     return made
 
 
-def _complete(path: str, call: dict[str, Any]) -> None:
-    responses = call["responses"]
-    statuses = [*_EVERYWHERE, 422]
-    if "/files/" in path:
+def _complete(call: dict[str, Any]) -> None:
+    responses, operation = call["responses"], call["operationId"]
+    statuses = [*_EVERYWHERE, 422, *_SAMPLES.get(operation, ())]
+    if operation in _FILE_CALLS:
         statuses += _FILES
         _describe_file(call)
-    for status, answer in described(sorted(statuses)).items():
+    for status, answer in described(sorted(set(statuses))).items():
         # FastAPI's own words for 422 are of a shape that is never sent.
         if status == "422" or status not in responses:
             responses[status] = answer
     call["responses"] = dict(sorted(responses.items()))
-    # An empty requirement beside the scheme: a token may be shown, and must be where the catalogue says 401.
-    call["security"] = [] if call.get("operationId") in _OPEN else [{}, {"bearer": []}]
+    if operation in _OPEN:
+        call["security"] = []
+    else:
+        # An empty requirement beside the scheme: a token may be shown, and must be where the catalogue says 401.
+        call["security"] = [{"bearer": []}] if operation in _SAMPLES else [{}, {"bearer": []}]
 
 
 def _describe_file(call: dict[str, Any]) -> None:
-    call["tags"] = ["files"]
     content = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
     responses = call["responses"]
     responses["200"] = {"description": "The whole file.", "content": content}

@@ -7,9 +7,11 @@ import stat
 from collections.abc import Callable
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, HTTPException, Request
+from fastapi import Path as PathParameter
 from starlette.responses import FileResponse, RedirectResponse, Response
 
 from headwater.errors import InputError
@@ -39,6 +41,9 @@ _ACROSS_SITES = {
     ),
     "cross-origin-resource-policy": "cross-origin",
 }
+_Name = Annotated[str, PathParameter(description="The dataset.", examples=["adult"])]
+_Version = Annotated[int, PathParameter(description="The version.", examples=[1])]
+_File = Annotated[str, PathParameter(description="As the manifest lists it.", examples=["data.parquet"])]
 _NO_FILE = "there is no such file in this catalogue; see the release's list of files"
 
 
@@ -69,9 +74,14 @@ def files_router(releases: ReleaseIndex, *, public: Callable[[str], bool]) -> AP
 
     @router.head(_PATH, include_in_schema=False)
     @router.get(
-        _PATH, response_class=FileResponse, summary="Download one file of a release", operation_id="download_file"
+        _PATH,
+        response_class=FileResponse,
+        summary="Download one file of a release",
+        operation_id="download_file",
+        tags=["files"],
     )
-    def download(request: Request, name: str, version: int, path: str) -> Response:
+    def download(request: Request, name: _Name, version: _Version, path: _File) -> Response:
+        """A file as it was signed, whole or by range, under its digest as strong tag."""
         entry, file = entry_of(name, version, path)
         modified = datetime.datetime.fromisoformat(entry.manifest.created)
         named = f"{name}-{version}-{file.path.rsplit('/', 1)[-1]}"

@@ -122,11 +122,22 @@ class _Coded(HTTPException):
 
 _Owner = Annotated[str, Depends(_owner)]
 _NO_JOB = "you have no such job; it was forgotten, or another reader asked for it"
+
+
+def _request_schema() -> dict[str, Any]:
+    """Of the body; a schema in a document cannot refer to definitions of its own."""
+    schema = SampleRequest.model_json_schema()
+    del schema["$defs"]
+    properties = schema["properties"]
+    properties["where"]["additionalProperties"] = True
+    by_column = {key: value for key, value in properties["balanced"].items() if key != "title"}
+    names = {"type": "array", "items": {"type": "string"}}
+    properties["balanced"] = {"title": "Balanced", "anyOf": [by_column, names, {"type": "string"}]}
+    return schema
+
+
 _REQUEST_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": SampleRequest.model_json_schema()}},
-    }
+    "requestBody": {"required": True, "content": {"application/json": {"schema": _request_schema()}}},
 }
 
 

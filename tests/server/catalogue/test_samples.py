@@ -125,6 +125,8 @@ def test_a_dry_run_tells_the_cost_and_asks_for_nothing(world: SampledRelease, an
         (b"[" * 60_000, "application/json", 422, "bad_request"),
         (b"{}", "application/json", 422, "bad_request"),
         (b'{"rows": 0}', "application/json", 422, "bad_request"),
+        (b'{"rows": 1, "balanced": [[]]}', "application/json", 422, "bad_request"),
+        (b'{"rows": 1, "balanced": [{}, "ward"]}', "application/json", 422, "bad_request"),
         (b'{"rows": 1, "rowz": 2}', "application/json", 422, "bad_request"),
         (b'{"rows": 1, "where": {"age": NaN}}', "application/json", 422, "bad_request"),
         (b'{"rows": 1, "where": {"age": 99999999999999999999}}', "application/json", 422, "bad_request"),
