@@ -26,6 +26,7 @@ from headwater.release.verification import read_manifest, verify_manifest
 from headwater.schema import Schema
 from headwater.schema.conform import load_table
 from headwater.schema.table import Table
+from headwater_client.large_rows import check_large, fetch_large
 from headwater_client.settings import write_text_atomically
 from headwater_client.transport.releases import ReleaseDocuments, ReleasesClient
 
@@ -42,7 +43,7 @@ class WaitingRelease:
         statement: that an approval signs, made here of manifest and audit.
         charter: of the run.
         plan: that this organisation approved.
-        folder: with every file of the manifest.
+        folder: with every file of the manifest, but of very many rows the first alone.
     """
 
     manifest: Manifest
@@ -75,7 +76,8 @@ def fetch_release(
         documents: as they came.
         history: versions of the charter in force here.
         plan: that this organisation approved for the release's run.
-        folder: for the files; what is there already is not fetched again.
+        folder: for the files; what is there already is not fetched again. Of very many rows the first file stays, the
+            others are looked at one by one.
 
     Raises:
         ReleaseRefused: a signature, digest, decision or statement does not hold, or it is not of the approved plan.
@@ -90,8 +92,11 @@ def fetch_release(
     if manifest.provenance.run_id != documents.status.run_id:
         raise PeerError("the coordinator sent a release of another run than it names; ask the operator")
     _check_plan(manifest, plan)
+    absent = fetch_large(client, manifest, plan.schema_, folder)
     for entry in manifest.files:
         target = folder / entry.path
+        if entry.path in absent:
+            continue
         if not (target.is_file() and hash_file(target) == (entry.size_bytes, entry.sha256)):
             client.fetch(manifest.digest, entry.path, target, entry.size_bytes, entry.sha256)
     # What needs no fetching is made here, of what was verified.
@@ -103,8 +108,9 @@ def fetch_release(
     if Schema.from_toml((folder / SCHEMA).read_text("utf-8")).digest != plan.schema_.digest:
         raise ReleaseRefused(f"{SCHEMA} is not the schema of the plan that was approved here; refuse the release")
     # Readers of a part hold it to the list of blocks alone: what it lists must be what was audited.
-    check_blocks(folder, manifest)
-    check_contents(folder, manifest, plan.schema_)
+    check_blocks(folder, manifest, absent)
+    check_contents(folder, manifest, plan.schema_, absent)
+    check_large(folder, manifest)
     if manifest.protection.privacy != "none":
         replay(manifest.protection.privacy)
     statement = statement_of(manifest, documents.manifest, audit)

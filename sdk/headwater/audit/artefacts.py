@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
@@ -27,7 +28,7 @@ from headwater.model_header import metadata_of
 from headwater.schema import Schema
 from headwater.schema.reading import read_arrow
 
-__all__ = ["Artefacts", "Finding", "scan"]
+__all__ = ["Artefacts", "Finding", "marks_of_shard", "scan"]
 
 I64 = NDArray[np.int64]
 
@@ -44,6 +45,8 @@ _MOST_TOLD, _LONGEST = 50, 400
 # Columns of a release's other configurations, beside the schema's.
 _ADDED = {"balanced/data.parquet": ("weight",), "views/data.parquet": ("group_id", "view_id")}
 _NAMES = {"SHA256SUMS", "LICENSE"}
+# Of very many rows all files but the first.
+_LATER_SHARD = re.compile(r"large/part-(?!00000)[0-9]{5}\.parquet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,8 @@ class Artefacts:
     Every file is opened: what it is by its first bytes and by its ending, what stands in its text and in its metadata.
     Nothing that is found is run, and no finding holds what it found.
 
-    Cost: one reading of every file.
+    Cost: one reading of every file; of very many rows the first file alone is read, of others what they say of
+    themselves.
 
     Attributes:
         findings: what was found, file by file.
@@ -167,6 +171,28 @@ def scan(published: Path, schema: Schema, texts: RareTexts | None = None) -> tup
     )
 
 
+def marks_of_shard(file: Path, schema: Schema) -> Iterator[str]:
+    """What is wrong with one of the files of very many rows, but the first, whatever its size.
+
+    Their rows are draws of one generator, and the first file is looked through; of the others metadata, columns and
+    both ends are looked at.
+
+    Args:
+        file: to look at.
+        schema: of its rows.
+    """
+    with file.open("rb") as opened:
+        head = opened.read(4)
+        opened.seek(max(0, file.stat().st_size - 4))
+        tail = opened.read(4)
+    if head != b"PAR1" or tail != b"PAR1":
+        yield "bytes before or after a Parquet file"
+    try:
+        yield from marks_of_parquet(file, schema, rows=False)
+    except (pa.ArrowException, OSError):
+        yield "rows that cannot be read under a name that says they can"
+
+
 def _files(published: Path) -> list[tuple[str, Path]]:
     if published.is_file():
         return [(published.name, published)]
@@ -184,6 +210,9 @@ def _found(path: str, file: Path, schema: Schema, texts: RareTexts, *, alone: bo
         yield "a hidden file"
     if texts.found_in(path):
         yield "a rare text of the real rows in its name"
+    if _LATER_SHARD.fullmatch(path):
+        yield from marks_of_shard(file, schema)
+        return
     content = file.read_bytes()
     kind = "" if file.name in _NAMES else file.suffix.lower()
     if alone and (ending := next((each for each in _ROWS_ALONE if file.name.lower().endswith(each)), None)):

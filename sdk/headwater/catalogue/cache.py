@@ -16,6 +16,7 @@ from headwater.catalogue.fetching import Fetcher
 from headwater.catalogue.transfer import fetch_file
 from headwater.errors import ReleaseRefused
 from headwater.release import Manifest, Verification, verify_release
+from headwater.release.large import LARGE_FOLDER
 from headwater.release.layout import ATTESTATION, CHECKSUMS, MANIFEST, checksums
 from headwater.release.verification import DamagedRelease, read_manifest
 from headwater.release.withdrawal import Withdrawal, verify_withdrawal
@@ -27,7 +28,7 @@ _CHARTER_DIGITS = 16
 
 def is_optional(path: str) -> bool:
     """Whether a file of a release is fetched only when it is needed: rows, drawings and networks, not the evidence."""
-    return path.endswith((".parquet", ".csv", ".csv.gz", ".svg")) or path.startswith("generator/")
+    return path.endswith((".parquet", ".csv", ".csv.gz", ".svg")) or path.startswith(("generator/", LARGE_FOLDER))
 
 
 @dataclass(frozen=True)

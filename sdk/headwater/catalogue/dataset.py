@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from headwater.catalogue.cache import DatasetCache
 from headwater.catalogue.client import CatalogueClient
 from headwater.catalogue.known import charter_of_release, home_folder
-from headwater.catalogue.loading import ConfigurationName, Request, load_kept, load_release, refuse_older
+from headwater.catalogue.loading import ConfigurationName, Request, has_kept, load_kept, load_release, refuse_older
 from headwater.catalogue.pinning import follow_charter
 from headwater.catalogue.selection import chosen_catalogues, find_dataset
 from headwater.errors import InputError
-from headwater.release.layout import DATA
 from headwater.release.verification import claimed_charter
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.dataset
 
     from headwater.catalogue.frames import Filters, Form
     from headwater.generator.table_dataset import TableDataset
@@ -58,6 +58,17 @@ def load_dataset(
     version: int | None = None,
     *,
     config: ConfigurationName = ...,
+    as_: Literal["dataset"],
+    catalogue: str | None = ...,
+    allow_withdrawn: bool = ...,
+    on_progress: Callable[[int, int], None] = ...,
+) -> "pyarrow.dataset.Dataset": ...
+@overload
+def load_dataset(
+    name: str,
+    version: int | None = None,
+    *,
+    config: ConfigurationName = ...,
     as_: "Form" = ...,
     columns: Sequence[str] | None = ...,
     filters: "Filters | None" = ...,
@@ -87,9 +98,11 @@ def load_dataset(
     Args:
         name: as `headwater list` shows it.
         version: None for the newest.
-        config: "default"; "balanced" or "views" where the release has them.
-        as_: "arrow": pyarrow.Table; "pandas": DataFrame; "polars": DataFrame; "torch": a torch Dataset with a tensor
-            for each column (`headwater.generator.table_dataset`).
+        config: "default"; "balanced", "views" or "large" (very many rows) where the release has them.
+        as_: "arrow": pyarrow.Table; "dataset": pyarrow.dataset.Dataset over the files of the cache, for more rows than
+            memory holds, which reads what is scanned (`to_batches(columns=…, filter=…)`) and nothing before;
+            "pandas": DataFrame; "polars": DataFrame; "torch": a torch Dataset with a tensor for each column
+            (`headwater.generator.table_dataset`).
         columns: which, in this order; None for all.
         filters: which rows, as pyarrow has them: [("age", ">", 40), ("sex", "in", ["Female"])].
         catalogue: the address of one known catalogue, where several have the name.
@@ -117,7 +130,7 @@ def load_dataset(
     if version is not None:
         for known in chosen_catalogues(home, catalogue):
             folder = cache.folder(known.charter, name, version)
-            if cache.holds(folder, [DATA if config == "default" else f"{config}/{DATA}"]):
+            if has_kept(cache, folder, config):
                 return load_kept(
                     cache, folder, charter_of_release(home, known.charter, claimed_charter(folder)), request
                 )

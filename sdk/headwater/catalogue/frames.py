@@ -10,14 +10,27 @@ from headwater.errors import InputError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.dataset
 
-__all__ = ["FORMS", "Filters", "Form", "convert", "did_you_mean", "read_rows", "require_form"]
+__all__ = [
+    "FORMS",
+    "Filters",
+    "Form",
+    "convert",
+    "dataset_of",
+    "did_you_mean",
+    "joined",
+    "read_files",
+    "read_rows",
+    "require_form",
+]
 
-Form = Literal["arrow", "pandas", "polars", "torch"]
+Form = Literal["arrow", "dataset", "pandas", "polars", "torch"]
 """What a table may be given as."""
 
 FORMS: Mapping[str, str] = {
     "arrow": "",
+    "dataset": "",
     "pandas": "pip install pandas",
     "polars": "pip install polars",
     "torch": 'pip install "headwater[generator]"',
@@ -44,7 +57,7 @@ def require_form(form: str) -> None:
     """
     if form not in FORMS:
         raise InputError(f"as_={form!r} is no form of a table; choose one of {', '.join(FORMS)}")
-    if form == "arrow":
+    if form in ("arrow", "dataset"):
         return
     from importlib.util import find_spec
 
@@ -90,6 +103,31 @@ def read_rows(
             f"the filters cannot be used ({' '.join(str(error).split())[:200]}); write them as "
             '[("age", ">", 40), ("sex", "in", ["Female"])]'
         ) from error
+
+
+def read_files(
+    files: Sequence[Path], columns: Sequence[str] | None, filters: "Filters | None", parallel: bool
+) -> "pa.Table":
+    """Read what was asked for of files with the same columns, one after the other; as `read_rows`.
+
+    Raises:
+        InputError: as `read_rows`.
+    """
+    return joined([read_rows(file, columns, filters, parallel) for file in files])
+
+
+def joined(tables: "Sequence[pa.Table]") -> "pa.Table":
+    """The rows of all tables, in order; nothing is copied."""
+    import pyarrow as pa
+
+    return tables[0] if len(tables) == 1 else pa.concat_tables(tables)
+
+
+def dataset_of(files: Sequence[Path]) -> "pyarrow.dataset.Dataset":
+    """Files with the same columns as one dataset, of which nothing is read before it is scanned."""
+    import pyarrow.dataset
+
+    return pyarrow.dataset.dataset(list(files), format="parquet")
 
 
 def convert(table: "pa.Table", form: Form, categories: Callable[[], Mapping[str, Sequence[str]]]) -> Any:

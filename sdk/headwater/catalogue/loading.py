@@ -10,11 +10,12 @@ from headwater.agreement.succession import CharterHistory
 from headwater.catalogue.block_file import BlockFile, NoRanges
 from headwater.catalogue.cache import DatasetCache
 from headwater.catalogue.client import CatalogueClient
-from headwater.catalogue.frames import Filters, Form, convert, read_rows, require_form
+from headwater.catalogue.frames import Filters, Form, convert, dataset_of, joined, read_files, read_rows, require_form
 from headwater.catalogue.refusals import WithdrawnRelease
 from headwater.errors import InputError, ReleaseRefused
 from headwater.release import FileEntry, Manifest
-from headwater.release.blocks import blocks_entry, read_blocks
+from headwater.release.blocks import BLOCKS_SUFFIX, blocks_entry, read_blocks
+from headwater.release.large import LARGE, shard_paths
 from headwater.release.layout import DATA, MANIFEST, SCHEMA
 from headwater.release.verification import read_manifest, verify_manifest
 from headwater.release.withdrawal import Withdrawal
@@ -24,6 +25,7 @@ __all__ = [
     "PARTS_FROM_BYTES",
     "ConfigurationName",
     "Request",
+    "has_kept",
     "load_kept",
     "load_release",
     "refuse_older",
@@ -31,8 +33,8 @@ __all__ = [
     "refuse_withdrawn_release",
 ]
 
-ConfigurationName = Literal["default", "balanced", "views"]
-"""data.parquet, or rows that the release has beside it."""
+ConfigurationName = Literal["default", "balanced", "views", "large"]
+"""data.parquet, or rows that the release has beside it; "large" are very many, in several files."""
 
 PARTS_FROM_BYTES = 8 * 2**20
 """A smaller file is downloaded whole even where a part of it was asked for: one request, and it is there next time."""
@@ -73,6 +75,11 @@ class Request:
         if self.columns is not None and not self.columns:
             raise InputError("columns=[] names no column; leave it out for all of them")
         require_form(self.form)
+        if self.form == "dataset" and (self.partial or self.remote):
+            raise InputError(
+                "as_='dataset' gives all rows to be scanned from the cache; leave out columns, filters and remote, and "
+                "give them to its scanner: .to_batches(columns=…, filter=…)"
+            )
 
     @property
     def partial(self) -> bool:
@@ -98,8 +105,10 @@ def load_kept(cache: DatasetCache, folder: Path, charter: Charter | CharterHisto
         if (said := cache.withdrawal(folder, charter)) is not None:
             refuse_withdrawn(said, request.allow_withdrawn, kept=True)
         cache.touch(folder)
-        path = _path_of(verification.manifest, request.config)
-        table = read_rows(folder / path, request.columns, request.filters, parallel=True)
+        files = [folder / path for path in _paths_of(verification.manifest, request.config)]
+        if request.form == "dataset":
+            return dataset_of(files)
+        table = read_files(files, request.columns, request.filters, parallel=True)
         return convert(table, request.form, lambda: _categories(folder))
 
 
@@ -119,25 +128,25 @@ def load_release(
     """
     signed, _ = client.manifest(name, version, history)
     manifest = signed.manifest
-    path = _path_of(manifest, request.config)
-    entry = manifest.file(path)
-    if entry is None:
-        raise InputError(f"{name} version {version} has no file {path}; `headwater show {name}` lists what it has")
+    paths = _paths_of(manifest, request.config)
+    entries = [entry for path in paths if (entry := manifest.file(path)) is not None]
+    if len(entries) != len(paths):
+        raise InputError(f"{name} version {version} has no file {paths[0]}; `headwater show {name}` lists what it has")
     folder = cache.folder(client.known.charter, name, version)
     if (notice := client.withdrawal(manifest, history)) is not None:
         said, data = notice
         cache.note_withdrawal(folder, data)
-        refuse_withdrawn(said, request.allow_withdrawn, kept=cache.holds(folder, [path]))
+        refuse_withdrawn(said, request.allow_withdrawn, kept=cache.holds(folder, paths))
     elif (known := cache.withdrawal(folder, history, manifest)) is not None:
         # What was signed once stands, also where the catalogue shows it no longer.
-        refuse_withdrawn(known, request.allow_withdrawn, kept=cache.holds(folder, [path]))
-    if not cache.holds(folder, [path]):
-        if _in_parts(manifest, entry, request):
+        refuse_withdrawn(known, request.allow_withdrawn, kept=cache.holds(folder, paths))
+    if not cache.holds(folder, paths):
+        if _in_parts(manifest, entries, request):
             try:
-                return _load_parts(cache, client, history, folder, entry, request)
+                return _load_parts(cache, client, history, folder, entries, request)
             except NoRanges:
                 pass
-        cache.add(client, history, folder, [path], request.on_progress)
+        cache.add(client, history, folder, paths, request.on_progress)
     return load_kept(cache, folder, history, request)
 
 
@@ -196,10 +205,11 @@ def refuse_withdrawn_release(client: CatalogueClient, history: CharterHistory, n
         refuse_withdrawn(notice[0], False, kept=False)
 
 
-def _in_parts(manifest: Manifest, entry: FileEntry, request: Request) -> bool:
-    if blocks_entry(manifest, entry.path) is None or request.remote is False:
+def _in_parts(manifest: Manifest, entries: Sequence[FileEntry], request: Request) -> bool:
+    if request.remote is False or any(blocks_entry(manifest, entry.path) is None for entry in entries):
         return False
-    return bool(request.remote) or (request.partial and entry.size_bytes >= PARTS_FROM_BYTES)
+    size = sum(entry.size_bytes for entry in entries)
+    return bool(request.remote) or (request.partial and size >= PARTS_FROM_BYTES)
 
 
 def _load_parts(
@@ -207,29 +217,39 @@ def _load_parts(
     client: CatalogueClient,
     history: CharterHistory,
     folder: Path,
-    entry: FileEntry,
+    entries: Sequence[FileEntry],
     request: Request,
 ) -> Any:
     # Everything but rows and drawings: signatures, verdict and schema are checked as for a whole copy.
-    verification = cache.add(client, history, folder, ())
-    listed = blocks_entry(verification.manifest, entry.path)
-    if listed is None:
-        raise ReleaseRefused(f"the catalogue changed {entry.path} while it was read; tell the consortium")
+    manifest = cache.add(client, history, folder, [f"{entry.path}{BLOCKS_SUFFIX}" for entry in entries]).manifest
     with cache.held(folder):
-        blocks = read_blocks((folder / listed.path).read_bytes(), entry)
         cache.touch(folder)
-        manifest = verification.manifest
-        with BlockFile(client, manifest.name, manifest.version, entry, blocks) as file:
-            table = read_rows(file, request.columns, request.filters, parallel=False)
-        return convert(table, request.form, lambda: _categories(folder))
+        tables = []
+        for entry in entries:
+            listed = blocks_entry(manifest, entry.path)
+            if listed is None:
+                raise ReleaseRefused(f"the catalogue changed {entry.path} while it was read; tell the consortium")
+            blocks = read_blocks((folder / listed.path).read_bytes(), entry)
+            with BlockFile(client, manifest.name, manifest.version, entry, blocks) as file:
+                tables.append(read_rows(file, request.columns, request.filters, parallel=False))
+        return convert(joined(tables), request.form, lambda: _categories(folder))
 
 
-def _path_of(manifest: Manifest, config: ConfigurationName) -> str:
+def has_kept(cache: DatasetCache, folder: Path, config: ConfigurationName) -> bool:
+    """Whether all files of a configuration are in the cache; whether they are sound, `load_kept` tells."""
+    manifest = cache.manifest(folder)
+    if manifest is None or config not in ("default", *(each.name for each in manifest.configurations)):
+        return False
+    return cache.holds(folder, _paths_of(manifest, config))
+
+
+def _paths_of(manifest: Manifest, config: ConfigurationName) -> Sequence[str]:
     if config == "default":
-        return DATA
+        return (DATA,)
     for configuration in manifest.configurations:
         if configuration.name == config:
-            return configuration.path
+            several = config == LARGE
+            return shard_paths(entry.path for entry in manifest.files) if several else (configuration.path,)
     there = ", ".join(["default", *(each.name for each in manifest.configurations)])
     raise InputError(f"{manifest.name} version {manifest.version} has no configuration {config!r}; it has {there}")
 

@@ -26,6 +26,8 @@ from headwater.release.layout import SCHEMA
 from headwater.schema import Schema
 
 if TYPE_CHECKING:
+    import pyarrow.dataset
+
     from headwater.generator.table_generator import TableGenerator
 
 __all__ = ["Catalogue", "catalogue", "open_known"]
@@ -131,6 +133,22 @@ class Catalogue:
         if version is None:
             refuse_older(cache, self._client, self.history, name, chosen)
         return load_release(cache, self._client, self.history, name, chosen, request)
+
+    def open_dataset(self, name: str, version: int | None = None, **options: Any) -> "pyarrow.dataset.Dataset":
+        """The rows of a dataset of this catalogue without reading them: for more than memory holds.
+
+        All files are in the cache then, held to what was signed; they stay as long as the version is not removed
+        from it.
+
+        Args:
+            name: as `search` lists it.
+            version: None for the newest.
+            **options: config, allow_withdrawn and on_progress, as `headwater.load_dataset` has them.
+
+        Raises:
+            HeadwaterError: as `headwater.load_dataset`.
+        """
+        return self.load_dataset(name, version, as_="dataset", **options)
 
     def load_generator(self, name: str, version: int | None = None, **options: Any) -> "TableGenerator":
         """The generator of a dataset of this catalogue, where its release gives it.

@@ -1,7 +1,7 @@
 """Digests of a file's blocks, so that a reader who takes parts of it over a network can check each part."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Literal, Self
 
@@ -17,6 +17,7 @@ __all__ = [
     "BlockDigests",
     "block_bytes_for",
     "blocks_entry",
+    "check_block_list",
     "check_blocks",
     "digest_blocks",
     "read_blocks",
@@ -117,7 +118,7 @@ def blocks_entry(manifest: Manifest, path: str) -> FileEntry | None:
     return manifest.file(f"{path}{BLOCKS_SUFFIX}")
 
 
-def check_blocks(folder: Path, manifest: Manifest) -> None:
+def check_blocks(folder: Path, manifest: Manifest, absent: Collection[str] = ()) -> None:
     """Hold every list of blocks in a release folder to the file that it is about.
 
     Who reads a file in parts holds them to this list alone: a list of other blocks than the file's would give rows
@@ -126,21 +127,35 @@ def check_blocks(folder: Path, manifest: Manifest) -> None:
     Args:
         folder: of the release; each file is the one that the manifest lists.
         manifest: of the release.
+        absent: paths of files that are not in the folder, whose lists were held to them before.
 
     Raises:
         ReleaseRefused: a list does not say what its file holds, or is of no file of the release.
     """
     for listed in manifest.files:
-        if not listed.path.endswith(BLOCKS_SUFFIX):
-            continue
-        entry = manifest.file(listed.path.removesuffix(BLOCKS_SUFFIX))
-        if entry is None:
-            raise ReleaseRefused(f"{listed.path} is of no file of the release; tell the consortium")
-        with (folder / listed.path).open("rb") as file:
-            blocks = read_blocks(file.read(MAXIMUM_BLOCKS_BYTES + 1), entry)
-        _, _, found = digest_blocks(folder / entry.path, blocks.block_bytes)
-        if tuple(found) != blocks.blocks:
-            raise ReleaseRefused(f"{listed.path} does not say what {entry.path} holds; tell the consortium")
+        if listed.path.endswith(BLOCKS_SUFFIX) and listed.path.removesuffix(BLOCKS_SUFFIX) not in absent:
+            check_block_list(folder, manifest, listed.path)
+
+
+def check_block_list(folder: Path, manifest: Manifest, path: str) -> None:
+    """Hold one list of blocks to the file that it is about.
+
+    Args:
+        folder: with both.
+        manifest: of the release.
+        path: of the list.
+
+    Raises:
+        ReleaseRefused: as `check_blocks`.
+    """
+    entry = manifest.file(path.removesuffix(BLOCKS_SUFFIX))
+    if entry is None:
+        raise ReleaseRefused(f"{path} is of no file of the release; tell the consortium")
+    with (folder / path).open("rb") as file:
+        blocks = read_blocks(file.read(MAXIMUM_BLOCKS_BYTES + 1), entry)
+    _, _, found = digest_blocks(folder / entry.path, blocks.block_bytes)
+    if tuple(found) != blocks.blocks:
+        raise ReleaseRefused(f"{path} does not say what {entry.path} holds; tell the consortium")
 
 
 def read_blocks(data: bytes, entry: FileEntry) -> BlockDigests:

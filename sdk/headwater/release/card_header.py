@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from headwater.release.facts import ReleaseFacts
+from headwater.release.large import LARGE, LARGE_FILES
 from headwater.release.layout import DATA
 from headwater.release.licences import hub_licence
 from headwater.release.manifest import Configuration
@@ -54,7 +55,8 @@ def card_header(facts: ReleaseFacts, schema: Schema, rows: int, configurations: 
         "    default: true",
     ]
     for each in configurations:
-        lines += [f"  - config_name: {each.name}", f"    data_files: {each.path}"]
+        files = LARGE_FILES if each.name == LARGE else each.path
+        lines += [f"  - config_name: {each.name}", f"    data_files: {files}"]
     lines.append("dataset_info:")
     lines += _info("default", rows, schema)
     for each in configurations:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 
 from headwater.release.facts import ReleaseFacts
+from headwater.release.large import LARGE, LARGE_FILES
 from headwater.release.layout import CSV, DATA
 from headwater.release.manifest import Configuration, GeneratorTerms
 
@@ -44,7 +45,8 @@ def loading_section(
         "for machines. Check a folder at any time, without a network, with `headwater verify FOLDER`.",
     ]
     parts += [
-        f"`{each.path}`, configuration `{each.name}`, has {each.rows:,} more rows: {_line(each.description)}"
+        f"`{LARGE_FILES if each.name == LARGE else each.path}`, configuration `{each.name}`, has {each.rows:,} more "
+        f"rows: {_line(each.description)}"
         for each in configurations
     ]
     parts += {"kept": [], "on request": [_ON_REQUEST], "released": [_RELEASED]}[generator]

@@ -3,11 +3,9 @@
 from collections.abc import Collection
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from headwater.errors import ReleaseRefused
 from headwater.release.csv_copy import check_csv
+from headwater.release.large import LARGE, check_footers, read_footer, shard_paths
 from headwater.release.layout import CSV, DATA, MAXIMUM_STATISTICS_BYTES, STATISTICS
 from headwater.release.manifest import Manifest
 from headwater.release.statistics import check_statistics
@@ -29,13 +27,17 @@ def check_contents(folder: Path, manifest: Manifest, schema: Schema, absent: Col
 
     Raises:
         ReleaseRefused: either holds or tells something else than the rows, or a Parquet file has another number of them
-            than the manifest says.
+            than the manifest says. So have the files of very many rows together, where all of them are there, or one
+            of them has other columns than data.parquet.
     """
     there = {entry.path for entry in manifest.files} - set(absent)
-    said = {DATA: manifest.rows} | {each.path: each.rows for each in manifest.configurations}
+    said = {DATA: manifest.rows} | {each.path: each.rows for each in manifest.configurations if each.name != LARGE}
     for path, rows in said.items():
         if path in there:
             _check_rows(folder / path, path, rows)
+    for each in manifest.configurations:
+        if each.name == LARGE:
+            _check_large(folder, manifest, there, each.rows)
     if DATA not in there:
         return
     if CSV in there:
@@ -45,10 +47,14 @@ def check_contents(folder: Path, manifest: Manifest, schema: Schema, absent: Col
             check_statistics(file.read(MAXIMUM_STATISTICS_BYTES + 1), folder / DATA, schema)
 
 
+def _check_large(folder: Path, manifest: Manifest, there: Collection[str], rows: int) -> None:
+    listed = shard_paths(entry.path for entry in manifest.files)
+    footers = {path: read_footer(folder / path, path) for path in listed if path in there}
+    like = read_footer(folder / DATA, DATA).schema if DATA in there else None
+    check_footers(footers, like, rows if len(footers) == len(listed) else None)
+
+
 def _check_rows(file: Path, path: str, rows: int) -> None:
-    try:
-        held = pq.read_metadata(file).num_rows
-    except (pa.ArrowException, OSError) as error:
-        raise ReleaseRefused(f"{path} is no Parquet file although it was signed; tell the consortium") from error
+    held = read_footer(file, path).rows
     if held != rows:
         raise ReleaseRefused(f"{path} has {held:,} rows, the manifest says {rows:,}; do not use the release")

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from headwater.release.audit_file import PublishedAudit
 from headwater.release.domain import describe_domain
 from headwater.release.facts import ReleaseFacts
+from headwater.release.large import LARGE, LARGE_FILES
 from headwater.release.layout import DATA
 from headwater.release.licences import licence_address
 from headwater.release.manifest import Configuration, FileEntry
@@ -59,6 +60,14 @@ _CONTEXT: Mapping[str, object] = {
 
 # What Croissant's own reader takes for Parquet.
 _PARQUET = "application/x-parquet"
+_FILE_SET: Mapping[str, object] = {
+    "@type": "cr:FileSet",
+    "@id": "large-files",
+    "name": "large-files",
+    "description": "Very many rows, in files that are numbered from 0.",
+    "encodingFormat": _PARQUET,
+    "includes": LARGE_FILES,
+}
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
 
@@ -102,10 +111,10 @@ def croissant_of(
         "keywords": ["synthetic", "tabular", "headwater"],
         "isLiveDataset": False,
         **_responsible(facts, schema, rows, audit),
-        "distribution": [_file(entry) for entry in files],
+        "distribution": [*map(_file, files), *([_FILE_SET] if LARGE in {each.name for each in configurations} else [])],
         "recordSet": [
-            _records("default", f"{rows:,} synthetic rows", DATA, schema),
-            *(_records(each.name, each.description, each.path, schema) for each in configurations),
+            _records("default", f"{rows:,} synthetic rows", {"fileObject": {"@id": DATA}}, schema),
+            *(_records(each.name, each.description, _source(each), schema) for each in configurations),
         ],
     }
     return (json.dumps(document, ensure_ascii=False, indent=2) + "\n").encode()
@@ -171,7 +180,13 @@ def _file(entry: FileEntry) -> dict[str, object]:
     }
 
 
-def _records(name: str, description: str, path: str, schema: Schema) -> dict[str, object]:
+def _source(configuration: Configuration) -> Mapping[str, object]:
+    if configuration.name == LARGE:
+        return {"fileSet": {"@id": _FILE_SET["@id"]}}
+    return {"fileObject": {"@id": configuration.path}}
+
+
+def _records(name: str, description: str, source: Mapping[str, object], schema: Schema) -> dict[str, object]:
     taken: set[str] = set()
     fields = []
     for position, column in enumerate(schema.columns):
@@ -179,7 +194,7 @@ def _records(name: str, description: str, path: str, schema: Schema) -> dict[str
         plain = _PLAIN_NAME.fullmatch(column.name) and column.name not in taken
         short = column.name if plain else f"column-{position + 1:03d}"
         taken.add(short)
-        fields.append(_field(f"{name}/{short}", column, path))
+        fields.append(_field(f"{name}/{short}", column, source))
     more = {"balanced": (("weight", "sc:Float"),), "views": (("group_id", "sc:Integer"), ("view_id", "sc:Integer"))}
     fields += [
         {
@@ -187,7 +202,7 @@ def _records(name: str, description: str, path: str, schema: Schema) -> dict[str
             "@id": f"{name}/{each}",
             "name": each,
             "dataType": kind,
-            "source": {"fileObject": {"@id": path}, "extract": {"column": each}},
+            "source": {**source, "extract": {"column": each}},
         }
         for each, kind in more.get(name, ())
         if each not in taken
@@ -195,7 +210,7 @@ def _records(name: str, description: str, path: str, schema: Schema) -> dict[str
     return {"@type": "cr:RecordSet", "@id": name, "name": name, "description": description, "field": fields}
 
 
-def _field(identity: str, column: Column, path: str) -> dict[str, object]:
+def _field(identity: str, column: Column, source: Mapping[str, object]) -> dict[str, object]:
     role = {"headwater:role": "target"} if column.role == "target" else {}
     sensitive = {"headwater:sensitive": True} if column.sensitive else {}
     shape = (
@@ -210,7 +225,7 @@ def _field(identity: str, column: Column, path: str) -> dict[str, object]:
         **shape,
         **role,
         **sensitive,
-        "source": {"fileObject": {"@id": path}, "extract": {"column": column.name}},
+        "source": {**source, "extract": {"column": column.name}},
     }
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from headwater.errors import InputError
-from headwater.release.layout import GENERATOR
+from headwater.errors import InputError, ReleaseRefused
+from headwater.release.large import LARGE, check_footers, link_shards, read_footer
+from headwater.release.layout import DATA, GENERATOR
 from headwater.release.manifest import Configuration, GeneratorTerms
 from headwater.release.rows import write_rows
 from headwater.schema.table import Table
@@ -22,7 +23,8 @@ class ReleaseExtras:
 
     Attributes:
         configurations: each entry of the manifest with its rows: a table, or a Parquet file that is copied as it is,
-            so that what was audited is what is published.
+            so that what was audited is what is published. Of configuration "large" the folder of its files, which get
+            a second name in the release and are not copied.
         generator: the folder of a bundle, with bundle.json in it, that is copied to generator/; None where it stays.
         terms: what readers may have of the generator; "released" exactly where there is a bundle.
 
@@ -46,7 +48,7 @@ class ReleaseExtras:
         """Write everything into a release folder.
 
         Args:
-            folder: the release's own; the files must not be there yet.
+            folder: the release's own, with data.parquet; other files must not be there yet.
 
         Returns:
             Paths of what was written, inside the folder.
@@ -57,6 +59,9 @@ class ReleaseExtras:
         """
         written = []
         for configuration, rows in self.configurations:
+            if configuration.name == LARGE:
+                written += self._link(configuration, rows, folder)
+                continue
             target = folder / configuration.path
             target.parent.mkdir(parents=True, exist_ok=True)
             if isinstance(rows, Path):
@@ -71,6 +76,18 @@ class ReleaseExtras:
         if self.generator is not None:
             written += self._copy_generator(self.generator, folder / GENERATOR)
         return tuple(written)
+
+    @staticmethod
+    def _link(configuration: Configuration, rows: Table | pa.Table | Path, folder: Path) -> tuple[str, ...]:
+        if not isinstance(rows, Path):
+            raise InputError("configuration large is given as the folder of its files; draw them there")
+        paths = link_shards(rows, folder)
+        try:
+            footers = {path: read_footer(folder / path, path) for path in paths}
+            check_footers(footers, read_footer(folder / DATA, DATA).schema, configuration.rows)
+        except ReleaseRefused as error:
+            raise InputError(f"very many rows cannot be released: {error}") from error
+        return paths
 
     def _copy_generator(self, bundle: Path, target: Path) -> list[str]:
         files = sorted(bundle.iterdir()) if bundle.is_dir() else []

@@ -18,6 +18,7 @@ from headwater.agreement.documents import Document, HexDigest, HexKey, HexSignat
 from headwater.agreement.generator_terms import GeneratorTerms
 from headwater.agreement.signing import is_signed_by, public_key_hex, sign
 from headwater.errors import ReleaseRefused
+from headwater.release.large import LARGE, check_shard_paths, is_large, shard_path
 from headwater.release.privacy_claim import Privacy, PrivacyClaim
 from headwater.release.verdict import AuditClaim
 
@@ -100,13 +101,13 @@ class Configuration(Document):
 
     Attributes:
         name: "balanced": classes in equal shares with a column `weight`; "views": groups from neighbouring latents, by
-            `group_id` and `view_id`.
-        path: its Parquet file.
-        rows: in it.
+            `group_id` and `view_id`; "large": very many rows like those of data.parquet.
+        path: its Parquet file; of very many rows the first of files that are numbered without gaps.
+        rows: in it, or in all of them.
         description: what it is for, with its settings.
     """
 
-    name: Literal["balanced", "views"]
+    name: Literal["balanced", "views", "large"]
     path: ReleasePath
     rows: int = Field(ge=1, le=2**53 - 1)
     description: str = Field(min_length=1, max_length=1000)
@@ -221,8 +222,18 @@ class Manifest(Document):
         names = [each.name for each in self.configurations]
         if len(set(names)) != len(names):
             raise ValueError("a configuration stands twice; each has its name once")
+        self._check_large(paths)
         self._check_generator(paths)
         return self
+
+    def _check_large(self, paths: list[str]) -> None:
+        large = next((each for each in self.configurations if each.name == LARGE), None)
+        if (large is None) == any(map(is_large, paths)):
+            raise ValueError("large/ is among the files exactly where there is a configuration of very many rows")
+        if large is not None:
+            check_shard_paths(paths)
+        if any((each.path == shard_path(0)) != (each.name == LARGE) for each in self.configurations):
+            raise ValueError(f"configuration {LARGE} begins in {shard_path(0)}, and no other does")
 
     def _check_generator(self, paths: list[str]) -> None:
         if (BUNDLE in paths) != (self.generator == "released"):

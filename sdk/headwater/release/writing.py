@@ -22,6 +22,7 @@ from headwater.release.extras import NO_EXTRAS, ReleaseExtras
 from headwater.release.facts import ReleaseFacts
 from headwater.release.generator_check import check_bundle, check_terms
 from headwater.release.hashing import hash_file
+from headwater.release.large import shard_paths
 from headwater.release.layout import (
     ATTESTATION,
     AUDIT,
@@ -164,7 +165,7 @@ def _fill(
         _refuse_other_rows(hash_file(staging / DATA)[1], audit)
         texts[AUDIT] = audit.to_bytes()
     # What a reader over HTTP checks parts of the rows by.
-    for path in (DATA, *(configuration.path for configuration in configurations)):
+    for path in sorted({DATA, *(each.path for each in configurations), *shard_paths(beside)}):
         texts[f"{path}{BLOCKS_SUFFIX}"] = BlockDigests.of(staging / path, path).to_bytes()
     protection = facts.protection_under(audit)
     for path, content in texts.items():

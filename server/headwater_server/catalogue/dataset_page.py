@@ -160,6 +160,8 @@ def _what(path: str) -> str:
         return _WHAT[path]
     if path.startswith("generator/"):
         return "a part of the generator"
+    if path.startswith("large/"):
+        return "a part of very many rows" if path.endswith(".parquet") else "digests of its blocks"
     if path.startswith("data/") or path.endswith(".parquet"):
         return "rows, as Parquet (zstd)"
     return "a plot" if path.endswith(".svg") else ""

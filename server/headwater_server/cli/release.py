@@ -1,13 +1,16 @@
 """`release`, `releases`: put a finished run before the gate, and see what became of it."""
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from headwater_server.cli.options import GeneratorChoice, HomeOption, open_home, open_storage, resolve_run
+from headwater_server.cli.options import EngineChoice, GeneratorChoice, HomeOption, open_home, open_storage, resolve_run
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from rich.console import Console
 
     from headwater_server.releasing.extras import ExtrasRequest
@@ -69,6 +72,18 @@ def release(
     configuration_rows: Annotated[
         int | None, typer.Option(help="Rows of each of these; by default as many as the release has.", min=1)
     ] = None,
+    large_rows: Annotated[
+        int,
+        typer.Option(help="Add large/ with so many rows in several files, for very large datasets; 0: none.", min=0),
+    ] = 0,
+    engine: Annotated[
+        EngineChoice,
+        typer.Option(help="What draws large/: local, one file after the other; ray, several at once. Equal rows."),
+    ] = EngineChoice.LOCAL,
+    workers: Annotated[int, typer.Option(help="Processes of --engine ray.", min=1, max=1024)] = 2,
+    shard_rows: Annotated[
+        int, typer.Option(help="Rows of each file of large/, rounded up to whole blocks.", min=1, max=2**24)
+    ] = 1_048_576,
     home: HomeOption = Path("coordinator"),
 ) -> None:
     """Put a finished run's audited rows before the gate of its plan's policy; what passes waits for signatures.
@@ -79,12 +94,14 @@ def release(
     publishes it, and it never changes.
 
     Of a run under a privacy budget more may be given than the rows, where its plan says so (release.generator) and the
-    policy lets it: the generator's weights, balanced rows, views. Without a budget nobody attacked more than the rows,
-    and nothing else leaves.
+    policy lets it: the generator's weights, balanced rows, views, very many rows (drawn after the gate, in bounded
+    memory; a command that was cut off goes on with the files that are there). Without a budget nobody attacked more
+    than the rows, and nothing else leaves.
 
     With --waive the gates named are put to the organisations: when two have signed (headwater-org release waive), run
     the command again.
     """
+    import dataclasses
     import datetime
 
     from rich.console import Console
@@ -105,7 +122,12 @@ def release(
     storage = open_storage(place)
     run_id = resolve_run(storage, run)
     key = place.charter_key()
-    extras = _extras(storage, run_id, generator, balanced or [], views, view_std, configuration_rows)
+    extras = dataclasses.replace(
+        _extras(storage, run_id, generator, balanced or [], views, view_std, configuration_rows, large_rows),
+        shard_rows=shard_rows,
+        engine="ray" if engine is EngineChoice.RAY else "local",
+        workers=workers,
+    )
     with console.status("self-test of the audit, then the gate"):
         outcome = put_to_gate(
             place, storage, run_id, name, licence_stated=bool(licence), schema_from_rows=schema_from_rows
@@ -117,17 +139,19 @@ def release(
         if wanted is not None:
             _prepare_waivers(storage, outcome, wanted)
         raise typer.Exit(_FAILED if outcome.decision.verdict == "fail" else _INCONCLUSIVE)
-    record = prepare_release(
-        place,
-        storage,
-        outcome,
-        ReleaseRequest(name, title, description, licence),
-        result_of(storage, run_id),
-        key,
-        datetime.datetime.now(datetime.UTC),
-        schema_from_rows=schema_from_rows,
-        extras=extras,
-    )
+    with _drawing(console, large_rows) as on_rows:
+        record = prepare_release(
+            place,
+            storage,
+            outcome,
+            ReleaseRequest(name, title, description, licence),
+            result_of(storage, run_id),
+            key,
+            datetime.datetime.now(datetime.UTC),
+            schema_from_rows=schema_from_rows,
+            extras=extras,
+            on_rows=on_rows,
+        )
     typer.echo(f"{said}.")
     style = "bold red" if outcome.privacy == "none" else "bold green"
     claimed = f"[{style}]{headline(outcome.privacy)}[/{style}] {outcome.plan.aggregation.protection}"
@@ -140,6 +164,20 @@ def release(
     typer.echo(f"release {record.release_digest}")
 
 
+@contextlib.contextmanager
+def _drawing(console: "Console", rows: int) -> "Iterator[Callable[[int], None]]":
+    """Show how far very many rows are; nothing where there are none."""
+    if not rows:
+        yield lambda _rows: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("drawing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("drawing", total=rows)
+        yield lambda done: progress.update(task, completed=done)
+
+
 def _extras(
     storage: "SqlStorage",
     run_id: str,
@@ -148,6 +186,7 @@ def _extras(
     views: int,
     view_std: float,
     rows: int | None,
+    large_rows: int,
 ) -> "ExtrasRequest":
     """What is asked for beside the rows; refused before an attempt is logged where it cannot be given."""
     from headwater.generator.balancing import read_shares
@@ -162,6 +201,7 @@ def _extras(
         views=views,
         view_std=view_std,
         rows=rows,
+        large_rows=large_rows,
     )
     # A plan without an audit is refused by the gate, in its own words.
     if plan.audit != "none":

@@ -1,7 +1,9 @@
 """What a release gives beside its audited rows: asked for by the operator, within what plan and policy allow."""
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -15,6 +17,10 @@ from headwater.release import ReleaseExtras
 from headwater.release.generator_check import most_terms
 from headwater.release.manifest import Configuration
 from headwater.release.policy import Policy
+from headwater.schema.table import Table
+from headwater_server.releasing.large import draw_large
+from headwater_server.sampling.sharding import Engine
+from headwater_server.sampling.shards import SHARD_ROWS
 from headwater_server.sampling.source import bundle_folder
 from headwater_server.settings import CoordinatorHome
 
@@ -33,7 +39,11 @@ class ExtrasRequest:
         balanced: columns whose values shall have equal, or given, shares in a configuration; none makes none.
         views: rows of a group of the other configuration; 1 makes none.
         view_std: how far views lie from their group's anchor.
-        rows: of each configuration; None for as many as the release has, whole groups.
+        rows: of each of these configurations; None for as many as the release has, whole groups.
+        large_rows: very many rows, in a configuration of their own; 0 for none.
+        shard_rows: of each of its files.
+        engine: what draws them.
+        workers: processes of the engine "ray".
     """
 
     generator: GeneratorTerms | None = None
@@ -41,10 +51,19 @@ class ExtrasRequest:
     views: int = 1
     view_std: float = 0.2
     rows: int | None = None
+    large_rows: int = 0
+    shard_rows: int = SHARD_ROWS
+    engine: Engine = "local"
+    workers: int = 1
 
     @property
     def draws(self) -> bool:
         """Whether there are rows to draw."""
+        return self.in_memory or self.large_rows > 0
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether there are rows to draw that are held in memory at once."""
         return bool(self.balanced) or self.views != 1
 
 
@@ -74,14 +93,20 @@ def agreed_terms(request: ExtrasRequest, plan: Plan, policy: Policy) -> Generato
         )
     if request.draws and terms == "kept":
         raise ReleaseRefused(
-            "balanced rows and views are more rows of a generator that is kept, and nobody attacked them; leave them "
-            'out, or propose a plan with a budget and release.generator = "on request"'
+            "balanced rows, views and very many rows are more rows of a generator that is kept, and nobody attacked "
+            'them; leave them out, or propose a plan with a budget and release.generator = "on request"'
         )
     return terms
 
 
 def draw_extras(
-    home: CoordinatorHome, run_id: str, digest: str, request: ExtrasRequest, terms: GeneratorTerms, rows: int
+    home: CoordinatorHome,
+    run_id: str,
+    digest: str,
+    request: ExtrasRequest,
+    terms: GeneratorTerms,
+    rows: int,
+    on_rows: Callable[[int], None] = lambda _rows: None,
 ) -> ReleaseExtras:
     """Draw the configurations and find the bundle; nothing is read where nothing is given.
 
@@ -92,10 +117,12 @@ def draw_extras(
         request: of the operator.
         terms: of `agreed_terms`.
         rows: of the release.
+        on_rows: told how many of very many rows there are so far.
 
     Raises:
         InputError: the generator cannot draw what is asked for, or was altered.
         ReleaseRefused: the bundle holds more than a generator.
+        StorageError: very many rows could not be drawn to the end; again, what is there is gone on with.
     """
     if terms == "kept":
         return ReleaseExtras()
@@ -105,17 +132,31 @@ def draw_extras(
     if bundle.digest != digest:
         raise ReleaseRefused("the run's bundle holds more than a generator and its encoding; run the plan again")
     wanted = rows if request.rows is None else request.rows
-    if request.draws and wanted > _CONFIGURATION_ROWS:
+    if request.in_memory and wanted > _CONFIGURATION_ROWS:
         if request.rows is not None:
             raise InputError(
                 f"--configuration-rows is {wanted:,}, at most {_CONFIGURATION_ROWS:,} are drawn; say fewer"
             )
         wanted = _CONFIGURATION_ROWS
-    drawn = []
+    drawn: list[tuple[Configuration, Table | pa.Table | Path]] = []
     if request.balanced:
         drawn.append(_balanced(bundle, request, wanted))
     if request.views != 1:
         drawn.append(_views(bundle, request, wanted))
+    if request.large_rows:
+        drawn.append(
+            draw_large(
+                home,
+                run_id,
+                folder,
+                digest,
+                request.large_rows,
+                request.shard_rows,
+                engine=request.engine,
+                workers=request.workers,
+                on_rows=on_rows,
+            )
+        )
     return ReleaseExtras(tuple(drawn), folder if terms == "released" else None, terms)
 
 

@@ -1,7 +1,7 @@
 """From a decision that lets rows be published to a release that waits for its signatures."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from headwater_server.release import ReleaseRequest, RunFacts, checked_name, fac
 from headwater_server.releasing.extras import ExtrasRequest, agreed_terms, draw_extras
 from headwater_server.releasing.folders import ReleaseFolders
 from headwater_server.releasing.gate import GateOutcome
+from headwater_server.releasing.large import remove_large
 from headwater_server.runs.round_words import ended_on
 from headwater_server.services.ports import ReleaseRecord, ReleaseState
 from headwater_server.settings import CoordinatorHome
@@ -37,6 +38,7 @@ def prepare_release(
     *,
     schema_from_rows: bool = False,
     extras: ExtrasRequest | None = None,
+    on_rows: Callable[[int], None] = lambda _rows: None,
 ) -> ReleaseRecord:
     """Write a release where the catalogue does not serve it, signed by the coordinator alone, and record that it waits.
 
@@ -50,6 +52,7 @@ def prepare_release(
         now: with a time zone; not before the decision.
         schema_from_rows: a program read the schema's bounds and categories from rows.
         extras: what is asked for beside the rows; None for what the plan says.
+        on_rows: told how many of very many rows are drawn so far.
 
     Raises:
         InputError: the name cannot be used, or the generator cannot draw what is asked for.
@@ -64,7 +67,7 @@ def prepare_release(
     figures, charts = draw_release(outcome.table, audit)
     asked = extras or ExtrasRequest()
     terms = agreed_terms(asked, outcome.plan, outcome.policy)
-    beside = draw_extras(home, outcome.run_id, run.generator_digest or "", asked, terms, outcome.table.rows)
+    beside = draw_extras(home, outcome.run_id, run.generator_digest or "", asked, terms, outcome.table.rows, on_rows)
     with folders.held():
         # Under the lock no other command can take the version meanwhile, nor a sweep the folder.
         version = max(storage.next_version(name), next_version(home.releases, name))
@@ -95,6 +98,8 @@ def prepare_release(
         finally:
             shutil.rmtree(staging, ignore_errors=True)
         storage.add_release(record)
+    if asked.large_rows:
+        remove_large(home, outcome.run_id)
     return record
 
 

@@ -13,7 +13,7 @@ from headwater.errors import InputError, StorageError
 from headwater.release.hashing import hash_file
 from headwater_server.sampling.shards import DrawnShard, Shard, ShardOrder
 
-__all__ = ["SHARD_LIST", "ShardFolder", "ShardList"]
+__all__ = ["SHARD_LIST", "ShardFolder", "ShardList", "order_in"]
 
 SHARD_LIST = "shards.json"
 """Written last: a folder that has it is whole."""
@@ -29,6 +29,18 @@ class ShardList(Document):
     order: ShardOrder
     rows: int
     shards: tuple[DrawnShard, ...]
+
+
+def order_in(folder: Path) -> ShardOrder | None:
+    """What a folder that was begun, or finished, holds the rows of; None where nothing was begun.
+
+    Raises:
+        InputError: what says so was altered.
+    """
+    whole, begun = folder / SHARD_LIST, folder / _BEGUN
+    if whole.is_file():
+        return ShardList.from_bytes(whole.read_bytes()).order
+    return ShardOrder.from_bytes(begun.read_bytes()) if begun.is_file() else None
 
 
 class ShardFolder:
@@ -91,12 +103,7 @@ class ShardFolder:
         return listed
 
     def _check_same(self) -> None:
-        begun, whole = self.folder / _BEGUN, self.folder / SHARD_LIST
-        if whole.is_file():
-            order = ShardList.from_bytes(whole.read_bytes()).order
-        else:
-            order = ShardOrder.from_bytes(begun.read_bytes())
-        if order != self._order:
+        if order_in(self.folder) != self._order:
             raise InputError(
                 f"{self.folder} holds rows of another generator, request or seed; give the same options to go on with "
                 "it, or name another folder with --out"
