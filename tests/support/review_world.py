@@ -22,6 +22,7 @@ from headwater.release.rows import candidate_bytes
 from headwater_client import Organisation
 from headwater_server.release import ReleaseRequest
 from headwater_server.releasing.evidence import settings_digest
+from headwater_server.releasing.extras import ExtrasRequest
 from headwater_server.releasing.gate import GateOutcome
 from headwater_server.releasing.preparing import prepare_release
 from headwater_server.sampling.source import bundle_folder
@@ -83,8 +84,8 @@ class World:
         """An organisation, closed by whoever ends the test."""
         return Organisation.open(home)
 
-    def wait(self, **changes: object) -> ReleaseRecord:
-        """A release of the run that waits."""
+    def wait(self, *, extras: ExtrasRequest | None = None, **changes: object) -> ReleaseRecord:
+        """A release of the run that waits, with what is asked for beside its rows."""
         table, policy = small_table(200, seed=9), load_policy(self.policy)
         now = instant_of(datetime.now(UTC))
         values: dict[str, object] = {
@@ -124,7 +125,7 @@ class World:
         result = {"organisations": 3, "generator_digest": self.digest}
         request = ReleaseRequest("visits", licence="CC0")
         key = self.home.charter_key()
-        return prepare_release(self.home, self.storage, outcome, request, result, key, datetime.now(UTC))
+        return prepare_release(self.home, self.storage, outcome, request, result, key, datetime.now(UTC), extras=extras)
 
     def folder(self, member: str) -> Path:
         """Where an organisation keeps what it reviewed."""

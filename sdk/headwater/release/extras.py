@@ -57,7 +57,7 @@ class ReleaseExtras:
             InputError: a file has other rows than its entry says, or the bundle's folder holds folders or no bundle.
             OSError: the disk is full, or a file cannot be read.
         """
-        written = []
+        written: list[str] = []
         for configuration, rows in self.configurations:
             if configuration.name == LARGE:
                 written += self._link(configuration, rows, folder)

@@ -2,7 +2,7 @@
 
 import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -101,7 +101,6 @@ def release(
     With --waive the gates named are put to the organisations: when two have signed (headwater-org release waive), run
     the command again.
     """
-    import dataclasses
     import datetime
 
     from rich.console import Console
@@ -122,8 +121,15 @@ def release(
     storage = open_storage(place)
     run_id = resolve_run(storage, run)
     key = place.charter_key()
-    extras = dataclasses.replace(
-        _extras(storage, run_id, generator, balanced or [], views, view_std, configuration_rows, large_rows),
+    extras = _extras(
+        storage,
+        run_id,
+        generator,
+        balanced or [],
+        views=views,
+        view_std=view_std,
+        rows=configuration_rows,
+        large_rows=large_rows,
         shard_rows=shard_rows,
         engine="ray" if engine is EngineChoice.RAY else "local",
         workers=workers,
@@ -183,10 +189,7 @@ def _extras(
     run_id: str,
     generator: GeneratorChoice | None,
     balanced: list[str],
-    views: int,
-    view_std: float,
-    rows: int | None,
-    large_rows: int,
+    **options: Any,
 ) -> "ExtrasRequest":
     """What is asked for beside the rows; refused before an attempt is logged where it cannot be given."""
     from headwater.generator.balancing import read_shares
@@ -198,10 +201,7 @@ def _extras(
     request = ExtrasRequest(
         generator=None if generator is None else generator.terms,
         balanced=read_shares(plan.schema_, balanced),
-        views=views,
-        view_std=view_std,
-        rows=rows,
-        large_rows=large_rows,
+        **options,
     )
     # A plan without an audit is refused by the gate, in its own words.
     if plan.audit != "none":

@@ -15,6 +15,7 @@ from headwater.generator.bundle import Bundle
 from headwater.generator.table_generator import RowReader, RowRequest
 from headwater.release import ReleaseExtras
 from headwater.release.generator_check import most_terms
+from headwater.release.large import MOST_SHARDS
 from headwater.release.manifest import Configuration
 from headwater.release.policy import Policy
 from headwater.schema.table import Table
@@ -33,6 +34,9 @@ _CONFIGURATION_ROWS = 1_000_000
 @dataclass(frozen=True)
 class ExtrasRequest:
     """What the operator asks for beside the rows.
+
+    Raises:
+        InputError: very many rows would be in too many files.
 
     Attributes:
         generator: what readers may have of it; None for what the plan says.
@@ -55,6 +59,14 @@ class ExtrasRequest:
     shard_rows: int = SHARD_ROWS
     engine: Engine = "local"
     workers: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse what no manifest could list, before an attempt is logged."""
+        if -(-self.large_rows // self.shard_rows) > MOST_SHARDS:
+            raise InputError(
+                f"--large-rows {self.large_rows:,} would be more than {MOST_SHARDS:,} files; say a larger --shard-rows "
+                f"than {self.shard_rows:,}"
+            )
 
     @property
     def draws(self) -> bool:

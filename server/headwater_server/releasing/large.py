@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from headwater.errors import InputError, StorageError
-from headwater.release.large import LARGE, MOST_SHARDS, shard_path
+from headwater.release.large import LARGE, shard_path
 from headwater.release.manifest import Configuration
 from headwater.release.sample_statement import SampleRequest
 from headwater_server.sampling.shard_folder import order_in
@@ -51,17 +51,12 @@ def draw_large(
         The entry of the manifest, and the folder of the files.
 
     Raises:
-        InputError: there would be too many files, other rows were begun before, or Ray is not installed.
+        InputError: other rows were begun before, or Ray is not installed.
         StorageError: the disk is full or a worker failed; again, it goes on with the files that are there.
 
     Guarantee: the seed stays in the run's folder, so under a budget the rows are post-processing. It is kept there for
     an attempt that was cut off, and goes with the folder when a release holds the files.
     """
-    if -(-rows // shard_rows) > MOST_SHARDS:
-        raise InputError(
-            f"--large-rows {rows:,} would be more than {MOST_SHARDS:,} files; say a larger --shard-rows than "
-            f"{shard_rows:,}"
-        )
     folder = large_folder(home, run_id)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -149,10 +149,12 @@ def test_unknown_names_versions_and_columns_are_told_what_is_like_them(opened: C
         ({"columns": "age"}, r"write columns=\['age'\]"),
         ({"columns": []}, "names no column"),
         ({"as_": "spark"}, "is no form of a table"),
-        ({"config": "best"}, "choose one of default, balanced, views"),
+        ({"config": "best"}, "choose one of default, balanced, views, large"),
         ({"filters": [("age", "~", 3)]}, "the filters cannot be used"),
         ({"filters": [("age", ">", "old")]}, "the filters cannot be used"),
         ({"filters": 7}, "the filters cannot be used"),
+        ({"as_": "dataset", "columns": ["age"]}, "give them to its scanner"),
+        ({"as_": "dataset", "remote": True}, "give them to its scanner"),
     ],
 )
 def test_options_that_cannot_be_used_are_refused(opened: Catalogue, options: dict[str, Any], words: str) -> None:
@@ -191,7 +193,7 @@ def test_a_missing_library_is_told_before_anything_is_fetched(
         opened.load_dataset("visits", as_=form)
     assert command in str(caught.value)
     assert catalogue.requests == []
-    assert set(frames_module.FORMS) == {"arrow", "pandas", "polars", "torch"}
+    assert set(frames_module.FORMS) == {"arrow", "dataset", "pandas", "polars", "torch"}
 
 
 def test_one_column_of_fifteen_comes_by_verified_ranges(opened: Catalogue, catalogue: RunningCatalogue) -> None:
