@@ -13,7 +13,7 @@ from headwater.release.large import shard_path
 from headwater.release.rows import write_rows
 from headwater.release.verification import read_manifest
 from headwater_client import Organisation
-from headwater_client.large_rows import fetch_large
+from headwater_client.large_rows import check_large, fetch_large
 from headwater_client.transport.releases import ReleasesClient
 from headwater_server.releasing.extras import ExtrasRequest
 from support.honest_audit import use_audit
@@ -47,6 +47,17 @@ def test_every_file_is_looked_at_once_and_the_first_stays(world: World, monkeypa
         fetched.clear()
         organisation.review_release(world.record.release_digest)
         assert fetched == []
+    note = release.folder.parent / "release.large.json"
+    before = note.read_bytes()
+    for old, new, problem in (
+        (b'"rows":3616', b'"rows":3617', "large/ has 20,001 rows, the manifest says 20,000"),
+        (b'"columns":"', b'"columns":"patient: ', r"part-00001\.parquet has other columns"),
+    ):
+        assert old in before
+        note.write_bytes(before.replace(old, new))
+        with pytest.raises(ReleaseRefused, match=problem):
+            check_large(release.folder, release.manifest)
+    note.write_bytes(before)
 
 
 def test_files_that_are_not_as_signed_are_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
