@@ -147,7 +147,8 @@ def test_a_stream_ends_when_its_token_is_revoked(
 
     async def watch() -> None:
         async def receive() -> Message:
-            return await asyncio.get_running_loop().create_future()
+            never: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+            return await never
 
         async def send(message: Message) -> None:
             said.extend(message.get("body", b""))

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pyarrow.parquet as pq
 import pytest
+from starlette.types import ASGIApp
 
 from headwater.generator.bundle import Bundle
 from headwater.release.sample_statement import SampleRequest, SignedSampleStatement
@@ -43,7 +44,9 @@ class Reader:
         settings = CatalogueSettings(
             "C", "https://127.0.0.1:1", "127.0.0.1", world.consortium.charter_of, limits=limits
         )
-        self._open = lambda: build_catalogue(world.index, settings, access=world.storage, samples=world.desk)
+        self._open: Callable[[], ASGIApp] = lambda: build_catalogue(
+            world.index, settings, access=world.storage, samples=world.desk
+        )
         self._app = self._open()
         self._headers = {"authorization": f"Bearer {world.token(label, *scopes)}"} if label else {}
 
