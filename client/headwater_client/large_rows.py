@@ -45,11 +45,13 @@ def fetch_large(client: ReleasesClient, manifest: Manifest, schema: Schema, fold
         if entry.path in seen:
             continue
         target = folder / entry.path
+        listed = _fetch_list(client, manifest, entry.path, folder)
         client.fetch(manifest.digest, entry.path, target, entry.size_bytes, entry.sha256)
         try:
-            _check_list(client, manifest, f"{entry.path}{BLOCKS_SUFFIX}", folder)
             if found := list(marks_of_shard(target, schema)):
                 raise ReleaseRefused(f"{entry.path}: {found[0]}; refuse the release")
+            # While the file is here: who reads a part of it has nothing but this list.
+            check_block_list(folder, manifest, listed)
             footer = read_footer(target, entry.path)
             # Columns as the schema says are not yet columns as data.parquet has them, which comes later.
             seen[entry.path] = {"rows": footer.rows, "columns": footer.schema.remove_metadata().to_string()}
@@ -84,13 +86,12 @@ def check_large(folder: Path, manifest: Manifest) -> None:
             raise ReleaseRefused(f"large/ has {held:,} rows, the manifest says {configuration.rows:,}; refuse it")
 
 
-def _check_list(client: ReleasesClient, manifest: Manifest, path: str, folder: Path) -> None:
-    """Hold the list of a file's blocks to it while it is here: who reads a part of it has nothing else."""
-    listed = manifest.file(path)
+def _fetch_list(client: ReleasesClient, manifest: Manifest, path: str, folder: Path) -> str:
+    listed = manifest.file(f"{path}{BLOCKS_SUFFIX}")
     if listed is None:
-        raise ReleaseRefused(f"there is no {path} in the release; refuse it")
-    client.fetch(manifest.digest, path, folder / path, listed.size_bytes, listed.sha256)
-    check_block_list(folder, manifest, path)
+        raise ReleaseRefused(f"there is no list of the blocks of {path} in the release; refuse it")
+    client.fetch(manifest.digest, listed.path, folder / listed.path, listed.size_bytes, listed.sha256)
+    return listed.path
 
 
 def _note(folder: Path) -> Path:

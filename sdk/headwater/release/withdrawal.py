@@ -31,8 +31,9 @@ WITHDRAWAL_KIND = "release-withdrawal"
 MAXIMUM_WITHDRAWAL_BYTES = 64 * 1024
 """A larger withdrawn.json is not read; the longest reason stays far below."""
 
-# What says that there was such a release, and on which evidence; rows, drawings and networks are gone.
-_STAYS = frozenset({MANIFEST, CARD, SCHEMA, AUDIT, ATTESTATION, CHECKSUMS, "statistics.json", WITHDRAWN})
+# What says that there was such a release, and on which evidence; rows (statistics.json shows
+# some), drawings and networks are gone.
+_STAYS = frozenset({MANIFEST, CARD, SCHEMA, AUDIT, ATTESTATION, CHECKSUMS, WITHDRAWN})
 
 
 def stays_when_withdrawn(path: str) -> bool:

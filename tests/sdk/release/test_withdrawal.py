@@ -117,7 +117,14 @@ def test_a_notice_that_says_nothing_is_none(manifest: Manifest, changes: dict[st
 
 
 def test_rows_go_and_evidence_stays() -> None:
-    gone = ("data.parquet", "data.csv.gz", "plots/001-age.svg", "generator/bundle.json", "balanced/data.parquet")
-    stay = ("manifest.json", "README.md", "audit.json", "attestation.json", "statistics.json", "SHA256SUMS")
+    gone = (
+        "data.parquet",
+        "data.csv.gz",
+        "plots/001-age.svg",
+        "generator/bundle.json",
+        "balanced/data.parquet",
+        "statistics.json",
+    )
+    stay = ("manifest.json", "README.md", "audit.json", "attestation.json", "SHA256SUMS")
     assert not any(stays_when_withdrawn(path) for path in gone)
     assert all(stays_when_withdrawn(path) for path in stay)
