@@ -25,7 +25,7 @@ if [ ! -f "$cache/axe.min.js" ]; then
   work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT
   (cd "$work" && npm pack --silent "axe-core@$axe_version" >/dev/null) || { echo "error: npm could not fetch axe-core $axe_version; check the network" >&2; exit 1; }
-  found="sha512-$(openssl dgst -sha512 -binary "$work/axe-core-$axe_version.tgz" | base64 -w0)"
+  found="sha512-$(python3 -c 'import base64, hashlib, sys; print(base64.b64encode(hashlib.sha512(open(sys.argv[1], "rb").read()).digest()).decode())' "$work/axe-core-$axe_version.tgz")"
   [ "$found" = "$axe_integrity" ] || { echo "error: axe-core $axe_version has another digest than expected; it is not used" >&2; exit 1; }
   tar -xzf "$work/axe-core-$axe_version.tgz" -C "$work" package/axe.min.js
   mv "$work/package/axe.min.js" "$cache/axe.min.js"
