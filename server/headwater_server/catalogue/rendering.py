@@ -72,7 +72,8 @@ class Pages:
     def charter_held(self) -> str | None:
         """As `charter_digest`; None where the database would have to be asked."""
         looked, digest = self._charter
-        return digest if looked and time.monotonic() - looked <= _CHARTER_SECONDS else None
+        # That there is none is never held: the first charter is shown as soon as it is in force.
+        return digest if digest and time.monotonic() - looked <= _CHARTER_SECONDS else None
 
     def _runs_shown(self) -> bool:
         return self._runs and current_reader().may_see_runs

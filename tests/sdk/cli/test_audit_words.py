@@ -108,7 +108,7 @@ def test_what_was_declared_and_does_not_apply_says_why() -> None:
 
 def test_the_policy_does_not_speak_of_privacy_that_was_not_asked() -> None:
     words = policy_in_words(STANDARD, decided(honest_measures()))
-    assert words.startswith("standard, version 1, as far as plain files can be asked: without G1, G2, G3, G13")
+    assert words.startswith("standard, version 2, as far as plain files can be asked: without G1, G2, G3, G13")
     assert STANDARD.title not in words
     private = decide(make_evidence(), STANDARD, now=NOW)
     assert policy_in_words(STANDARD, private) == f"{STANDARD.label}: {STANDARD.title}"

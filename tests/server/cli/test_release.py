@@ -73,10 +73,13 @@ def test_a_private_run_is_released_with_what_its_rounds_came_to(private: RunWorl
         "SHA256SUMS",
         "attestation.json",
         "audit.json",
+        "croissant.json",
+        "data.csv.gz",
         "data.parquet",
         "data.parquet.blocks.json",
         "manifest.json",
         "schema.toml",
+        "statistics.json",
     }
     assert names == files | {"plots"}
     assert verification.organisations == ("org-1", "org-2", "org-3")

@@ -158,10 +158,11 @@ def test_a_run_stands_under_the_version_that_it_was_proposed_under(founded: SqlS
 
 def test_the_catalogue_shows_no_version_before_it_is_in_force(storage: SqlStorage, tmp_path: Path) -> None:
     settings = CatalogueSettings("Rivers", "https://127.0.0.1:1", "127.0.0.1", storage.charter_in_force)
-    app = build_catalogue(FolderReleaseIndex(tmp_path), settings)
     paths = ("/api/v1/charter", "/api/v1/charters/1", "/api/v1/charters/2")
 
     async def ask() -> list[str]:
+        # A new one each time: a page may show the charter of a few seconds ago.
+        app = build_catalogue(FolderReleaseIndex(tmp_path), settings)
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://x") as client:
             answers = [await client.get(path) for path in paths]
             page = (await client.get("/")).text
