@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from headwater.cli.sample_options import Balanced, Out, Replace, Rows, Seed, Start, Views, ViewStd, Where
+
 __all__ = ["register"]
 
 _HELP = """Draw synthetic rows from a released generator into a file.
@@ -36,28 +38,20 @@ def register(app: typer.Typer) -> None:
 
 def sample(
     source: Annotated[str, typer.Argument(help="A dataset's name, or a bundle's folder.")],
-    out: Annotated[
-        Path | None, typer.Option(help="File to write: .parquet, .csv or .csv.gz. Not needed with --dry-run.")
-    ] = None,
+    out: Out = None,
     version: Annotated[int | None, typer.Option(help="Of the dataset; the newest without it.", min=1)] = None,
-    rows: Annotated[int, typer.Option(help="How many rows; with --views, rows and not groups.", min=1)] = 10_000,
-    where: Annotated[
-        list[str] | None, typer.Option(metavar="COLUMN=VALUE", help="What every row shall have; see above.")
-    ] = None,
-    balanced: Annotated[
-        list[str] | None, typer.Option(metavar="COLUMN", help="A column whose values get equal, or given, shares.")
-    ] = None,
-    views: Annotated[
-        int, typer.Option(help="Rows in each group of neighbouring latents; 1 for plain rows.", min=1)
-    ] = 1,
-    view_std: Annotated[float, typer.Option(help="How far a view lies from its group's first row.", min=0)] = 0.2,
-    seed: Annotated[int, typer.Option(help="Equal seeds give equal rows on one machine.", min=0, max=2**53 - 1)] = 0,
-    start: Annotated[int, typer.Option(help="Position of the first row in the seed's sequence.", min=0)] = 0,
+    rows: Rows = 10_000,
+    where: Where = None,
+    balanced: Balanced = None,
+    views: Views = 1,
+    view_std: ViewStd = 0.2,
+    seed: Seed = 0,
+    start: Start = 0,
     catalogue: Annotated[str | None, typer.Option(help="A known catalogue, where several have the name.")] = None,
     allow_withdrawn: Annotated[
         bool, typer.Option("--allow-withdrawn", help="Use a copy in the cache of a version that was taken back.")
     ] = False,
-    replace: Annotated[bool, typer.Option("--replace", help="Write over a file that is there.")] = False,
+    replace: Replace = False,
     on_request: Annotated[
         bool, typer.Option("--on-request", help="Let the coordinator draw; needs a token of scope sample.")
     ] = False,

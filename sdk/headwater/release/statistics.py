@@ -33,6 +33,7 @@ __all__ = [
     "check_statistics",
     "first_rows",
     "statistics_of",
+    "text_of_cell",
 ]
 
 COUNTED_ROWS = 1_000_000
@@ -258,10 +259,11 @@ def _pairs(values: dict[str, NDArray[Any]], schema: Schema, rows: int) -> PairTr
 
 def _preview(rows: pa.Table, schema: Schema) -> tuple[tuple[str | None, ...], ...]:
     columns = [rows.column(column.name).to_pylist() for column in schema.columns]
-    return tuple(tuple(_text(value) for value in row) for row in zip(*columns, strict=True))
+    return tuple(tuple(text_of_cell(value) for value in row) for row in zip(*columns, strict=True))
 
 
-def _text(value: object) -> str | None:
+def text_of_cell(value: object) -> str | None:
+    """A value as a page or a preview shows it; None for a missing one."""
     match value:
         case None:
             return None

@@ -84,8 +84,7 @@ def build_catalogue(
     Returns:
         An ASGI application for TLS listeners only: its cookie is marked secure.
     """
-    pages, cache = Pages(settings, runs=runs is not None), PageCache()
-    static_files = {name: files("headwater_server.catalogue").joinpath("static", name).read_bytes() for name in _STATIC}
+    pages = Pages(settings, runs=runs is not None)
     sessions = Sessions(secrets.token_bytes(32), now)
     book = AccessBook(
         access, default=settings.level, shared=settings.token_digest, open_runs=settings.open_runs, now=now
@@ -111,6 +110,27 @@ def build_catalogue(
         may_see, may_still_see = (lambda: current_reader().may_see_runs), book.may_still_see_runs
         app.include_router(runs_router(runs, pages, may_see=may_see, may_still_see=may_still_see))
 
+    _add_fixed(app, pages)
+    describe_api(app, settings)
+
+    _add_refusals(app, pages)
+
+    def problem(status: int, message: str) -> Response:
+        return pages.render("problem.html", status, status=status, message=message)
+
+    counted = DownloadCounting(app, downloads or DownloadCounter(None, now))
+    # Behind the door: who may see what is settled there, and the reader known.
+    quick = QuickPages(counted, kept.find)
+    guarded = AccessControl(quick, book, sessions, RateLimits(settings.limits), problem)
+    sized = RequestSizes(guarded, settings.limits, problem)
+    return SecurityHeaders(sized, strict_transport=not is_loopback(settings.host))
+
+
+def _add_fixed(app: FastAPI, pages: Pages) -> None:
+    """The page of the API, and what pages load."""
+    cache = PageCache()
+    static_files = {name: files("headwater_server.catalogue").joinpath("static", name).read_bytes() for name in _STATIC}
+
     @app.head("/api", include_in_schema=False)
     @app.get("/api", include_in_schema=False)
     def api_page(request: Request) -> Response:
@@ -123,7 +143,9 @@ def build_catalogue(
             raise HTTPException(404, "There is no such page in this catalogue.")
         return Response(static_files[name], media_type=_STATIC[name], headers={"cache-control": "max-age=300"})
 
-    describe_api(app, settings)
+
+def _add_refusals(app: FastAPI, pages: Pages) -> None:
+    """Every refusal in one shape: JSON for programs, a page for people."""
 
     @app.exception_handler(HTTPException)
     def refuse(request: Request, problem: HTTPException) -> Response:
@@ -147,16 +169,6 @@ def build_catalogue(
         del problem  # Starlette raises it again, for the log.
         message = "the catalogue failed at this; its operator's log says why"
         return refuse(request, ApiProblem(500, "internal", message))
-
-    def problem(status: int, message: str) -> Response:
-        return pages.render("problem.html", status, status=status, message=message)
-
-    counted = DownloadCounting(app, downloads or DownloadCounter(None, now))
-    # Behind the door: who may see what is settled there, and the reader known.
-    quick = QuickPages(counted, kept.find)
-    guarded = AccessControl(quick, book, sessions, RateLimits(settings.limits), problem)
-    sized = RequestSizes(guarded, settings.limits, problem)
-    return SecurityHeaders(sized, strict_transport=not is_loopback(settings.host))
 
 
 def _allowed(app: FastAPI, request: Request) -> str:

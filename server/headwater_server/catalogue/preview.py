@@ -1,6 +1,5 @@
 """The first rows of a release as text, for a page."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,6 +9,7 @@ import pyarrow.parquet as pq
 
 from headwater.release.domain import describe_domain, describe_kind, describe_role
 from headwater.release.layout import DATA, SCHEMA
+from headwater.release.statistics import text_of_cell
 from headwater.schema import Schema
 
 __all__ = ["ColumnView", "Preview", "load_preview"]
@@ -53,16 +53,4 @@ def load_preview(folder: Path) -> Preview:
     with pq.ParquetFile(folder / DATA) as file:
         batch = next(file.iter_batches(batch_size=_ROWS))
         values = [column.to_pylist() for column in batch.columns]
-    return Preview(columns, [[_text(value) for value in row] for row in zip(*values, strict=True)])
-
-
-def _text(value: object) -> str | None:
-    match value:
-        case None:
-            return None
-        case list():
-            return f"picture of {len(value)} pixels"
-        case float():
-            return f"{value:.6g}" if math.isfinite(value) else None
-        case _:
-            return str(value)
+    return Preview(columns, [[text_of_cell(value) for value in row] for row in zip(*values, strict=True)])

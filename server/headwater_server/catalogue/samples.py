@@ -145,10 +145,6 @@ def samples_router(releases: ReleaseIndex, desk: SampleDesk) -> APIRouter:
     """The routes of rows on request."""
     router = APIRouter(prefix="/api/v1", tags=["samples"])
 
-    def answer(job: SampleJob) -> SampleAnswer:
-        entry = releases.find(job.name, job.version)
-        return _answer(job, desk, entry)
-
     @router.post(
         "/releases/{name}/{version:int}/samples",
         operation_id="request_sample",
@@ -183,7 +179,17 @@ def samples_router(releases: ReleaseIndex, desk: SampleDesk) -> APIRouter:
         except DrawRefused as refused:
             raise _Coded(refused) from refused
         headers = {"location": f"/api/v1/samples/{job.job_id}"}
-        return JSONResponse(answer(job).model_dump(mode="json"), status_code=202, headers=headers)
+        return JSONResponse(_answer(job, desk, entry).model_dump(mode="json"), status_code=202, headers=headers)
+
+    _add_jobs(router, releases, desk)
+    return router
+
+
+def _add_jobs(router: APIRouter, releases: ReleaseIndex, desk: SampleDesk) -> None:
+    """What the owner of a job may do with it."""
+
+    def answer(job: SampleJob) -> SampleAnswer:
+        return _answer(job, desk, releases.find(job.name, job.version))
 
     def own(job_id: str, owner: str) -> SampleJob:
         job = desk.find(owner, job_id)
@@ -229,8 +235,6 @@ def samples_router(releases: ReleaseIndex, desk: SampleDesk) -> APIRouter:
         kind = SampleRequest.from_bytes(job.request).format
         listed = FileEntry(path=file.name, size_bytes=job.size_bytes, sha256=job.sha256, media_type=_KINDS[kind])
         return answer_file(request, file, listed, datetime.fromisoformat(job.finished), file.name, public=False)
-
-    return router
 
 
 def _refuse_withdrawn(entry: ReleaseEntry | None) -> None:

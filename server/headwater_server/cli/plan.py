@@ -37,6 +37,30 @@ _group = typer.Typer(
 )
 
 
+_Recipe = Annotated[
+    RecipeChoice | None,
+    typer.Option(
+        help="What is fitted: hybrid, a mixture by sums and then training around it; mixture, by sums alone; "
+        "marginals, a network by sums alone; adversarial, a network by training. By default hybrid, for pictures "
+        "mixture, under --epsilon marginals."
+    ),
+]
+_Policy = Annotated[
+    str | None,
+    typer.Option(
+        help="What judges the audit at the end of the run: standard, strict, research, non-private or demo; none "
+        "for no audit. By default standard under --epsilon, non-private without; none for pictures."
+    ),
+]
+_Generator = Annotated[
+    GeneratorChoice,
+    typer.Option(
+        help="The most that a release may give of the generator: kept, nothing; on-request, rows that the "
+        "coordinator samples; released, its weights. More than kept needs --epsilon."
+    ),
+]
+
+
 def register(app: typer.Typer) -> None:
     """Mount the group."""
     app.add_typer(_group, name="plan")
@@ -46,14 +70,7 @@ def register(app: typer.Typer) -> None:
 def draft(
     schema: Annotated[Path, typer.Option(help="The schema that the members agreed on, TOML.")],
     out: Annotated[Path, typer.Option(help="The plan to write, TOML.")] = Path("plan.toml"),
-    recipe: Annotated[
-        RecipeChoice | None,
-        typer.Option(
-            help="What is fitted: hybrid, a mixture by sums and then training around it; mixture, by sums alone; "
-            "marginals, a network by sums alone; adversarial, a network by training. By default hybrid, for pictures "
-            "mixture, under --epsilon marginals."
-        ),
-    ] = None,
+    recipe: _Recipe = None,
     rounds: Rounds = None,
     epsilon: Epsilon = None,
     delta: Delta = None,
@@ -61,20 +78,8 @@ def draft(
     records: Records = None,
     most_rows: MostRows = None,
     mode: Mode = None,
-    policy: Annotated[
-        str | None,
-        typer.Option(
-            help="What judges the audit at the end of the run: standard, strict, research, non-private or demo; none "
-            "for no audit. By default standard under --epsilon, non-private without; none for pictures."
-        ),
-    ] = None,
-    generator: Annotated[
-        GeneratorChoice,
-        typer.Option(
-            help="The most that a release may give of the generator: kept, nothing; on-request, rows that the "
-            "coordinator samples; released, its weights. More than kept needs --epsilon."
-        ),
-    ] = GeneratorChoice.KEPT,
+    policy: _Policy = None,
+    generator: _Generator = GeneratorChoice.KEPT,
     seed: PlanSeed = 0,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
     on_membership_change: Annotated[

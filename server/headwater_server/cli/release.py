@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from headwater.agreement.generator_terms import GeneratorTerms
     from headwater_server.releasing.extras import ExtrasRequest
     from headwater_server.releasing.gate import GateOutcome, WaiverRequest
     from headwater_server.services.ports import ReleaseRecord
@@ -23,6 +24,50 @@ __all__ = ["register"]
 _FAILED, _INCONCLUSIVE = 1, 3
 _SHORTEST_REASON = 10
 _COLOURS = {"pass": "green", "warn": "yellow", "fail": "bold red", "inconclusive": "magenta", "not applicable": "dim"}
+
+
+_Waive = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Gate that two organisations shall answer for, such as G4; may be repeated. inconclusive: every such "
+        "gate that may be waived. Needs --reason and --expires."
+    ),
+]
+_Reason = Annotated[str, typer.Option(help="Why a gate is to be waived; it stands on the card.")]
+_Expires = Annotated[str, typer.Option(help="Last day of the waivers, such as 2027-06-30.")]
+_Generator = Annotated[
+    GeneratorChoice | None,
+    typer.Option(
+        help="What readers may have of the generator, no more than plan and policy allow: kept, nothing; "
+        "on-request, rows that you sample for them; released, its weights in generator/. By default the plan's."
+    ),
+]
+_Balanced = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="Add balanced/data.parquet, where values of this column have equal, or given, shares; as in sample.",
+    ),
+]
+_Views = Annotated[
+    int, typer.Option(help="Add views/data.parquet, with so many rows in each group; 1 adds none.", min=1)
+]
+_ViewStd = Annotated[float, typer.Option(help="How far a view lies from its group's first row.", min=0)]
+_ConfigurationRows = Annotated[
+    int | None, typer.Option(help="Rows of each of these; by default as many as the release has.", min=1)
+]
+_LargeRows = Annotated[
+    int,
+    typer.Option(help="Add large/ with so many rows in several files, for very large datasets; 0: none.", min=0),
+]
+_Engine = Annotated[
+    EngineChoice,
+    typer.Option(help="What draws large/: local, one file after the other; ray, several at once. Equal rows."),
+]
+_Workers = Annotated[int, typer.Option(help="Processes of --engine ray.", min=1, max=1024)]
+_ShardRows = Annotated[
+    int, typer.Option(help="Rows of each file of large/, rounded up to whole blocks.", min=1, max=2**24)
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -42,48 +87,18 @@ def release(
     schema_from_rows: Annotated[
         bool, typer.Option("--schema-from-rows", help="Say that a program read bounds and categories from the rows.")
     ] = False,
-    waive: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Gate that two organisations shall answer for, such as G4; may be repeated. inconclusive: every such "
-            "gate that may be waived. Needs --reason and --expires."
-        ),
-    ] = None,
-    reason: Annotated[str, typer.Option(help="Why a gate is to be waived; it stands on the card.")] = "",
-    expires: Annotated[str, typer.Option(help="Last day of the waivers, such as 2027-06-30.")] = "",
-    generator: Annotated[
-        GeneratorChoice | None,
-        typer.Option(
-            help="What readers may have of the generator, no more than plan and policy allow: kept, nothing; "
-            "on-request, rows that you sample for them; released, its weights in generator/. By default the plan's."
-        ),
-    ] = None,
-    balanced: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="COLUMN",
-            help="Add balanced/data.parquet, where values of this column have equal, or given, shares; as in sample.",
-        ),
-    ] = None,
-    views: Annotated[
-        int, typer.Option(help="Add views/data.parquet, with so many rows in each group; 1 adds none.", min=1)
-    ] = 1,
-    view_std: Annotated[float, typer.Option(help="How far a view lies from its group's first row.", min=0)] = 0.2,
-    configuration_rows: Annotated[
-        int | None, typer.Option(help="Rows of each of these; by default as many as the release has.", min=1)
-    ] = None,
-    large_rows: Annotated[
-        int,
-        typer.Option(help="Add large/ with so many rows in several files, for very large datasets; 0: none.", min=0),
-    ] = 0,
-    engine: Annotated[
-        EngineChoice,
-        typer.Option(help="What draws large/: local, one file after the other; ray, several at once. Equal rows."),
-    ] = EngineChoice.LOCAL,
-    workers: Annotated[int, typer.Option(help="Processes of --engine ray.", min=1, max=1024)] = 2,
-    shard_rows: Annotated[
-        int, typer.Option(help="Rows of each file of large/, rounded up to whole blocks.", min=1, max=2**24)
-    ] = 1_048_576,
+    waive: _Waive = None,
+    reason: _Reason = "",
+    expires: _Expires = "",
+    generator: _Generator = None,
+    balanced: _Balanced = None,
+    views: _Views = 1,
+    view_std: _ViewStd = 0.2,
+    configuration_rows: _ConfigurationRows = None,
+    large_rows: _LargeRows = 0,
+    engine: _Engine = EngineChoice.LOCAL,
+    workers: _Workers = 2,
+    shard_rows: _ShardRows = 1_048_576,
     home: HomeOption = Path("coordinator"),
 ) -> None:
     """Put a finished run's audited rows before the gate of its plan's policy; what passes waits for signatures.
@@ -105,9 +120,7 @@ def release(
 
     from rich.console import Console
 
-    from headwater.agreement.generator_terms import generator_in_words
     from headwater.release.decision_words import verdict_in_words
-    from headwater.release.statement import headline
     from headwater.release.verdict import publishable
     from headwater_server.release import ReleaseRequest, checked_name
     from headwater_server.releasing.gate import put_to_gate
@@ -159,10 +172,19 @@ def release(
             on_rows=on_rows,
         )
     typer.echo(f"{said}.")
+    _tell_waiting(console, storage, outcome, record, extras.generator or outcome.plan.release.generator)
+
+
+def _tell_waiting(
+    console: "Console", storage: "SqlStorage", outcome: "GateOutcome", record: "ReleaseRecord", terms: "GeneratorTerms"
+) -> None:
+    """Say what the release that waits protects, what it gives, and who has to act next."""
+    from headwater.agreement.generator_terms import generator_in_words
+    from headwater.release.statement import headline
+
     style = "bold red" if outcome.privacy == "none" else "bold green"
     claimed = f"[{style}]{headline(outcome.privacy)}[/{style}] {outcome.plan.aggregation.protection}"
     console.print(claimed, soft_wrap=True)
-    terms = extras.generator or outcome.plan.release.generator
     if terms != "kept":
         console.print(f"The generator is {terms}: {generator_in_words(terms)}.", soft_wrap=True)
     typer.echo(f"{record.name} version {record.version}: {_standing(storage, record)}")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from headwater.cli.sample_options import Balanced, Out, Replace, Rows, Seed, Start, Views, ViewStd, Where
 from headwater_server.cli.options import EngineChoice, HomeOption
 
 if TYPE_CHECKING:
@@ -59,27 +60,19 @@ def register(app: typer.Typer) -> None:
 
 def sample(
     source: Annotated[str, typer.Argument(help="A finished run, a bundle's folder, or a simulation's folder.")],
-    out: Annotated[
-        Path | None, typer.Option(help="File to write: .parquet, .csv or .csv.gz. Not needed with --dry-run.")
-    ] = None,
-    rows: Annotated[int, typer.Option(help="How many rows; with --views, rows and not groups.", min=1)] = 10_000,
-    where: Annotated[
-        list[str] | None, typer.Option(metavar="COLUMN=VALUE", help="What every row shall have; see above.")
-    ] = None,
-    balanced: Annotated[
-        list[str] | None, typer.Option(metavar="COLUMN", help="A column whose values get equal, or given, shares.")
-    ] = None,
-    views: Annotated[
-        int, typer.Option(help="Rows in each group of neighbouring latents; 1 for plain rows.", min=1)
-    ] = 1,
-    view_std: Annotated[float, typer.Option(help="How far a view lies from its group's first row.", min=0)] = 0.2,
-    seed: Annotated[int, typer.Option(help="Equal seeds give equal rows on one machine.", min=0, max=2**53 - 1)] = 0,
-    start: Annotated[int, typer.Option(help="Position of the first row in the seed's sequence.", min=0)] = 0,
+    out: Out = None,
+    rows: Rows = 10_000,
+    where: Where = None,
+    balanced: Balanced = None,
+    views: Views = 1,
+    view_std: ViewStd = 0.2,
+    seed: Seed = 0,
+    start: Start = 0,
     most_proposals: Annotated[
         int, typer.Option(help="Rows tried at most for 8,192 that satisfy a condition.", min=1)
     ] = 20_000_000,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would take, and write nothing.")] = False,
-    replace: Annotated[bool, typer.Option("--replace", help="Write over a file that is there.")] = False,
+    replace: Replace = False,
     engine: Annotated[
         EngineChoice | None,
         typer.Option(help="Write a folder of Parquet files instead: local, one after the other; ray, several at once."),

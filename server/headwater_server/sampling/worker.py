@@ -19,12 +19,12 @@ from typing import IO
 from headwater.errors import HeadwaterError, InputError, StorageError
 from headwater.generator.bundle import Bundle
 from headwater.generator.pictures import schema_of_rows
+from headwater.generator.row_file import write_rows
 from headwater.generator.table_generator import RowReader
 from headwater.release.hashing import hash_file
 from headwater.release.sample_statement import SampleRequest
 from headwater_server.sampling.requests import row_request
 from headwater_server.sampling.trial import try_out
-from headwater_server.sampling.writing import write_rows
 
 __all__ = ["main", "obey"]
 
