@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from http.client import HTTPResponse
 from types import TracebackType
 from typing import Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -20,6 +20,7 @@ from headwater.canonical import sha256_hex
 from headwater.catalogue.fetching import Arriving, BrokenLine
 from headwater.catalogue.known import KnownCatalogue, read_charter
 from headwater.catalogue.refusals import MAXIMUM_REFUSAL_BYTES, NotInCatalogue, refusal_of, request_refused
+from headwater.catalogue.searching import EVERYTHING, Wish
 from headwater.catalogue.wire import BROKEN, FileConnections, pieces_of
 from headwater.errors import HeadwaterError, InputError, PeerError, ReleaseRefused, TransportError
 from headwater.release import FileEntry, SignedManifest
@@ -154,16 +155,19 @@ class CatalogueClient:
             )
         return history
 
-    def releases(self) -> tuple[Listing, ...]:
-        """The newest version of every dataset.
+    def releases(self, wish: Wish = EVERYTHING) -> tuple[Listing, ...]:
+        """The newest version of every dataset that fits, best first; the catalogue itself searches.
 
         Raises:
+            InputError: the wish names no privacy that there is.
+            RequestRefused: the catalogue does not look for so much, with the reason in one line.
             TransportError: the catalogue could not be reached, or does not answer as a catalogue does.
         """
+        query = wish.query()
         found: list[Listing] = []
         page, pages = 1, 1
         while page <= pages:
-            asked = f"withdrawn=true&sort=newest&per_page=100&page={page}"
+            asked = urlencode({**query, "per_page": "100", "page": str(page)})
             answer = self._list(f"/api/v1/releases?{asked}", "the list of datasets")
             found += answer.releases
             page, pages = page + 1, answer.pages
@@ -354,7 +358,10 @@ class CatalogueClient:
         try:
             with self.stream(path, {}) as response:
                 if response.status_code != 200:
-                    raise self.refusal(response.status_code, what, response.headers, _beginning(response))
+                    body = _beginning(response)
+                    if response.status_code == 422 and (refused := request_refused(body, 422)) is not None:
+                        raise refused
+                    raise self.refusal(response.status_code, what, response.headers, body)
                 if response.headers.get("content-encoding", "identity") != "identity":
                     raise PeerError(f"{self.known.url} sent {what} compressed, which was not asked for; refused")
                 for piece in response.iter_raw():

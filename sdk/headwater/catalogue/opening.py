@@ -17,7 +17,7 @@ from headwater.catalogue.loading import Request, load_release, refuse_older
 from headwater.catalogue.pinning import add_catalogue, follow_charter, whole_digest
 from headwater.catalogue.refusals import NotInCatalogue, WithdrawnRelease
 from headwater.catalogue.samples import Sample, request_sample
-from headwater.catalogue.searching import matching
+from headwater.catalogue.searching import Wish
 from headwater.catalogue.selection import newest_standing
 from headwater.catalogue.view import Dataset
 from headwater.errors import InputError, ReleaseRefused
@@ -63,15 +63,16 @@ class Catalogue:
         """The newest version of every dataset that fits, those with words in their name first.
 
         Args:
-            words: all of which stand in name or title, or in the description where the catalogue lists it; "" for all.
+            words: all of which stand in name, title, description, columns or consortium, as the catalogue's pages
+                search; "" for all.
             privacy: "dp": differentially private only; "none": the others only; None: both.
             min_rows: at least this many.
 
         Raises:
-            InputError: `privacy` is neither.
+            InputError: `privacy` is neither, or the catalogue does not look for so many words.
             TransportError: the catalogue could not be reached.
         """
-        return matching(self._client.releases(), words, privacy, min_rows)
+        return self._client.releases(Wish(words, privacy, min_rows))
 
     def versions(self, name: str) -> Sequence[int]:
         """All versions of a dataset, newest first.

@@ -1,41 +1,52 @@
-"""Which lines of a catalogue's list fit words and wishes."""
+"""What a reader looks for in a catalogue, as its API is asked for it; the catalogue decides what fits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
-from headwater.catalogue.client import Listing
 from headwater.errors import InputError
 
-__all__ = ["matching", "privacy_wish"]
+__all__ = ["EVERYTHING", "Wish", "privacy_wish"]
+
+_PRIVACY = MappingProxyType({"dp": "epsilon", "none": "none"})
 
 
-def matching(
-    listings: Sequence[Listing], words: str = "", privacy: Literal["dp", "none"] | None = None, min_rows: int = 0
-) -> Sequence[Listing]:
-    """Lines that hold every word, those with more of them in their name first.
+@dataclass(frozen=True)
+class Wish:
+    """What is looked for; left empty, everything.
 
-    Args:
-        listings: of a catalogue.
-        words: separated by blanks, in any case; parts of words count.
+    Attributes:
+        words: all of which stand in name, title, description, columns or consortium, as the catalogue's own pages
+            search; parts of words count.
         privacy: "dp": differentially private only; "none": the others only; None: both.
         min_rows: at least this many.
-
-    Raises:
-        InputError: `privacy` is neither.
     """
-    privacy = privacy_wish(privacy)
-    asked = words.casefold().split()
 
-    def fits(each: Listing) -> bool:
-        text = f"{each.name} {each.title} {each.description}".casefold()
-        right = privacy is None or each.private == (privacy == "dp")
-        return right and each.rows >= min_rows and all(word in text for word in asked)
+    words: str = ""
+    privacy: Literal["dp", "none"] | None = None
+    min_rows: int = 0
 
-    def rank(each: Listing) -> tuple[int, int, str]:
-        name, title = each.name.casefold(), each.title.casefold()
-        return -sum(word in name for word in asked), -sum(word in title for word in asked), each.name
+    def query(self) -> Mapping[str, str]:
+        """The parameters of the API's list; withdrawn datasets are listed as well.
 
-    return sorted((each for each in listings if fits(each)), key=rank)
+        Raises:
+            InputError: `privacy` is neither "dp" nor "none", or `min_rows` is below 0.
+        """
+        privacy = privacy_wish(self.privacy)
+        if self.min_rows < 0:
+            raise InputError(f"min_rows={self.min_rows}: expected 0 or more")
+        asked = {"withdrawn": "true", "sort": "relevance" if self.words.strip() else "name"}
+        if self.words.strip():
+            asked["q"] = self.words
+        if privacy is not None:
+            asked["privacy"] = _PRIVACY[privacy]
+        if self.min_rows:
+            asked["min_rows"] = str(self.min_rows)
+        return asked
+
+
+EVERYTHING = Wish()
 
 
 def privacy_wish(given: str | None) -> Literal["dp", "none"] | None:

@@ -115,7 +115,7 @@ def list_datasets(catalogue: _Catalogue = None, json: AsJson = False) -> None:
 
 
 def search(
-    words: Annotated[list[str], typer.Argument(help="All of which stand in name or title, or a listed description.")],
+    words: Annotated[list[str], typer.Argument(help="All of which stand in name, title, description or columns.")],
     privacy: Annotated[str | None, typer.Option(help="dp: differentially private only; none: the others only.")] = None,
     min_rows: Annotated[int, typer.Option(help="At least this many rows.", min=0)] = 0,
     catalogue: _Catalogue = None,
@@ -127,26 +127,25 @@ def search(
 
 def _list_matching(words: str, url: str | None, privacy: str | None, min_rows: int, as_json: bool) -> None:
     from headwater.catalogue import CatalogueClient, chosen_catalogues, follow_charter, home_folder
-    from headwater.catalogue.searching import matching, privacy_wish
+    from headwater.catalogue.searching import Wish, privacy_wish
 
     console, home = Console(), home_folder()
-    wish = privacy_wish(privacy)
+    wish = Wish(words, privacy_wish(privacy), min_rows)
     found: list[tuple[Listing, str]] = []
     for known in chosen_catalogues(home, url):
         with CatalogueClient(known) as client:
             charter = follow_charter(home, client).newest
-            everything = client.releases()
-        listings = matching(everything, words, wish, min_rows)
+            listings = client.releases(wish)
+            nothing_at_all = not listings and not client.releases()
         found += [(listing, known.url) for listing in listings]
         if as_json:
             continue
         title = f"{plain(charter.consortium)} · {plain(known.url)}"
         if not listings:
             nothing = (
-                "nothing fits in names, titles and descriptions; `headwater list` shows everything, and the "
-                "address in a browser searches columns too"
-                if everything
-                else "nothing has been released yet"
+                "nothing has been released yet"
+                if nothing_at_all
+                else "nothing fits in names, titles, descriptions and columns; `headwater list` shows everything"
             )
             console.print(f"{title}: {nothing}.")
             continue

@@ -28,6 +28,7 @@ def summary_of(entry: ReleaseEntry) -> ReleaseSummary:
         name=manifest.name,
         version=manifest.version,
         title=manifest.title,
+        description=manifest.description,
         created=manifest.created,
         rows=manifest.rows,
         columns=manifest.columns,

@@ -51,6 +51,7 @@ class ReleaseSummary(_Answer):
     name: str = Field(examples=["adult"])
     version: int = Field(examples=[1])
     title: str
+    description: str = Field(description="For people; may be empty.")
     created: str = Field(description="In UTC.", examples=["2026-11-21T12:00:00Z"])
     rows: int
     columns: int

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 import headwater
 from headwater.catalogue import Catalogue, CatalogueClient, Dataset, cache_of, loading, read_catalogues
 from headwater.catalogue import frames as frames_module
+from headwater.catalogue.refusals import RequestRefused
 from headwater.errors import InputError, PeerError, ReleaseRefused
 from headwater.release.layout import DATA, SCHEMA
 from headwater.release.withdrawal import WITHDRAWN, SignedWithdrawal, Withdrawal
@@ -96,12 +97,16 @@ def test_a_catalogue_that_was_named_is_known(opened: Catalogue, catalogue: Runni
 
 def test_search_finds_by_words_privacy_and_rows(opened: Catalogue) -> None:
     assert [each.name for each in opened.search("HOSPITAL wid")] == ["wide"]
+    assert [each.name for each in opened.search("value-12")] == ["wide"], "a column is found"
+    assert [each.description for each in opened.search("stays")] == ["Stays of five years in three hospitals."] * 2
     assert [each.name for each in opened.search(min_rows=501)] == ["wide"]
-    assert opened.search(privacy="dp") == []
+    assert opened.search(privacy="dp") == ()
     assert len(opened.search(privacy="none")) == 2
-    assert opened.search("' OR 1=1 --\x00<script>") == []
+    assert opened.search("' OR 1=1 --\x00<script>") == ()
     with pytest.raises(InputError, match="neither 'dp' nor 'none'"):
         opened.search(privacy="all")  # type: ignore[arg-type]
+    with pytest.raises(RequestRefused, match="the catalogue refused: q: the search has 17 words; give at most 16"):
+        opened.search("a " * 17)
 
 
 def test_a_dataset_shows_itself(opened: Catalogue) -> None:
