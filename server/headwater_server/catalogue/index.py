@@ -3,6 +3,7 @@
 import math
 import os
 import re
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -105,17 +106,20 @@ class FolderReleaseIndex:
         """
         self._root, self._list_seconds = root, list_seconds
         self._list: tuple[float, Sequence[ReleaseEntry]] = (-math.inf, ())
+        self._reading = threading.Lock()
         self._numbers_kept: dict[str, tuple[int, Sequence[int]]] = {}
 
     def latest(self) -> Sequence[ReleaseEntry]:
         """What `newest_of` says of every dataset, the most recently made first."""
-        held = self.latest_held()
-        if held is None:
-            # From before it is read: what changes meanwhile may be missing in it.
-            begun = time.monotonic()
-            held = self._read_latest()
-            self._list = (begun, held)
-        return held
+        # All who come while it is read wait for it: each reading it anew would slow all of them down.
+        with self._reading:
+            held = self.latest_held()
+            if held is None:
+                # From before it is read: what changes meanwhile may be missing in it.
+                begun = time.monotonic()
+                held = self._read_latest()
+                self._list = (begun, held)
+            return held
 
     def latest_held(self) -> Sequence[ReleaseEntry] | None:
         """As `latest`, of the last moments; None where the disk would have to be asked."""

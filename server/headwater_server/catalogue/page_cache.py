@@ -3,6 +3,7 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from concurrent.futures import Future
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -59,6 +60,7 @@ class PageCache:
         self._kept: OrderedDict[Hashable, RenderedPage] = OrderedDict()
         self._size_bytes = 0
         self._lock = threading.Lock()
+        self._making: dict[Hashable, Future[RenderedPage]] = {}
 
     def get(self, key: Hashable) -> RenderedPage | None:
         """The page under a key, if it is kept."""
@@ -69,13 +71,32 @@ class PageCache:
             return page
 
     def made(self, key: Hashable, make: Callable[[], str]) -> RenderedPage:
-        """The page under a key; made where it is not kept, by two readers at once perhaps twice."""
+        """The page under a key; made where it is not kept, once for all readers who wait for it."""
         page = self.get(key)
-        if page is None:
+        if page is not None:
+            return page
+        ours: Future[RenderedPage] = Future()
+        with self._lock:
+            first = self._making.setdefault(key, ours)
+        if first is not ours:
+            # Eight readers of a page that nobody asked for before would else render it eight times, each eight times
+            # as slowly. Whatever it fails at, it fails at for all of them.
+            return first.result()
+        try:
             page = RenderedPage(make())
-            with self._lock:
-                self._put(key, page)
+        except BaseException as error:
+            self._end(key)
+            ours.set_exception(error)
+            raise
+        self._end(key, page)
+        ours.set_result(page)
         return page
+
+    def _end(self, key: Hashable, page: RenderedPage | None = None) -> None:
+        with self._lock:
+            del self._making[key]
+            if page is not None:
+                self._put(key, page)
 
     def _put(self, key: Hashable, page: RenderedPage) -> None:
         old = self._kept.pop(key, None)

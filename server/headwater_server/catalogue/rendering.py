@@ -34,6 +34,8 @@ class Pages:
         self._templates = Environment(
             loader=PackageLoader("headwater_server.catalogue"),
             autoescape=True,
+            # They are part of the package: nobody looks at each page whether one of them changed.
+            auto_reload=False,
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,

@@ -1,6 +1,8 @@
 """Pages that are kept and sent ahead of the routes: the same answers, and never one reader's page for another."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -8,7 +10,7 @@ import pytest
 from starlette.types import Scope, Send
 
 from headwater_server.catalogue import FolderReleaseIndex
-from headwater_server.catalogue.page_cache import RenderedPage
+from headwater_server.catalogue.page_cache import PageCache, RenderedPage
 from headwater_server.storage.access_port import READ_REGISTERED, Level
 from support.access_site import AccessSite
 from support.releases import make_table, publish
@@ -124,3 +126,36 @@ def test_a_list_is_read_anew_when_it_is_too_old(tmp_path: Path, monkeypatch: pyt
     assert index.latest_held() is None
     assert len(index.latest()) == 2
     site.storage.close()
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_page_that_several_ask_for_at_once_is_made_once(fails: bool) -> None:
+    cache, made, others = PageCache(), list[int](), threading.Event()
+
+    def make() -> str:
+        made.append(1)
+        assert others.wait(10)
+        if fails:
+            raise ValueError("no such thing")
+        return "page"
+
+    def ask(waiting: threading.Semaphore) -> str:
+        waiting.release()
+        try:
+            return cache.made("key", make).body.decode()
+        except ValueError as error:
+            return str(error)
+
+    began = threading.Semaphore(0)
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(ask, began) for _ in range(4)]
+        for _ in asked:
+            assert began.acquire(timeout=10)
+        others.set()
+        assert {each.result(10) for each in asked} == {"no such thing" if fails else "page"}
+    if fails:
+        # Nothing is kept of it, neither page nor failure.
+        assert cache.get("key") is None
+        assert cache.made("key", lambda: "mended").body == b"mended"
+    else:
+        assert len(made) == 1

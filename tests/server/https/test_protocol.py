@@ -1,8 +1,10 @@
 """What a connection may cost, and requests that leave open where they end or whom they mean."""
 
+import asyncio
 import contextlib
 import json
 import select
+import socket
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +13,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from headwater_server.https import protocol
-from headwater_server.https.protocol import MAXIMUM_HEAD_BYTES, MAXIMUM_HEADERS, MAXIMUM_TARGET_BYTES
+from headwater_server.https.protocol import MAXIMUM_HEAD_BYTES, MAXIMUM_HEADERS, MAXIMUM_TARGET_BYTES, BoundedHttp
 from support.authority import write_authority
 from support.catalogue_server import serve_https
 from support.raw_https import connect, exchange
@@ -65,6 +67,22 @@ def test_a_request_is_answered_and_more_may_follow(served: Served) -> None:
     answer = served.ask(one * 300 + last)
     assert answer.count(b"/one 0") == 300
     assert answer.endswith(b"/two 3")
+
+
+def test_the_end_of_an_answer_does_not_wait_for_its_beginning(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_once: list[int] = []
+    begin = BoundedHttp.connection_made
+
+    def watched(self: BoundedHttp, transport: asyncio.Transport) -> None:
+        begin(self, transport)
+        line = transport.get_extra_info("socket")
+        # What the listener leaves asyncio to decide, as it is the coordinator's own.
+        assert line.proto == 0
+        at_once.append(line.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+
+    monkeypatch.setattr(BoundedHttp, "connection_made", watched)
+    served.ask(b"GET /one HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert at_once == [1]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 import tomlkit
 
 from catalogue.dataset import Shelf, fill_shelf
+from headwater.agreement.charter import SignedCharter
 from headwater_server.catalogue_limits import CatalogueLimits
+from headwater_server.cli.options import open_storage
 from headwater_server.settings import CoordinatorHome
 
 __all__ = ["Coordinator", "running_coordinator"]
@@ -55,6 +57,7 @@ def running_coordinator(folder: pathlib.Path) -> Iterator[Coordinator]:
     subprocess.run(init, check=True, stdout=subprocess.DEVNULL)
     _lift_limits(home)
     shelf = fill_shelf(home.releases, home.authority().digest)
+    _put_in_force(home, shelf.signed)
     with (folder / "coordinator.log").open("wb") as log:
         serve = [*command, "serve", "--home", str(home.folder)]
         process = subprocess.Popen(serve, stdout=log, stderr=subprocess.STDOUT)
@@ -80,6 +83,15 @@ def _lift_limits(home: CoordinatorHome) -> None:
     settings = tomlkit.parse(path.read_text(encoding="utf-8"))
     settings["catalogue_limits"] = CatalogueLimits.unlimited().model_dump()
     path.write_text(tomlkit.dumps(settings), encoding="utf-8")
+
+
+def _put_in_force(home: CoordinatorHome, signed: SignedCharter) -> None:
+    """As its members would by accepting it; the list of datasets names it."""
+    storage = open_storage(home)
+    storage.add_charter(signed.model_copy(update={"signatures": {}}))
+    for member, signature in signed.signatures.items():
+        storage.add_charter_signature(signed.charter.digest, member, signature)
+    storage.close()
 
 
 def _await(port: int, home: CoordinatorHome, process: "subprocess.Popen[bytes]") -> None:

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from headwater.agreement.charter import Charter, Member
-from headwater.agreement.signing import public_key_hex
+from headwater.agreement.charter import CHARTER_KIND, Charter, Member, SignedCharter
+from headwater.agreement.signing import public_key_hex, sign
 from headwater.release.blocks import BLOCKS_SUFFIX, BlockDigests
 from headwater.release.hashing import hash_file
 from headwater.release.layout import CHECKSUMS, CSV, DATA, MANIFEST, STATISTICS, checksums
@@ -38,29 +38,24 @@ class Shelf:
     """Releases under a charter that this benchmark made.
 
     Attributes:
-        charter: which a reader pins.
+        signed: the charter, which a reader pins, with every member's signature.
         file: the large file itself, for a peer to serve.
     """
 
-    charter: Charter
+    signed: SignedCharter
     file: pathlib.Path
+
+    @property
+    def charter(self) -> Charter:
+        """Without the signatures."""
+        return self.signed.charter
 
 
 def fill_shelf(releases: pathlib.Path, ca_digest: str) -> Shelf:
     """Publish every dataset into a folder that does not exist yet."""
     key = Ed25519PrivateKey.generate()
-    charter = Charter(
-        version=1,
-        consortium="Benchmark",
-        members=tuple(
-            Member(id=name, name=name.title(), identity_key=public_key_hex(Ed25519PrivateKey.generate()))
-            for name in ("east", "north", "west")
-        ),
-        coordinator_key=public_key_hex(key),
-        minimum_cohort=3,
-        ca_digest=ca_digest,
-        created="2026-11-01T09:00:00Z",
-    )
+    signed = _signed_charter(key, ca_digest)
+    charter = signed.charter
     run = RunFacts(
         consortium=charter.consortium,
         organisations=3,
@@ -79,7 +74,27 @@ def fill_shelf(releases: pathlib.Path, ca_digest: str) -> Shelf:
     _rename(first, large, key)
     _write_large(large / DATA)
     _replace_rows(large, key)
-    return Shelf(charter, large / DATA)
+    return Shelf(signed, large / DATA)
+
+
+def _signed_charter(key: Ed25519PrivateKey, ca_digest: str) -> SignedCharter:
+    keys = {name: Ed25519PrivateKey.generate() for name in ("east", "north", "west")}
+    charter = Charter(
+        version=1,
+        consortium="Benchmark",
+        members=tuple(
+            Member(id=name, name=name.title(), identity_key=public_key_hex(own)) for name, own in keys.items()
+        ),
+        coordinator_key=public_key_hex(key),
+        minimum_cohort=3,
+        ca_digest=ca_digest,
+        created="2026-11-01T09:00:00Z",
+    )
+    return SignedCharter(
+        charter=charter,
+        coordinator_signature=sign(key, CHARTER_KIND, charter.to_bytes()),
+        signatures={name: charter.signed_by(own) for name, own in keys.items()},
+    )
 
 
 def _table() -> Table:
