@@ -20,8 +20,9 @@ from headwater.release.evidence import Scope
 from headwater.release.generator_check import check_bundle, check_terms
 from headwater.release.hashing import hash_file
 from headwater.release.layout import AUDIT, CHECKSUMS, DATA, MANIFEST, SCHEMA, checksums
-from headwater.release.manifest import Manifest
+from headwater.release.manifest import NEWEST, Manifest
 from headwater.release.replay import replay
+from headwater.release.texts import check_texts
 from headwater.release.verification import read_manifest, verify_manifest
 from headwater.schema import Schema
 from headwater.schema.conform import load_table
@@ -111,6 +112,7 @@ def fetch_release(
     check_blocks(folder, manifest, absent)
     check_contents(folder, manifest, plan.schema_, absent)
     check_large(folder, manifest)
+    check_texts(manifest, plan.schema_, audit)
     if manifest.protection.privacy != "none":
         replay(manifest.protection.privacy)
     statement = statement_of(manifest, documents.manifest, audit)
@@ -123,6 +125,12 @@ def _check_plan(manifest: Manifest, plan: Plan) -> None:
         raise ReleaseRefused(
             f"the release is of plan {manifest.provenance.plan_digest[:16]}…, this organisation approved "
             f"{plan.digest[:16]}… for its run; refuse the release and tell the other members"
+        )
+    if manifest.format != NEWEST:
+        # Of an earlier one card and croissant.json could say anything.
+        raise ReleaseRefused(
+            f"the release is of {manifest.format}, this software signs {NEWEST}; ask the operator to bring the "
+            "coordinator to the same version"
         )
     if plan.audit == "none" or manifest.protection.audit == "none":
         raise ReleaseRefused("the release or its plan has no audit; refuse it and ask for a plan with one")

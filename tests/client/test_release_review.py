@@ -10,9 +10,10 @@ import pytest
 from headwater.audit.rare_texts import RareTexts
 from headwater.errors import InputError, OutOfOrder, PeerError, ReleaseRefused
 from headwater.evidence.measure import Measure
-from headwater.release import verify_release
+from headwater.release import verify_release, writing
 from headwater.release.audit_file import PublishedAudit
 from headwater.release.blocks import BlockDigests
+from headwater.release.card import dataset_card
 from headwater.release.evidence import PUBLIC, Scope
 from headwater.release.layout import AUDIT, DATA
 from headwater.release.policy.waiver import Waiver
@@ -208,6 +209,18 @@ def test_a_list_of_other_blocks_than_the_audited_rows_is_refused(world: World, m
     with (
         world.open(world.homes["org-1"]) as organisation,
         pytest.raises(ReleaseRefused, match=r"data\.parquet\.blocks\.json does not say what data\.parquet holds"),
+    ):
+        organisation.review_release("visits")
+
+
+def test_a_card_that_says_more_than_follows_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(writing, "dataset_card", lambda *given: f"{dataset_card(*given)}\nWard 7 had 12 of them.\n")
+        patched.setattr(writing, "check_texts", lambda *_given: None)
+        world.record = world.wait()
+    with (
+        world.open(world.homes["org-1"]) as organisation,
+        pytest.raises(ReleaseRefused, match=r"README\.md says something else than follows"),
     ):
         organisation.review_release("visits")
 

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from headwater.agreement.differencing import Differencing
 from headwater.agreement.documents import Document, Instant
-from headwater.release.manifest import Audit, DatasetName, Protection, Provenance
+from headwater.release.manifest import Audit, DatasetName, Making, Manifest, Protection, Provenance
 from headwater.release.privacy_claim import Privacy
 from headwater.release.verdict import AuditClaim
 from headwater.schema import Schema
@@ -44,6 +44,31 @@ class ReleaseFacts(Document):
     ended_on: Literal["", "base", "checkpoint", "rung"] = ""
     released: str = Field(default="", max_length=2000)
     provenance: Provenance
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> "ReleaseFacts":
+        """The facts that a manifest of the newest layout was written from."""
+        said, making = manifest.protection, manifest.making
+        return cls(
+            name=manifest.name,
+            version=manifest.version,
+            title=manifest.title,
+            description=manifest.description,
+            licence=manifest.licence,
+            created=manifest.created,
+            differencing=said.differencing,
+            privacy=said.privacy,
+            schema_from_rows=manifest.unconfirmed_schema,
+            refused_rounds=making.refused_rounds,
+            ended_on=making.ended_on,
+            released=making.released,
+            provenance=manifest.provenance,
+        )
+
+    @property
+    def making(self) -> Making:
+        """How the run ended, as the manifest signs it."""
+        return Making(refused_rounds=self.refused_rounds, ended_on=self.ended_on, released=self.released)
 
     @property
     def protection(self) -> Protection:

@@ -26,6 +26,7 @@ __all__ = [
     "BUNDLE",
     "GENERATOR_FILES",
     "MANIFEST_KIND",
+    "NEWEST",
     "Audit",
     "Chart",
     "Configuration",
@@ -33,12 +34,12 @@ __all__ = [
     "Figure",
     "FileEntry",
     "GeneratorTerms",
+    "Making",
     "Manifest",
     "Protection",
     "Provenance",
     "ReleasePath",
     "SignedManifest",
-    "format_of",
 ]
 
 MANIFEST_KIND = "release-manifest"
@@ -53,14 +54,24 @@ ReleasePath = Annotated[str, StringConstraints(pattern=rf"^{_SEGMENT}(/{_SEGMENT
 """A file inside a release: no part begins with a dot, so no path leaves the folder."""
 
 
-Format = Literal["headwater-release/1", "headwater-release/2", "headwater-release/3", "headwater-release/4"]
+Format = Literal[
+    "headwater-release/1", "headwater-release/2", "headwater-release/3", "headwater-release/4", "headwater-release/5"
+]
+
+NEWEST: Format = "headwater-release/5"
+"""What is written now. It stands for the words of card and croissant.json as well, which are made again to be checked:
+they change only with this number (docs/decisions/0036-texts-made-again.md)."""
 
 BUNDLE = "generator/bundle.json"
 
 GENERATOR_FILES = (BUNDLE, "generator/encoding.json", "generator/generator.safetensors")
 """What a released generator consists of, as `headwater.generator.bundle` writes it."""
 
-_SINCE_FOUR = ("charts", "configurations", "generator")
+_SINCE = {
+    "headwater-release/4": ("making",),
+    NEWEST: (),
+}
+_SINCE_FOUR = ("charts", "configurations", "generator", "making")
 
 
 def _kind(value: object) -> str:
@@ -156,17 +167,33 @@ class Provenance(Document):
     software: str = Field(min_length=1, max_length=200)
 
 
+class Making(Document):
+    """How the run ended, as the card tells it.
+
+    Attributes:
+        refused_rounds: rounds of the run's climb or training that were not taken.
+        ended_on: what the run's climb or training was cut short to, "" where it was not.
+        released: the generator that the run ended with, and the run's own attack on it beside its limit, in words.
+    """
+
+    refused_rounds: int = Field(default=0, ge=0, le=2**53 - 1)
+    ended_on: Literal["", "base", "checkpoint", "rung"] = ""
+    released: str = Field(default="", max_length=2000)
+
+
 class Manifest(Document):
     """All that is signed about one version of a dataset.
 
     Attributes:
-        format: the layout of this document: 4 with charts, configurations or a generator, else 3 with an audit, else 2
-            with a privacy claim, which software that knows only a smaller number must refuse.
+        format: the layout of this document: 5 is written now; of those before 4 with charts, configurations or a
+            generator, else 3 with an audit, else 2 with a privacy claim, which software that knows only a smaller
+            number must refuse.
         version: 1 for the first release under a name; a version never changes once published.
         unconfirmed_schema: the schema was drafted from rows and no person confirmed every bound and category.
         charts: plots beyond one column.
         configurations: rows drawn in other ways, each name once.
         generator: what readers may have of it.
+        making: how the run ended; since format 5.
         files: sorted by path; every file of the folder but manifest.json, SHA256SUMS and attestation.json.
     """
 
@@ -186,15 +213,18 @@ class Manifest(Document):
     charts: tuple[Chart, ...] = ()
     configurations: tuple[Configuration, ...] = ()
     generator: GeneratorTerms = "kept"
+    making: Making = Making()
     files: tuple[FileEntry, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _check_privacy(self) -> Self:
         privacy = self.protection.privacy
         more = bool(self.charts or self.configurations or self.generator != "kept")
-        needed = format_of(self.protection, more=more)
-        if self.format != needed:
+        needed = _format_before(self.protection, more=more)
+        if self.format not in (needed, NEWEST):
             raise ValueError(f"a manifest of {self.format} is not one for what it holds; {needed} is")
+        if self.format != NEWEST and self.making != Making():
+            raise ValueError(f"how a run ended stands in manifests of {NEWEST}, not of {self.format}")
         if privacy != "none" and privacy.schema_confirmed == self.unconfirmed_schema:
             raise ValueError(
                 "the privacy claim and the manifest contradict each other on whether people read the schema"
@@ -209,6 +239,8 @@ class Manifest(Document):
         for needed in ("README.md", "data.parquet", "schema.toml"):
             if needed not in paths:
                 raise ValueError(f"{needed} is not among the files; a release has it")
+        if self.format == NEWEST and "croissant.json" not in paths:
+            raise ValueError(f"croissant.json is not among the files; a release of {NEWEST} has it")
         if {"SHA256SUMS", "manifest.json"} & set(paths):
             raise ValueError("manifest.json and SHA256SUMS hold the list, so they cannot stand in it")
         if "attestation.json" in paths:
@@ -250,9 +282,8 @@ class Manifest(Document):
     def _as_written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Earlier layouts keep their bytes, which are signed."""
         written: dict[str, Any] = handler(self)
-        if self.format != "headwater-release/4":
-            for name in _SINCE_FOUR:
-                written.pop(name, None)
+        for name in _SINCE.get(self.format, _SINCE_FOUR):
+            written.pop(name, None)
         return written
 
     @property
@@ -265,8 +296,8 @@ class Manifest(Document):
         return next((entry for entry in self.files if entry.path == path), None)
 
 
-def format_of(protection: Protection, *, more: bool = False) -> Format:
-    """The layout of a manifest with this protection; `more`: with charts, configurations or a generator."""
+def _format_before(protection: Protection, *, more: bool) -> Format:
+    """The layout before 5 of a manifest with this protection; `more`: with charts, configurations or a generator."""
     if more:
         return "headwater-release/4"
     if protection.audit != "none":

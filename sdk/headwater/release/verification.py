@@ -29,6 +29,7 @@ from headwater.release.layout import (
 from headwater.release.manifest import BUNDLE, FileEntry, Manifest, SignedManifest
 from headwater.release.replay import Replay, replay
 from headwater.release.statement import Statement, headline, protection_statement, signatures_in_words
+from headwater.release.texts import check_texts
 from headwater.schema import Schema
 
 if TYPE_CHECKING:
@@ -175,7 +176,8 @@ def verify_release(
     statistics.json follows from them; a generator is the one that the rows are from and no more of it is given than
     its policy lets be given; ε is not less than its signed events come to; audit.json is on these rows and its
     decision follows from its policy; attestation.json is signed by the coordinator and by as many organisations as the
-    charter asks for; and the rows are those that organisations attacked together, where they did.
+    charter asks for; the rows are those that organisations attacked together, where they did; and, since format 5,
+    README.md and croissant.json are what this software writes of all that, byte for byte. Plots are not drawn again.
 
     Args:
         folder: as downloaded or published.
@@ -196,7 +198,8 @@ def verify_release(
     _check_files(folder, manifest, set(absent), set(hashed))
     if (folder / CHECKSUMS).read_bytes() != checksums(manifest.files, data):
         raise DamagedRelease(f"{CHECKSUMS} does not say what {MANIFEST} says")
-    check_contents(folder, manifest, _check_schema(folder, manifest), set(absent))
+    schema = _check_schema(folder, manifest)
+    check_contents(folder, manifest, schema, set(absent))
     if BUNDLE not in absent:
         check_bundle(folder, manifest)
     privacy = manifest.protection.privacy
@@ -205,12 +208,14 @@ def verify_release(
         audit, organisations = _check_audited(folder, manifest, data, trusted, rows=DATA not in absent)
     elif manifest.generator != "kept" or manifest.configurations:
         check_terms(manifest, None)
+    replayed = None if privacy == "none" else replay(privacy)
+    check_texts(manifest, schema, audit)
     return Verification(
         manifest=manifest,
         digest=manifest.digest,
         coordinator_key=signed.coordinator_key,
         charter_digest=None if isinstance(trusted, str) else manifest.provenance.charter_digest,
-        replay=None if privacy == "none" else replay(privacy),
+        replay=replayed,
         audit=audit,
         organisations=organisations,
         folder=folder,

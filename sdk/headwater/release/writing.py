@@ -37,10 +37,11 @@ from headwater.release.layout import (
     checksums,
     media_type,
 )
-from headwater.release.manifest import Chart, Figure, FileEntry, Manifest, SignedManifest, format_of
+from headwater.release.manifest import NEWEST, Chart, Figure, FileEntry, Manifest, SignedManifest
 from headwater.release.replay import replay
 from headwater.release.rows import write_rows
 from headwater.release.statistics import first_rows, statistics_of
+from headwater.release.texts import check_texts
 from headwater.release.verdict import publishable
 from headwater.schema.table import Table
 
@@ -177,7 +178,7 @@ def _fill(
     (staging / CROISSANT).write_bytes(texts[CROISSANT])
     entries = sorted([*entries, _entry(staging, CROISSANT, texts)], key=lambda entry: entry.path)
     manifest = Manifest(
-        format=format_of(protection, more=bool(told or configurations or extras.terms != "kept")),
+        format=NEWEST,
         name=facts.name,
         version=facts.version,
         title=facts.title,
@@ -193,11 +194,13 @@ def _fill(
         charts=told,
         configurations=configurations,
         generator=extras.terms,
+        making=facts.making,
         files=tuple(entries),
     )
     # Nothing is signed that `headwater verify` would refuse.
     check_terms(manifest, None if audit is None else policy_of(audit))
     check_bundle(staging, manifest)
+    check_texts(manifest, schema, audit)
     signed = SignedManifest.sign(manifest, coordinator_key)
     (staging / MANIFEST).write_bytes(signed.to_bytes())
     (staging / CHECKSUMS).write_bytes(checksums(entries, signed.to_bytes()))

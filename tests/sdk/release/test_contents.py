@@ -1,6 +1,7 @@
 """What lies beside the audited rows is held to them, whoever signed it."""
 
 import gzip
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from headwater.canonical import sha256_hex
 from headwater.errors import ReleaseRefused
 from headwater.release import verify_release
-from headwater.release.layout import CHECKSUMS, CSV, DATA, MANIFEST, STATISTICS, checksums
+from headwater.release.layout import CARD, CHECKSUMS, CROISSANT, CSV, DATA, MANIFEST, STATISTICS, checksums
 from headwater.release.manifest import Manifest, SignedManifest
 from headwater.release.rows import candidate_bytes
 from headwater.release.statistics import statistics_of
@@ -56,9 +57,21 @@ def other_statistics(folder: Path) -> None:
     (folder / STATISTICS).write_bytes(statistics_of(OTHER.to_arrow(), OTHER.schema).to_bytes())
 
 
+def other_card(folder: Path) -> None:
+    with (folder / CARD).open("a") as card:
+        card.write("\nWard 7 had 12 more of them.\n")
+
+
+def other_croissant(folder: Path) -> None:
+    said = json.loads((folder / CROISSANT).read_bytes())
+    (folder / CROISSANT).write_text(json.dumps(said | {"keywords": ["ward 7"]}, indent=2))
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
+        (other_card, r"README\.md says something else than follows from"),
+        (other_croissant, r"croissant\.json says something else than follows from"),
         (other_csv, r"data\.csv\.gz does not hold the rows of data\.parquet"),
         (other_statistics, r"statistics\.json does not follow from data\.parquet, at "),
     ],

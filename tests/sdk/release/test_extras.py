@@ -58,7 +58,7 @@ def test_everything_given_is_listed_and_verifies(tmp_path: Path, consortium: Con
     folder = tmp_path / "release"
     pending = audited(folder, consortium, extras, bundle)
     manifest = verify_release(folder, consortium.charter.charter).manifest
-    assert manifest.format == "headwater-release/4"
+    assert manifest.format == "headwater-release/5"
     assert manifest.configurations == (BALANCED, views)
     assert manifest.generator == "released"
     assert pq.read_table(folder / BALANCED.path).equals(WEIGHTED)
@@ -74,7 +74,7 @@ def test_everything_given_is_listed_and_verifies(tmp_path: Path, consortium: Con
 def test_rows_on_request_alone_are_told(tmp_path: Path, consortium: Consortium) -> None:
     audited(tmp_path / "release", consortium, ReleaseExtras(terms="on request"))
     manifest = verify_release(tmp_path / "release", consortium.charter.charter).manifest
-    assert (manifest.format, manifest.generator) == ("headwater-release/4", "on request")
+    assert (manifest.format, manifest.generator) == ("headwater-release/5", "on request")
 
 
 def test_configuration_of_another_number_of_rows_is_not_written(tmp_path: Path, consortium: Consortium) -> None:
