@@ -11,6 +11,7 @@ from headwater.release.blocks import BLOCKS_SUFFIX, check_block_list
 from headwater.release.large import LARGE, check_footers, is_later_shard, read_footer, shard_path
 from headwater.release.layout import DATA
 from headwater.release.manifest import Manifest
+from headwater.release.row_files import check_cells
 from headwater.schema import Schema
 from headwater_client.settings import write_text_atomically
 from headwater_client.transport.releases import ReleasesClient
@@ -21,8 +22,8 @@ __all__ = ["check_large", "fetch_large"]
 def fetch_large(client: ReleasesClient, manifest: Manifest, schema: Schema, folder: Path) -> Collection[str]:
     """Look at each file of very many rows but the first, and keep none of them: the disk holds one at a time.
 
-    The digest of each is held to the manifest's, and what it says of itself (metadata, columns, its number of rows) is
-    looked at; rows of the first file alone are read later, with the other files. What was looked at is noted beside the
+    The digest of each is held to the manifest's; its metadata, columns, texts and every cell are looked at, a few
+    thousand rows at a time. The first file is read later, with the other files. What was looked at is noted beside the
     folder, so that it is not fetched again.
 
     Args:
@@ -52,6 +53,7 @@ def fetch_large(client: ReleasesClient, manifest: Manifest, schema: Schema, fold
                 raise ReleaseRefused(f"{entry.path}: {found[0]}; refuse the release")
             # While the file is here: who reads a part of it has nothing but this list.
             check_block_list(folder, manifest, listed)
+            check_cells(target, entry.path, schema)
             footer = read_footer(target, entry.path)
             # Columns as the schema says are not yet columns as data.parquet has them, which comes later.
             seen[entry.path] = {"rows": footer.rows, "columns": footer.schema.remove_metadata().to_string()}

@@ -4,10 +4,13 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from headwater.canonical import sha256_hex
 from headwater.errors import PeerError, ReleaseRefused
+from headwater.release.blocks import BLOCKS_SUFFIX, BlockDigests
 from headwater.release.hashing import hash_file
 from headwater.release.large import shard_path
 from headwater.release.rows import write_rows
@@ -95,3 +98,21 @@ def test_what_the_coordinator_signed_wrongly_is_refused(world: World, tmp_path: 
     with pytest.raises(ReleaseRefused, match=r"part-00002\.parquet: an entry in the file's metadata"):
         fetch_large(Disk(published), manifest, world.plan.schema_, tmp_path / "own")  # type: ignore[arg-type]
     assert not list((tmp_path / "own").rglob("part-00002.parquet"))
+    shutil.copyfile(world.home.pending / world.record.release_digest / shard_path(2), path)
+    table = pq.read_table(path)
+    place = next(i for i, field in enumerate(table.schema) if pa.types.is_floating(field.type))
+    field = table.schema.field(place)
+    write_rows(table.set_column(place, field, pa.array([1e9] * table.num_rows, field.type)), path)
+    listed = BlockDigests.of(path, shard_path(2)).to_bytes()
+    (published / f"{shard_path(2)}{BLOCKS_SUFFIX}").write_bytes(listed)
+    size, digest = hash_file(path)
+    changed = {shard_path(2): (size, digest), f"{shard_path(2)}{BLOCKS_SUFFIX}": (len(listed), sha256_hex(listed))}
+    files = tuple(
+        each.model_copy(update=dict(zip(("size_bytes", "sha256"), changed[each.path], strict=True)))
+        if each.path in changed
+        else each
+        for each in manifest.files
+    )
+    manifest = manifest.model_copy(update={"files": files})
+    with pytest.raises(ReleaseRefused, match=r"part-00002\.parquet has values in column"):
+        fetch_large(Disk(published), manifest, world.plan.schema_, tmp_path / "own")  # type: ignore[arg-type]

@@ -15,6 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from headwater.audit.foreign_bytes import foreign
+from headwater.audit.parquet_extent import UnreadableFooter, unnamed_bytes
 from headwater.audit.parquet_marks import marks_of_columns, marks_of_parquet, notes_of_parquet
 from headwater.audit.rare_texts import RareTexts
 from headwater.audit.telling_texts import telling_in_json, telling_in_text
@@ -72,8 +73,7 @@ class Artefacts:
     Every file is opened: what it is by its first bytes and by its ending, what stands in its text and in its metadata.
     Nothing that is found is run, and no finding holds what it found.
 
-    Cost: one reading of every file; of very many rows the first file alone is read, of others what they say of
-    themselves.
+    Cost: one reading of every file; of very many rows one row group is in memory at a time.
 
     Attributes:
         findings: what was found, file by file.
@@ -174,8 +174,7 @@ def scan(published: Path, schema: Schema, texts: RareTexts | None = None) -> tup
 def marks_of_shard(file: Path, schema: Schema) -> Iterator[str]:
     """What is wrong with one of the files of very many rows, but the first, whatever its size.
 
-    Their rows are draws of one generator, and the first file is looked through; of the others metadata, columns and
-    both ends are looked at.
+    Rows are read one row group at a time, and the file's bytes are held to what its footer names.
 
     Args:
         file: to look at.
@@ -188,8 +187,10 @@ def marks_of_shard(file: Path, schema: Schema) -> Iterator[str]:
     if head != b"PAR1" or tail != b"PAR1":
         yield "bytes before or after a Parquet file"
     try:
-        yield from marks_of_parquet(file, schema, rows=False)
-    except (pa.ArrowException, OSError):
+        yield from marks_of_parquet(file, schema)
+        if unnamed_bytes(file):
+            yield "bytes between its columns that no part of it names"
+    except (pa.ArrowException, OSError, UnreadableFooter):
         yield "rows that cannot be read under a name that says they can"
 
 

@@ -24,7 +24,7 @@ _PLAIN_KEY = re.compile(r"[A-Za-z0-9_.:-]{1,40}")
 _REMEDY = "write it without, by pyarrow.parquet.write_table(table.replace_schema_metadata(None), FILE), or write CSV"
 
 
-def marks_of_parquet(file: Path, schema: Schema, added: Sequence[str] = (), *, rows: bool = True) -> Iterator[str]:
+def marks_of_parquet(file: Path, schema: Schema, added: Sequence[str] = ()) -> Iterator[str]:
     """What is wrong with a file's metadata and columns, in words without a value.
 
     Looked at are key-value metadata of the file and of columns (Arrow's own schema of these columns may stand there,
@@ -36,15 +36,12 @@ def marks_of_parquet(file: Path, schema: Schema, added: Sequence[str] = (), *, r
         file: to look at.
         schema: of its rows.
         added: columns of numbers that may stand beside the schema's.
-        rows: whether rows are read; without them metadata and names of columns alone are looked at.
 
     Raises:
         pyarrow.ArrowException, OSError: it cannot be read.
     """
     with pq.ParquetFile(file) as parquet:
         metadata = parquet.metadata
-        if not rows:
-            yield from marks_of_columns(parquet.schema_arrow.empty_table(), schema, added)
         for key, value in (metadata.metadata or {}).items():
             if key == _ARROW:
                 yield from _marks_of_arrow(value, metadata.metadata, parquet.schema_arrow.names)
@@ -65,8 +62,6 @@ def marks_of_parquet(file: Path, schema: Schema, added: Sequence[str] = (), *, r
             if isinstance(column, CategoricalColumn | BooleanColumn)
         }
         texts = [field.name for field in parquet.schema_arrow if field.name in listed]
-    if not rows:
-        return
     with pq.ParquetFile(file, read_dictionary=texts) as parquet:
         for group in range(metadata.num_row_groups):
             held = parquet.read_row_group(group)

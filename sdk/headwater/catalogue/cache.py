@@ -100,8 +100,12 @@ class DatasetCache:
         """Whether a version is there with these files; whether they are sound, `verify` tells."""
         return all((folder / path).is_file() for path in (MANIFEST, *paths))
 
-    def verify(self, folder: Path, charter: Charter | CharterHistory, *, hashed: Collection[str] = ()) -> Verification:
+    def verify(
+        self, folder: Path, charter: Charter | CharterHistory, *, hashed: Collection[str] = (), cells: bool = False
+    ) -> Verification:
         """Check all that is there of a version, as `verify_release`; what was not fetched is not missed.
+
+        Rows beside data.parquet are held to the schema when they come (`cells`), and to their digests later.
 
         Raises:
             ReleaseRefused: it is damaged or not what was signed.
@@ -111,7 +115,7 @@ class DatasetCache:
         absent = [each.path for each in listed if is_optional(each.path) and not (folder / each.path).exists()]
         advice = f"remove the folder and load the dataset again (`headwater cache remove {folder.parent.name}`)"
         try:
-            verification = verify_release(folder, charter, absent=absent, hashed=hashed)
+            verification = verify_release(folder, charter, absent=absent, hashed=hashed, cells=cells)
         except DamagedRelease as error:
             raise ReleaseRefused(f"{folder} holds a damaged copy: {error.problem}; {advice}") from error
         found = verification.manifest
@@ -179,7 +183,7 @@ class DatasetCache:
                 os.replace(staging / MANIFEST, folder / MANIFEST)
             shutil.rmtree(staging)
             try:
-                return self.verify(folder, charter, hashed=[each.path for each in missing])
+                return self.verify(folder, charter, hashed=[each.path for each in missing], cells=bool(missing))
             except ReleaseRefused:
                 if missing:
                     shutil.rmtree(folder)

@@ -8,14 +8,20 @@ from headwater.release.csv_copy import check_csv
 from headwater.release.large import LARGE, check_footers, read_footer, shard_paths
 from headwater.release.layout import CSV, DATA, MAXIMUM_STATISTICS_BYTES, STATISTICS
 from headwater.release.manifest import Manifest
+from headwater.release.row_files import check_cells, check_extent
 from headwater.release.statistics import check_statistics
 from headwater.schema import Schema
 
 __all__ = ["check_contents"]
 
 
-def check_contents(folder: Path, manifest: Manifest, schema: Schema, absent: Collection[str] = ()) -> None:
+def check_contents(
+    folder: Path, manifest: Manifest, schema: Schema, absent: Collection[str] = (), *, cells: bool = True
+) -> None:
     """Hold data.csv.gz and statistics.json, where a release has them, to data.parquet, and each to its number of rows.
+
+    Every Parquet file consists of what its footer names alone, and of configurations every cell is one that the schema
+    allows; cells of data.parquet are the audit's.
 
     Whoever signs a release has audited data.parquet alone; without this, others could be read from what lies beside it.
 
@@ -24,13 +30,18 @@ def check_contents(folder: Path, manifest: Manifest, schema: Schema, absent: Col
         manifest: of the release.
         schema: of its rows.
         absent: listed files that are not in the folder; what is not there, or has no rows there, is not checked.
+        cells: whether rows of configurations are read; files that were read when they came hold what they held.
 
     Raises:
         ReleaseRefused: either holds or tells something else than the rows, or a Parquet file has another number of them
-            than the manifest says. So have the files of very many rows together, where all of them are there, or one
-            of them has other columns than data.parquet.
+            than the manifest says, bytes that it does not name, or a value that the schema does not allow. So have the
+            files of very many rows together, where all of them are there, or one of them has other columns than
+            data.parquet.
     """
     there = {entry.path for entry in manifest.files} - set(absent)
+    parquet = sorted(path for path in there if path.endswith(".parquet"))
+    for path in parquet:
+        check_extent(folder / path, path)
     said = {DATA: manifest.rows} | {each.path: each.rows for each in manifest.configurations if each.name != LARGE}
     for path, rows in said.items():
         if path in there:
@@ -38,6 +49,9 @@ def check_contents(folder: Path, manifest: Manifest, schema: Schema, absent: Col
     for each in manifest.configurations:
         if each.name == LARGE:
             _check_large(folder, manifest, there, each.rows)
+    for path in parquet if cells else ():
+        if path != DATA:
+            check_cells(folder / path, path, schema)
     if DATA not in there:
         return
     if CSV in there:

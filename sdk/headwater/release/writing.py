@@ -39,6 +39,7 @@ from headwater.release.layout import (
 )
 from headwater.release.manifest import NEWEST, Chart, Figure, FileEntry, Manifest, SignedManifest
 from headwater.release.replay import replay
+from headwater.release.row_files import check_cells, check_extent
 from headwater.release.rows import write_rows
 from headwater.release.statistics import first_rows, statistics_of
 from headwater.release.texts import check_texts
@@ -155,6 +156,10 @@ def _fill(
     told = tuple(drawn.chart for drawn in charts)
     configurations = tuple(configuration for configuration, _ in extras.configurations)
     beside = extras.write(staging)
+    check_extent(staging / DATA, DATA)
+    for path in (each for each in beside if each.endswith(".parquet")):
+        check_extent(staging / path, path)
+        check_cells(staging / path, path, schema)
     # Counted on what was written, as whoever verifies it will.
     first, number = first_rows(staging / DATA)
     texts[STATISTICS] = statistics_of(first, schema, of=number).to_bytes()

@@ -10,6 +10,7 @@ import pytest
 from headwater.canonical import sha256_hex
 from headwater.errors import ReleaseRefused
 from headwater.release import verify_release
+from headwater.release.blocks import BLOCKS_SUFFIX, BlockDigests
 from headwater.release.layout import CARD, CHECKSUMS, CROISSANT, CSV, DATA, MANIFEST, STATISTICS, checksums
 from headwater.release.manifest import Manifest, SignedManifest
 from headwater.release.rows import candidate_bytes
@@ -67,9 +68,17 @@ def other_croissant(folder: Path) -> None:
     (folder / CROISSANT).write_text(json.dumps(said | {"keywords": ["ward 7"]}, indent=2))
 
 
+def hidden_bytes(folder: Path) -> None:
+    content = (folder / DATA).read_bytes()
+    begin = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    (folder / DATA).write_bytes(content[:begin] + b"ward 7 had 12 more" + content[begin:])
+    (folder / f"{DATA}{BLOCKS_SUFFIX}").write_bytes(BlockDigests.of(folder / DATA, DATA).to_bytes())
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
+        (hidden_bytes, r"data\.parquet has 18 bytes between its columns that no part of it names"),
         (other_card, r"README\.md says something else than follows from"),
         (other_croissant, r"croissant\.json says something else than follows from"),
         (other_csv, r"data\.csv\.gz does not hold the rows of data\.parquet"),

@@ -183,6 +183,38 @@ def test_of_later_files_metadata_and_columns_are_looked_at(folder: Path) -> None
     assert any("bytes before or after" in finding.what for finding in scan(folder, TABLE.schema))
 
 
+def beyond(table: pa.Table) -> pa.Table:
+    ages = pa.array([*table["age"].to_pylist()[:-1], 4711])
+    return table.set_column(0, table.schema.field(0), ages.cast(table.schema.field(0).type))
+
+
+def test_every_row_of_every_file_is_held_to_the_schema(folder: Path) -> None:
+    path = folder / shard_path(2)
+    table = pq.read_table(path)
+    assert table.column_names[0] == "age"
+    write_rows(beyond(table), path)
+    with pytest.raises(ReleaseRefused, match=r"part-00002\.parquet has values in column 'age' that the schema"):
+        check_contents(folder, held(folder), TABLE.schema)
+    # Files that were read when they came are held to their digests.
+    check_contents(folder, held(folder), TABLE.schema, cells=False)
+    place, word = next((i, f) for i, f in enumerate(table.schema) if pa.types.is_string(f.type))
+    texts = pa.array(["someone@ward-7.example.org", *table[word.name].to_pylist()[1:]])
+    write_rows(table.set_column(place, word, texts), path)
+    (finding,) = scan(folder, TABLE.schema)
+    assert finding.file == shard_path(2)
+    assert "that the schema does not list" in finding.what
+    with pytest.raises(ReleaseRefused, match="that the schema does not allow"):
+        check_contents(folder, held(folder), TABLE.schema)
+
+
+def test_rows_out_of_bounds_are_not_written(tmp_path: Path, consortium: Consortium, shards: Path) -> None:
+    path = shards / "part-00001.parquet"
+    write_rows(beyond(pq.read_table(path)), path)
+    with pytest.raises(ReleaseRefused, match=r"large/part-00001\.parquet has values in column 'age'"):
+        released(tmp_path / "release", consortium, shards)
+    assert not (tmp_path / "release").exists()
+
+
 def test_nothing_of_it_stays_when_withdrawn() -> None:
     assert not stays_when_withdrawn(shard_path(0))
     assert not stays_when_withdrawn(f"{shard_path(0)}.blocks.json")
