@@ -41,6 +41,7 @@ _STATUS = {
     "not_finished": 409,
     "too_large": 413,
     "media_type": 415,
+    "one_at_a_time": 429,
     "too_many_jobs": 429,
     "daily_limit": 429,
 }
@@ -172,7 +173,7 @@ def samples_router(releases: ReleaseIndex, desk: SampleDesk) -> APIRouter:
             _refuse_withdrawn(entry)
             wanted = _read(body)
             if dry_run:
-                estimate = desk.estimate(entry.manifest, entry.folder, wanted)
+                estimate = desk.estimate(owner, entry.manifest, entry.folder, wanted)
                 found = SampleEstimate.model_validate(asdict(estimate) | {"rows": wanted.rows} | _words(entry))
                 return JSONResponse(found.model_dump(mode="json"))
             job = desk.ask(owner, entry.manifest, entry.folder, wanted)

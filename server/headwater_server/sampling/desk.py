@@ -4,7 +4,7 @@ import contextlib
 import datetime
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,7 +83,8 @@ class SampleDesk:
         self._store, self._runs, self._results = store, runs, results
         self._measure, self._now = measure, now
         self._asking = threading.Lock()
-        self._waiting = threading.BoundedSemaphore(_MOST_WAITING)
+        self._tried: set[str] = set()
+        self._turns = threading.Lock()
 
     def close(self) -> None:
         """End the process for trials."""
@@ -93,16 +94,18 @@ class SampleDesk:
         """Give the memory of trials back where nobody asked for so long."""
         self._measure.rest(seconds)
 
-    def estimate(self, manifest: Manifest, folder: Path, request: SampleRequest) -> Estimate:
-        """Try a request out.
+    def estimate(self, owner: str, manifest: Manifest, folder: Path, request: SampleRequest) -> Estimate:
+        """Try a request out, one of each owner at a time.
 
         Args:
+            owner: who asks, as the catalogue's access knows it.
             manifest: of the release.
             folder: of the release.
             request: as it was asked.
 
         Raises:
-            DrawRefused: the generator is not offered, or the request cannot be met; with the line that says why.
+            DrawRefused: the generator is not offered, the request cannot be met, or another of this owner is being
+                tried; with the line that says why.
         """
         check_offered(manifest)
         self._check_rows(request)
@@ -116,12 +119,8 @@ class SampleDesk:
             "digest": manifest.provenance.generator_digest,
             "request": request.model_dump(mode="json"),
         }
-        if not self._waiting.acquire(blocking=False):
-            raise DrawRefused("busy", "too many requests are being looked at; ask again in a minute")
-        try:
+        with self._turn(owner):
             found = self._measure.obey(order, _MEASURING_SECONDS)
-        finally:
-            self._waiting.release()
         return Estimate(**(found or {}))  # type: ignore[arg-type]
 
     def ask(self, owner: str, manifest: Manifest, folder: Path, request: SampleRequest) -> SampleJob:
@@ -140,7 +139,7 @@ class SampleDesk:
         self._check_rows(request)
         # Before the trial, which costs seconds, and once more with the lock held.
         self._check_limits(owner, 0)
-        estimate = self.estimate(manifest, folder, request)
+        estimate = self.estimate(owner, manifest, folder, request)
         if estimate.seconds > self.limits.seconds_per_job:
             raise DrawRefused(
                 "too_slow",
@@ -195,6 +194,21 @@ class SampleDesk:
             if other.job_id == job.job_id:
                 return Place(0 if drawn else place, seconds)
         return Place(None, 0.0)
+
+    @contextlib.contextmanager
+    def _turn(self, owner: str) -> Iterator[None]:
+        """One of the places before the process for trials; an owner has one, so that nobody takes all of them."""
+        with self._turns:
+            if owner in self._tried:
+                raise DrawRefused("one_at_a_time", "another request of yours is being looked at; ask when it is done")
+            if len(self._tried) >= _MOST_WAITING:
+                raise DrawRefused("busy", "too many requests are being looked at; ask again in a minute")
+            self._tried.add(owner)
+        try:
+            yield
+        finally:
+            with self._turns:
+                self._tried.discard(owner)
 
     def _check_rows(self, request: SampleRequest) -> None:
         if request.rows > self.limits.rows_per_job:

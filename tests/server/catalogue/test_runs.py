@@ -13,7 +13,7 @@ from starlette.types import Message
 
 from headwater_server.catalogue.run_lines import lines_after, plain_line
 from headwater_server.catalogue.run_page import RunPages, state_of
-from headwater_server.catalogue.runs import runs_router
+from headwater_server.catalogue.runs import STREAMS_OF_ONE, runs_router
 from headwater_server.storage import RunState
 from headwater_server.storage.access_port import RUNS
 from support.access_site import AccessSite
@@ -164,6 +164,53 @@ def test_a_stream_ends_when_its_token_is_revoked(
     asyncio.run(watch())
     assert said.count(b"event: state") == 1
     assert b"event: record" not in said.partition(b"event: state")[2]
+
+
+def test_no_token_takes_every_stream(site: ShownSite, tmp_path: Path) -> None:
+    access = AccessSite(tmp_path, runs=RunPages(site.storage, tmp_path))
+    one, other = access.token(RUNS), access.token(RUNS)
+    path = f"/runs/{RUN}/events"
+
+    async def opened(token: str) -> tuple[asyncio.Task[None], list[Message]]:
+        said: list[Message] = []
+        begun = asyncio.Event()
+
+        async def receive() -> Message:
+            never: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+            return await never
+
+        async def send(message: Message) -> None:
+            said.append(message)
+            begun.set()
+
+        headers = [(b"authorization", f"Bearer {token}".encode())]
+        scope = {"type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "headers": headers}
+        scope |= {"query_string": b"", "client": ("192.0.2.1", 4000), "root_path": "", "scheme": "https"}
+        task = asyncio.create_task(access.app(scope, receive, send))  # type: ignore[arg-type]
+        await asyncio.wait_for(begun.wait(), 10)
+        return task, said
+
+    async def watch() -> None:
+        open_pages = [await opened(one) for _ in range(STREAMS_OF_ONE)]
+        assert [said[0]["status"] for _, said in open_pages] == [200] * STREAMS_OF_ONE
+        task, refused = await opened(one)
+        await task
+        assert refused[0]["status"] == 429
+        assert (b"retry-after", b"30") in refused[0]["headers"]
+        assert json.loads(refused[1]["body"])["error"]["code"] == "too_many_streams"
+        another, said = await opened(other)
+        assert said[0]["status"] == 200
+        closed, _ = open_pages.pop()
+        closed.cancel()
+        await asyncio.gather(closed, return_exceptions=True)
+        again, said = await opened(one)
+        assert said[0]["status"] == 200, "a page that was closed leaves its place"
+        tasks = [another, again, *(task for task, _ in open_pages)]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    asyncio.run(watch())
 
 
 def test_lines_of_a_climb_are_the_same_however_often_a_reader_comes_back() -> None:

@@ -3,7 +3,8 @@
 import datetime
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -122,7 +123,7 @@ def test_condition_that_hardly_any_row_meets_is_refused_before_it_waits(shared: 
 
 def test_a_trial_tells_share_seconds_and_bytes(shared: SampledRelease) -> None:
     found = shared.desk.estimate(
-        shared.signed.manifest, shared.folder, SampleRequest(rows=100_000, where={"outcome": "ill"})
+        "anna", shared.signed.manifest, shared.folder, SampleRequest(rows=100_000, where={"outcome": "ill"})
     )
     assert 0 < found.share < 1
     assert found.seconds > 0
@@ -130,9 +131,47 @@ def test_a_trial_tells_share_seconds_and_bytes(shared: SampledRelease) -> None:
     assert len(shared.storage.samples(SampleState.QUEUED)) == 0
 
 
+class Trying:
+    """A process for trials that looks, while it tries one owner's request, what becomes of the next one's."""
+
+    def __init__(self, world: SampledRelease, owners: list[str]) -> None:
+        self.world, self.owners = world, owners
+        self.codes: list[str] = []
+
+    def ask(self) -> None:
+        if not self.owners:
+            return
+        owner = self.owners.pop(0)
+        try:
+            self.world.desk.estimate(owner, self.world.signed.manifest, self.world.folder, SampleRequest(rows=1))
+        except DrawRefused as refused:
+            self.codes.append(f"{owner}: {refused.code}")
+            self.ask()
+
+    def obey(self, _order: Mapping[str, object], _seconds: float) -> Mapping[str, object]:
+        self.ask()
+        said = {"method": "plain", "share": 1.0, "estimated": False, "left_out": 0.0, "acceptance": 1.0}
+        return said | {"seconds": 1.0, "size_bytes": 1}
+
+
+def test_of_each_owner_one_request_is_tried_at_a_time(
+    tmp_path: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with sampled_release(tmp_path, bundle) as world:
+        eight = [f"owner-{number}" for number in range(8)]
+        trying = Trying(world, ["owner-0", "owner-0", *eight[1:], "owner-8", "owner-3"])
+        monkeypatch.setattr(world.desk, "_measure", trying)
+        trying.ask()
+        assert trying.codes == ["owner-0: one_at_a_time", "owner-8: busy", "owner-3: one_at_a_time"]
+        trying.owners = ["owner-0"]
+        trying.ask()
+        assert len(trying.codes) == 3, "a place is given back"
+        monkeypatch.undo()
+
+
 def test_kept_generator_is_never_asked(tmp_path: Path, bundle: Bundle) -> None:
     with sampled_release(tmp_path, bundle, terms="kept") as world:
-        for refuse in (world.desk.estimate, lambda *asked: world.desk.ask("anna", *asked)):
+        for refuse in (partial(world.desk.estimate, "anna"), partial(world.desk.ask, "anna")):
             with pytest.raises(DrawRefused, match="kept by the consortium") as caught:
                 refuse(world.signed.manifest, world.folder, SampleRequest(rows=1))
             assert caught.value.code == "generator_kept"
