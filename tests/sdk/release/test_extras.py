@@ -17,7 +17,7 @@ from support.audited_release import Pending, audit_of, evidence_on, pending_rele
 from support.releases import Consortium, facts_on, make_consortium, make_table
 
 BALANCED = Configuration(name="balanced", path="balanced/data.parquet", rows=3, description="Classes in equal shares.")
-WEIGHTED = pa.table({"age": [1, 2, 3], "weight": [0.5, 1.0, 2.0]})
+WEIGHTED = make_table(3).to_arrow().append_column("weight", pa.array([0.5, 1.0, 2.0]))
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,9 @@ def audited(folder: Path, consortium: Consortium, extras: ReleaseExtras, bundle:
 
 def test_everything_given_is_listed_and_verifies(tmp_path: Path, consortium: Consortium, bundle: Path) -> None:
     file = tmp_path / "views.parquet"
-    pq.write_table(pa.table({"group_id": [1, 1], "view_id": [0, 1]}), file)
+    pairs = make_table(2).to_arrow()
+    pairs = pairs.append_column("group_id", pa.array([1, 1])).append_column("view_id", pa.array([0, 1]))
+    pq.write_table(pairs, file)
     views = Configuration(name="views", path="views/data.parquet", rows=2, description="Pairs.")
     extras = ReleaseExtras(((BALANCED, WEIGHTED), (views, file)), bundle, "released")
     folder = tmp_path / "release"
@@ -153,3 +155,11 @@ def test_more_rows_of_a_kept_generator_are_refused(tmp_path: Path, consortium: C
         audited(tmp_path / "release", consortium, ReleaseExtras(((BALANCED, WEIGHTED),)))
     audited(tmp_path / "given", consortium, ReleaseExtras(((BALANCED, WEIGHTED),), terms="on request"))
     assert verify_release(tmp_path / "given", consortium.charter.charter).manifest.configurations == (BALANCED,)
+
+
+def test_numbers_out_of_bounds_are_not_released_in_any_configuration(tmp_path: Path, consortium: Consortium) -> None:
+    place, field = 0, WEIGHTED.schema.field("age")
+    beyond = WEIGHTED.set_column(place, field, pa.array([30, 40, 4711], field.type))
+    with pytest.raises(ReleaseRefused, match=r"balanced/data\.parquet has values in column 'age' that the schema"):
+        audited(tmp_path / "release", consortium, ReleaseExtras(((BALANCED, beyond),), terms="on request"))
+    assert not (tmp_path / "release").exists()
