@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from starlette.types import Message
+from starlette.types import Message, Receive, Scope, Send
 
 from headwater_server.catalogue.run_lines import lines_after, plain_line
 from headwater_server.catalogue.run_page import RunPages, state_of
@@ -171,6 +171,9 @@ def test_no_token_takes_every_stream(site: ShownSite, tmp_path: Path) -> None:
     one, other = access.token(RUNS), access.token(RUNS)
     path = f"/runs/{RUN}/events"
 
+    async def answered(scope: Scope, receive: Receive, send: Send) -> None:
+        await access.app(scope, receive, send)
+
     async def opened(token: str) -> tuple[asyncio.Task[None], list[Message]]:
         said: list[Message] = []
         begun = asyncio.Event()
@@ -186,7 +189,7 @@ def test_no_token_takes_every_stream(site: ShownSite, tmp_path: Path) -> None:
         headers = [(b"authorization", f"Bearer {token}".encode())]
         scope = {"type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "headers": headers}
         scope |= {"query_string": b"", "client": ("192.0.2.1", 4000), "root_path": "", "scheme": "https"}
-        task = asyncio.create_task(access.app(scope, receive, send))  # type: ignore[arg-type]
+        task = asyncio.ensure_future(answered(scope, receive, send))
         await asyncio.wait_for(begun.wait(), 10)
         return task, said
 
