@@ -90,8 +90,8 @@ bench-privacy: $(STAMP)  ## What private releases are worth beside AIM and MST. 
 bench-audit: $(STAMP)  ## Audit copiers and honest tables, beside peers. ARGS="--quick", DATA=folder of CSVs.
 	$(BIN)/python tools/bench/run_audit.py $(if $(DATA),--data $(DATA)) $(ARGS)
 
-bench-catalogue: $(STAMP)  ## Measure the catalogue beside nginx and curl. ARGS="--quick --only file".
-	$(BIN)/python tools/bench/run_catalogue.py $(ARGS)
+bench-catalogue: $(STAMP)  ## Measure the catalogue beside nginx, curl and CTGAN. ARGS="--quick --only file", DATA=folder.
+	$(BIN)/python tools/bench/run_catalogue.py $(if $(DATA),--data $(DATA)) $(ARGS)
 
 fuzz: $(STAMP)  ## Fuzz every parser and both state machines. FUZZ_SECONDS=60 for all together.
 	$(BIN)/python tools/fuzz/run.py --seconds $(FUZZ_SECONDS) $(ARGS)

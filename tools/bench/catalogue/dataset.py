@@ -21,7 +21,7 @@ from headwater.schema import CategoricalColumn, NumericColumn, Schema
 from headwater.schema.table import Table
 from headwater_server.release import ReleaseRequest, RunFacts, publish_release
 
-__all__ = ["LARGE", "Shelf", "fill_shelf"]
+__all__ = ["LARGE", "Shelf", "fill_shelf", "made_table"]
 
 LARGE = "large"
 """The dataset with the large file."""
@@ -67,7 +67,7 @@ def fill_shelf(releases: pathlib.Path, ca_digest: str) -> Shelf:
         privacy="none",
     )
     request = ReleaseRequest(name="visits-01", title="Hospital visits", description="Made for measuring a catalogue.")
-    first = publish_release(releases, _table(), request, run, key, _NOON).folder
+    first = publish_release(releases, made_table(), request, run, key, _NOON).folder
     for number in range(2, _DATASETS + 1):
         _rename(first, releases / f"visits-{number:02}" / "1", key)
     large = releases / LARGE / "1"
@@ -97,7 +97,7 @@ def _signed_charter(key: Ed25519PrivateKey, ca_digest: str) -> SignedCharter:
     )
 
 
-def _table() -> Table:
+def made_table() -> Table:
     """Fifteen columns, as Adult has them; nobody's rows."""
     random = np.random.default_rng(1)
     numeric = [NumericColumn(name=f"measure_{at}", lower=0, upper=100, integer=at % 2 == 0) for at in range(6)]

@@ -1,6 +1,7 @@
-"""Every kind of row, measured against one coordinator and one nginx that run beside each other."""
+"""Every kind of row, measured: against one coordinator and one nginx beside each other, or without either."""
 
 import contextlib
+import functools
 import pathlib
 import shutil
 import socket
@@ -16,8 +17,11 @@ from urllib.parse import urlsplit
 from catalogue.clients import fetch, load, process_cpu, resident_bytes
 from catalogue.coordinator import Coordinator, running_coordinator
 from catalogue.dataset import LARGE
+from catalogue.drawers import Drawer, our_drawer, peer_drawer, running
+from catalogue.generators import Generators
 from catalogue.peer import Nginx, running_nginx
 from catalogue.rows import Kind, Row
+from catalogue.shards import draw_shards
 from headwater.catalogue import CatalogueClient, KnownCatalogue, download_release
 from headwater.errors import HeadwaterError
 
@@ -41,30 +45,57 @@ class _World:
         self.size = coordinator.shelf.file.stat().st_size
 
 
-def measure(rows: Sequence[Row]) -> Mapping[str, Sequence[Figures]]:
-    """Figures of each take of each row; servers, file and downloads lie in a folder that goes afterwards."""
-    if not rows:
-        return {}
+class _Grounds:
+    """What rows are measured on, each made when the first row asks for it, and all of it gone at the end."""
+
+    def __init__(self, data: pathlib.Path | None, stack: contextlib.ExitStack) -> None:
+        self._stack = stack
+        self.folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="headwater-bench-")))
+        self.generators = Generators(data, self.folder)
+        self._drawers: dict[str, Drawer] = {}
+
+    @functools.cached_property
+    def world(self) -> _World:
+        return self._stack.enter_context(_world(self.folder))
+
+    def drawer(self, name: str) -> Drawer:
+        """Of a generator, or of the peer "ctgan"."""
+        if name not in self._drawers:
+            ours = name != "ctgan"
+            command = our_drawer(self.generators.bundle(name)) if ours else peer_drawer(self.generators.train)
+            self._drawers[name] = self._stack.enter_context(running(command, self.folder / f"{name}.log"))
+        return self._drawers[name]
+
+
+def measure(data: pathlib.Path | None, rows: Sequence[Row]) -> Mapping[str, Sequence[Figures]]:
+    """Figures of each take of each row; servers, generators and files lie in a folder that goes afterwards.
+
+    Args:
+        data: folder with adult.csv; None for the usual one, or none.
+        rows: in this order.
+    """
     measured: dict[str, Sequence[Figures]] = {}
-    with _world() as world:
+    with contextlib.ExitStack() as stack:
+        grounds = _Grounds(data, stack)
         for row in rows:
             begun = time.monotonic()
-            measured[row.name] = [_take(world, row) for _ in range(row.takes)]
+            measured[row.name] = [_take(grounds, row) for _ in range(row.takes)]
             print(f"{row.name}: {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
     return measured
 
 
-def _take(world: _World, row: Row) -> Figures:
+def _take(grounds: _Grounds, row: Row) -> Figures:
     try:
-        return _KINDS[row.kind](world, row)
+        if row.kind in _DRAWN:
+            return _DRAWN[row.kind](grounds, row)
+        return _SERVED[row.kind](grounds.world, row)
     except (ValueError, OSError, HeadwaterError, subprocess.SubprocessError) as error:
         return {"failed": f"{type(error).__name__}: {error}"}
 
 
 @contextlib.contextmanager
-def _world() -> Iterator[_World]:
+def _world(folder: pathlib.Path) -> Iterator[_World]:
     with contextlib.ExitStack() as stack:
-        folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="headwater-bench-")))
         # nginx's workers give up root's rights, where it has them.
         folder.chmod(0o755)
         coordinator = stack.enter_context(running_coordinator(folder))
@@ -150,10 +181,33 @@ def _sdk(world: _World, row: Row) -> Figures:
     return {"ours_seconds": ours, "curl_seconds": curl}
 
 
-_KINDS: Mapping[Kind, Callable[[_World, Row], Figures]] = {
+def _sampling(grounds: _Grounds, row: Row) -> Figures:
+    """Ours between two halves of the peer's, so that what else the machine does meets both."""
+    ours, peer = grounds.drawer(row.generator), grounds.drawer("ctgan")
+    half = row.peer_rows // 2
+    before = peer.draw(half)
+    drawn = ours.draw(row.rows)
+    after = peer.draw(half)
+    theirs = {what: before[what] + after[what] for what in ("rows", "cpu_seconds", "wall_seconds")}
+    return {
+        "table": grounds.generators.table[2],
+        "kind": ours.about["kind"],
+        "rows": row.rows,
+        "bytes": drawn["bytes"],
+        **{f"{what}_rate": drawn["rows"] / drawn[f"{what}_seconds"] for what in ("cpu", "wall")},
+        **{f"peer_{what}_rate": theirs["rows"] / theirs[f"{what}_seconds"] for what in ("cpu", "wall")},
+    }
+
+
+def _shards(grounds: _Grounds, row: Row) -> Figures:
+    return draw_shards(grounds.generators.bundle(row.generator), row.rows, row.workers)
+
+
+_SERVED: Mapping[Kind, Callable[[_World, Row], Figures]] = {
     "pages": _pages,
     "file": _file,
     "while": _while,
     "slow": _slow,
     "sdk": _sdk,
 }
+_DRAWN: Mapping[Kind, Callable[[_Grounds, Row], Figures]] = {"sampling": _sampling, "shards": _shards}

@@ -3,11 +3,12 @@
 import statistics
 from collections.abc import Callable, Sequence
 
+from catalogue.shards import memory_growth
 from generator.figures import Measured, values_of
 from generator.numbers import Number
 from harness.verdicts import Target, Verdict
 
-__all__ = ["NUMBERS", "median_of", "ratio_of_medians", "verdicts"]
+__all__ = ["NUMBERS", "cell", "median_of", "ratio_of_medians", "there", "verdicts"]
 
 
 def verdicts(measured: Measured) -> list[Verdict]:
@@ -19,6 +20,20 @@ def median_of(measured: Measured, row: str, figure: str) -> float | None:
     """Over takes; None where the row was left out."""
     values = values_of(measured, row, figure)
     return statistics.median(values) if values else None
+
+
+def there(measured: Measured, row: str) -> bool:
+    """Tell whether any take of a row came to something."""
+    return any("failed" not in take for take in measured.get(row, ()))
+
+
+def cell(measured: Measured, row: str, figure: str, scale: float = 1.0, digits: int = 0) -> str:
+    """The median of takes, and their span in brackets; "–" where the row was left out."""
+    values = [value * scale for value in values_of(measured, row, figure)]
+    middle = median_of(measured, row, figure)
+    if middle is None:
+        return "–"
+    return f"{middle * scale:,.{digits}f} ({min(values):,.{digits}f} to {max(values):,.{digits}f})"
 
 
 def ratio_of_medians(measured: Measured, row: str, above: str, below: str) -> float | None:
@@ -38,7 +53,15 @@ def _throughput(measured: Measured) -> float | None:
     return min(ratios) if ratios else None
 
 
+def _sampling(row: str, words: str) -> Number:
+    target = Target(f"rows to Parquet, {words}: rows a CPU second, of CTGAN's `sample`", 4.0, at_least=True)
+    return Number(target, lambda measured: ratio_of_medians(measured, row, "cpu_rate", "peer_cpu_rate"))
+
+
 NUMBERS: Sequence[Number] = (
+    _sampling("sampling-mixture", "mixture"),
+    _sampling("sampling-hybrid", "refined hybrid"),
+    Number(Target("very many rows: memory at ten times the rows, worst engine", 1.25), memory_growth),
     Number(Target("list of datasets: requests per second", 200, at_least=True), _rate("page-index")),
     Number(Target("page of a dataset: requests per second", 200, at_least=True), _rate("page-dataset")),
     Number(Target("file of 1 GiB: throughput beside nginx's", 0.7, at_least=True), _throughput),

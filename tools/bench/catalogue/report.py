@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from catalogue.numbers import median_of, verdicts
-from generator.figures import Measured, values_of
+from catalogue.drawing_report import sampling, very_many
+from catalogue.numbers import cell, median_of, there, verdicts
+from generator.figures import Measured
 from harness.tables import mebibytes, seconds, table, verdict_table
 
 __all__ = ["describe"]
@@ -33,34 +34,24 @@ def describe(document: Mapping[str, Any]) -> str:
         _pages(measured),
         _files(measured),
         _readers(measured),
+        sampling(measured),
+        very_many(measured),
         "#### Numbers to reach\n\n" + verdict_table(verdicts(measured)),
     ]
     return "\n\n".join(part for part in parts if part)
 
 
-def _there(measured: Measured, row: str) -> bool:
-    return any("failed" not in take for take in measured.get(row, ()))
-
-
-def _cell(measured: Measured, row: str, figure: str, scale: float = 1.0, digits: int = 0) -> str:
-    values = [value * scale for value in values_of(measured, row, figure)]
-    middle = median_of(measured, row, figure)
-    if middle is None:
-        return "–"
-    return f"{middle * scale:,.{digits}f} ({min(values):,.{digits}f} to {max(values):,.{digits}f})"
-
-
 def _pages(measured: Measured) -> str:
     lines: list[Sequence[str]] = []
     for row, words in _PAGES.items():
-        if _there(measured, row):
+        if there(measured, row):
             cpu = median_of(measured, row, "cpu") if row.startswith("page") else None
             lines.append(
                 (
                     words,
-                    _cell(measured, row, "rate"),
-                    _cell(measured, row, "median", 1e3, 1),
-                    _cell(measured, row, "slowest", 1e3, 1),
+                    cell(measured, row, "rate"),
+                    cell(measured, row, "median", 1e3, 1),
+                    cell(measured, row, "slowest", 1e3, 1),
                     "–" if cpu is None else seconds(cpu),
                 )
             )
@@ -71,14 +62,14 @@ def _pages(measured: Measured) -> str:
 
 
 def _files(measured: Measured) -> str:
-    if not _there(measured, "file"):
+    if not there(measured, "file"):
         return ""
     size = median_of(measured, "file", "bytes") or 0.0
     lines = []
     for server, words in _SERVERS.items():
         wall = median_of(measured, "file", f"{server}_seconds") or float("nan")
         cpu = median_of(measured, "file", f"{server}_cpu") or float("nan")
-        took = _cell(measured, "file", f"{server}_seconds", 1.0, 2)
+        took = cell(measured, "file", f"{server}_seconds", 1.0, 2)
         lines.append((words, took, f"{size / wall / 1e6:,.0f}", seconds(cpu)))
     head = ("server", "wall seconds", "MB per second", "server's CPU")
     return f"#### A file of {size / 2**30:.3f} GiB by curl, TLS 1.3\n\n" + table(head, lines)
@@ -86,10 +77,10 @@ def _files(measured: Measured) -> str:
 
 def _readers(measured: Measured) -> str:
     lines: list[Sequence[str]] = []
-    if _there(measured, "sdk"):
-        ours, curl = (_cell(measured, "sdk", f"{who}_seconds", 1.0, 2) for who in ("ours", "curl"))
+    if there(measured, "sdk"):
+        ours, curl = (cell(measured, "sdk", f"{who}_seconds", 1.0, 2) for who in ("ours", "curl"))
         lines += [("SDK: download, digests, signatures; seconds", ours), ("curl to the same disk; seconds", curl)]
-    if _there(measured, "slow-readers"):
+    if there(measured, "slow-readers"):
         readers = round(median_of(measured, "slow-readers", "readers") or 0)
         held = mebibytes(median_of(measured, "slow-readers", "held") or float("nan"))
         lines.append((f"coordinator's memory for {readers} readers who take nothing", held))
