@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 # Several test processes share the cores; one that spreads over all of them makes every other wait.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -15,6 +16,13 @@ from support.outlines import outlines
 # Machines are shared: how long one example takes says nothing about the code.
 settings.register_profile("headwater", deadline=None)
 settings.load_profile("headwater")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """A run of slow tests alone imports no file without any: importing all takes longer than some of them."""
+    if config.getoption("markexpr") != "slow" or not collection_path.is_file():
+        return None
+    return True if "mark.slow" not in collection_path.read_text(encoding="utf-8") else None
 
 
 @pytest.fixture(autouse=True)
