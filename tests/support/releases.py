@@ -15,6 +15,7 @@ from headwater.release.privacy_claim import Privacy
 from headwater.schema import BooleanColumn, CategoricalColumn, DateColumn, NumericColumn, Schema
 from headwater.schema.table import Table
 from headwater_server.release import PublishedRelease, ReleaseRequest, RunFacts, publish_release
+from support.drawings import drawn_once
 from support.succession import following, signed_by
 
 __all__ = ["Consortium", "facts_on", "make_consortium", "make_table", "publish"]
@@ -148,4 +149,5 @@ def publish(
         schema_from_rows=privacy != "none" and not privacy.schema_confirmed,
     )
     request = ReleaseRequest(name=name, title="Hospital visits", description="Stays of five years in three hospitals.")
-    return publish_release(releases, table or make_table(), request, run, consortium.coordinator_key, NOON)
+    with drawn_once():
+        return publish_release(releases, table or make_table(), request, run, consortium.coordinator_key, NOON)
