@@ -1,12 +1,11 @@
 """The organisation's own rules: which plans may run here at all, and which without asking a person."""
 
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
 
-import tomlkit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from tomlkit.exceptions import TOMLKitError
 
 from headwater.agreement.charter import Charter
 from headwater.agreement.documents import first_problem
@@ -116,8 +115,8 @@ class Policy(_Rules):
             InputError: not TOML, or not a policy.
         """
         try:
-            return cls.model_validate(tomlkit.parse(text).unwrap())
-        except TOMLKitError as error:
+            return cls.model_validate(tomllib.loads(text))
+        except tomllib.TOMLDecodeError as error:
             raise InputError(f"policy.toml is not TOML: {error}") from error
         except ValidationError as error:
             raise InputError(f"policy.toml is not valid: {first_problem(error)}") from error

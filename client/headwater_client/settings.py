@@ -1,13 +1,13 @@
 """Where an organisation's files are, and the settings of its agent."""
 
 import os
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import tomlkit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from tomlkit.exceptions import TOMLKitError
 
 from headwater.agreement.documents import MemberId, first_problem
 from headwater.errors import InputError, StorageError
@@ -64,8 +64,8 @@ class OrganisationSettings(_Settings):
             InputError: not TOML, or a setting is wrong or unknown.
         """
         try:
-            return cls.model_validate(tomlkit.parse(text).unwrap())
-        except TOMLKitError as error:
+            return cls.model_validate(tomllib.loads(text))
+        except tomllib.TOMLDecodeError as error:
             raise InputError(f"settings.toml is not TOML: {error}") from error
         except ValidationError as error:
             raise InputError(f"settings.toml is not valid: {first_problem(error)}") from error

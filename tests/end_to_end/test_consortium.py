@@ -26,11 +26,12 @@ SCHEMA = Schema(
         CategoricalColumn(name="back", categories=("no", "yes"), role="target"),
     ),
 )
-# Local training long enough that a process can be hit in it.
+# Local training long enough that a process can be hit in it, of networks so narrow that it costs little else.
 EDITS: dict[str, dict[str, object]] = {
     "recipe": {"base": "marginals"},
-    "recipe.fit": {"steps": 40},
-    "recipe.update": {"local_steps": 150},
+    "recipe.network": {"latent": 4, "width": 16, "blocks": 1, "critic_width": 8, "critic_layers": 1},
+    "recipe.fit": {"steps": 20, "batch": 64},
+    "recipe.update": {"local_steps": 100, "batch": 16},
 }
 WAIT_SECONDS = 600.0  # far beyond what a run takes: a busy machine may not fail it
 

@@ -27,6 +27,7 @@ from headwater_server.releasing.settling import settle
 from headwater_server.services.hub import AggregationHub
 from headwater_server.services.ports import ReleaseRecord
 from headwater_server.settings import CoordinatorSettings
+from support.drawings import drawn_once
 from support.run_world import RUN, RunWorld
 
 __all__ = [
@@ -154,4 +155,5 @@ def invoked(world: RunWorld, *given: str, columns: str = "300") -> Result:
     command.register(app)
     sample_command.register(app)
     arguments = [*given, "--home", str(world.home.folder)]
-    return CliRunner().invoke(app, arguments, env={"COLUMNS": columns}, catch_exceptions=False)
+    with drawn_once():
+        return CliRunner().invoke(app, arguments, env={"COLUMNS": columns}, catch_exceptions=False)

@@ -28,6 +28,7 @@ from headwater_server.releasing.preparing import prepare_release
 from headwater_server.sampling.source import bundle_folder
 from headwater_server.services.ports import ReleaseRecord
 from support.claims import BUDGET, make_claim
+from support.drawings import drawn_once
 from support.evidences import FEDERATION, PRIVACY, fitting, honest_measures, make_evidence
 from support.mixtures import mixture_of, together
 from support.private import private_plan
@@ -125,7 +126,10 @@ class World:
         result = {"organisations": 3, "generator_digest": self.digest}
         request = ReleaseRequest("visits", licence="CC0")
         key = self.home.charter_key()
-        return prepare_release(self.home, self.storage, outcome, request, result, key, datetime.now(UTC), extras=extras)
+        with drawn_once():
+            return prepare_release(
+                self.home, self.storage, outcome, request, result, key, datetime.now(UTC), extras=extras
+            )
 
     def folder(self, member: str) -> Path:
         """Where an organisation keeps what it reviewed."""

@@ -3,13 +3,13 @@
 import os
 import re
 import secrets
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import tomlkit
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
-from tomlkit.exceptions import TOMLKitError
 
 from headwater.agreement.charter import Charter, SignedCharter
 from headwater.agreement.documents import HexDigest, first_problem
@@ -76,12 +76,12 @@ def read_catalogues(home: Path) -> Sequence[KnownCatalogue]:
     if not path.is_file():
         return ()
     try:
-        return _Book.model_validate(tomlkit.parse(path.read_text(encoding="utf-8")).unwrap()).catalogue
+        return _Book.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).catalogue
     except ValidationError as error:
         raise InputError(
             f"{path} is not valid at {first_problem(error)}; correct it or add the catalogue again"
         ) from error
-    except (TOMLKitError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not TOML; correct it, or remove it and add the catalogue again") from error
 
 

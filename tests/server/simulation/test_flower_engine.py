@@ -19,6 +19,7 @@ from headwater_server.simulation.flower_engine import (
     drive_on_flower,
     write_organisations,
 )
+from support.private import private_plan
 from support.recipes import small_plan, small_table
 from support.watching import Recorder
 
@@ -88,6 +89,18 @@ def test_the_sum_over_the_grid_is_the_sum_in_this_process(app: Any, clock: Any) 
     expected, _ = LocalEngine(PARTS, PLAN).sum(first_task(), b"")
     assert organisations == 3
     assert np.array_equal(total, expected)
+
+
+def test_noise_is_that_of_as_many_organisations(clock: Any, tmp_path: Path) -> None:
+    plan, cost = private_plan(3.0), Cost()
+    write_organisations(PARTS, plan, tmp_path)
+    recipe, here = build_recipe(plan), build_recipe(plan)
+    drive(recipe, FlowerEngine(Grid(contribution_app(str(tmp_path)), 3), 3, clock), Silent(), cost)
+    drive(here, LocalEngine(PARTS, plan), Silent(), Cost())
+    assert [record.get("deviation") for record in recipe.history] == [
+        record.get("deviation") for record in here.history
+    ]
+    assert len(cost.asked) == 3
 
 
 def test_a_refused_contribution_ends_the_run_with_its_reason(app: Any, clock: Any) -> None:

@@ -18,12 +18,10 @@ from headwater.evaluation.usefulness import Usefulness
 from headwater.privacy.accountant import spent
 from headwater.privacy.events import NoisyCounts
 from headwater.privacy.words import rounded_up
-from headwater.recipe.actions import Done
 from headwater.recipe.machine import build_recipe
 from headwater.release.privacy_claim import PrivacyClaim
 from headwater.schema.writing import write_csv
 from headwater_server.simulation.driving import Cost, LocalEngine, Silent, drive
-from headwater_server.simulation.flower_engine import drive_on_flower
 from headwater_server.simulation.inputs import read_inputs
 from headwater_server.simulation.spending import spending
 from support.private import private_plan
@@ -163,17 +161,3 @@ def test_spending_replays_what_was_asked_and_nothing_else() -> None:
     assert whole["events"] == [event.to_document() for event in plan_events(plan)]
     assert part["events"] == whole["events"][:1]
     assert spending(small_plan("marginals"), cost.asked, schema_from_rows=True) == "none"
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning")
-def test_flower_s_engine_adds_the_noise_of_as_many_organisations() -> None:
-    plan, cost, parts = private_plan(3.0), Cost(), [small_table(100, seed) for seed in range(3)]
-    recipe = build_recipe(plan)
-    assert isinstance(drive_on_flower(recipe, parts, plan, Silent(), cost), Done)
-    here = build_recipe(plan)
-    drive(here, LocalEngine(parts, plan), Silent(), Cost())
-    assert [record.get("deviation") for record in recipe.history] == [
-        record.get("deviation") for record in here.history
-    ]
-    assert len(cost.asked) == 3
