@@ -10,6 +10,7 @@ from headwater.agreement.succession import CharterHistory
 from headwater_client.charters import Charters
 from headwater_client.membership import Membership
 from headwater_client.transport.consortium import ConsortiumClient
+from headwater_client.versions_seen import note_version, refuse_older
 
 if TYPE_CHECKING:
     from headwater.catalogue import Listing
@@ -67,11 +68,12 @@ class DatasetApi:
 
         Raises:
             InputError: there is no such version, or no charter is accepted here.
-            ReleaseRefused: a signature is wrong, or it is another dataset's.
+            ReleaseRefused: a signature is wrong, it is another dataset's, or a newest one older than was seen before.
             PeerError, TransportError: as `plan`.
         """
         with self._published() as (client, history):
             signed, _, withdrawal = client.documents(name, version or 0, history)
+            self._hold_newest(client, history, name, version, signed.manifest.version)
         return PublishedDataset(signed.manifest, withdrawal)
 
     def download_dataset(
@@ -92,16 +94,27 @@ class DatasetApi:
         Raises:
             InputError: there is no such version, the folder holds something else, or no charter is accepted here.
             OutOfOrder: the version was withdrawn, and its rows are gone.
-            ReleaseRefused: a signature, size or digest is wrong; nothing is left under the final name.
+            ReleaseRefused: a signature, size or digest is wrong, or a newest version older than was seen before;
+                nothing is left under the final name.
             PeerError, TransportError: as `plan`; run again to continue.
         """
         from headwater.catalogue.download import download_release
 
         with self._published() as (client, history):
             if version is None:
-                version = client.documents(name, 0, history)[0].manifest.version
+                newest = client.documents(name, 0, history)[0].manifest.version
+                self._hold_newest(client, history, name, None, newest)
+                version = newest
             target = Path(f"{name}-{version}") if folder is None else Path(folder)
             return download_release(client, history, name, version, target, on_progress)
+
+    def _hold_newest(
+        self, client: "DatasetsClient", history: CharterHistory, name: str, asked: int | None, found: int
+    ) -> None:
+        folder = self._membership.home.folder
+        if asked is None:
+            refuse_older(folder, client, history, name, found)
+        note_version(folder, name, found)
 
     @contextmanager
     def _published(self) -> Iterator[tuple["DatasetsClient", CharterHistory]]:

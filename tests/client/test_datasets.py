@@ -229,3 +229,20 @@ def test_a_withdrawal_that_the_consortium_did_not_sign_is_not_believed(published
     published.serve(LyingCatalogue(published.store, published.releases, documents=withdrawn))
     with pytest.raises(ReleaseRefused, match=r"signature on withdrawn\.json is not the consortium's"):
         published.organisation.dataset("visits", 2)
+
+
+def test_an_older_version_is_not_believed_to_be_the_newest(published: Published, tmp_path: Path) -> None:
+    assert published.organisation.dataset("visits").manifest.version == 2
+    hidden = tmp_path / "hidden"
+    (published.releases / "visits" / "2").rename(hidden)
+    published.serve(CatalogueService(published.store, FolderReleaseIndex(published.releases)))
+    for ask in (
+        lambda: published.organisation.dataset("visits"),
+        lambda: published.organisation.download_dataset("visits", folder=tmp_path / "copy"),
+    ):
+        with pytest.raises(ReleaseRefused, match="version 1 of visits as its newest, version 2 was verified here"):
+            ask()
+    assert published.organisation.dataset("visits", 1).manifest.version == 1
+    hidden.rename(published.releases / "visits" / "2")
+    published.serve(CatalogueService(published.store, FolderReleaseIndex(published.releases)))
+    assert published.organisation.dataset("visits").manifest.version == 2

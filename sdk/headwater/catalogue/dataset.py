@@ -2,14 +2,13 @@
 
 import re
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from headwater.catalogue.cache import DatasetCache
 from headwater.catalogue.client import CatalogueClient
 from headwater.catalogue.known import charter_of_release, home_folder
-from headwater.catalogue.loading import ConfigurationName, Request, has_kept, load_kept, load_release, refuse_older
+from headwater.catalogue.loading import ConfigurationName, Request, has_kept, load_kept, load_release
 from headwater.catalogue.pinning import follow_charter
+from headwater.catalogue.rollback import cache_of
 from headwater.catalogue.selection import chosen_catalogues, find_dataset
 from headwater.errors import InputError
 from headwater.release.verification import claimed_charter
@@ -137,14 +136,7 @@ def load_dataset(
     known, newest = find_dataset(home, name, version, catalogue)
     with CatalogueClient(known) as client:
         history = follow_charter(home, client)
-        if version is None:
-            refuse_older(cache, client, history, name, newest)
         return load_release(cache, client, history, name, newest, request)
-
-
-def cache_of(home: Path) -> DatasetCache:
-    """The cache of a researcher's folder."""
-    return DatasetCache(home / "cache")
 
 
 def check_name(name: str) -> None:

@@ -16,8 +16,7 @@ from headwater.errors import InputError, ReleaseRefused
 from headwater.release import FileEntry, Manifest
 from headwater.release.blocks import BLOCKS_SUFFIX, blocks_entry, read_blocks
 from headwater.release.large import LARGE, shard_paths
-from headwater.release.layout import DATA, MANIFEST, SCHEMA
-from headwater.release.verification import read_manifest, verify_manifest
+from headwater.release.layout import DATA, SCHEMA
 from headwater.release.withdrawal import Withdrawal
 from headwater.schema import BooleanColumn, CategoricalColumn, Schema
 
@@ -28,7 +27,6 @@ __all__ = [
     "has_kept",
     "load_kept",
     "load_release",
-    "refuse_older",
     "refuse_withdrawn",
     "refuse_withdrawn_release",
 ]
@@ -148,34 +146,6 @@ def load_release(
                 pass
         cache.add(client, history, folder, paths, request.on_progress)
     return load_kept(cache, folder, history, request)
-
-
-def refuse_older(cache: DatasetCache, client: CatalogueClient, history: CharterHistory, name: str, newest: int) -> None:
-    """Refuse a catalogue's newest version where a later one was here before and nothing signed took it back.
-
-    What a catalogue lists is not signed: without this it could show any version for the newest to whoever knows better.
-
-    Args:
-        cache: that may hold later versions.
-        client: of the catalogue.
-        history: of its charter.
-        name: of the dataset.
-        newest: by the catalogue's word.
-
-    Raises:
-        ReleaseRefused: there is a later version that stands.
-        TransportError: the catalogue could not be reached.
-    """
-    for folder in cache.newer(cache.folder(client.known.charter, name, newest)):
-        if cache.withdrawal(folder, history) is not None:
-            continue
-        manifest = verify_manifest(read_manifest((folder / MANIFEST).read_bytes()), history)
-        if (notice := client.withdrawal(manifest, history)) is None:
-            raise ReleaseRefused(
-                f"the catalogue shows version {newest} of {name} as its newest, version {folder.name} was loaded from "
-                f"it before and nothing signed withdraws that; ask the consortium, or name a version"
-            )
-        cache.note_withdrawal(folder, notice[1])
 
 
 def refuse_withdrawn(said: Withdrawal, allowed: bool, *, kept: bool) -> None:

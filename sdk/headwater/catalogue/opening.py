@@ -13,9 +13,10 @@ from headwater.catalogue.dataset import cache_of, check_name
 from headwater.catalogue.frames import did_you_mean
 from headwater.catalogue.generators import load_generator
 from headwater.catalogue.known import KnownCatalogue, home_folder, read_catalogues
-from headwater.catalogue.loading import Request, load_release, refuse_older
+from headwater.catalogue.loading import Request, load_release
 from headwater.catalogue.pinning import add_catalogue, follow_charter, whole_digest
 from headwater.catalogue.refusals import NotInCatalogue, WithdrawnRelease
+from headwater.catalogue.rollback import refuse_older
 from headwater.catalogue.samples import Sample, request_sample
 from headwater.catalogue.searching import Wish
 from headwater.catalogue.selection import newest_standing
@@ -131,8 +132,6 @@ class Catalogue:
         request.check()
         chosen = self._chosen(name, version)
         cache = cache_of(self._home)
-        if version is None:
-            refuse_older(cache, self._client, self.history, name, chosen)
         return load_release(cache, self._client, self.history, name, chosen, request)
 
     def open_dataset(self, name: str, version: int | None = None, **options: Any) -> "pyarrow.dataset.Dataset":
@@ -216,7 +215,9 @@ class Catalogue:
     def _chosen(self, name: str, version: int | None) -> int:
         listings = self._listed(name)
         if version is None:
-            return newest_standing(listings)
+            newest = newest_standing(listings)
+            refuse_older(self._home, self._client, name, newest)
+            return newest
         there = [listing.version for listing in listings]
         if version not in there:
             listed = ", ".join(map(str, sorted(there)))

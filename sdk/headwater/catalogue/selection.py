@@ -7,6 +7,7 @@ from headwater.catalogue.client import CatalogueClient, Listing
 from headwater.catalogue.frames import did_you_mean
 from headwater.catalogue.known import KnownCatalogue, read_catalogues
 from headwater.catalogue.refusals import NotInCatalogue
+from headwater.catalogue.rollback import refuse_older
 from headwater.errors import InputError
 
 __all__ = ["chosen_catalogues", "find_dataset", "newest_standing"]
@@ -38,6 +39,7 @@ def find_dataset(
 
     Raises:
         InputError: none has it, or more than one has.
+        ReleaseRefused: a catalogue's newest is older than one that was here before.
         TransportError: a catalogue could not be reached.
     """
     found: list[tuple[KnownCatalogue, int]] = []
@@ -45,6 +47,8 @@ def find_dataset(
     for known in chosen_catalogues(home, url):
         with CatalogueClient(known) as client:
             listings = client.versions(name)
+            if listings and version is None:
+                refuse_older(home, client, name, newest_standing(listings))
         present += (numbers := [listing.version for listing in listings])
         if listings and version is None:
             found.append((known, newest_standing(listings)))

@@ -2,7 +2,8 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,15 @@ import pytest
 from numpy.typing import NDArray
 
 import headwater
-from headwater.catalogue import Catalogue, CatalogueClient, Dataset, cache_of, loading, read_catalogues
+from headwater.catalogue import (
+    Catalogue,
+    CatalogueClient,
+    Dataset,
+    cache_of,
+    find_dataset,
+    loading,
+    read_catalogues,
+)
 from headwater.catalogue import frames as frames_module
 from headwater.catalogue.refusals import RequestRefused
 from headwater.errors import InputError, PeerError, ReleaseRefused
@@ -321,9 +330,19 @@ def test_what_was_seen_and_signed_once_is_not_forgotten(home: Path, tmp_path: Pa
             # The catalogue shows an older version as the newest.
             newest, hidden = own.releases / "visits" / "2", tmp_path / "hidden"
             newest.rename(hidden)
-            for load in (opened.load_dataset, headwater.load_dataset):
+            asked: list[Callable[[], object]] = [
+                *(partial(load, "visits") for load in (opened.load_dataset, headwater.load_dataset, opened.show)),
+                *(partial(load, "visits") for load in (opened.open_dataset, opened.load_generator)),
+                partial(headwater.load_generator, "visits"),
+                partial(opened.request_sample, "visits", 10),
+                partial(headwater.request_sample, "visits", 10),
+                # As `headwater show`, `download` and `sample` find it.
+                partial(find_dataset, home, "visits"),
+            ]
+            for ask in asked:
                 with pytest.raises(ReleaseRefused, match="version 2 was loaded from it before"):
-                    load("visits")
+                    ask()
+            assert find_dataset(home, "visits", 1)[1] == 1
             assert opened.load_dataset("visits", 1).num_rows == 500
             hidden.rename(newest)
             said = Withdrawal(
