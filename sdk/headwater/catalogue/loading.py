@@ -160,7 +160,7 @@ def refuse_withdrawn(said: Withdrawal, allowed: bool, *, kept: bool) -> None:
     still = "; allow_withdrawn=True gives the copy in the cache all the same" if kept else ""
     raise WithdrawnRelease(
         f"{said.name} version {said.version} was withdrawn by the consortium on {said.withdrawn[:10]}: "
-        f"{said.reason}{instead}{still}"
+        f"{said.clause}{instead}{still}"
     )
 
 

@@ -1,6 +1,8 @@
 """Rows drawn on request by the coordinator: asked for, waited for, downloaded, and held to what was signed."""
 
 import json
+import os
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
@@ -19,6 +21,7 @@ from headwater.catalogue.fetching import Arriving
 from headwater.catalogue.known import home_folder
 from headwater.catalogue.pinning import follow_charter
 from headwater.catalogue.refusals import Busy, RequestRefused
+from headwater.catalogue.sample_check import RELEASE_SUFFIX, STATEMENT_SUFFIX, check_statement
 from headwater.catalogue.selection import find_dataset
 from headwater.catalogue.transfer import fetch_file
 from headwater.errors import HeadwaterError, InputError, ReleaseRefused, TransportError
@@ -41,10 +44,10 @@ __all__ = [
     "request_sample",
 ]
 
-STATEMENT_SUFFIX = ".statement.json"
-"""What is added to a sample's name for what the coordinator signed about it."""
-
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.5, 5.0
+# As a release's files are called; another name stands in no message but the reader's own.
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
+_LONGEST_NAME = 255
 _OVER = {"failed", "cancelled", "expired"}
 
 
@@ -97,7 +100,8 @@ class Sample:
     """Rows that were drawn, and what vouches for them.
 
     Attributes:
-        file: Parquet or CSV; beside it, under its name and `.statement.json`, what was signed.
+        file: Parquet or CSV; beside it, under its name and `.statement.json` and `.release.json`, what was signed of it
+            and of its release, by which `headwater verify` checks it again.
         statement: verified; its digest is what to cite.
     """
 
@@ -211,8 +215,7 @@ def draw_sample(
             "of it",
             code="generator_kept",
         )
-    if target.exists():
-        raise InputError(f"{target} is there already; name another file")
+    _refuse_unusable(target)
     what = f"a sample of {manifest.name} version {manifest.version}"
     document = request.model_dump(mode="json")
     progress = _progress(client.ask("POST", _path(manifest), what, document), client)
@@ -222,7 +225,7 @@ def draw_sample(
         signed = _statement(progress, manifest, history, request)
         said = signed.statement
         entry = FileEntry(
-            path=target.name if target.name.isascii() and " " not in target.name else "sample",
+            path=target.name if _PLAIN_NAME.fullmatch(target.name) else "sample",
             size_bytes=said.size_bytes,
             sha256=said.sha256,
             media_type="application/octet-stream",
@@ -233,6 +236,7 @@ def draw_sample(
         with suppress(HeadwaterError):
             client.ask("DELETE", job, what)
         raise
+    target.with_name(target.name + RELEASE_SUFFIX).write_bytes(release.to_bytes())
     target.with_name(target.name + STATEMENT_SUFFIX).write_bytes(signed.to_bytes())
     return Sample(target, signed)
 
@@ -250,6 +254,17 @@ def estimate_sample(client: CatalogueClient, manifest: Manifest, request: Sample
         return SampleCost.model_validate(json.loads(answer))
     except (ValueError, RecursionError) as error:
         raise TransportError(f"{client.known.url} does not answer as a catalogue; check the address") from error
+
+
+def _refuse_unusable(target: Path) -> None:
+    """Before anything is asked for: rows that were drawn shall have a place."""
+    longest = _LONGEST_NAME - len(STATEMENT_SUFFIX)
+    if not target.name or "\0" in str(target) or len(os.fsencode(target.name)) > longest:
+        raise InputError(f"{str(target)[:80]!r} names no file; give a name of 1 to {longest} bytes")
+    if not target.parent.is_dir() and target.parent.exists():
+        raise InputError(f"{target.parent} is no folder; name another file")
+    if target.exists():
+        raise InputError(f"{target} is there already; name another file")
 
 
 class _JobFile:
@@ -325,11 +340,7 @@ def _statement(
     signed = progress.statement
     if signed is None:
         raise ReleaseRefused("the catalogue says nothing that is signed about the sample; do not use it")
-    charter = history.find(manifest.provenance.charter_digest) or history.newest
-    # The coordinator's key may have changed since the release was made, by a later version of its charter.
-    later = [each.charter.coordinator_key for each in history.charters if each.charter.version >= charter.version]
-    trusted = signed.coordinator_key if signed.coordinator_key in later else charter.coordinator_key
-    said = signed.verify(manifest, trusted)
+    said = check_statement(signed, manifest, history)
     if said.request != request:
         raise ReleaseRefused("the catalogue drew other rows than were asked for; do not use them, tell the consortium")
     return signed

@@ -202,7 +202,7 @@ class Dataset:
         if said is None:
             return ()
         instead = "" if said.replaced_by is None else f" Use version {said.replaced_by}."
-        return (f"  WITHDRAWN on {said.withdrawn[:10]}: {said.reason}{instead}",)
+        return (f"  WITHDRAWN on {said.withdrawn[:10]}: {said.sentence}{instead}",)
 
 
 def _line(text: str) -> str:

@@ -1,5 +1,6 @@
 """`headwater catalogue`: name a catalogue once, then list, show, download and verify its datasets."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -172,7 +173,7 @@ def show(name: _Name, version: _Version = None, catalogue: _Catalogue = None, js
     console = Console()
     if (said := dataset.withdrawal) is not None:
         instead = "" if said.replaced_by is None else f" Use version {said.replaced_by}."
-        console.print(f"[red]WITHDRAWN[/red] on {said.withdrawn[:10]}: {plain(said.reason)}{instead}")
+        console.print(f"[red]WITHDRAWN[/red] on {said.withdrawn[:10]}: {plain(said.sentence)}{instead}")
     show_manifest(console, dataset.manifest)
     if dataset.withdrawal is None:
         console.print(f"\nNext: [bold]headwater download {dataset.name}[/bold]")
@@ -205,7 +206,7 @@ def download(
 
 
 def verify(
-    folder: Annotated[Path, typer.Argument(help="A downloaded dataset.")],
+    folder: Annotated[Path, typer.Argument(help="A downloaded dataset; or rows on request, or a folder of them.")],
     receipts: Annotated[
         Path | None, typer.Option(help="The run's receipts, as `headwater-org receipts export` writes them.")
     ] = None,
@@ -215,13 +216,19 @@ def verify(
     Exit status 1, and the reason, if a signature, a file or a digest is not what was signed, or if a dataset states a
     smaller ε than its own signed events come to. An audited dataset must be signed by the coordinator and by as many
     organisations as the charter asks for, and its verdict must follow from audit.json and the policy it names. With
-    the extra `privacy` installed ε is replayed exactly, else only held to what arithmetic alone can refute.
+    the extra `privacy` installed ε is replayed exactly, else only held to what arithmetic alone can refute. Rows that
+    were drawn on request are held to the statement that the coordinator signed, which stands beside them.
     """
     from headwater.catalogue import home_folder, pinned_charter
+    from headwater.catalogue.sample_check import samples_in
     from headwater.release import verify_release
+    from headwater.release.layout import MANIFEST
     from headwater.release.receipts import read_receipts, verify_receipts
     from headwater.release.verification import claimed_charter
 
+    if not (folder / MANIFEST).exists() and (samples := samples_in(folder)):
+        _verify_samples(samples)
+        return
     charter = pinned_charter(home_folder(), claimed_charter(folder))
     verification = verify_release(folder, charter)
     chain = "" if receipts is None else verify_receipts(verification, read_receipts(receipts))
@@ -234,3 +241,16 @@ def verify(
     show_verification(console, verification)
     if chain:
         console.print(f"{chain}.", highlight=False)
+
+
+def _verify_samples(samples: Sequence[Path]) -> None:
+    from headwater.catalogue import home_folder
+    from headwater.catalogue.sample_check import verify_sample
+
+    for file in samples:
+        said = verify_sample(home_folder(), file)
+        Console().print(
+            f"[green]Verified[/green] {plain(str(file))}: {said.rows:,} rows on request of {plain(said.name)} version "
+            f"{said.version}, signed by the coordinator alone; cite sample {said.digest}",
+            soft_wrap=True,
+        )

@@ -61,6 +61,17 @@ class Withdrawal(Document):
     reason: str = Field(min_length=10, max_length=2000)
     replaced_by: int | None = Field(default=None, ge=1, le=1_000_000)
 
+    @property
+    def sentence(self) -> str:
+        """The reason as one sentence, however it was written."""
+        begun = self.reason[0].upper() + self.reason[1:]
+        return begun if begun.endswith((".", "!", "?", "…")) else f"{begun}."
+
+    @property
+    def clause(self) -> str:
+        """The reason inside a sentence, without a mark at its end."""
+        return self.reason.rstrip(".!?… ") or self.reason
+
     @field_validator("reason")
     @classmethod
     def _check_reason(cls, value: str) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from headwater.release import FileEntry
+from headwater.release.large import shard_paths
 from headwater.release.manifest import Chart, GeneratorTerms, Manifest
 from headwater.release.statement import (
     headline,
@@ -116,6 +117,8 @@ def dataset_values(
         "files": files,
         "plots": plots,
         "has": set(entry.files),
+        "shards": shard_paths(entry.files),
+        "address": settings.address,
         "generator": generator_words(manifest.generator),
         "snippets": loading_snippets(manifest, settings, token=token),
         "citation": citation_text(manifest),

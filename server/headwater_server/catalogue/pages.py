@@ -152,6 +152,7 @@ def _dataset_text(pages: Pages, entry: ReleaseEntry, versions: Sequence[ReleaseE
         return pages.text("withdrawn.html", said=entry.withdrawn, **withdrawn_values(entry, versions))
     token = current_reader().rules.of(entry.manifest.name).level is not Level.PUBLIC
     values = dict(dataset_values(entry, versions, pages.settings, token=token))
+    values["may_read"] = may_read
     if not may_read:
         values["preview"] = replace(values["preview"], rows=())
     return pages.text("dataset.html", **values)

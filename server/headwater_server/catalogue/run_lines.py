@@ -9,6 +9,8 @@ from headwater_server.cli.watching import Lines
 __all__ = ["Line", "lines_after", "plain_line"]
 
 Tone = Literal["", "good", "warn", "bad"]
+# Words of the log that need an explanation; the page has one for those that are left.
+_PLAIN = {"1-way TVD": "single columns off by", "rung": "step", "sensitivity": "change with the latent"}
 _TONES: tuple[tuple[str, Tone], ...] = (("red", "bad"), ("yellow", "warn"), ("green", "good"))
 
 
@@ -42,4 +44,7 @@ def plain_line(markup: str) -> Line:
 
     text = Text.from_markup(markup.replace(" [dim]", " · [dim]"))
     styles = " ".join(str(span.style) for span in text.spans)
-    return Line(text.plain.strip(), next((tone for word, tone in _TONES if word in styles), ""))
+    said = text.plain.strip()
+    for word, plain in _PLAIN.items():
+        said = said.replace(word, plain)
+    return Line(said, next((tone for word, tone in _TONES if word in styles), ""))

@@ -82,7 +82,7 @@ def _chart(pairs: PairTrends) -> "alt.LayerChart":
             base.transform_filter("!datum.strong").mark_text(fontSize=10).encode(text="words:N"),
             base.transform_filter("datum.strong").mark_text(fontSize=10, fill=ON_FULL).encode(text="words:N"),
         ]
-    note = "synthetic rows; darker is stronger, orange where one falls as the other rises"
+    note = "synthetic rows; the fuller its colour the stronger a pair, orange where one falls as the other rises"
     return alt.layer(*layers).properties(width=side * (size - 1), height=side * (size - 1), title=heading(_NAME, note))
 
 

@@ -80,8 +80,8 @@ def withdraw(
             said = entry.withdrawn
             if (said.reason, said.replaced_by) != (reason.strip(), replaced_by):
                 raise InputError(
-                    f"{name} version {version} was withdrawn at {said.withdrawn}: {said.reason} What was signed is not "
-                    "changed; withdrawn.json says it to everybody"
+                    f"{name} version {version} was withdrawn at {said.withdrawn}: {said.sentence} What was signed is "
+                    "not changed; withdrawn.json says it to everybody"
                 )
         _remove_rest(entry.folder)
     return said

@@ -1,5 +1,7 @@
 """Very many rows by their dataset's name: all files as one, in parts, or as a dataset that is not read."""
 
+import ssl
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -105,3 +107,15 @@ def test_a_changed_file_is_refused(home: Path, catalogue: RunningCatalogue) -> N
 def test_what_a_release_does_not_have_is_told(home: Path) -> None:
     with pytest.raises(InputError, match="has no configuration 'views'; it has default, large"):
         headwater.load_dataset("visits", config="views")
+
+
+def test_the_page_links_every_file_and_names_the_command_for_more(catalogue: RunningCatalogue) -> None:
+    context = ssl.create_default_context(cafile=str(catalogue.ca))
+    with urllib.request.urlopen(f"{catalogue.url}/datasets/visits", context=context) as answer:
+        page = answer.read().decode()
+    assert "3 files, which belong together" in page
+    for path in PATHS:
+        assert page.count(f'<a href="/api/v1/releases/visits/1/files/{path}">{path}</a>') == 2, (
+            "here and among all files"
+        )
+    assert "headwater sample visits --on-request --version 1 --rows 10000 --out rows.parquet" in page

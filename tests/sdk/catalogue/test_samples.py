@@ -17,7 +17,8 @@ import headwater
 from headwater.catalogue import add_catalogue
 from headwater.catalogue.opening import catalogue
 from headwater.catalogue.refusals import AccessRefused, RequestRefused
-from headwater.catalogue.samples import STATEMENT_SUFFIX, SampleProgress, request_sample
+from headwater.catalogue.sample_check import STATEMENT_SUFFIX, samples_in, verify_sample
+from headwater.catalogue.samples import SampleProgress, request_sample
 from headwater.cli import app
 from headwater.errors import InputError, ReleaseRefused
 from headwater.generator import Between
@@ -107,6 +108,40 @@ def test_rows_come_with_what_was_signed(
     assert said.request.rows == 700
     with pytest.raises(InputError, match="is there already"):
         request_sample("visits", 1, out=out)
+
+
+def test_a_sample_is_verified_again_without_a_network(url: str, tmp_path: Path) -> None:
+    del url
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    sample = request_sample("visits", 30, out=folder / "(rows of) ward ä.parquet")
+    home = tmp_path / "home"
+    assert list(samples_in(folder)) == [sample.file]
+    assert verify_sample(home, sample.file) == sample.statement.statement
+    shown = CliRunner().invoke(app, ["verify", str(folder)])
+    assert shown.exit_code == 0, shown.output
+    assert "30 rows on request of visits version 1, signed by the coordinator alone" in shown.output
+    content = sample.file.read_bytes()
+    sample.file.write_bytes(content + b" ")
+    with pytest.raises(ReleaseRefused, match="is not the sample that was signed"):
+        verify_sample(home, sample.file)
+    sample.file.write_bytes(content)
+    beside = folder / f"{sample.file.name}{STATEMENT_SUFFIX}"
+    signed = beside.read_bytes()
+    beside.write_bytes(signed.replace(b'"rows":30', b'"rows":31'))
+    with pytest.raises(ReleaseRefused):
+        verify_sample(home, sample.file)
+    beside.write_bytes(signed)
+    (folder / f"{sample.file.name}.release.json").unlink()
+    with pytest.raises(ReleaseRefused, match=r"release\.json is missing"):
+        verify_sample(home, sample.file)
+
+
+@pytest.mark.parametrize("name", ["x" * 250 + ".parquet", "a\0b.parquet"])
+def test_a_name_that_no_file_can_have_is_refused_before_anything_is_drawn(url: str, tmp_path: Path, name: str) -> None:
+    del url
+    with pytest.raises(InputError, match="names no file"):
+        request_sample("visits", 1, out=tmp_path / name)
 
 
 def test_without_a_name_the_file_is_kept_at_home(url: str, tmp_path: Path) -> None:

@@ -80,6 +80,20 @@ def test_notice_of_another_release_is_refused(
         verify_withdrawal(signed.to_bytes(), manifest, consortium.charter.charter)
 
 
+@pytest.mark.parametrize(
+    ("reason", "sentence", "clause"),
+    [
+        (WHY, WHY, WHY.rstrip(".")),
+        ("two columns were swapped", "Two columns were swapped.", "two columns were swapped"),
+        ("Who could know?", "Who could know?", "Who could know"),
+        ("..........", "..........", ".........."),
+    ],
+)
+def test_a_reason_reads_as_one_sentence(manifest: Manifest, reason: str, sentence: str, clause: str) -> None:
+    said = notice(manifest, reason=reason)
+    assert (said.sentence, said.clause) == (sentence, clause)
+
+
 def test_a_changed_reason_is_refused(consortium: Consortium, manifest: Manifest) -> None:
     signed = SignedWithdrawal.sign(notice(manifest), consortium.coordinator_key)
     data = signed.to_bytes().replace(b"swapped", b"perfect")

@@ -93,7 +93,10 @@ def test_rows_on_a_page_are_for_who_may_read(site: AccessSite, tokens: dict[str,
     # Alternately, so that what was rendered for one is not shown to the other.
     for who in ("registered", "stranger", "heart", "watcher"):
         page = site.ask("/datasets/registered", tokens[who]).text
-        assert ("synthetic rows</caption>" in page) == (who in READ["registered"]), who
+        reads = who in READ["registered"]
+        assert ("synthetic rows</caption>" in page) == reads, who
+        assert ('class="button" href="/api/v1/releases/registered/1/files/data.parquet" download' in page) == reads, who
+        assert ("<h2>Get access</h2>" in page) != reads, who
 
 
 def test_a_hidden_dataset_answers_as_one_that_there_is_not(site: AccessSite, tokens: dict[str, str]) -> None:

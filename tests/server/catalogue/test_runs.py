@@ -231,6 +231,7 @@ def test_markup_becomes_plain_text_with_a_tone() -> None:
     assert plain_line("[red]failed[/red]: [b]x").tone == "bad"
     assert plain_line("[green]taken[/green], [yellow]but[/yellow]").tone == "warn"
     assert plain_line("plain \\[red]").text == "plain [red]"
+    assert plain_line("mixture, rung 2; 1-way TVD 0.010").text == "mixture, step 2; single columns off by 0.010"
 
 
 def test_the_state_counts_no_more_sums_than_there_can_be(site: ShownSite, tmp_path: Path) -> None:

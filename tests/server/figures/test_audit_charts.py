@@ -58,6 +58,8 @@ def drawn(audit: PublishedAudit) -> dict[str, Drawn]:
 def test_ranges_of_the_audit_are_drawn_and_said() -> None:
     charts = drawn(published())
     assert set(charts) == {"pairs", "usefulness", "bias", "coverage"}
+    # Light or dark, a full colour stands out from its ground.
+    assert any("fuller its colour the stronger" in text for text in charts["pairs"].texts)
     assert {"0.8–0.85", "0.9–0.95", "500", "2,000"} <= set(charts["usefulness"].texts)
     assert "0.8–0.85 from 500 rows" in charts["usefulness"].description
     assert "sex=Female 1 to 1.05" in charts["bias"].description
