@@ -285,7 +285,7 @@ def test_a_withdrawn_version_is_refused_with_its_reason(home: Path, tmp_path: Pa
             for allowed in (False, True):
                 for kept in cache_of(home).entries() if allowed else ():
                     cache_of(home).remove(kept.folder)
-                with pytest.raises(ReleaseRefused, match=r"consent was missing\.; use version 1") as caught:
+                with pytest.raises(ReleaseRefused, match=r"consent was missing; use version 1") as caught:
                     opened.load_dataset("visits", 2, allow_withdrawn=allowed)
                 assert caught.value.code == "withdrawn"
             assert isinstance(shown := opened.show("visits", 2), Dataset)
