@@ -21,7 +21,7 @@ from headwater.schema.writing import write_csv
 from headwater_server.demo.data import DemoData
 from headwater_server.demo.processes import ProcessGroup, free_ports
 
-__all__ = ["Consortium", "GateAnswer"]
+__all__ = ["Consortium", "GateAnswer", "coordinator_folder"]
 
 _HOST = "127.0.0.1"
 _UP_SECONDS = 90.0
@@ -56,6 +56,11 @@ class GateAnswer:
         return self.last.strip().splitlines()[-1].split()[-1]
 
 
+def coordinator_folder(folder: Path) -> Path:
+    """The coordinator's home in the folder of a consortium."""
+    return folder / "coordinator"
+
+
 class Consortium:
     """A coordinator and its organisations in one folder."""
 
@@ -64,7 +69,7 @@ class Consortium:
         self._folder = folder
         self._processes = processes
         self._data = data
-        self.home = folder / "coordinator"
+        self.home = coordinator_folder(folder)
         self.members = [f"hospital-{chr(ord('a') + number)}" if number < 26 else f"hospital-{number + 1}"
                         for number in range(len(data.parts))]  # fmt: skip
         self._ports = free_ports(4)
@@ -205,8 +210,8 @@ class Consortium:
         # The demo confirms its guesses itself, where a person would have to; its release must say so.
         outside = ("--schema-from-rows",) if self._data.schema_was_drafted else ()
         return self._processes.ask(
-            "commands", "headwater-coordinator", "release", self.run_id, "--name", name, "--description", words,
-            "--licence", "for demonstration alone", "--waive", "inconclusive", "--reason",
+            "commands", "headwater-coordinator", "release", self.run_id, "--name", name, "--title", self._data.title,
+            "--description", words, "--licence", "for demonstration alone", "--waive", "inconclusive", "--reason",
             "a demonstration on one machine, which cannot show what this gate asks for", "--expires", "2099-12-31",
             *outside, "--home", str(self.home), environment=_QUOTED,
         )  # fmt: skip

@@ -21,6 +21,7 @@ from headwater_server.shared_table import check_most_rows, check_organisations, 
 __all__ = ["DemoData", "default_table", "prepare"]
 
 DEFAULT_TARGET = "diagnosis"
+_TITLE = "Breast tumours: measures of cell nuclei and diagnosis"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class DemoData:
         test: rows that nobody trains on.
         parts: one array of row numbers of `train` for each organisation.
         warnings: what the drafted schema may have taken wrongly, a line each.
+        title: of the dataset, for people; "" where only its name is known.
     """
 
     name: str
@@ -44,6 +46,7 @@ class DemoData:
     test: pa.Table
     parts: tuple[NDArray[np.int64], ...]
     warnings: tuple[str, ...] = ()
+    title: str = ""
 
     def rows_of(self, organisation: int) -> pa.Table:
         """The rows of one organisation, numbered from 0."""
@@ -113,7 +116,8 @@ def prepare(
         check_most_rows(budget, splits_of(private=True), [shared.rows.take(part) for part in shared.parts])
     # The demo ends with scores: what cannot be scored is refused before a consortium is made for it.
     Usefulness(shared.train, shared.test, schema.target.name).check()
-    return DemoData(schema.name, schema, schema_file is None, shared.train, shared.test, shared.parts, warnings)
+    title = _TITLE if data is None else ""
+    return DemoData(schema.name, schema, schema_file is None, shared.train, shared.test, shared.parts, warnings, title)
 
 
 def _listed(names: Sequence[str], shown: int = 12) -> str:

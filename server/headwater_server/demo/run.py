@@ -28,14 +28,16 @@ from headwater.schema.conform import load_table
 from headwater.schema.table import Table
 from headwater.schema.writing import write_csv
 from headwater_server.audit_option import audit_in_one_line
-from headwater_server.demo.consortium import Consortium
+from headwater_server.demo.consortium import Consortium, coordinator_folder
 from headwater_server.demo.data import DemoData, prepare
 from headwater_server.demo.looking_around import what_to_try
 from headwater_server.demo.processes import ProcessGroup
 from headwater_server.demo.releasing import release
 from headwater_server.demo.spent import SpentByAll, compare, keep_ledgers, stated_in
 from headwater_server.demo.telling import conclude, introduce, print_quoted
+from headwater_server.lock import is_serving
 from headwater_server.output_folder import claim_folder
+from headwater_server.settings import CoordinatorHome
 
 __all__ = ["DemoRequest", "run_demo"]
 
@@ -106,7 +108,8 @@ def run_demo(request: DemoRequest) -> None:
     """Run the whole demo; every process is gone when it returns or fails, and so are its files but those to keep.
 
     Raises:
-        InputError: fewer than three organisations, an unusable table, a folder that is not the demo's.
+        InputError: fewer than three organisations, an unusable table, a folder that is not the demo's, or one in which
+            another demo is up.
         HeadwaterError: a step failed; the message is that step's own.
     """
     console = Console()
@@ -120,9 +123,10 @@ def run_demo(request: DemoRequest) -> None:
     rounds = few.get(recipe) if request.rounds is None else request.rounds
     # A recipe that has no such rounds, or no private form, is refused before anything starts.
     recipe_of(data.schema, recipe, rounds, private=request.budget is not None)
+    folder = request.out / "consortium"
+    _require_ended(request.out, folder)
     claim_folder(request.out, "demo")
     introduce(console, data)
-    folder = request.out / "consortium"
     try:
         with _terminated_like_interrupted(), ProcessGroup(folder / "logs", {"OMP_NUM_THREADS": "1"}) as processes:
             consortium = Consortium(folder, processes, data)
@@ -135,6 +139,12 @@ def run_demo(request: DemoRequest) -> None:
     finally:
         if not request.keep:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _require_ended(out: Path, folder: Path) -> None:
+    """Refuse to take the files away from under a demo that --keep left up."""
+    if is_serving(CoordinatorHome(coordinator_folder(folder))):
+        raise InputError(f"a demo is up in {out}; end that one first (Ctrl-C there), or say --out ANOTHER")
 
 
 def _stages(

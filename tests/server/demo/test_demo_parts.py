@@ -1,5 +1,6 @@
 """The demo's parts that need no consortium: its table, its folder, its processes."""
 
+import fcntl
 import shlex
 import shutil
 import signal
@@ -13,7 +14,7 @@ from typer.testing import CliRunner
 from headwater.errors import HeadwaterError, InputError
 from headwater.evaluation.split import judge_split
 from headwater_server.cli import app
-from headwater_server.demo.consortium import Consortium
+from headwater_server.demo.consortium import Consortium, coordinator_folder
 from headwater_server.demo.data import default_table, prepare
 from headwater_server.demo.looking_around import program, what_to_try
 from headwater_server.demo.processes import ProcessGroup, free_ports
@@ -88,6 +89,19 @@ def test_folder_that_the_command_made_is_replaced_and_no_other(tmp_path: Path) -
     assert (foreign / "thesis.txt").read_text() == "precious"
     with pytest.raises(InputError, match="was not made by simulate"):
         claim_folder(folder, "simulate")
+
+
+def test_a_demo_that_is_up_keeps_its_files(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    claim_folder(folder, "demo")
+    home = CoordinatorHome(coordinator_folder(folder / "consortium"))
+    home.folder.mkdir(parents=True)
+    with home.lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        answer = CliRunner().invoke(app, ["demo", "--out", str(folder)])
+    assert isinstance(answer.exception, InputError)
+    assert "a demo is up in" in str(answer.exception)
+    assert home.lock.is_file()
 
 
 def test_free_ports_differ() -> None:
