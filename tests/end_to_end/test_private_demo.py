@@ -17,7 +17,8 @@ from headwater.release.verification import read_manifest
 from headwater_client.cli import app as organisation
 from headwater_server.cli import app
 
-pytestmark = pytest.mark.slow
+# One consortium of processes at a time is what two cores carry.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("consortium"), pytest.mark.timeout(1200)]
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from headwater_client.flower import QUIET_ENVIRONMENT
-from headwater_client.flower.supervisor import free_loopback_port
+from headwater_server.demo.processes import free_ports
 from support.authority import write_authority
 
 __all__ = ["SuperLink", "wait_for", "write_node_key"]
@@ -48,7 +48,7 @@ class SuperLink:
         """
         self.folder = folder
         folder.mkdir(parents=True)
-        self.port = free_loopback_port()
+        (self.port,) = free_ports(1)
         self.address = f"127.0.0.1:{self.port}"
         self.ca = folder / "ca.crt"
         if certificates is None:
@@ -139,7 +139,7 @@ def _trust(ca: Path) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=str(ca))
 
 
-def wait_for(condition: Callable[[], bool], what: str, seconds: float = 90.0) -> None:
+def wait_for(condition: Callable[[], bool], what: str, seconds: float = 300.0) -> None:
     """Poll a condition of real processes until it holds."""
     end = time.monotonic() + seconds
     while not condition():

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -19,20 +20,28 @@ __all__ = ["ProcessGroup", "free_ports"]
 _STOP_SECONDS = 15.0
 _GONE_SECONDS = 5.0
 _LOG_LINES_SHOWN = 12
+_PORTS = range(20_000, 32_768)
+"""Below those that systems hand out by themselves: nobody gets one of these between its choice and its use."""
 
 
 def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
     """Ports on which nobody listens at this moment, all different.
 
-    Each is held open until all are chosen, so that no two are the same.
+    They are drawn at random, as another demo may look for its own at the same time.
+
+    Raises:
+        InputError: there are not as many.
     """
-    with contextlib.ExitStack() as held:
-        ports = []
-        for _ in range(count):
-            listener = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
-            listener.bind((host, 0))
-            ports.append(int(listener.getsockname()[1]))
-        return ports
+    ports: list[int] = []
+    for port in secrets.SystemRandom().sample(_PORTS, len(_PORTS)):
+        if len(ports) == count:
+            break
+        with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+            listener.bind((host, port))
+            ports.append(port)
+    if len(ports) < count:
+        raise InputError(f"{len(ports)} ports from {_PORTS[0]} to {_PORTS[-1]} are free, {count} are needed; free some")
+    return ports
 
 
 def _command(program: str, arguments: Sequence[str]) -> list[str]:

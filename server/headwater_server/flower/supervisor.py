@@ -19,7 +19,7 @@ __all__ = ["FlowerSettings", "FlowerSupervisor"]
 _log = structlog.get_logger(__name__)
 
 LOOPBACK = "127.0.0.1"
-_READY_SECONDS = 60.0
+_READY_SECONDS = 180.0
 _STOP_SECONDS = 8.0
 _LONGEST_DELAY_SECONDS = 30.0
 

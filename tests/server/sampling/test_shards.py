@@ -153,6 +153,7 @@ def test_too_many_files_are_refused(held: Bundle) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("ray")
 def test_ray_draws_the_same_bytes_and_ends(bundle: Path, held: Bundle, tmp_path: Path) -> None:
     """The command as a person gives it: Ray warns of itself, and what it leaves open only a process's end closes."""
     asked = ["--rows", "40000", "--seed", "9", "--shard-rows", "16384", "--where", "outcome=ill"]
@@ -163,7 +164,7 @@ def test_ray_draws_the_same_bytes_and_ends(bundle: Path, held: Bundle, tmp_path:
         env=kept,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=500,
         check=False,
     )
     assert ray.returncode == 0, ray.stderr
