@@ -36,10 +36,11 @@ demo: $(STAMP)  ## A whole consortium on this machine, end to end. ARGS="--organ
 test: test-fast test-slow test-crash test-browser  ## All tests.
 
 test-fast: $(STAMP)  ## The fast suite.
+	@tools/ensure_postgres.sh
 	$(BIN)/python -m pytest -q -n 2 -m "not slow and not crash and not browser" $(PYTEST_ARGS)
 
 test-slow: $(STAMP)  ## End-to-end runs of real processes.
-	$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m slow $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m slow $(PYTEST_ARGS)
 
 test-crash: $(STAMP)  ## Processes killed at every point of a round, full disks, records rolled back.
 	$(BIN)/python -m pytest -q -n 2 -m crash tests/crash $(PYTEST_ARGS)

@@ -18,11 +18,7 @@ from headwater_client.flower.private import NodeRuntime, check_flower_version
 from headwater_client.flower.supervisor import SuperNodeSettings, SuperNodeSupervisor
 from support.superlink import SuperLink, wait_for, write_node_key
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.xdist_group("superlink"),
-    pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")]
 
 RUN_ID = "0f" * 16
 

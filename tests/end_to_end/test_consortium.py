@@ -16,8 +16,7 @@ from headwater_server.demo.processes import ProcessGroup
 from headwater_server.settings import CoordinatorHome
 from headwater_server.storage import RunState, SqlStorage
 
-# One consortium of processes at a time is what two cores carry.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("consortium"), pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 SCHEMA = Schema(
     name="visits",

@@ -17,8 +17,7 @@ from headwater.release.verification import read_manifest
 from headwater_client.cli import app as organisation
 from headwater_server.cli import app
 
-# One consortium of processes at a time is what two cores carry.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("consortium"), pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from support.catalogue_server import RunningCatalogue, run_catalogue
 from support.releases import make_table, publish
 from support.specification import ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("researcher")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from support.catalogue_server import serve_https
 from support.releases import NOON, make_table, publish
 from support.sampled_release import SampledRelease, sampled_release, small_bundle
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("api document")]
+pytestmark = pytest.mark.slow
 
 UNCHECKED = "positive_data_acceptance,object_level_authorization"
 """Most drawn names are of no dataset and most drawn jobs nobody's, so data of the right form is often refused; and

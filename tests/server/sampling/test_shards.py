@@ -153,7 +153,6 @@ def test_too_many_files_are_refused(held: Bundle) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("ray")
 def test_ray_draws_the_same_bytes_and_ends(bundle: Path, held: Bundle, tmp_path: Path) -> None:
     """The command as a person gives it: Ray warns of itself, and what it leaves open only a process's end closes."""
     asked = ["--rows", "40000", "--seed", "9", "--shard-rows", "16384", "--where", "outcome=ill"]

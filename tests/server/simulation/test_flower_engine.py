@@ -130,7 +130,6 @@ def test_without_ray_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("ray")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning")
 def test_a_run_on_ray_gives_the_generator_of_a_run_in_this_process() -> None:
     watcher, cost = Recorder(), Cost()
