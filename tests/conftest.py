@@ -27,7 +27,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if "mark.slow" not in collection_path.read_text(encoding="utf-8") else None
 
 
-class OneAtATime(LoadFileScheduling):  # type: ignore[misc, no-any-unimported]
+class OneAtATime(LoadFileScheduling):  # type: ignore[misc]
     """Gives each process whole files of tests, and what fills a machine by itself to one of them."""
 
     def _split_scope(self, nodeid: str) -> str:

@@ -60,7 +60,7 @@ def serve_postgres(binaries: Path) -> Iterator[URL]:
 
             def ready() -> bool:
                 assert server.poll() is None, (folder / "log").read_text()
-                asked = [binaries / "pg_isready", "--quiet", "--host", folder]
+                asked: list[str | Path] = [binaries / "pg_isready", "--quiet", "--host", folder]
                 return subprocess.run(asked, check=False).returncode == 0
 
             wait_for(ready, "PostgreSQL takes connections")
