@@ -157,6 +157,10 @@ def test_the_sites_own_pages_may() -> None:
     assert same_origin(own)
     assert same_origin(Headers({"host": HOST}))
     assert same_origin(Headers({"host": HOST, "sec-fetch-site": "none"}))
+    # The pages' referrer policy makes browsers say no more of their own forms.
+    assert same_origin(Headers({"host": HOST, "sec-fetch-site": "same-origin", "origin": "null"}))
+    assert not same_origin(Headers({"host": HOST, "sec-fetch-site": "cross-site", "origin": "null"}))
+    assert not same_origin(Headers({"host": HOST, "sec-fetch-site": "none", "origin": "null"}))
 
 
 def test_where_tokens_cannot_be_read_nobody_is_let_in(site: AccessSite, monkeypatch: pytest.MonkeyPatch) -> None:

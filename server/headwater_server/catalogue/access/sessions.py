@@ -36,9 +36,13 @@ def same_origin(headers: Headers) -> bool:
     Browsers say where a request comes from and pages cannot forge it; programs say nothing, and hold no cookie that
     somebody else could use.
     """
-    if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    if site not in (None, "same-origin", "none"):
         return False
-    origin = headers.get("origin")
+    if origin == "null":
+        # What browsers send for the forms of these pages, whose referrer policy is no-referrer. Other pages without an
+        # origin, such as a sandboxed frame, are told apart as cross-site.
+        return site == "same-origin"
     return origin is None or origin == f"https://{headers.get('host', '')}"
 
 
