@@ -1,4 +1,4 @@
-"""Serving a release's files: by range, by strong ETag and digest, cached for ever."""
+"""Serving a release's files: by range, by strong ETag and digest; those that everybody may read are cached for ever."""
 
 import base64
 import datetime
@@ -166,9 +166,10 @@ def _headers(file: FileEntry, modified: datetime.datetime, *, public: bool) -> d
         "etag": f'"{file.sha256}"',
         "last-modified": format_datetime(modified, usegmt=True),
         "accept-ranges": "bytes",
-        "cache-control": f"{'public' if public else 'private'}, max-age=31536000, immutable",
+        # Who may read is asked at every reading: a browser's copy must not outlive session, token or level.
+        "cache-control": "public, max-age=31536000, immutable" if public else "private, no-cache",
         "content-security-policy": FIGURE_POLICY if figure else FILE_POLICY,
-    } | (_ACROSS_SITES if public else {})
+    } | (_ACROSS_SITES if public else {"vary": "authorization, cookie"})
 
 
 def _shown(file: FileEntry) -> bool:

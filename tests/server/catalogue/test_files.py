@@ -191,8 +191,14 @@ def test_files_behind_a_token_are_for_its_holder_alone(tmp_path: Path) -> None:
         with httpx.Client(base_url=running.url, verify=context, trust_env=False) as client:
             answer = client.get(DATA, headers=headers)
             refused = client.options(DATA, headers={"origin": "https://elsewhere.example"})
+            known = {"if-none-match": answer.headers["etag"]}
+            again, signed_out = client.get(DATA, headers=headers | known), client.get(DATA, headers=known)
     assert answer.status_code == 200
-    assert answer.headers["cache-control"] == "private, max-age=31536000, immutable"
+    # A browser asks each time before it shows its copy, so that one does not outlive session, token or level.
+    assert (again.status_code, signed_out.status_code) == (304, 401)
+    for each in (answer, again):
+        assert each.headers["cache-control"] == "private, no-cache"
+        assert each.headers["vary"] == "authorization, cookie"
     assert answer.headers["cross-origin-resource-policy"] == "same-origin"
     assert "access-control-allow-origin" not in answer.headers
     assert refused.status_code == 401
