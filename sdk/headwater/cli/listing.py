@@ -56,7 +56,7 @@ def listing_grid(listings: "Sequence[Listing]", title: str, width: int) -> Grid:
     if any(each.privacy.endswith(OUTSIDE) for each in listings):
         notes.append(f"{OUTSIDE} {SCHEMA_FROM_ROWS}.")
     if left_out := [heading for heading in cells if heading not in shown]:
-        notes.append(f"No room for: {', '.join(left_out)}; `headwater show NAME` has them.")
+        notes.append(f"No room for: {', '.join(left_out)}; `show NAME` has them.")
     grid.caption = " ".join(notes) or None
     return grid
 

@@ -74,7 +74,7 @@ def test_a_schema_that_was_read_from_the_rows_is_marked_and_the_mark_explained()
 
 def test_a_narrow_terminal_leaves_out_what_is_less_needed_and_says_where_it_stands() -> None:
     text = " ".join(shown(80, listing("readmissions-2026")).split())
-    assert "No room for: columns, size, made; `headwater show NAME` has them." in text
+    assert "No room for: columns, size, made; `show NAME` has them." in text
     assert "2026-11-21" not in text
     assert "1,234,567" in text
 
