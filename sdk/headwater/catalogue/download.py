@@ -132,9 +132,15 @@ def _clear_strangers(staging: Path, expected: set[str]) -> None:
 
 @contextmanager
 def only_one(staging: Path) -> Iterator[None]:
-    """Hold the hidden folder alone: several processes of one training job may ask for the same dataset."""
+    """Hold the hidden folder alone: several processes of one training job may ask for the same dataset.
+
+    Raises:
+        InputError: a link stands in its place; what is where it leads would be cleared away.
+    """
+    if staging.is_symlink():
+        raise InputError(f"{staging} is a link, where a download keeps what came so far; remove it")
     staging.mkdir(mode=0o755, exist_ok=True)
-    descriptor = os.open(staging, os.O_RDONLY | os.O_DIRECTORY)
+    descriptor = os.open(staging, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         # Whoever held it before may have renamed it away; its successor then starts a folder of its own.

@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import headwater
 from headwater.catalogue import CatalogueClient, add_catalogue, download_release, pinned_charter, read_catalogues
+from headwater.catalogue.download import only_one
 from headwater.catalogue.transfer import fetch_file
 from headwater.errors import InputError, ReleaseRefused, TransportError
 from headwater.release import verify_release
@@ -315,3 +316,10 @@ def test_without_a_catalogue_the_reader_is_told_what_to_do(tmp_path: Path, monke
     monkeypatch.setenv("HEADWATER_HOME", str(tmp_path))
     with pytest.raises(InputError, match="headwater catalogue add"):
         headwater.load_dataset("visits")
+
+
+def test_a_link_in_place_of_the_hidden_folder_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / ".out.part").symlink_to(tmp_path / "mine")
+    with pytest.raises(InputError, match="is a link"), only_one(tmp_path / ".out.part"):
+        pytest.fail("whatever is in the folder would be cleared away")
