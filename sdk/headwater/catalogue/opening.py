@@ -221,7 +221,7 @@ class Catalogue:
         there = [listing.version for listing in listings]
         if version not in there:
             listed = ", ".join(map(str, sorted(there)))
-            raise NotInCatalogue(f"{name!r} has no version {version}; there are {listed}")
+            raise NotInCatalogue(f"{name!r} has no version {version}; it has {listed}")
         return version
 
 

@@ -55,9 +55,7 @@ def find_dataset(
         elif version in numbers:
             found.append((known, int(version or 0)))
     if not found and present:
-        raise NotInCatalogue(
-            f"{name!r} has no version {version}; there are {', '.join(map(str, sorted(set(present))))}"
-        )
+        raise NotInCatalogue(f"{name!r} has no version {version}; it has {', '.join(map(str, sorted(set(present))))}")
     if not found:
         raise NotInCatalogue(f"no known catalogue has a dataset {name!r}{_like(home, name, url)}")
     if len(found) > 1:

@@ -61,6 +61,9 @@ def fetch_file(
         return
     part = target.with_name(target.name + PART_SUFFIX)
     part.parent.mkdir(parents=True, exist_ok=True)
+    if part.is_symlink():
+        # Whatever it leads to is nobody's download; nothing is written there.
+        part.unlink()
     failures = 0
     digest: str | None = None
     while digest is None:

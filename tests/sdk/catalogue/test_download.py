@@ -308,7 +308,7 @@ def test_name_that_is_none_never_becomes_a_path(home: Path, name: str) -> None:
 def test_unknown_dataset_is_named(home: Path) -> None:
     with pytest.raises(InputError, match="no known catalogue has a dataset 'other'"):
         headwater.load_dataset("other")
-    with pytest.raises(InputError, match="no version 7; there are 1"):
+    with pytest.raises(InputError, match="no version 7; it has 1"):
         headwater.load_dataset("visits", 7)
 
 

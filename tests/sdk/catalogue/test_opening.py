@@ -145,7 +145,7 @@ def test_unknown_names_versions_and_columns_are_told_what_is_like_them(opened: C
         opened.show("visit")
     with pytest.raises(InputError, match="no known catalogue has a dataset 'wide2'; did you mean 'wide'"):
         headwater.load_dataset("wide2")
-    with pytest.raises(InputError, match="no version 9; there are 1"):
+    with pytest.raises(InputError, match="no version 9; it has 1"):
         opened.show("visits", 9)
     with pytest.raises(InputError, match="no column 'wrd'; did you mean 'ward'"):
         opened.load_dataset("visits", columns=["wrd"])

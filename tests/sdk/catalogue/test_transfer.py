@@ -118,6 +118,16 @@ class TestInParts:
         assert nothing_under_its_name(tmp_path / "data")
         assert not (tmp_path / "data.part").exists()
 
+    def test_a_link_in_place_of_a_partial_file_is_not_followed(
+        self, server: FileServer, tmp_path: Path, content: bytes
+    ) -> None:
+        precious = tmp_path / "thesis.txt"
+        precious.write_text("precious")
+        (tmp_path / "data.part").symlink_to(precious)
+        fetch(server, tmp_path / "data")
+        assert (tmp_path / "data").read_bytes() == content
+        assert precious.read_text() == "precious"
+
     def test_another_part_than_was_asked_for_is_refused(self, server: FileServer, tmp_path: Path) -> None:
         server.shift = 1
         with pytest.raises(PeerError, match=r"another part of data\.parquet"):
