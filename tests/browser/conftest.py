@@ -46,10 +46,10 @@ def open_page(site: ShownSite, browser: Any) -> Callable[..., Any]:
 
     @contextmanager
     def opened(
-        path: str, *, width: int = 1280, scheme: str = "light", script: bool = True, said: int = 200
+        path: str, *, width: int = 1280, scheme: str = "light", script: bool = True, said: int = 200, at: str = ""
     ) -> Iterator[Any]:
         context = browser.new_context(
-            base_url=site.url,
+            base_url=at or site.url,
             # The certificate is signed by the test's own authority, which the browser does not know.
             ignore_https_errors=True,
             viewport={"width": width, "height": 900},
@@ -57,16 +57,20 @@ def open_page(site: ShownSite, browser: Any) -> Callable[..., Any]:
             java_script_enabled=script,
             accept_downloads=True,
         )
-        page = context.new_page()
-        page.set_default_timeout(10_000)
-        problems: list[str] = []
-        page.on("pageerror", lambda error: problems.append(f"error: {error}"))
-        page.on("console", lambda message: problems.append(message.text) if message.type in ("error", "warning") else 0)
-        page.on("requestfailed", lambda request: problems.append(f"failed: {request.url} {request.failure}"))
-        answer = page.goto(path)
-        assert answer.status == said
-        yield page
-        context.close()
+        try:
+            page = context.new_page()
+            page.set_default_timeout(10_000)
+            problems: list[str] = []
+            page.on("pageerror", lambda error: problems.append(f"error: {error}"))
+            page.on(
+                "console", lambda message: problems.append(message.text) if message.type in ("error", "warning") else 0
+            )
+            page.on("requestfailed", lambda request: problems.append(f"failed: {request.url} {request.failure}"))
+            answer = page.goto(path)
+            assert answer.status == said
+            yield page
+        finally:
+            context.close()
         # Chromium itself tells of a page that is a refusal.
         told = [problem for problem in problems if not (said >= 400 and "Failed to load resource" in problem)]
         told = [problem for problem in told if "ERR_ABORTED" not in problem]

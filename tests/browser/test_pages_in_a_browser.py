@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from headwater_server.storage import RunState
+from support.catalogue_server import run_catalogue
+from support.releases import publish
 from support.shown_site import RUN, RUN_OVER, ShownSite
 
 PAGES = {
@@ -130,6 +132,23 @@ def has_visible_focus(page: Any, selector: str) -> bool:
     """Whether it has an outline of two pixels at least."""
     width = page.evaluate(f"getComputedStyle(document.querySelector('{selector}')).outlineWidth")
     return float(re.sub("[a-z]", "", width)) >= 2
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_a_reader_signs_in_with_a_token_and_out_again(
+    open_page: Callable[..., Any], tmp_path: Path, *, script: bool
+) -> None:
+    token = "a-token-of-this-test-alone"
+    with run_catalogue(tmp_path, token=token) as closed:
+        publish(closed.releases, closed.consortium)
+        with open_page("/sign-in?next=/datasets/visits", at=closed.url, script=script) as page:
+            page.fill("#token", token)
+            page.keyboard.press("Enter")
+            page.wait_for_url(f"{closed.url}/datasets/visits")
+            assert page.request.get("/datasets/visits", max_redirects=0).status == 200
+            page.click("text=Sign out")
+            page.wait_for_url(f"{closed.url}/sign-in?next=/")
+            assert page.request.get("/datasets/visits", max_redirects=0).status != 200
 
 
 def test_everything_is_there_without_scripts(open_page: Callable[..., Any]) -> None:
