@@ -11,8 +11,10 @@ import argparse
 
 import duckdb
 import polars as pl
+import pyarrow as pa
 
 import headwater
+from headwater.errors import HeadwaterError
 
 
 def main() -> None:
@@ -26,9 +28,15 @@ def main() -> None:
     options = parser.parse_args()
 
     needed = list(dict.fromkeys([options.group, options.value]))
-    rows = headwater.load_dataset(
-        options.name, options.version, columns=needed, catalogue=options.catalogue, remote=True
-    )
+    try:
+        rows = headwater.load_dataset(
+            options.name, options.version, columns=needed, catalogue=options.catalogue, remote=True
+        )
+    except HeadwaterError as error:
+        parser.error(str(error))
+    kind = rows.schema.field(options.value).type
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+        parser.error(f"the mean of {options.value!r} is asked for, which holds {kind}; name a column of numbers")
     print(f"{rows.num_rows:,} rows of {rows.num_columns} columns: {rows.nbytes:,} bytes in memory\n\nDuckDB")
     # A name is quoted as SQL has it: columns are called what their consortium likes.
     group, value = (f'"{name.replace(chr(34), chr(34) * 2)}"' for name in (options.group, options.value))

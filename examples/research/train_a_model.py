@@ -18,6 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
 import headwater
+from headwater.errors import HeadwaterError
 
 
 def main() -> None:
@@ -30,7 +31,10 @@ def main() -> None:
     parser.add_argument("--test", help="CSV of real rows with the same columns")
     options = parser.parse_args()
 
-    rows = headwater.load_dataset(options.name, options.version, catalogue=options.catalogue).to_pandas()
+    try:
+        rows = headwater.load_dataset(options.name, options.version, catalogue=options.catalogue).to_pandas()
+    except HeadwaterError as error:
+        parser.error(str(error))
     if options.target not in rows.columns:
         parser.error(f"{options.name} has no column {options.target!r}; there are {', '.join(rows.columns)}")
     if options.test is None:

@@ -37,7 +37,7 @@ def run(home: Path, name: str, *arguments: str, status: int = 0) -> str:
         command, capture_output=True, text=True, check=False, env={**os.environ, "HEADWATER_HOME": str(home)}
     )
     assert ended.returncode == status, ended.stderr
-    return ended.stdout
+    return ended.stdout if status == 0 else ended.stdout + ended.stderr
 
 
 def test_a_model_is_trained_on_verified_rows_and_told_what_it_was_tested_on(home: Path, tmp_path: Path) -> None:
@@ -54,6 +54,20 @@ def test_duckdb_and_polars_agree(home: Path) -> None:
     counts = [[line.split()[-2] for line in part.splitlines() if line.startswith("   ")] for part in (first, second)]
     assert counts[0] == counts[1]
     assert sum(map(int, counts[0])) == 600
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("train_a_model.py", "nothing", "--target", "ward"), "no known catalogue has a dataset 'nothing'"),
+        (("duckdb_and_polars.py", "nothing", "--group", "ward", "--value", "age"), "has a dataset 'nothing'"),
+        (("duckdb_and_polars.py", "visits", "--group", "age", "--value", "ward"), "name a column of numbers"),
+    ],
+)
+def test_what_is_not_there_is_one_line(home: Path, arguments: tuple[str, ...], line: str) -> None:
+    said = run(home, *arguments, status=2)
+    assert line in said
+    assert "Traceback" not in said
 
 
 def test_a_folder_is_verified_step_by_step_and_a_changed_one_is_not(
