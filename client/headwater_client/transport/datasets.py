@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from headwater.agreement.charter import Charter
 from headwater.agreement.documents import first_problem
 from headwater.agreement.succession import CharterHistory
-from headwater.catalogue.client import Listing
 from headwater.catalogue.fetching import Arriving, BrokenLine
+from headwater.catalogue.listing import Listing
 from headwater.errors import HeadwaterError, InputError, PeerError, ReleaseRefused, TransportError
 from headwater.release import FileEntry, SignedManifest
 from headwater.release.layout import MAXIMUM_ATTESTATION_BYTES

@@ -8,11 +8,12 @@ from pathlib import Path
 from types import ModuleType
 
 from headwater.catalogue.cache import CacheEntry, DatasetCache
-from headwater.catalogue.client import CatalogueClient, Listing
+from headwater.catalogue.client import CatalogueClient
 from headwater.catalogue.dataset import cache_of, load_dataset
 from headwater.catalogue.download import download_release
 from headwater.catalogue.fetching import Fetcher
 from headwater.catalogue.known import KnownCatalogue, home_folder, pinned_charter, pinned_history, read_catalogues
+from headwater.catalogue.listing import Listing
 from headwater.catalogue.opening import Catalogue
 from headwater.catalogue.opening import catalogue as _open
 from headwater.catalogue.pinning import add_catalogue, follow_charter

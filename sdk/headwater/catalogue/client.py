@@ -11,71 +11,30 @@ from typing import Self
 from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from headwater.agreement.charter import Charter
-from headwater.agreement.documents import HexDigest, first_problem
+from headwater.agreement.documents import first_problem
 from headwater.agreement.succession import CharterHistory
 from headwater.canonical import sha256_hex
 from headwater.catalogue.fetching import Arriving, BrokenLine
 from headwater.catalogue.known import KnownCatalogue, read_charter
+from headwater.catalogue.listing import Listing, Listings
 from headwater.catalogue.refusals import MAXIMUM_REFUSAL_BYTES, NotInCatalogue, refusal_of, request_refused
 from headwater.catalogue.searching import EVERYTHING, Wish
 from headwater.catalogue.wire import BROKEN, FileConnections, pieces_of
 from headwater.errors import HeadwaterError, InputError, PeerError, ReleaseRefused, TransportError
 from headwater.release import FileEntry, SignedManifest
 from headwater.release.layout import ATTESTATION, MANIFEST, MAXIMUM_ATTESTATION_BYTES, MAXIMUM_MANIFEST_BYTES
-from headwater.release.manifest import DatasetName, Manifest
+from headwater.release.manifest import Manifest
 from headwater.release.verification import read_manifest, verify_manifest
 from headwater.release.withdrawal import MAXIMUM_WITHDRAWAL_BYTES, WITHDRAWN, Withdrawal, verify_withdrawal
 
-__all__ = ["CatalogueClient", "Listing", "WithdrawnNotice"]
+__all__ = ["CatalogueClient"]
 
 _MAXIMUM_ANSWER_BYTES = 16 * 2**20
 _STREAMS = 4
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
-
-
-class WithdrawnNotice(BaseModel):
-    """What a list says of a version that was taken back; the signed notice is withdrawn.json among its files."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    withdrawn: str = Field(max_length=40)
-    reason: str = Field(max_length=2000)
-    replaced_by: int | None = Field(default=None, ge=1)
-
-
-class Listing(BaseModel):
-    """One line of a catalogue's list. Nothing in it is signed: it helps to choose, not to trust."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    name: DatasetName
-    version: int = Field(ge=1)
-    title: str = Field(max_length=200)
-    created: str = Field(max_length=40)
-    rows: int = Field(ge=0)
-    columns: int = Field(ge=0)
-    size_bytes: int = Field(ge=0)
-    digest: HexDigest
-    privacy: str = Field(max_length=60)
-    organisations: int = Field(ge=0)
-    description: str = Field(default="", max_length=10_000)
-    withdrawn: WithdrawnNotice | None = None
-
-    @property
-    def private(self) -> bool:
-        """Whether it says that it is differentially private; only a verified manifest shows that it is."""
-        return self.privacy != "none"
-
-
-class _Listings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    releases: tuple[Listing, ...] = ()
-    versions: tuple[Listing, ...] = ()
-    pages: int = Field(default=1, ge=1, le=10_000)
 
 
 class CatalogueClient:
@@ -340,9 +299,9 @@ class CatalogueClient:
         """An answer that is no success, as `refusal_of`."""
         return refusal_of(self.known.url, status, what, has_token=bool(self.known.token), headers=headers, body=body)
 
-    def _list(self, path: str, what: str) -> _Listings:
+    def _list(self, path: str, what: str) -> Listings:
         try:
-            return _Listings.model_validate(json.loads(self._get(path, what)))
+            return Listings.model_validate(json.loads(self._get(path, what)))
         except ValidationError as error:
             raise TransportError(
                 f"{self.known.url} does not answer as a catalogue: {first_problem(error)}; check the address"

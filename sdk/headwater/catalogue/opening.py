@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from headwater.agreement.charter import Charter
 from headwater.agreement.succession import CharterHistory
-from headwater.catalogue.client import CatalogueClient, Listing
+from headwater.catalogue.client import CatalogueClient
 from headwater.catalogue.dataset import cache_of, check_name
 from headwater.catalogue.frames import did_you_mean
 from headwater.catalogue.generators import load_generator
 from headwater.catalogue.known import KnownCatalogue, home_folder, read_catalogues
+from headwater.catalogue.listing import Listing
 from headwater.catalogue.loading import Request, load_release
 from headwater.catalogue.pinning import add_catalogue, follow_charter, whole_digest
 from headwater.catalogue.refusals import NotInCatalogue, WithdrawnRelease

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from headwater.catalogue.client import CatalogueClient, Listing
+from headwater.catalogue.client import CatalogueClient
 from headwater.catalogue.frames import did_you_mean
 from headwater.catalogue.known import KnownCatalogue, read_catalogues
+from headwater.catalogue.listing import Listing
 from headwater.catalogue.refusals import NotInCatalogue
 from headwater.catalogue.rollback import refuse_older
 from headwater.errors import InputError

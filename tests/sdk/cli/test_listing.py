@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from headwater.catalogue import Listing
-from headwater.catalogue.client import WithdrawnNotice
+from headwater.catalogue.listing import WithdrawnNotice
 from headwater.cli.listing import listing_grid
 
 LONG = "readmissions-after-heart-failure-2026"
