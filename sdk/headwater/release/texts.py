@@ -11,7 +11,7 @@ from headwater.schema import Schema
 if TYPE_CHECKING:
     from headwater.release.audit_file import PublishedAudit
 
-__all__ = ["check_texts"]
+__all__ = ["card_of", "check_texts", "machines_of"]
 
 
 def check_texts(manifest: Manifest, schema: Schema, audit: "PublishedAudit | None") -> None:
@@ -30,14 +30,23 @@ def check_texts(manifest: Manifest, schema: Schema, audit: "PublishedAudit | Non
     """
     if manifest.format != NEWEST:
         return
+    for path, content in ((CARD, card_of(manifest, schema, audit)), (CROISSANT, machines_of(manifest, schema, audit))):
+        entry = manifest.file(path)
+        if entry is None or entry.sha256 != sha256_hex(content):
+            raise ReleaseRefused(
+                f"{path} says something else than follows from the release's manifest, schema and audit; do not use "
+                "the release, tell the consortium"
+            )
+
+
+def card_of(manifest: Manifest, schema: Schema, audit: "PublishedAudit | None") -> bytes:
+    """README.md of a release of the newest format, as it is written."""
     # Whoever only reads rows of an earlier release does not pay for policies and their words.
     from headwater.release.card import dataset_card
-    from headwater.release.croissant import croissant_of
     from headwater.release.facts import ReleaseFacts
 
-    facts = ReleaseFacts.of(manifest)
-    card = dataset_card(
-        facts,
+    return dataset_card(
+        ReleaseFacts.of(manifest),
         schema,
         manifest.rows,
         manifest.figures,
@@ -45,13 +54,13 @@ def check_texts(manifest: Manifest, schema: Schema, audit: "PublishedAudit | Non
         manifest.charts,
         manifest.configurations,
         manifest.generator,
-    )
+    ).encode("utf-8")
+
+
+def machines_of(manifest: Manifest, schema: Schema, audit: "PublishedAudit | None") -> bytes:
+    """croissant.json of a release of the newest format, which names the other files with their digests."""
+    from headwater.release.croissant import croissant_of
+    from headwater.release.facts import ReleaseFacts
+
     files = [entry for entry in manifest.files if entry.path != CROISSANT]
-    machines = croissant_of(facts, schema, manifest.rows, files, manifest.configurations, audit)
-    for path, content in ((CARD, card.encode("utf-8")), (CROISSANT, machines)):
-        entry = manifest.file(path)
-        if entry is None or entry.sha256 != sha256_hex(content):
-            raise ReleaseRefused(
-                f"{path} says something else than follows from the release's manifest, schema and audit; do not use "
-                "the release, tell the consortium"
-            )
+    return croissant_of(ReleaseFacts.of(manifest), schema, manifest.rows, files, manifest.configurations, audit)

@@ -3,6 +3,7 @@
 import datetime
 import pathlib
 import shutil
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +15,9 @@ from headwater.agreement.charter import CHARTER_KIND, Charter, Member, SignedCha
 from headwater.agreement.signing import public_key_hex, sign
 from headwater.release.blocks import BLOCKS_SUFFIX, BlockDigests
 from headwater.release.hashing import hash_file
-from headwater.release.layout import CHECKSUMS, CSV, DATA, MANIFEST, STATISTICS, checksums
-from headwater.release.manifest import FileEntry, SignedManifest
+from headwater.release.layout import CARD, CHECKSUMS, CROISSANT, CSV, DATA, MANIFEST, SCHEMA, STATISTICS, checksums
+from headwater.release.manifest import FileEntry, Manifest, SignedManifest
+from headwater.release.texts import card_of, machines_of
 from headwater.release.verification import read_manifest
 from headwater.schema import CategoricalColumn, NumericColumn, Schema
 from headwater.schema.table import Table
@@ -118,13 +120,30 @@ def _rename(release: pathlib.Path, to: pathlib.Path, key: Ed25519PrivateKey) -> 
     """The same release under another name, signed as such."""
     shutil.copytree(release, to)
     manifest = read_manifest((release / MANIFEST).read_bytes()).manifest
-    _sign(to, SignedManifest.sign(manifest.model_copy(update={"name": to.parent.name}), key))
+    _sign(to, manifest.model_copy(update={"name": to.parent.name}), key)
 
 
-def _sign(folder: pathlib.Path, signed: SignedManifest) -> None:
-    data = signed.to_bytes()
+def _sign(folder: pathlib.Path, manifest: Manifest, key: Ed25519PrivateKey) -> None:
+    """Tell of the release anew, as a reader makes sure of, and sign it."""
+    schema = Schema.from_toml((folder / SCHEMA).read_text(encoding="utf-8"))
+    for path, tell in ((CARD, card_of), (CROISSANT, machines_of)):
+        (folder / path).write_bytes(tell(manifest, schema, None))
+        manifest = manifest.model_copy(update={"files": _entries(folder, manifest, (path,))})
+    data = SignedManifest.sign(manifest, key).to_bytes()
     (folder / MANIFEST).write_bytes(data)
-    (folder / CHECKSUMS).write_bytes(checksums(signed.manifest.files, data))
+    (folder / CHECKSUMS).write_bytes(checksums(manifest.files, data))
+
+
+def _entries(folder: pathlib.Path, manifest: Manifest, changed: Collection[str]) -> tuple[FileEntry, ...]:
+    """A manifest's files, with sizes and digests of those that changed as they lie there now."""
+
+    def entry(file: FileEntry) -> FileEntry:
+        if file.path not in changed:
+            return file
+        size, digest = hash_file(folder / file.path)
+        return file.model_copy(update={"size_bytes": size, "sha256": digest})
+
+    return tuple(entry(file) for file in manifest.files)
 
 
 def _write_large(path: pathlib.Path) -> None:
@@ -141,17 +160,10 @@ def _replace_rows(folder: pathlib.Path, key: Ed25519PrivateKey) -> None:
     """Put the file that lies there now into the manifest."""
     manifest = read_manifest((folder / MANIFEST).read_bytes()).manifest
     (folder / f"{DATA}{BLOCKS_SUFFIX}").write_bytes(BlockDigests.of(folder / DATA, DATA).to_bytes())
-    changed = {name: hash_file(folder / name) for name in (DATA, f"{DATA}{BLOCKS_SUFFIX}")}
-
-    def entry(file: FileEntry) -> FileEntry:
-        if file.path not in changed:
-            return file
-        size, digest = changed[file.path]
-        return file.model_copy(update={"size_bytes": size, "sha256": digest})
-
     # What tells the rows in another way would contradict them, and a reader holds it to them.
     for path in (CSV, STATISTICS):
         (folder / path).unlink(missing_ok=True)
-    files = tuple(entry(file) for file in manifest.files if file.path not in (CSV, STATISTICS))
+    entries = _entries(folder, manifest, (DATA, f"{DATA}{BLOCKS_SUFFIX}"))
+    files = tuple(entry for entry in entries if entry.path not in (CSV, STATISTICS))
     rows = pq.read_metadata(folder / DATA).num_rows
-    _sign(folder, SignedManifest.sign(manifest.model_copy(update={"files": files, "rows": rows}), key))
+    _sign(folder, manifest.model_copy(update={"files": files, "rows": rows}), key)
